@@ -1,0 +1,32 @@
+# WASI compiler: WASI_SDK_PATH if set, else clang 19 with Debian's wasi-libc.
+set(CMAKE_SYSTEM_NAME WASI)
+set(CMAKE_SYSTEM_VERSION 1)
+set(CMAKE_SYSTEM_PROCESSOR wasm32)
+set(CMAKE_EXECUTABLE_SUFFIX .wasm)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+
+if(DEFINED ENV{WASI_SDK_PATH} AND NOT "$ENV{WASI_SDK_PATH}" STREQUAL "")
+  set(sdk "$ENV{WASI_SDK_PATH}")
+  set(CMAKE_C_COMPILER ${sdk}/bin/clang)
+  set(CMAKE_AR ${sdk}/bin/llvm-ar)
+  set(CMAKE_RANLIB ${sdk}/bin/llvm-ranlib)
+  set(CMAKE_SYSROOT ${sdk}/share/wasi-sysroot)
+  # Newer SDKs only have the wasm32-wasip1 spelling, older ones only wasm32-wasi.
+  if(EXISTS ${CMAKE_SYSROOT}/lib/wasm32-wasip1)
+    set(CMAKE_C_COMPILER_TARGET wasm32-wasip1)
+  else()
+    set(CMAKE_C_COMPILER_TARGET wasm32-wasi)
+  endif()
+else()
+  set(llvm /usr/lib/llvm-19/bin)
+  find_program(SOTTO_WASI_CC NAMES clang-19 PATHS ${llvm} REQUIRED)
+  find_program(SOTTO_WASI_AR NAMES llvm-ar-19 PATHS ${llvm} REQUIRED)
+  find_program(SOTTO_WASI_RANLIB NAMES llvm-ranlib-19 PATHS ${llvm} REQUIRED)
+  set(CMAKE_C_COMPILER ${SOTTO_WASI_CC})
+  set(CMAKE_AR ${SOTTO_WASI_AR})
+  set(CMAKE_RANLIB ${SOTTO_WASI_RANLIB})
+  set(CMAKE_C_COMPILER_TARGET wasm32-wasi)
+endif()
+
+# CMake knows no platform called WASI; this folder holds its (empty) description.
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR}/modules)
