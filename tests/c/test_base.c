@@ -1,0 +1,79 @@
+/* base/: allocation accounting, arenas, strings, UTF-8. */
+#include "base/arena.h"
+#include "base/str.h"
+#include "base/utf8.h"
+#include "test.h"
+
+TEST(base_alloc_accounts_exactly) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  void *a = sotto_alloc_aligned(&ctx, 100), *b = sotto_alloc(&ctx, 10);
+  CHECK(((size_t)a & 63) == 0);
+  b = sotto_realloc(&ctx, b, 10, 1000);
+  CHECK(ctx.bytes_in_use >= 1100);
+  sotto_free_aligned(&ctx, a, 100);
+  sotto_free(&ctx, b, 1000);
+  CHECK(ctx.bytes_in_use == 0);
+  CHECK(sotto_alloc(&ctx, (size_t)-1 / 2) == NULL);
+  CHECK(ctx.status == SOTTO_ERR_OUT_OF_MEMORY);
+}
+
+TEST(base_arena_gives_zeroed_aligned_blocks_and_frees_all) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  sotto_arena arena;
+  sotto_arena_init(&arena, &ctx);
+  for (size_t size = 0; size < 10000; size = size * 2 + 1) {
+    unsigned char *p = sotto_arena_alloc(&arena, size);
+    REQUIRE(p != NULL);
+    CHECK(((size_t)p & 15) == 0);
+    for (size_t i = 0; i < size; i++) CHECK(p[i] == 0);
+    memset(p, 0xAA, size);
+  }
+  CHECK(sotto_arena_alloc(&arena, (size_t)-1) == NULL);
+  CHECK(sotto_arena_array(&arena, (size_t)-1 / 4, 8) == NULL);
+  sotto_arena_free(&arena);
+  CHECK(ctx.bytes_in_use == 0);
+}
+
+TEST(base_utf8_replaces_maximal_subparts) {
+  static const struct {
+    const char *bytes;
+    const char *expected;
+  } cases[] = {
+      {"a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"},
+      {"\x80", "\xEF\xBF\xBD"},
+      {"\xC0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xE2\x82z", "\xEF\xBF\xBDz"},
+      {"\xF0\x9F\x98", "\xEF\xBF\xBD"},
+      {"\xED\xA0\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+      {"\xF4\x90\x80\x80", "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+  };
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    char out[64];
+    size_t n = 0, len = strlen(cases[c].bytes);
+    for (size_t i = 0; i < len;) {
+      uint32_t code_point;
+      i += sotto_utf8_decode(cases[c].bytes + i, len - i, &code_point);
+      n += sotto_utf8_encode(code_point, out + n);
+    }
+    out[n] = 0;
+    CHECK_STR(out, cases[c].expected);
+    CHECK(sotto_utf8_valid(cases[c].bytes, len) == (strcmp(out, cases[c].bytes) == 0));
+  }
+  CHECK(sotto_utf8_complete_prefix("a\xF0\x9F\x98", 4) == 1);
+  CHECK(sotto_utf8_complete_prefix("a\xF0\x9F\x98\x80", 5) == 5);
+  CHECK(sotto_utf8_complete_prefix("\xE2\x28", 2) == 2);
+  CHECK(sotto_utf8_complete_prefix("\x80\x80\x80", 3) == 3);
+}
+
+TEST(base_str_escapes_json) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  sotto_str str;
+  sotto_str_init(&str, &ctx);
+  CHECK(sotto_str_append_json(&str, (sotto_slice){"\"\\\n\x01\xFF\xC3\xA9", 7}) == SOTTO_OK);
+  CHECK_STR(str.data, "\"\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xA9\"");
+  sotto_str_free(&str);
+  CHECK(ctx.bytes_in_use == 0);
+}
