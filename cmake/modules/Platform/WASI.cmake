@@ -1,5 +1,4 @@
 # What CMake needs to know about WASI: no shared libraries, and programs end in .wasm.
-set(WASI 1)
 set_property(GLOBAL PROPERTY TARGET_SUPPORTS_SHARED_LIBS FALSE)
 set(CMAKE_STATIC_LIBRARY_PREFIX lib)
 set(CMAKE_STATIC_LIBRARY_SUFFIX .a)
