@@ -1,0 +1,282 @@
+/* sotto.h: a language model behind a handful of functions.
+ *
+ * The core never waits: it reads no file, opens no socket and starts no process. The host pushes a
+ * model's bytes in, adds requests, calls sotto_engine_step again and again and takes events out:
+ *
+ *   sotto_engine_new → feed_header … → plan → start_load → (next_range → feed …)
+ *   → add_request → step / next_event … → free
+ *
+ * Steps may begin while weights are still arriving. One engine belongs to one thread at a time.
+ *
+ * Ownership: arguments are borrowed for the call. Pointers handed out (events, text, logits, ranges)
+ * belong to the engine; each says until when they are valid.
+ * Errors: functions returning sotto_status leave the reason in sotto_engine_message(); the engine
+ * stays usable after every failure of a request, and can only be freed after a failure of loading.
+ * Struct layouts and constants are available to JavaScript as JSON: sotto_layout_json(). */
+#ifndef SOTTO_H
+#define SOTTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define SOTTO_API __attribute__((used, visibility("default")))
+
+/* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
+#define SOTTO_API_VERSION 1
+
+typedef struct sotto_engine sotto_engine;
+
+typedef enum sotto_backend_kind {
+  SOTTO_BACKEND_CPU = 0,   /* quantised kernels: the product */
+  SOTTO_BACKEND_NAIVE = 1, /* plain float32 over dequantised weights: the reference */
+} sotto_backend_kind;
+
+typedef enum sotto_variant {
+  SOTTO_VARIANT_AUTO = 0, /* the fastest in this module */
+  SOTTO_VARIANT_SCALAR = 1,
+  SOTTO_VARIANT_SIMD128 = 2,
+  SOTTO_VARIANT_RELAXED = 3,
+} sotto_variant;
+
+typedef struct sotto_engine_options {
+  uint32_t n_ctx;         /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
+  uint32_t n_batch;       /* most tokens in one pass; 0: 128 */
+  uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
+  uint32_t backend;       /* sotto_backend_kind */
+  uint32_t variant;       /* sotto_variant */
+  uint32_t record_upload; /* 1: also keep every weight as a GPU upload would get it (tests) */
+  uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
+} sotto_engine_options;
+
+/* What an engine will need, known from the headers alone. Bytes. */
+typedef struct sotto_memory_plan {
+  uint64_t weights;  /* packed */
+  uint64_t kv;       /* KV cache for n_ctx positions */
+  uint64_t scratch;  /* activations, logits, sampler */
+  uint64_t staging;  /* rows that wait for their neighbours while loading */
+  uint64_t metadata; /* header, vocabulary, template */
+  uint64_t total;
+  uint64_t file;     /* bytes of the model's files */
+  uint64_t limit;    /* the budget it was held against; 0: none */
+  uint64_t per_position; /* KV bytes of one position: how much a smaller n_ctx saves */
+  uint32_t n_ctx;    /* after defaults were filled in */
+  uint32_t fits;     /* 1 when total <= limit or there is no limit */
+} sotto_memory_plan;
+
+/* A stretch of a file the loader still wants. */
+typedef struct sotto_range {
+  uint64_t offset, length;
+  uint32_t file;
+  uint32_t reserved;
+} sotto_range;
+
+typedef struct sotto_model_info { /* valid once headers are complete; text until free */
+  const char *architecture, *name;
+  uint64_t n_params;
+  uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_ff;
+  uint32_t n_files, n_tensors;
+  int32_t bos, eos; /* -1: none */
+  uint32_t has_chat_template;
+} sotto_model_info;
+
+typedef struct sotto_bias {
+  int32_t token;
+  float bias;
+} sotto_bias;
+
+typedef enum sotto_request_flags {
+  SOTTO_REQUEST_IGNORE_EOS = 1,  /* go on after end-of-generation tokens */
+  SOTTO_REQUEST_LOGPROBS = 2,    /* fill logprob and top_logprobs of token events */
+  SOTTO_REQUEST_PROMPT_LOGITS = 4, /* an event with the logits of every prompt position */
+  SOTTO_REQUEST_LOGITS = 8,      /* token events carry the logits they were picked from */
+  SOTTO_REQUEST_NO_CACHE = 16,   /* neither reuse nor keep KV of this request */
+  SOTTO_REQUEST_SPECIAL = 32,    /* control tokens appear in the text */
+} sotto_request_flags;
+
+/* A request; start from sotto_request_default. All memory is copied. */
+typedef struct sotto_request {
+  const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
+  uint32_t n_tokens;
+  uint32_t max_tokens;   /* 0 with PROMPT_LOGITS: only score; UINT32_MAX: to the end of the context */
+  uint64_t seed;
+  float temperature, top_p, min_p, typical_p; /* see sample/sampler.h for ranges and order */
+  int32_t top_k;
+  float repeat_penalty;
+  int32_t repeat_last_n;
+  float presence_penalty, frequency_penalty;
+  const sotto_bias *logit_bias;
+  uint32_t n_logit_bias;
+  const char *stop; /* n_stop NUL-terminated strings, one behind the other */
+  uint32_t n_stop;
+  uint32_t top_logprobs; /* 0..20, with LOGPROBS */
+  uint32_t flags;        /* sotto_request_flags */
+} sotto_request;
+
+typedef enum sotto_event_type {
+  SOTTO_EVENT_PROMPT = 1, /* progress: n_prompt_done of prompt_n tokens are in the cache */
+  SOTTO_EVENT_LOGITS = 2, /* with PROMPT_LOGITS: logits after prompt position `position` */
+  SOTTO_EVENT_TOKEN = 3,
+  SOTTO_EVENT_DONE = 4,   /* the last event of a request; its id is free again */
+} sotto_event_type;
+
+typedef enum sotto_finish_reason {
+  SOTTO_FINISH_NONE = 0,
+  SOTTO_FINISH_STOP = 1,   /* end-of-generation token or stop string */
+  SOTTO_FINISH_LENGTH = 2, /* max_tokens or the context's end */
+  SOTTO_FINISH_CANCELLED = 3,
+  SOTTO_FINISH_ERROR = 4, /* status and sotto_engine_message say why */
+} sotto_finish_reason;
+
+typedef struct sotto_top_logprob {
+  int32_t token;
+  float logprob;
+} sotto_top_logprob;
+
+typedef struct sotto_event { /* pointers are valid until the next step or next_event */
+  uint32_t type;             /* sotto_event_type */
+  uint32_t request;          /* id */
+  int32_t token;             /* TOKEN: the token; LOGITS: the prompt's next token, -1 behind the last */
+  uint32_t position;         /* of `token` in the sequence */
+  const char *text;          /* TOKEN, DONE: new whole characters (UTF-8), possibly none */
+  uint32_t text_len;         /* bytes */
+  float logprob;             /* of `token` */
+  const sotto_top_logprob *top_logprobs;
+  uint32_t n_top_logprobs;
+  const float *logits;       /* [n_vocab], where asked for; else NULL */
+  uint32_t finish_reason;    /* DONE: sotto_finish_reason */
+  uint32_t status;           /* DONE with FINISH_ERROR: sotto_status */
+  uint32_t prompt_n;         /* prompt tokens, cached ones included */
+  uint32_t cache_n;          /* of them taken from the cache */
+  uint32_t prompt_done;      /* of them computed or cached so far */
+  uint32_t predicted_n;      /* tokens generated so far */
+  double prompt_ms;          /* from the first step on this prompt to its last logits */
+  double predicted_ms;       /* from then to now */
+} sotto_event;
+
+typedef enum sotto_step_result {
+  SOTTO_STEP_MORE = 0,         /* budget used up: call again */
+  SOTTO_STEP_EVENTS = 1,       /* take the events, then call again */
+  SOTTO_STEP_WAIT_WEIGHTS = 2, /* nothing to do until more weights are fed */
+  SOTTO_STEP_WAIT_GPU = 3,     /* nothing to do until the GPU has answered */
+  SOTTO_STEP_IDLE = 4,         /* no requests */
+} sotto_step_result;
+
+/* ---- life ---- */
+SOTTO_API uint32_t sotto_api_version(void);
+/* JSON of constants (status codes, enums) and struct layouts (offset, size, type of each field). */
+SOTTO_API const char *sotto_layout_json(void);
+/* Stable text of a status, e.g. "out_of_memory". */
+SOTTO_API const char *sotto_status_name(uint32_t status);
+SOTTO_API void sotto_engine_options_default(sotto_engine_options *options);
+/* NULL only when there is no memory even for the engine's own struct. */
+SOTTO_API sotto_engine *sotto_engine_new(const sotto_engine_options *options);
+SOTTO_API void sotto_engine_free(sotto_engine *engine);
+/* The last failure's message: names the thing and the next step. Valid until the next failure. */
+SOTTO_API const char *sotto_engine_message(const sotto_engine *engine);
+SOTTO_API uint64_t sotto_engine_bytes_in_use(const sotto_engine *engine);
+SOTTO_API uint64_t sotto_engine_bytes_peak(const sotto_engine *engine);
+
+/* ---- header ---- */
+/* How many files the model has (a split's count); before the first feed. Default 1. */
+SOTTO_API sotto_status sotto_engine_set_files(sotto_engine *engine, uint32_t n_files);
+/* A file's size where it is known; lets every length be checked before memory is asked for. */
+SOTTO_API sotto_status sotto_engine_set_file_size(sotto_engine *engine, uint32_t file,
+                                                  uint64_t size);
+/* Push the next bytes of a file from its start on. *done: its header is complete, and *consumed of
+ * these bytes belonged to it. */
+SOTTO_API sotto_status sotto_engine_feed_header(sotto_engine *engine, uint32_t file,
+                                                const void *data, uint32_t len, uint32_t *consumed,
+                                                uint32_t *done);
+/* The source ended: an incomplete header is an error. */
+SOTTO_API sotto_status sotto_engine_end_header(sotto_engine *engine, uint32_t file);
+/* split.count of the first header (1: not split). */
+SOTTO_API uint32_t sotto_engine_split_count(const sotto_engine *engine);
+/* All headers complete: checks the architecture, builds tokenizer and program, fills the plan.
+ * A plan that does not fit is no failure here: plan->fits is 0 and the message says what would. */
+SOTTO_API sotto_status sotto_engine_plan(sotto_engine *engine, sotto_memory_plan *plan);
+SOTTO_API sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *info);
+/* Text views for people: the metadata and tensor table, and the program. Valid until the next call
+ * that returns text. */
+SOTTO_API sotto_status sotto_engine_describe(sotto_engine *engine, uint32_t as_json,
+                                             const char **text, uint32_t *len);
+SOTTO_API sotto_status sotto_engine_print_program(sotto_engine *engine, const char **text,
+                                                  uint32_t *len);
+
+/* ---- body ---- */
+/* Allocate everything the plan lists. ERR_MEMORY_BUDGET with the numbers when it does not fit. */
+SOTTO_API sotto_status sotto_engine_start_load(sotto_engine *engine);
+/* The next stretch to fetch, in the order in which the program needs it, at most max_length bytes
+ * (>= 64 KiB is sensible). length 0: everything has been handed out. Each range is fed from its
+ * start to its end; several may be in flight (at most 16). */
+SOTTO_API sotto_status sotto_engine_next_range(sotto_engine *engine, uint64_t max_length,
+                                               sotto_range *range);
+/* One range over all of a file's tensor data, for a source that only streams. Instead of next_range.
+ */
+SOTTO_API sotto_status sotto_engine_stream_range(sotto_engine *engine, uint32_t file,
+                                                 sotto_range *range);
+/* Bytes of a handed-out range; `offset` is that of data[0] in the file and must follow what this range
+ * got before. Cut anywhere. */
+SOTTO_API sotto_status sotto_engine_feed(sotto_engine *engine, uint32_t file, uint64_t offset,
+                                         const void *data, uint32_t len);
+/* Bytes of weights in place and in all. */
+SOTTO_API void sotto_engine_load_progress(const sotto_engine *engine, uint64_t *loaded,
+                                          uint64_t *total);
+
+/* ---- text ---- */
+typedef enum sotto_tokenize_flags {
+  SOTTO_TOKENIZE_ADD_SPECIAL = 1,   /* BOS/EOS as the model wants them */
+  SOTTO_TOKENIZE_PARSE_SPECIAL = 2, /* the text is trusted: special tokens in it are recognised */
+} sotto_tokenize_flags;
+/* Ids are valid until the next call that returns ids. */
+SOTTO_API sotto_status sotto_engine_tokenize(sotto_engine *engine, const char *text, uint32_t len,
+                                             uint32_t flags, const int32_t **ids, uint32_t *n_ids);
+/* special: control tokens appear as their text. Valid until the next call that returns text. */
+SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32_t *ids,
+                                               uint32_t n_ids, uint32_t special, const char **text,
+                                               uint32_t *len);
+/* A conversation to prompt ids through the model's own template. `json` is an object:
+ * {"messages": […], "tools": […], "add_generation_prompt": true, "chat_template": "…" (instead of
+ * the model's), "chat_template_kwargs": {…}}. now: Unix seconds for templates that print the date.
+ * The rendered text comes along. */
+SOTTO_API sotto_status sotto_engine_apply_chat_template(sotto_engine *engine, const char *json,
+                                                        uint32_t json_len, int64_t now,
+                                                        const int32_t **ids, uint32_t *n_ids,
+                                                        const char **text, uint32_t *text_len);
+
+/* ---- generation ---- */
+SOTTO_API void sotto_request_default(sotto_request *request);
+/* Queue a request; *id is > 0. It is admitted when a sequence is free. ERR_BUSY: 64 are waiting. */
+SOTTO_API sotto_status sotto_engine_add_request(sotto_engine *engine, const sotto_request *request,
+                                                uint32_t *id);
+/* A DONE event with FINISH_CANCELLED follows; what was computed stays in the cache. */
+SOTTO_API sotto_status sotto_engine_cancel(sotto_engine *engine, uint32_t id);
+/* Work for about budget_ms (0: one operation), then say why it stopped. All events must have been taken
+ * before. */
+SOTTO_API sotto_step_result sotto_engine_step(sotto_engine *engine, double budget_ms);
+/* The oldest event, or false. */
+SOTTO_API bool sotto_engine_next_event(sotto_engine *engine, sotto_event *event);
+
+/* ---- KV state ---- */
+/* Snapshot of the longest cached prefix of these tokens (n_tokens 0: of the sequence used last), in
+ * a form that any host and variant of the same model reads. Valid until the next call that returns
+ * text. ERR_INVALID_STATE when nothing is cached. */
+SOTTO_API sotto_status sotto_engine_save_state(sotto_engine *engine, const int32_t *tokens,
+                                               uint32_t n_tokens, const char **data, uint32_t *len);
+/* Put a snapshot into the cache: requests that begin with its tokens start behind them. A snapshot of
+ * another model, a damaged or a truncated one is ERR_INVALID_STATE and changes nothing. */
+SOTTO_API sotto_status sotto_engine_load_state(sotto_engine *engine, const char *data, uint32_t len,
+                                               uint32_t *n_tokens);
+/* Forget all cached sequences. */
+SOTTO_API void sotto_engine_clear_cache(sotto_engine *engine);
+
+/* Name of the kernel variant in use, e.g. "simd128"; of the one that AUTO would pick before plan. */
+SOTTO_API const char *sotto_engine_variant(const sotto_engine *engine);
+
+/* ---- memory for hosts that cannot allocate on their own (JavaScript) ---- */
+SOTTO_API void *sotto_host_alloc(uint32_t size);
+SOTTO_API void sotto_host_free(void *ptr);
+
+#endif
