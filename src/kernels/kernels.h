@@ -1,0 +1,105 @@
+/* The CPU's arithmetic. One struct of function pointers per variant (scalar, simd128, relaxed); all
+ * variants give the same bits, because this file states the order of every sum and no variant uses
+ * fused multiply-add. The scalar kernels are the oracle: short, obvious, never optimised.
+ *
+ * Notation: (a0 + a1) + (a2 + a3) is the fold of four lanes; 16 lanes fold as
+ * v[i] = (l[i] + l[4 + i]) + (l[8 + i] + l[12 + i]), i = 0..3, then the fold of v.
+ * Kernels cannot fail: callers have checked shapes. Pointers need no alignment. */
+#ifndef SOTTO_KERNELS_KERNELS_H
+#define SOTTO_KERNELS_KERNELS_H
+
+#include <stdint.h>
+
+#include "kernels/packed.h"
+
+#define SOTTO_ACT_BLOCK 32   /* activations that share a scale */
+#define SOTTO_PAGE_SIZE 32   /* positions in a page of the KV cache */
+
+/* Quantised activations of some tokens, k values each (k a multiple of 32).
+ *   scale = max|x| / 127 of each block, 0 for an all-zero block; q = nearest-even(x * (127/max|x|)),
+ *   computed as x * inv with inv = 127.0f / max|x|, clamped to +-127 (a maximum too small for inv to be
+ *   finite counts as zero). NaN or infinite activations give scale NaN, which reaches the logits. */
+typedef struct sotto_act {
+  void *q;        /* [n][k], 2 bytes reserved per value; width and order within a block are the variant's */
+  float *scale;   /* [n][k/32] */
+  int32_t *sum;   /* [n][k/32]: sum of q */
+} sotto_act;
+
+/* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 4).
+ *
+ * Quantised types, blocks b ascending, in float32:
+ *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of (q_w - offset) * q_x, exact int32
+ *   acc = acc + m_b * (scale_b * (float)sum_b)      Q4_1, Q5_1 only, after the line above
+ *   offset: 8 for Q4_0, 16 for Q5_0, else 0. acc starts at +0.
+ * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x; then the
+ * fold. */
+typedef struct sotto_gemm {
+  float *y;      /* y[t * y_stride + row] */
+  size_t y_stride;
+  const void *w; /* packed, all rows from 0 on */
+  const float *x; /* x[t * x_stride + k]; F32, F16, BF16 weights */
+  size_t x_stride;
+  const sotto_act *act; /* quantised weights */
+  size_t row0, row1, k, n_tokens;
+} sotto_gemm;
+typedef void sotto_gemm_fn(const sotto_gemm *gemm);
+
+/* Attention of n_rep query heads that share a KV head, one token. For each query head:
+ *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
+ *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
+ *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
+ * Keys and values are f16; head_dim is a multiple of 4. */
+typedef struct sotto_attention {
+  float *out;      /* [n_rep][head_dim] */
+  const float *q;  /* [n_rep][head_dim] */
+  const uint16_t *const *k_pages; /* page p holds positions 32 * p …: [32][head_dim] of this head */
+  const uint16_t *const *v_pages;
+  size_t n_keys;   /* visible positions, from 0, >= 1 */
+  size_t n_rep, head_dim;
+  float scale;
+  float *scores;   /* scratch [n_keys rounded up to a multiple of 32] */
+} sotto_attention;
+
+typedef struct sotto_kernels {
+  const char *name;
+  /* act (of token t in the block's buffers) = quantised x[k]. */
+  void (*quantize_act)(const float *x, size_t k, const sotto_act *act, size_t token);
+#define X(NAME, number, text, weights, bytes) sotto_gemm_fn *gemm_##NAME;
+#include "tensor/dtypes.def"
+#undef X
+  void (*attention)(const sotto_attention *attention);
+  /* out[i] = (x[i] * r) * weight[i], r = 1 / sqrt(sum / n + eps), sum of x*x over 16 lanes
+   * (lane = i mod 16, ascending, fold). out may be x. */
+  void (*rms_norm)(float *out, const float *x, const float *weight, size_t n, float eps);
+  /* Rotate pairs of x[n_heads][head_dim] in place: (a, b) -> (a*cos - b*sin, a*sin + b*cos).
+   * Pair p is (2p, 2p + 1), or with neox (p, p + n_rot/2); values past n_rot are left alone.
+   * cos_sin[2p], cos_sin[2p + 1]: cosine and sine of pair p. */
+  void (*rope)(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
+               const float *cos_sin);
+  /* out[i] = (g / (1 + sotto_expf(-g))) * up[i], g = gate[i]. out may be gate. */
+  void (*swiglu)(float *out, const float *gate, const float *up, size_t n);
+  /* out[i] = a[i] + b[i]. out may be a. */
+  void (*add)(float *out, const float *a, const float *b, size_t n);
+  /* Nearest-even conversion of n values. */
+  void (*f32_to_f16)(const float *x, uint16_t *out, size_t n);
+} sotto_kernels;
+
+sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type);
+/* True for types whose GEMM takes quantised activations. */
+static inline bool sotto_dtype_takes_act(sotto_dtype type) {
+  return type != SOTTO_F32 && type != SOTTO_F16 && type != SOTTO_BF16;
+}
+
+/* The variants in this module, slowest first; variants.def is the table. */
+extern const sotto_kernels sotto_kernels_scalar;
+extern const sotto_kernels sotto_kernels_simd128;
+extern const sotto_kernels sotto_kernels_relaxed;
+size_t sotto_kernels_count(void);
+const sotto_kernels *sotto_kernels_at(size_t index);
+/* By name ("scalar", "simd128", "relaxed"), NULL when this module does not hold it. */
+const sotto_kernels *sotto_kernels_find(const char *name);
+/* Runs every kernel of the variant on fixed data and compares with scalar bit by bit: false where the
+ * engine miscompiles or implements an instruction in another way. A few milliseconds. */
+bool sotto_kernels_self_test(const sotto_kernels *kernels);
+
+#endif
