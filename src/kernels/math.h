@@ -6,7 +6,7 @@
 /* e^x; error below 1.1 ulp. 0 below -87.33654 (where the result would be subnormal), +inf
  * above 88.72283; NaN stays NaN. The operations, for SIMD kernels to repeat: expf_steps.h. */
 float sotto_expf(float x);
-/* Error below 3 ulp; odd, keeps the sign of 0; +-1 from |x| = 9.1 on; NaN stays NaN. */
+/* Error below 1.5 ulp; odd, keeps the sign of 0; +-1 from |x| = 9.1 on; NaN stays NaN. */
 float sotto_tanhf(float x);
 
 /* Double precision, relative error below 1e-15: for sampling, log-probabilities and rope angles. */

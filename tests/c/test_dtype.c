@@ -1,0 +1,245 @@
+/* tensor/: every format against ggml's results and against its definition. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "tensor/blocks.h"
+#include "tensor/dtype.h"
+#include "test.h"
+
+#define N 8192
+
+static const sotto_dtype all_types[] = {
+#define X(name, number, text, weights, bytes) SOTTO_##name,
+#include "tensor/dtypes.def"
+#undef X
+};
+#define N_TYPES (sizeof all_types / sizeof *all_types)
+
+static uint64_t fnv1a(const void *data, size_t n) {
+  const unsigned char *p = data;
+  uint64_t h = 0xCBF29CE484222325;
+  while (n--) h = (h ^ *p++) * 0x100000001B3;
+  return h;
+}
+
+/* Rows whose blocks span forty binades, with ties, constant, zero and all-negative blocks. */
+static void fill(float *x) {
+  uint32_t state = 1;
+  for (int i = 0; i < N; i++) {
+    int block = i / 32;
+    state = state * 1664525u + 1013904223u;
+    float v = (float)((int32_t)(state >> 8) - (1 << 23)) * 0x1p-22f;
+    x[i] = v * ldexpf(1, block % 40 - 26);
+    if (block % 16 == 15) x[i] = (float)((int)(v * 8)) * 0.5f;
+    if (block % 64 == 33) x[i] = 0;
+    if (block % 64 == 34) x[i] = 1.5f;
+    if (block % 64 == 35) x[i] = -fabsf(x[i]);
+  }
+}
+
+/* The hashes are those of ggml's quantize_row_*_ref and dequantize_row_* (ggml-quants.c, compiled
+ * with -ffp-contract=off) on fill()'s row. */
+TEST(dtype_quantises_to_the_bytes_of_ggml) {
+  static const struct {
+    sotto_dtype type;
+    uint64_t quantized, dequantized;
+  } cases[] = {
+      {SOTTO_Q4_0, 0x7206A04B95F92B5E, 0xD2C2281DBE8483E2},
+      {SOTTO_Q4_1, 0xDEE7ADF4B1E28E39, 0x48A8C353FDA98F01},
+      {SOTTO_Q5_0, 0x704A86976CA7213D, 0xA235CCE5E6C805C3},
+      {SOTTO_Q5_1, 0x21D92A14EC5A055B, 0xD527E35FCF359D27},
+      {SOTTO_Q8_0, 0xDAACF1564D96FC6C, 0x018DE515BD404989},
+  };
+  static float x[N], y[N];
+  static unsigned char row[4 * N + 1];
+  fill(x);
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+    size_t bytes = sotto_dtype_row_bytes(cases[c].type, N);
+    for (int misaligned = 0; misaligned < 2; misaligned++) {
+      sotto_quantize_row(cases[c].type, x, row + misaligned, N);
+      CHECK(fnv1a(row + misaligned, bytes) == cases[c].quantized);
+      sotto_dequantize_row(cases[c].type, row + misaligned, y, N);
+      CHECK(fnv1a(y, sizeof y) == cases[c].dequantized);
+      CHECK(sotto_row_is_finite(cases[c].type, row + misaligned, N));
+    }
+  }
+}
+
+TEST(dtype_error_stays_within_the_step) {
+  static float x[N], y[N];
+  static unsigned char row[4 * N];
+  fill(x);
+  for (size_t t = 0; t < N_TYPES; t++) {
+    sotto_quantize_row(all_types[t], x, row, N);
+    sotto_dequantize_row(all_types[t], row, y, N);
+    /* largest error over largest magnitude of a block; scales below 2^-14 have few bits left */
+    float worst = 0;
+    for (int block = 0; block < N / 32; block++) {
+      float most = 0, error = 0;
+      for (int j = 32 * block; j < 32 * block + 32; j++) {
+        most = fmaxf(most, fabsf(x[j]));
+        error = fmaxf(error, fabsf(x[j] - y[j]));
+      }
+      if (most > 0.01f) worst = fmaxf(worst, error / most);
+    }
+    static const float bound[] = {
+        [SOTTO_F32] = 0,      [SOTTO_F16] = 0.0005f, [SOTTO_BF16] = 0.004f, [SOTTO_Q4_0] = 0.126f,
+        [SOTTO_Q4_1] = 0.07f, [SOTTO_Q5_0] = 0.064f, [SOTTO_Q5_1] = 0.035f, [SOTTO_Q8_0] = 0.0045f};
+    if (!CHECK(worst <= bound[all_types[t]])) {
+      printf("    %s %g\n", sotto_dtype_name(all_types[t]), (double)worst);
+    }
+  }
+}
+
+TEST(dtype_blocks_mean_what_their_drawings_say) {
+  float y[32];
+  sotto_block_q4_0 q4_0 = {.d = 0x3C00 /* 1 */, .qs = {[0] = 0xF0, [15] = 0x1A}};
+  sotto_dequantize_row(SOTTO_Q4_0, &q4_0, y, 32);
+  CHECK(y[0] == -8 && y[16] == 7 && y[15] == 2 && y[31] == -7 && y[1] == -8);
+  sotto_block_q4_1 q4_1 = {.d = 0x4000 /* 2 */, .m = 0xBC00 /* -1 */, .qs = {[0] = 0xF0}};
+  sotto_dequantize_row(SOTTO_Q4_1, &q4_1, y, 32);
+  CHECK(y[0] == -1 && y[16] == 29 && y[1] == -1);
+  sotto_block_q5_0 q5_0 = {.d = 0x3C00, .qh = {1, 0, 0, 0x80}, .qs = {[0] = 0x21, [15] = 0x43}};
+  sotto_dequantize_row(SOTTO_Q5_0, &q5_0, y, 32);
+  CHECK(y[0] == 1 && y[16] == -14 && y[15] == -13 && y[31] == 4);
+  sotto_block_q5_1 q5_1 = {.d = 0x3C00, .m = 0x3C00, .qh = {0, 0, 1, 0}, .qs = {[0] = 0xF1}};
+  sotto_dequantize_row(SOTTO_Q5_1, &q5_1, y, 32);
+  CHECK(y[0] == 2 && y[16] == 32 && y[1] == 1);
+  sotto_block_q8_0 q8_0 = {.d = 0x3800 /* 0.5 */, .qs = {-128, 127, [31] = -1}};
+  sotto_dequantize_row(SOTTO_Q8_0, &q8_0, y, 32);
+  CHECK(y[0] == -64 && y[1] == 63.5f && y[31] == -0.5f);
+}
+
+/* What ggml leaves undefined: any result, but no trap, no undefined behaviour and the same bytes.
+ */
+TEST(dtype_quantises_any_float) {
+  static const float odd[] = {NAN, INFINITY, -INFINITY, 3.4e38f, -3.4e38f, 1e-45f, -1e-45f, 1e-40f};
+  for (size_t t = 0; t < N_TYPES; t++) {
+    for (size_t first = 0; first < 8; first++) {
+      for (size_t second = 0; second < 8; second++) {
+        float x[32], y[32];
+        for (int j = 0; j < 32; j++) x[j] = j & 1 ? odd[first] : odd[second];
+        unsigned char row[128], again[128];
+        sotto_quantize_row(all_types[t], x, row, 32);
+        sotto_quantize_row(all_types[t], x, again, 32);
+        CHECK(!memcmp(row, again, sotto_dtype_row_bytes(all_types[t], 32)));
+        sotto_dequantize_row(all_types[t], row, y, 32);
+      }
+    }
+  }
+}
+
+/* ---- float16 and bfloat16 ----------------------------------------------------------------------
+ */
+
+static uint32_t bits_of(float f) {
+  uint32_t u;
+  memcpy(&u, &f, sizeof u);
+  return u;
+}
+
+static float float_of(uint32_t u) {
+  float f;
+  memcpy(&f, &u, sizeof f);
+  return f;
+}
+
+static float f16_by_definition(uint16_t h) {
+  int exponent = h >> 10 & 31, mantissa = h & 1023;
+  float sign = h & 0x8000 ? -1.0f : 1.0f;
+  if (exponent == 31) return mantissa ? NAN : sign * INFINITY;
+  if (exponent == 0) return sign * ldexpf((float)mantissa, -24);
+  return sign * ldexpf((float)(1024 + mantissa), exponent - 25);
+}
+
+TEST(dtype_f16_every_value_both_ways) {
+  bool same = true;
+  for (uint32_t h = 0; h < 65536; h++) {
+    float expected = f16_by_definition((uint16_t)h), f = sotto_f16_to_f32((uint16_t)h);
+    uint16_t back = sotto_f32_to_f16(f);
+    if (isnan(expected))
+      same = same && isnan(f) && (back & 0x7FFF) > 0x7C00;
+    else
+      same = same && bits_of(f) == bits_of(expected) && back == h;
+    if (!same) break;
+  }
+  CHECK(same);
+}
+
+TEST(dtype_f16_rounds_to_nearest_even) {
+  bool right = true;
+  for (uint32_t h = 0; h < 0x7C00 && right; h++) {
+    /* the middle between two neighbours, and one step to either side of it */
+    float low = f16_by_definition((uint16_t)h);
+    float high = h == 0x7BFF ? 65536.0f : f16_by_definition((uint16_t)(h + 1));
+    float middle = low + (high - low) * 0.5f;
+    uint16_t even = (uint16_t)(h & 1 ? h + 1 : h);
+    right = sotto_f32_to_f16(middle) == even && sotto_f32_to_f16(-middle) == (even | 0x8000) &&
+            sotto_f32_to_f16(float_of(bits_of(middle) - 1)) == h &&
+            sotto_f32_to_f16(float_of(bits_of(middle) + 1)) == h + 1;
+  }
+  CHECK(right);
+  CHECK(sotto_f32_to_f16(65520.0f) == 0x7C00 && sotto_f32_to_f16(65519.99f) == 0x7BFF);
+  CHECK(sotto_f32_to_f16(-INFINITY) == 0xFC00 && sotto_f32_to_f16(1e-45f) == 0);
+  CHECK((sotto_f32_to_f16(float_of(0x7F800001)) & 0x7FFF) > 0x7C00); /* a NaN of one low bit */
+}
+
+TEST(dtype_bf16_every_value_and_rounding) {
+  bool right = true;
+  for (uint32_t h = 0; h < 65536 && right; h++) {
+    float f = sotto_bf16_to_f32((uint16_t)h);
+    uint16_t back = sotto_f32_to_bf16(f);
+    if ((h & 0x7FFF) > 0x7F80) {
+      right = isnan(f) && isnan(sotto_bf16_to_f32(back));
+    } else {
+      right = bits_of(f) == h << 16 && back == h;
+      if ((h & 0x7FFF) < 0x7F80) {
+        right = right && sotto_f32_to_bf16(float_of(h << 16 | 0x7FFF)) == h &&
+                sotto_f32_to_bf16(float_of(h << 16 | 0x8001)) == h + 1 &&
+                sotto_f32_to_bf16(float_of(h << 16 | 0x8000)) == (h & 1 ? h + 1 : h);
+      }
+    }
+  }
+  CHECK(right);
+  CHECK(isnan(sotto_bf16_to_f32(sotto_f32_to_bf16(float_of(0x7F800001)))));
+}
+
+TEST(dtype_finite_looks_at_values_and_scales) {
+  for (size_t t = 0; t < N_TYPES; t++) {
+    sotto_dtype type = all_types[t];
+    size_t bytes = sotto_dtype_row_bytes(type, 96), block = bytes / 3;
+    unsigned char row[400] = {0};
+    CHECK(sotto_row_is_finite(type, row, 96));
+    static const uint16_t bad_f16[] = {0x7C00, 0xFC00, 0x7E00};
+    for (int b = 0; b < 3; b++) {
+      uint16_t h = bad_f16[b];
+      if (type == SOTTO_BF16) h = b == 2 ? 0x7FC0 : (uint16_t)(0x7F80 | (h & 0x8000));
+      float f = b == 2 ? NAN : b ? -INFINITY : INFINITY;
+      size_t at = 2 * block; /* in the last block only */
+      memcpy(row + at, type == SOTTO_F32 ? (void *)&f : &h, type == SOTTO_F32 ? 4 : 2);
+      CHECK(!sotto_row_is_finite(type, row, 96));
+      CHECK(sotto_row_is_finite(type, row, 64));
+      memset(row, 0, sizeof row);
+      if (type == SOTTO_Q4_1 || type == SOTTO_Q5_1) {
+        memcpy(row + at + 2, &h, 2);
+        CHECK(!sotto_row_is_finite(type, row, 96));
+        memset(row, 0, sizeof row);
+      }
+    }
+    /* Quants of all ones are no error. */
+    if (sotto_dtype_block_weights(type) == 32) {
+      size_t scales = type == SOTTO_Q4_1 || type == SOTTO_Q5_1 ? 4 : 2;
+      memset(row + scales, 0xFF, block - scales);
+      CHECK(sotto_row_is_finite(type, row, 32));
+    }
+  }
+}
+
+TEST(dtype_table) {
+  CHECK(sotto_dtype_supported(3) && !sotto_dtype_supported(4) && !sotto_dtype_supported(12));
+  CHECK(sotto_dtype_supported(30) && !sotto_dtype_supported(31) && !sotto_dtype_supported(~0u));
+  CHECK_STR(sotto_dtype_name(SOTTO_BF16), "BF16");
+  CHECK_STR(sotto_dtype_name((sotto_dtype)12), "unknown");
+  CHECK(sotto_dtype_row_bytes(SOTTO_Q5_1, 64) == 48 && sotto_dtype_row_bytes(SOTTO_F16, 7) == 14);
+  CHECK(sotto_dtype_block_bytes(SOTTO_Q8_0) == 34 && sotto_dtype_block_weights(SOTTO_F32) == 1);
+}
