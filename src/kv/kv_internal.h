@@ -1,0 +1,18 @@
+/* The pool's inside, shared by kv.c and snapshot.c. */
+#ifndef SOTTO_KV_KV_INTERNAL_H
+#define SOTTO_KV_KV_INTERNAL_H
+
+#include "kv/kv.h"
+
+struct sotto_kv {
+  sotto_ctx *ctx;
+  sotto_kv_shape shape;
+  size_t page_bytes; /* one layer's keys (or values) of one page, all heads */
+  size_t bytes;
+  char *data;
+  uint32_t *references; /* [n_pages] */
+  uint32_t *free_list;  /* [n_free] used as a stack */
+  uint32_t n_free;
+};
+
+#endif
