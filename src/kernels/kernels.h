@@ -12,17 +12,19 @@
 
 #include "kernels/packed.h"
 
-#define SOTTO_ACT_BLOCK 32   /* activations that share a scale */
-#define SOTTO_PAGE_SIZE 32   /* positions in a page of the KV cache */
+#define SOTTO_ACT_BLOCK 32 /* activations that share a scale */
+#define SOTTO_PAGE_SIZE 32 /* positions in a page of the KV cache */
 
 /* Quantised activations of some tokens, k values each (k a multiple of 32).
- *   scale = max|x| / 127 of each block, 0 for an all-zero block; q = nearest-even(x * (127/max|x|)),
- *   computed as x * inv with inv = 127.0f / max|x|, clamped to +-127 (a maximum too small for inv to be
- *   finite counts as zero). NaN or infinite activations give scale NaN, which reaches the logits. */
+ *   scale = max|x| / 127 of each block, 0 for an all-zero block; q = nearest-even(x * inv) with
+ *   inv = 127.0f / max|x|, clamped to +-127. A maximum too small for inv to be finite counts as
+ *   zero. NaN or infinite activations give scale NaN (0x7FC00000), which reaches the logits. */
 typedef struct sotto_act {
-  void *q;        /* [n][k], 2 bytes reserved per value; width and order within a block are the variant's */
-  float *scale;   /* [n][k/32] */
-  int32_t *sum;   /* [n][k/32]: sum of q */
+  /* [n][k], 2 bytes reserved per value: token t starts at byte 2 * k * t; width and order within a
+   * token are the variant's */
+  void *q;
+  float *scale; /* [n][k/32] */
+  int32_t *sum; /* [n][k/32]: sum of q */
 } sotto_act;
 
 /* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 4).
@@ -31,12 +33,13 @@ typedef struct sotto_act {
  *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of (q_w - offset) * q_x, exact int32
  *   acc = acc + m_b * (scale_b * (float)sum_b)      Q4_1, Q5_1 only, after the line above
  *   offset: 8 for Q4_0, 16 for Q5_0, else 0. acc starts at +0.
- * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x; then the
- * fold. */
+ * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x from
+ * +0; then the fold.
+ * Scales and weights are finite: sotto_row_is_finite is asked at load. */
 typedef struct sotto_gemm {
-  float *y;      /* y[t * y_stride + row] */
+  float *y; /* y[t * y_stride + row] */
   size_t y_stride;
-  const void *w; /* packed, all rows from 0 on */
+  const void *w;  /* packed, all rows from 0 on */
   const float *x; /* x[t * x_stride + k]; F32, F16, BF16 weights */
   size_t x_stride;
   const sotto_act *act; /* quantised weights */
@@ -48,16 +51,17 @@ typedef void sotto_gemm_fn(const sotto_gemm *gemm);
  *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
  *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
  *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
- * Keys and values are f16; head_dim is a multiple of 4. */
+ * Sums start at +0. Keys and values are f16; head_dim is a multiple of 4. out must not overlap q.
+ */
 typedef struct sotto_attention {
-  float *out;      /* [n_rep][head_dim] */
-  const float *q;  /* [n_rep][head_dim] */
+  float *out;                     /* [n_rep][head_dim] */
+  const float *q;                 /* [n_rep][head_dim] */
   const uint16_t *const *k_pages; /* page p holds positions 32 * p …: [32][head_dim] of this head */
   const uint16_t *const *v_pages;
-  size_t n_keys;   /* visible positions, from 0, >= 1 */
+  size_t n_keys; /* visible positions, from 0, >= 1 */
   size_t n_rep, head_dim;
   float scale;
-  float *scores;   /* scratch [n_keys rounded up to a multiple of 32] */
+  float *scores; /* scratch [n_rep][n_keys rounded up to a multiple of 32] */
 } sotto_attention;
 
 typedef struct sotto_kernels {
@@ -98,8 +102,8 @@ size_t sotto_kernels_count(void);
 const sotto_kernels *sotto_kernels_at(size_t index);
 /* By name ("scalar", "simd128", "relaxed"), NULL when this module does not hold it. */
 const sotto_kernels *sotto_kernels_find(const char *name);
-/* Runs every kernel of the variant on fixed data and compares with scalar bit by bit: false where the
- * engine miscompiles or implements an instruction in another way. A few milliseconds. */
+/* Runs every kernel of the variant on fixed data and compares with scalar bit by bit: false where
+ * the engine miscompiles or implements an instruction in another way. A few milliseconds. */
 bool sotto_kernels_self_test(const sotto_kernels *kernels);
 
 #endif

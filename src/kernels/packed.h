@@ -28,7 +28,8 @@ static inline uint64_t sotto_packed_bytes(sotto_dtype type, uint64_t n_rows, uin
 /* Pack n_rows (1..4) consecutive rows of the file into one tile row. rows: n_rows x row bytes. */
 void sotto_pack_tile_row(sotto_dtype type, const void *rows, size_t n_rows, size_t k, void *packed);
 /* The inverse, for tests and for saving. */
-void sotto_unpack_tile_row(sotto_dtype type, const void *packed, size_t n_rows, size_t k, void *rows);
+void sotto_unpack_tile_row(sotto_dtype type, const void *packed, size_t n_rows, size_t k,
+                           void *rows);
 /* out[k] = the float values of one row of a packed matrix (embedding look-up); same values as
  * sotto_dequantize_row of the file's row. */
 void sotto_packed_row(sotto_dtype type, const void *packed, size_t row, size_t k, float *out);

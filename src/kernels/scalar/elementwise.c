@@ -1,0 +1,37 @@
+/* Norm, rope, GLU, sums and conversions. */
+#include "kernels/math.h"
+#include "kernels/scalar/scalar.h"
+
+void sotto_rms_norm__scalar(float *out, const float *x, const float *weight, size_t n, float eps) {
+  float l[16] = {0.0f}, v[4];
+  for (size_t i = 0; i < n; i++) l[i % 16] = l[i % 16] + x[i] * x[i];
+  for (int i = 0; i < 4; i++) v[i] = (l[i] + l[4 + i]) + (l[8 + i] + l[12 + i]);
+  float sum = (v[0] + v[1]) + (v[2] + v[3]);
+  float r = 1.0f / __builtin_sqrtf(sum / (float)n + eps);
+  for (size_t i = 0; i < n; i++) out[i] = (x[i] * r) * weight[i];
+}
+
+void sotto_rope__scalar(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
+                        const float *cos_sin) {
+  for (size_t head = 0; head < n_heads; head++, x += head_dim) {
+    for (size_t pair = 0; pair < n_rot / 2; pair++) {
+      float *first = neox ? x + pair : x + 2 * pair;
+      float *second = neox ? x + pair + n_rot / 2 : x + 2 * pair + 1;
+      float a = *first, b = *second, cosine = cos_sin[2 * pair], sine = cos_sin[2 * pair + 1];
+      *first = a * cosine - b * sine;
+      *second = a * sine + b * cosine;
+    }
+  }
+}
+
+void sotto_swiglu__scalar(float *out, const float *gate, const float *up, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = (gate[i] / (1.0f + sotto_expf(-gate[i]))) * up[i];
+}
+
+void sotto_add__scalar(float *out, const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+}
+
+void sotto_f32_to_f16__scalar(const float *x, uint16_t *out, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = sotto_f32_to_f16(x[i]);
+}

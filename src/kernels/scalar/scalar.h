@@ -1,0 +1,19 @@
+/* The scalar kernels: the oracle of all others, each line an operation that kernels.h states. */
+#ifndef SOTTO_KERNELS_SCALAR_SCALAR_H
+#define SOTTO_KERNELS_SCALAR_SCALAR_H
+
+#include "kernels/kernels.h"
+
+#define X(NAME, number, text, weights, bytes) sotto_gemm_fn sotto_gemm_##NAME##__scalar;
+#include "tensor/dtypes.def"
+#undef X
+void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, size_t token);
+void sotto_attention__scalar(const sotto_attention *attention);
+void sotto_rms_norm__scalar(float *out, const float *x, const float *weight, size_t n, float eps);
+void sotto_rope__scalar(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
+                        const float *cos_sin);
+void sotto_swiglu__scalar(float *out, const float *gate, const float *up, size_t n);
+void sotto_add__scalar(float *out, const float *a, const float *b, size_t n);
+void sotto_f32_to_f16__scalar(const float *x, uint16_t *out, size_t n);
+
+#endif
