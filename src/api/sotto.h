@@ -47,7 +47,7 @@ typedef struct sotto_engine_options {
   uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
   uint32_t backend;       /* sotto_backend_kind */
   uint32_t variant;       /* sotto_variant */
-  uint32_t record_upload; /* 1: also keep every weight as a GPU upload would get it (tests) */
+  uint32_t reserved;
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
 } sotto_engine_options;
 

@@ -1,0 +1,39 @@
+/* The loader's inside, shared by ranges.c (what is wanted) and load.c (what arrives). */
+#ifndef SOTTO_LOAD_LOAD_INTERNAL_H
+#define SOTTO_LOAD_LOAD_INTERNAL_H
+
+#include "load/load.h"
+
+/* An open range: where its next byte belongs, and the rows that are still incomplete. */
+typedef struct open_range {
+  bool open;
+  uint32_t file;
+  uint64_t at, end;  /* file offsets of the next byte and of the end */
+  size_t entry;      /* of by_file: the tensor at or behind `at` */
+  unsigned char *staged; /* [max_unit], allocated on first use */
+  size_t n_staged;
+} open_range;
+
+struct sotto_load {
+  sotto_ctx *ctx;
+  const sotto_gguf *gguf;
+  const sotto_placement *placements;
+  size_t n;
+  size_t *by_file;     /* placements by (file, offset) */
+  size_t *by_stage;    /* placements by (stage, file, offset) */
+  uint64_t *handed;    /* [n] bytes handed out in ranges, a multiple of the unit */
+  uint64_t *placed;    /* [n] bytes put into place */
+  size_t next_stage;   /* into by_stage: the first placement not wholly handed out */
+  uint64_t loaded, total;
+  size_t max_unit;
+  sotto_upload_sink *sink;
+  void *sink_user;
+  open_range ranges[SOTTO_LOAD_MAX_RANGES];
+};
+
+/* Bytes that are put into place together: a tile row; a vector is one unit. */
+size_t sotto_load_unit(const sotto_placement *placement);
+/* The entry of by_file that holds or follows a file offset; n when there is none. */
+size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t offset);
+
+#endif

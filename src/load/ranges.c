@@ -1,0 +1,124 @@
+/* Which ranges are wanted, in which order. */
+#include "kernels/packed.h"
+#include "load/load_internal.h"
+
+/* Tensors this close in the file are fetched in one range: alignment padding, not tensors. */
+#define LARGEST_GAP 4096
+
+size_t sotto_load_unit(const sotto_placement *p) {
+  uint64_t rows = p->rows < SOTTO_TILE_ROWS ? p->rows : SOTTO_TILE_ROWS;
+  return (size_t)(rows * sotto_dtype_row_bytes(p->tensor->type, p->cols));
+}
+
+uint64_t sotto_load_staging_bytes(const sotto_placement *placements, size_t n) {
+  uint64_t largest = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint64_t unit = sotto_load_unit(&placements[i]);
+    if (unit > largest) largest = unit;
+  }
+  return largest * SOTTO_LOAD_MAX_RANGES;
+}
+
+size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t offset) {
+  size_t low = 0, high = load->n;
+  while (low < high) { /* the first entry whose end lies behind (file, offset) */
+    size_t mid = low + (high - low) / 2;
+    const sotto_gguf_tensor *t = load->placements[load->by_file[mid]].tensor;
+    bool before = t->file != file ? t->file < file : t->offset + t->size <= offset;
+    if (before) low = mid + 1;
+    else high = mid;
+  }
+  return low;
+}
+
+static open_range *free_slot(sotto_load *load) {
+  for (size_t i = 0; i < SOTTO_LOAD_MAX_RANGES; i++) {
+    if (!load->ranges[i].open) return &load->ranges[i];
+  }
+  return NULL;
+}
+
+static void open_at(sotto_load *load, open_range *range, uint32_t file, uint64_t at, uint64_t end) {
+  range->open = true;
+  range->file = file;
+  range->at = at;
+  range->end = end;
+  range->entry = sotto_load_find_entry(load, file, at);
+  range->n_staged = 0;
+}
+
+static sotto_status all_open(sotto_load *load) {
+  return sotto_fail(load->ctx, SOTTO_ERR_BUSY,
+                    "%d ranges are open; feed one to its end before asking for the next",
+                    SOTTO_LOAD_MAX_RANGES);
+}
+
+sotto_status sotto_load_next_range(sotto_load *load, uint64_t max_length, uint32_t *file,
+                                   uint64_t *offset, uint64_t *length) {
+  *length = 0;
+  while (load->next_stage < load->n) {
+    size_t i = load->by_stage[load->next_stage];
+    if (load->handed[i] < load->placements[i].tensor->size) break;
+    load->next_stage++;
+  }
+  if (load->next_stage == load->n) return SOTTO_OK;
+  open_range *range = free_slot(load);
+  if (!range) return all_open(load);
+
+  const sotto_gguf_tensor *first = load->placements[load->by_stage[load->next_stage]].tensor;
+  uint64_t start = first->offset + load->handed[load->by_stage[load->next_stage]], end = start;
+  /* Take whole units while the tensors of by_stage follow each other in the file. */
+  for (size_t s = load->next_stage; s < load->n; s++) {
+    size_t i = load->by_stage[s];
+    const sotto_gguf_tensor *t = load->placements[i].tensor;
+    uint64_t from = t->offset + load->handed[i];
+    if (t->file != first->file || from < end || from - end > LARGEST_GAP) break;
+    uint64_t unit = sotto_load_unit(&load->placements[i]), left = t->size - load->handed[i];
+    uint64_t room = start + max_length > from ? start + max_length - from : 0;
+    uint64_t take = left <= room ? left : room / unit * unit;
+    if (take == 0 && end == start) take = left < unit ? left : unit;
+    if (take == 0) break;
+    load->handed[i] += take;
+    end = from + take;
+    if (take < left) break;
+  }
+  open_at(load, range, first->file, start, end);
+  *file = first->file;
+  *offset = start;
+  *length = end - start;
+  return SOTTO_OK;
+}
+
+sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *offset,
+                                     uint64_t *length) {
+  *length = 0;
+  if (file >= sotto_gguf_n_files(load->gguf)) {
+    return sotto_fail(load->ctx, SOTTO_ERR_INVALID_ARGUMENT, "the model has %u files, not %u",
+                      sotto_gguf_n_files(load->gguf), file + 1);
+  }
+  uint64_t start = UINT64_MAX, end = 0;
+  for (size_t i = 0; i < load->n; i++) {
+    const sotto_gguf_tensor *t = load->placements[i].tensor;
+    if (t->file != file) continue;
+    if (load->handed[i]) {
+      return sotto_fail(load->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                        "file %u is already being loaded; stream a file whole or by ranges", file);
+    }
+    if (t->offset < start) start = t->offset;
+    if (t->offset + t->size > end) end = t->offset + t->size;
+  }
+  if (end == 0) { /* a part without a tensor of the program */
+    *offset = sotto_gguf_data_start(load->gguf, file);
+    return SOTTO_OK;
+  }
+  open_range *range = free_slot(load);
+  if (!range) return all_open(load);
+  for (size_t i = 0; i < load->n; i++) {
+    const sotto_gguf_tensor *t = load->placements[i].tensor;
+    if (t->file == file) load->handed[i] = t->size;
+  }
+  open_at(load, range, file, start, end);
+  *offset = start;
+  *length = end - start;
+  return SOTTO_OK;
+}
