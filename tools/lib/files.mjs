@@ -1,21 +1,43 @@
 // Nothing half-written: work happens in a temporary folder beside its goal and is renamed at the
 // end. One set-up at a time: a lock file with the owner's process id.
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { say } from './report.mjs'
 
+/** True where `makeFolder` finished with the same stamp: the same versions at the same place. */
+export const isMade = (goal, stamp) => readText(join(goal, 'stamp')) === stampOf(goal, stamp)
+const stampOf = (goal, stamp) => `${stamp}\n${goal}\n`
+
 /** Calls `fill(folder)` with a new folder, which becomes `goal` if `fill` succeeds. */
-export async function makeFolder(goal, fill) {
+export async function makeFolder(goal, stamp, fill) {
   mkdirSync(dirname(goal), { recursive: true })
   const temporary = mkdtempSync(join(dirname(goal), `.${basename(goal)}-`))
   try {
     await fill(temporary)
+    writeFileSync(join(temporary, 'stamp'), stampOf(goal, stamp))
+    chmodSync(temporary, 0o755)
     rmSync(goal, { recursive: true, force: true })
     renameSync(temporary, goal)
   } finally {
     rmSync(temporary, { recursive: true, force: true })
   }
+}
+
+/** Removes what an interrupted `makeFolder` left. Only for the holder of the lock. */
+export function clearLeftovers(parent) {
+  mkdirSync(parent, { recursive: true })
+  const leftovers = readdirSync(parent).filter((name) => /^\..*-\w{6}$/.test(name))
+  for (const name of leftovers) rmSync(join(parent, name), { recursive: true, force: true })
 }
 
 export const readText = (path) => {

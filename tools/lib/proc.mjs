@@ -7,8 +7,9 @@ import { root } from './paths.mjs'
 /** A command that ended with something else than 0. `output` is what it printed, if captured. */
 export class CommandError extends Error {
   constructor(command, code, output) {
-    const tail = output.trim().split('\n').slice(-30).join('\n')
-    super(`${command} ended with ${code}${tail ? `\n${tail}` : ''}`)
+    const lines = output.trim().split('\n')
+    if (lines.length > 60) lines.splice(30, lines.length - 60, '  …')
+    super([`${command} ended with ${code}`, ...lines].join('\n').trimEnd())
     this.name = 'CommandError'
     this.output = output
   }
@@ -16,9 +17,9 @@ export class CommandError extends Error {
 
 /**
  * Runs a command to its end and resolves with what it printed. Its output is captured, and shown
- * only in the error; with `show` it goes straight to the terminal.
+ * only in the error; `onLine` hears its latest line. With `show` it goes straight to the terminal.
  */
-export function run(command, args, { cwd = root, env = {}, show = false } = {}) {
+export function run(command, args, { cwd = root, env = {}, show = false, onLine } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
@@ -28,6 +29,7 @@ export function run(command, args, { cwd = root, env = {}, show = false } = {}) 
     let output = ''
     const collect = (data) => {
       output += data
+      onLine?.(data.trimEnd().split('\n').at(-1))
     }
     child.stdout?.setEncoding('utf8').on('data', collect)
     child.stderr?.setEncoding('utf8').on('data', collect)

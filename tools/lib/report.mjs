@@ -2,10 +2,13 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
-const live = process.stdout.isTTY
-const every = live ? 500 : 15_000
+let output = process.stdout
 
-export const say = (line = '') => process.stdout.write(`${line}\n`)
+/** Sends progress to another stream: a command whose stdout is its result uses stderr. */
+export const reportTo = (stream) => {
+  output = stream
+}
+export const say = (line = '') => output.write(`${line}\n`)
 export const seconds = (ms) => (ms < 100_000 ? `${(ms / 1000).toFixed(1)} s` : minutes(ms))
 export const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
@@ -20,20 +23,25 @@ function minutes(ms) {
  */
 export async function step(title, work) {
   const state = { watch: undefined, note: '' }
+  const live = output.isTTY
   const begin = Date.now()
   const line = () => {
     const size = state.watch ? sizeOf(state.watch) : 0
-    const facts = [seconds(Date.now() - begin), size && megabytes(size), state.note]
+    const facts = [seconds(Date.now() - begin), size && megabytes(size), state.note.slice(0, 50)]
     return `${title}  ${facts.filter(Boolean).join(', ')}`
   }
-  if (live) process.stdout.write(`  … ${title}`)
+  if (live) output.write(`  … ${title}`)
   else say(`  … ${title}`)
-  const timer = setInterval(() => {
-    if (live) process.stdout.write(`\r\x1b[K  … ${line()}`)
-    else say(`  … ${line()}`)
-  }, every)
+  const timer = setInterval(
+    () => {
+      if (live) output.write(`\r\x1b[K  … ${line()}`)
+      else say(`  … ${line()}`)
+    },
+    live ? 500 : 15_000,
+  )
   try {
     const result = await work(state)
+    state.note = ''
     say(`${live ? '\r\x1b[K' : ''}  ✓ ${line()}`)
     return result
   } catch (error) {

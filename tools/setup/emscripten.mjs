@@ -3,7 +3,7 @@
 // the system's clang 19; binaryen's programs get Debian 13's C library beside them.
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { makeFolder, readText } from '../lib/files.mjs'
+import { isMade, makeFolder, readText } from '../lib/files.mjs'
 import { toolchain } from '../lib/paths.mjs'
 import { ask, run, which } from '../lib/proc.mjs'
 import { step } from '../lib/report.mjs'
@@ -13,9 +13,7 @@ const minimum = [3, 1, 60]
 const suite = 'trixie'
 const packages = ['emscripten', 'binaryen', 'libc6', 'libstdc++6', 'libgcc-s1', 'node-acorn']
 const home = join(toolchain, 'emscripten')
-const stamp = join(home, 'stamp')
-/** The unpacked files hold absolute paths, so a moved checkout unpacks again. */
-const stampText = `1 ${home}\n`
+const stamp = `emscripten from ${suite}, layout 1`
 
 /** The user's own emcc, if it is new enough. */
 export function ownEmcc() {
@@ -27,11 +25,11 @@ export function ownEmcc() {
   return first < 0 || parts[first] > minimum[first] ? emcc : undefined
 }
 
-export const haveEmscripten = () => readText(stamp) === stampText || ownEmcc() !== undefined
+export const haveEmscripten = () => isMade(home, stamp) || ownEmcc() !== undefined
 
 export async function installEmscripten() {
   if (haveEmscripten()) return
-  await makeFolder(home, async (folder) => {
+  await makeFolder(home, stamp, async (folder) => {
     const debs = join(folder, 'debs')
     mkdirSync(debs)
     await step('Emscripten: package list', () => privateApt(folder))
@@ -46,7 +44,6 @@ export async function installEmscripten() {
       await useOwnLibc(folder)
       configure(folder)
     })
-    writeFileSync(stamp.replace(home, folder), stampText)
   })
 }
 

@@ -1,0 +1,94 @@
+// The lint finds what it is there to find.
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { checkBanned } from '../../tools/lint/banned.mjs'
+import { checkIncludes } from '../../tools/lint/includes.mjs'
+import { checkLimits } from '../../tools/lint/limits.mjs'
+import { relaxedOpcodes } from '../../tools/lint/opcodes.mjs'
+
+/** Runs a check over a small source tree. */
+function checkTree(check, files) {
+  const root = mkdtempSync(join(tmpdir(), 'lint-'))
+  try {
+    const all = { 'src/layers.txt': 'base\ntensor\nkernels\n', ...files }
+    for (const [path, text] of Object.entries(all)) {
+      mkdirSync(dirname(join(root, path)), { recursive: true })
+      writeFileSync(join(root, path), text)
+    }
+    return check(root)
+  } finally {
+    rmSync(root, { recursive: true })
+  }
+}
+
+test('an include of an earlier layer or of the same one is right', () => {
+  const problems = checkTree(checkIncludes, {
+    'src/base/status.h': '#include <stddef.h>\n',
+    'src/tensor/dtype.h': '#include "base/status.h"\n',
+    'src/tensor/dtype.c': '#include "tensor/dtype.h"\n/* #include "kernels/x.h" */\n',
+  })
+  assert.deepEqual(problems, [])
+})
+
+test('an include of a later layer is found', () => {
+  const problems = checkTree(checkIncludes, {
+    'src/kernels/gemm.h': '',
+    'src/base/status.c': '\n#include "kernels/gemm.h"\n',
+  })
+  assert.equal(problems.length, 1)
+  assert.match(problems[0], /^src\/base\/status\.c:2: .*points the wrong way/)
+})
+
+test('relative, unknown and missing includes and unknown layers are found', () => {
+  const problems = checkTree(checkIncludes, {
+    'src/base/a.c': '#include "b.h"\n#include "../base/b.h"\n#include "base/none.h"\n',
+    'src/extra/a.c': '',
+  })
+  assert.deepEqual(
+    problems.map((problem) => problem.split(/[ :]/)[0]),
+    ['src/base/a.c', 'src/base/a.c', 'src/base/a.c', 'src/extra/a.c'],
+  )
+})
+
+test('banned calls are found; members, longer names, comments and strings are not calls', () => {
+  const bad = 'void f(void) { printf("x"); abort(); free(p); y = expf(x); }\n'
+  const good = 's->free(p); sotto_exp(x); snprintf(b, n, "exit(1)"); /* exp(x) */ sqrtf(x);\n'
+  const problems = checkTree(checkBanned, {
+    'src/base/a.c': bad,
+    'src/base/b.c': good,
+    'src/base/alloc.c': 'p = malloc(n); free(p);\n',
+  })
+  assert.deepEqual(
+    problems.map((problem) => problem.split(' ')[1]),
+    ['printf():', 'abort():', 'free():', 'expf():'],
+  )
+})
+
+test('files that are too long are found', () => {
+  const problems = checkTree(checkLimits, {
+    'src/base/a.c': '\n'.repeat(800),
+    'src/base/b.c': '\n'.repeat(801),
+    'src/base/b.h': '\n'.repeat(151),
+    'js/x.js': '\n'.repeat(351),
+  })
+  assert.deepEqual(
+    problems.map((problem) => problem.split(':')[0]),
+    ['src/base/b.c', 'src/base/b.h', 'js/x.js'],
+  )
+})
+
+test('relaxed opcodes are found between others', () => {
+  const code = [
+    ...[0x41, 0xfd, 0x02, 0x1a], // i32.const 381; drop: not a vector prefix
+    ...[0x20, 0x00, 0x20, 0x00, 0x20, 0x00, 0xfd, 0x85, 0x02, 0x1a], // f32x4.relaxed_madd; drop
+    ...[0xfd, 0x0c, ...Array(16).fill(0xfd), 0x1a], // v128.const; drop
+    0x0b,
+  ]
+  const body = [0x00, ...code]
+  const section = [0x01, body.length, ...body]
+  const module = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 10, section.length, ...section]
+  assert.deepEqual(relaxedOpcodes(Uint8Array.from(module)), { 'f32x4.relaxed_madd': 1 })
+})

@@ -1,0 +1,33 @@
+// Builds CMake presets. CMakeLists.txt says what is built; this only calls it.
+//   node tools/build.mjs [--werror] [preset…]      (web if none is named)
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { main } from './lib/main.mjs'
+import { run } from './lib/proc.mjs'
+import { step } from './lib/report.mjs'
+import { setup } from './setup.mjs'
+
+/** Configures and builds one preset; with `werror`, warnings are errors from then on. */
+export async function build(preset, { werror = false } = {}) {
+  await step(`Build ${preset}`, async (state) => {
+    const strict = werror ? ['-DSOTTO_WERROR=ON'] : []
+    await run('cmake', ['--preset', preset, ...strict])
+    const onLine = (line) => {
+      state.note = line
+    }
+    await run('cmake', ['--build', '--preset', preset], { onLine })
+  })
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(async () => {
+    const options = { werror: { type: 'boolean', default: false } }
+    const { values, positionals } = parseArgs({ options, allowPositionals: true })
+    const presets = positionals.length ? positionals : ['web']
+    const purposes = { web: 'start', wasi: 'cli' }
+    for (const preset of presets) {
+      await setup(purposes[preset] ?? 'test')
+      await build(preset, values)
+    }
+  })
+}

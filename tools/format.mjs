@@ -1,0 +1,46 @@
+// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS. `npm run format` rewrites;
+// the lint only checks.
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { main } from './lib/main.mjs'
+import { inRoot } from './lib/paths.mjs'
+import { run } from './lib/proc.mjs'
+import { step } from './lib/report.mjs'
+import { clangFormat } from './setup/system.mjs'
+import { setup } from './setup.mjs'
+
+/** Every C file of ours, generated ones aside. */
+export function cFiles() {
+  const folders = ['src', 'wasi', 'tests', 'cmake']
+  const names = folders.flatMap((folder) => {
+    try {
+      return readdirSync(inRoot(folder), { recursive: true }).map((name) => join(folder, name))
+    } catch {
+      return []
+    }
+  })
+  return names.filter((name) => /\.[ch]$/.test(name)).sort()
+}
+
+export async function formatC({ check }) {
+  const files = cFiles()
+  if (!files.length) return
+  await run(clangFormat(), [...(check ? ['--dry-run', '--Werror'] : ['-i']), ...files])
+}
+
+/** Biome's program itself, without its launcher package: that wants every platform in the lock. */
+const biome = inRoot('node_modules', '@biomejs', `cli-linux-${process.arch}`, 'biome')
+const quiet = ['--no-errors-on-unmatched', '--colors=off']
+
+/** Formatting, and in check mode the linter too. */
+export const runBiome = ({ check }) =>
+  check ? run(biome, ['ci', ...quiet]) : run(biome, ['check', '--write', ...quiet])
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(async () => {
+    await setup('test')
+    await step('clang-format', () => formatC({ check: false }))
+    await step('biome', () => runBiome({ check: false }))
+  })
+}

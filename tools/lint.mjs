@@ -1,0 +1,48 @@
+// Lint: our own checks of src/ and of the built modules, then the formatters, Biome and tsc.
+//   node tools/lint.mjs
+import { pathToFileURL } from 'node:url'
+import { formatC, runBiome } from './format.mjs'
+import { main } from './lib/main.mjs'
+import { inRoot, root } from './lib/paths.mjs'
+import { run } from './lib/proc.mjs'
+import { say, step } from './lib/report.mjs'
+import { checkBanned } from './lint/banned.mjs'
+import { checkIncludes } from './lint/includes.mjs'
+import { checkLimits } from './lint/limits.mjs'
+import { checkOpcodes } from './lint/opcodes.mjs'
+import { setup } from './setup.mjs'
+
+const checks = {
+  'include directions': () => report(checkIncludes(root)),
+  'banned calls': () => report(checkBanned(root)),
+  'file lengths': () => report(checkLimits(root)),
+  'relaxed opcodes': () => report(checkOpcodes(root)),
+  'clang-format': () => formatC({ check: true }),
+  biome: () => runBiome({ check: true }),
+  types: () => run(inRoot('node_modules', '.bin', 'tsc'), ['-p', '.']),
+}
+
+function report(problems) {
+  if (problems.length) throw new Error(problems.join('\n'))
+}
+
+/** Runs every check, shows all that fail, and throws if one did. */
+export async function lint() {
+  const failed = []
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await step(name, check)
+    } catch (error) {
+      say(error.message)
+      failed.push(name)
+    }
+  }
+  if (failed.length) throw new Error(`lint failed: ${failed.join(', ')}`)
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await main(async () => {
+    await setup('test')
+    await lint()
+  })
+}

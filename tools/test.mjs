@@ -1,0 +1,109 @@
+// `npm test`: everything, in sections, with a summary at the end.
+//   npm test [-- lint c js browser]      names choose sections
+// JavaScript tests run under the Node.js that runs npm and again under Node.js 24, except those in
+// tests/js/once/ (bundlers, command line), whose subject is not the Node.js version.
+import { build } from './build.mjs'
+import { main } from './lib/main.mjs'
+import { inRoot, root } from './lib/paths.mjs'
+import { run } from './lib/proc.mjs'
+import { say, seconds } from './lib/report.mjs'
+import { filesUnder } from './lint/source.mjs'
+import { lint } from './lint.mjs'
+import { isNewNode, newerNode, wasmtime } from './setup/packages.mjs'
+import { chromium } from './setup/system.mjs'
+import { setup } from './setup.mjs'
+
+/** In order; `needs` names the presets that are built before. */
+const sections = {
+  lint: {
+    needs: ['web', 'wasi'],
+    parts: () => [
+      ['tools', () => nodeTests(process.execPath, testsIn('tests/tools'))],
+      ['lint', lint],
+    ],
+  },
+  c: {
+    needs: ['asan', 'wasi'],
+    parts: () => [
+      ['c asan', () => ctest('asan')],
+      ['c wasi', () => ctest('wasi')],
+    ],
+  },
+  js: {
+    needs: ['web', 'wasi'],
+    parts: () => {
+      const files = [...testsIn('js'), ...testsIn('tests/js')]
+      const again = files.filter((path) => !path.startsWith('tests/js/once/'))
+      const first = [`js node ${process.version}`, () => nodeTests(process.execPath, files)]
+      return isNewNode ? [first] : [first, ['js node 24', () => nodeTests(newerNode(), again)]]
+    },
+  },
+  browser: {
+    needs: ['web'],
+    parts: () => [['browser', () => nodeTests(process.execPath, testsIn('tests/browser'))]],
+  },
+}
+
+const testsIn = (folder) => filesUnder(root, folder, /\.test\.m?js$/)
+
+async function nodeTests(node, files) {
+  if (!files.length) return say('  no tests yet')
+  const args = ['--test', '--test-reporter=spec', ...files.map((path) => inRoot(path))]
+  const env = { WASMTIME: wasmtime(), CHROMIUM: chromium() ?? '' }
+  await run(node, args, { show: true, env })
+}
+
+const ctest = (preset) => run('ctest', ['--preset', preset], { show: true })
+
+/** Runs one part of a section and notes how it went. */
+async function runPart(results, name, work) {
+  say(`\n── ${name} ${'─'.repeat(Math.max(0, 90 - name.length))}`)
+  const begin = Date.now()
+  try {
+    await work()
+    results.push({ name, ok: true, ms: Date.now() - begin })
+    return true
+  } catch (error) {
+    say(error.message)
+    results.push({ name, ok: false, ms: Date.now() - begin })
+    return false
+  }
+}
+
+function chosenSections(names) {
+  const unknown = names.filter((name) => !sections[name])
+  if (unknown.length) {
+    throw new Error(`no section ${unknown.join(', ')}; there are ${Object.keys(sections)}`)
+  }
+  return Object.entries(sections).filter(([name]) => !names.length || names.includes(name))
+}
+
+await main(async () => {
+  const chosen = chosenSections(process.argv.slice(2))
+  const results = []
+  const ready = await runPart(results, 'set-up', () => setup('test'))
+  const built = {}
+  for (const preset of new Set(ready ? chosen.flatMap(([, { needs }]) => needs) : [])) {
+    built[preset] = await runPart(results, `build ${preset}`, () => build(preset, { werror: true }))
+  }
+  for (const [name, { needs, parts }] of ready ? chosen : []) {
+    const missing = needs.filter((preset) => !built[preset])
+    if (missing.length) {
+      results.push({ name: `${name} (not run: no ${missing.join(', ')})`, ok: false, ms: 0 })
+      continue
+    }
+    for (const [part, work] of parts()) await runPart(results, part, work)
+  }
+  summary(results)
+})
+
+function summary(results) {
+  say(`\n── summary ${'─'.repeat(83)}`)
+  for (const { name, ok, ms } of results) {
+    say(`  ${ok ? '✓' : '✗'} ${name.padEnd(40)} ${seconds(ms).padStart(12)}`)
+  }
+  const failed = results.filter(({ ok }) => !ok).length
+  const total = results.reduce((sum, { ms }) => sum + ms, 0)
+  say(`  ${failed ? `${failed} FAILED` : 'all passed'}, ${seconds(total)}`)
+  if (failed) process.exitCode = 1
+}
