@@ -1,8 +1,7 @@
 // Builds CMake presets. CMakeLists.txt says what is built; this only calls it.
 //   node tools/build.mjs [--werror] [preset…]      (web if none is named)
-import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { main } from './lib/main.mjs'
+import { isMain, main } from './lib/main.mjs'
 import { run } from './lib/proc.mjs'
 import { step } from './lib/report.mjs'
 import { setup } from './setup.mjs'
@@ -19,7 +18,7 @@ export async function build(preset, { werror = false } = {}) {
   })
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   await main(async () => {
     const options = { werror: { type: 'boolean', default: false } }
     const { values, positionals } = parseArgs({ options, allowPositionals: true })

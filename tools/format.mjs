@@ -2,8 +2,7 @@
 // the lint only checks.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { main } from './lib/main.mjs'
+import { isMain, main } from './lib/main.mjs'
 import { inRoot } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
 import { step } from './lib/report.mjs'
@@ -37,7 +36,7 @@ const quiet = ['--no-errors-on-unmatched', '--colors=off']
 export const runBiome = ({ check }) =>
   check ? run(biome, ['ci', ...quiet]) : run(biome, ['check', '--write', ...quiet])
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   await main(async () => {
     await setup('test')
     await step('clang-format', () => formatC({ check: false }))

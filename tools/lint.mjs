@@ -1,8 +1,7 @@
 // Lint: our own checks of src/ and of the built modules, then the formatters, Biome and tsc.
 //   node tools/lint.mjs
-import { pathToFileURL } from 'node:url'
 import { formatC, runBiome } from './format.mjs'
-import { main } from './lib/main.mjs'
+import { isMain, main } from './lib/main.mjs'
 import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
 import { say, step } from './lib/report.mjs'
@@ -40,7 +39,7 @@ export async function lint() {
   if (failed.length) throw new Error(`lint failed: ${failed.join(', ')}`)
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+if (isMain(import.meta.url)) {
   await main(async () => {
     await setup('test')
     await lint()

@@ -3,8 +3,8 @@
 // come from apt. What the user already has is used: emcc, WASI_SDK_PATH, wasmtime, Chromium.
 //   node tools/setup.mjs [start|cli|test]
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { clearLeftovers, withLock } from './lib/files.mjs'
+import { isMain, main } from './lib/main.mjs'
 import { modelCache, toolchain } from './lib/paths.mjs'
 import { say } from './lib/report.mjs'
 import { haveEmscripten, installEmscripten, ownEmcc } from './setup/emscripten.mjs'
@@ -69,7 +69,9 @@ async function systemParts(need) {
   return names
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const { main } = await import('./lib/main.mjs')
-  await main(() => setup(process.argv[2] ?? 'test'))
+if (isMain(import.meta.url)) {
+  await main(async () => {
+    await setup(process.argv[2] ?? 'test')
+    say('Everything is in place.')
+  })
 }
