@@ -7,6 +7,7 @@
 #ifndef SOTTO_PROGRAM_PROGRAM_H
 #define SOTTO_PROGRAM_PROGRAM_H
 
+#include "base/arena.h"
 #include "gguf/gguf.h"
 
 typedef enum sotto_op_kind {

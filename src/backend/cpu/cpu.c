@@ -1,0 +1,186 @@
+/* The CPU backend: packed weights, one block of scratch, the program lowered to steps, and the loop
+ * that runs them in slices of time. */
+#include "backend/cpu/cpu.h"
+
+#include "platform/time.h"
+
+#define ALIGN_UP(n) (((n) + 63) & ~(uint64_t)63)
+
+static uint32_t widest_matmul_input(const sotto_program *p) {
+  uint32_t widest = 0;
+  for (size_t i = 0; i < p->n_ops; i++) {
+    const sotto_op *op = &p->ops[i];
+    if (op->kind != SOTTO_OP_MATMUL) continue;
+    uint32_t dim = p->buffers[op->in[0]].dim;
+    if (dim > widest) widest = dim;
+  }
+  return widest;
+}
+
+/* Bytes of the scratch block; with `b`, also points its parts into b->scratch. */
+static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config, cpu_backend *b) {
+  uint64_t rows = config->n_batch > config->n_outputs ? config->n_batch : config->n_outputs;
+  uint64_t n = widest_matmul_input(p), n_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
+  uint64_t floats = sotto_buffers_plan(p, config, b ? b->offsets : NULL);
+  if (floats == UINT64_MAX) return UINT64_MAX;
+  const uint64_t sizes[] = {
+      floats * sizeof(float),
+      rows * n * 2,
+      rows * n_blocks * sizeof(float),
+      rows * n_blocks * sizeof(int32_t),
+      (uint64_t)config->n_ctx * sizeof(float),
+      (uint64_t)config->n_batch * p->hparams.n_rot * sizeof(float),
+      p->hparams.n_rot / 2 * sizeof(double),
+      2ull * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
+  };
+  uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    at[i] = total;
+    total += ALIGN_UP(sizes[i]);
+  }
+  if (b && b->scratch) {
+    b->buffers = (float *)(b->scratch + at[0]);
+    b->act.q = b->scratch + at[1];
+    b->act.scale = (float *)(b->scratch + at[2]);
+    b->act.sum = (int32_t *)(b->scratch + at[3]);
+    b->scores = (float *)(b->scratch + at[4]);
+    b->cos_sin = (float *)(b->scratch + at[5]);
+    b->frequencies = (double *)(b->scratch + at[6]);
+    b->pages = (const uint16_t **)(b->scratch + at[7]);
+  }
+  return total;
+}
+
+static sotto_status plan(const sotto_program *p, const sotto_backend_config *config,
+                         sotto_backend_plan *out) {
+  out->weights = sotto_weights_bytes(p, SOTTO_PLACE_PACKED);
+  out->scratch = lay_out(p, config, NULL);
+  return out->scratch == UINT64_MAX ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
+}
+
+static cpu_step_kind step_kind(sotto_op_kind kind) {
+  switch (kind) {
+  case SOTTO_OP_EMBED: return CPU_EMBED;
+  case SOTTO_OP_RMS_NORM: return CPU_RMS_NORM;
+  case SOTTO_OP_MATMUL: return CPU_MATMUL;
+  case SOTTO_OP_ROPE: return CPU_ROPE;
+  case SOTTO_OP_KV_WRITE: return CPU_KV_WRITE;
+  case SOTTO_OP_ATTENTION: return CPU_ATTENTION;
+  case SOTTO_OP_SWIGLU: return CPU_SWIGLU;
+  case SOTTO_OP_ADD: return CPU_ADD;
+  case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;
+  }
+  return CPU_ADD;
+}
+
+/* One step per operation, and a quantisation before the first of the matmuls that share an input. */
+static void lower(cpu_backend *b) {
+  const sotto_program *p = b->program;
+  sotto_buffer_id quantized = SOTTO_NONE; /* whose activations `act` holds */
+  for (size_t i = 0; i < p->n_ops; i++) {
+    const sotto_op *op = &p->ops[i];
+    if (op->kind == SOTTO_OP_MATMUL && op->in[0] != quantized &&
+        sotto_dtype_takes_act(p->weights[op->weight].tensor->type)) {
+      b->steps[b->n_steps++] = (cpu_step){CPU_QUANTIZE, op};
+      quantized = op->in[0];
+    }
+    b->steps[b->n_steps++] = (cpu_step){step_kind(op->kind), op};
+    if (op->out == quantized) quantized = SOTTO_NONE;
+  }
+}
+
+static void destroy(sotto_backend *backend) {
+  cpu_backend *b = (cpu_backend *)backend;
+  if (!b) return;
+  sotto_ctx *ctx = b->program->ctx;
+  sotto_weights_free(ctx, &b->weights);
+  sotto_free_aligned(ctx, b->scratch, (size_t)b->scratch_bytes);
+  sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
+  sotto_free(ctx, b->steps, b->cap_steps * sizeof *b->steps);
+  sotto_free(ctx, b, sizeof *b);
+}
+
+/* Kernels take whole blocks of quantised types and multiples of 4 per head; files were checked for the
+ * former, architectures check the latter. */
+static sotto_status allocate(cpu_backend *b) {
+  const sotto_program *p = b->program;
+  b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);
+  b->cap_steps = 2 * p->n_ops;
+  b->steps = sotto_alloc(p->ctx, b->cap_steps * sizeof *b->steps);
+  if (!b->offsets || !b->steps) return SOTTO_ERR_OUT_OF_MEMORY;
+  b->scratch_bytes = lay_out(p, &b->config, b);
+  if (b->scratch_bytes > SIZE_MAX / 2) return SOTTO_ERR_OUT_OF_MEMORY;
+  b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->scratch_bytes);
+  if (!b->scratch || lay_out(p, &b->config, b) == UINT64_MAX) return SOTTO_ERR_OUT_OF_MEMORY;
+  lower(b);
+  return sotto_weights_new(p, SOTTO_PLACE_PACKED, &b->weights);
+}
+
+static sotto_status create(const sotto_program *p, const sotto_backend_config *config, sotto_kv *kv,
+                           sotto_backend **out) {
+  *out = NULL;
+  cpu_backend *b = sotto_alloc_zero(p->ctx, sizeof *b);
+  if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
+  b->base.type = &sotto_backend_cpu;
+  b->program = p;
+  b->config = *config;
+  b->kv = kv;
+  sotto_status status = allocate(b);
+  if (status != SOTTO_OK) {
+    destroy(&b->base);
+    return status;
+  }
+  b->base.placements = b->weights.placements;
+  b->base.n_placements = b->weights.n;
+  *out = &b->base;
+  return SOTTO_OK;
+}
+
+static void begin(sotto_backend *backend, const sotto_batch *batch) {
+  cpu_backend *b = (cpu_backend *)backend;
+  b->batch = batch;
+  b->step = 0;
+  b->unit = 0;
+}
+
+static bool weights_ready(const cpu_backend *b, const cpu_step *step, const sotto_load *load) {
+  sotto_weight_id factors = b->program->hparams.rope_factors;
+  if (b->step == 0 && factors >= 0 && !sotto_load_ready(load, (size_t)factors)) return false;
+  return step->kind == CPU_QUANTIZE || step->op->weight < 0 ||
+         sotto_load_ready(load, (size_t)step->op->weight);
+}
+
+static sotto_run_result run(sotto_backend *backend, const sotto_load *load, double deadline_ms) {
+  cpu_backend *b = (cpu_backend *)backend;
+  bool worked = false;
+  for (; b->step < b->n_steps; b->step++, b->unit = 0) {
+    const cpu_step *step = &b->steps[b->step];
+    if (!weights_ready(b, step, load)) return SOTTO_RUN_WAIT_WEIGHTS;
+    if (b->step == 0 && b->unit == 0) cpu_prepare_batch(b);
+    uint64_t units = cpu_step_units(b, step), slice = cpu_step_slice(b, step);
+    while (b->unit < units) {
+      if (worked && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
+      uint64_t last = units - b->unit > slice ? b->unit + slice : units;
+      cpu_step_run(b, step, b->unit, last);
+      b->unit = last;
+      worked = true;
+    }
+  }
+  return SOTTO_RUN_DONE;
+}
+
+static const float *logits(const sotto_backend *backend) {
+  const cpu_backend *b = (const cpu_backend *)backend;
+  return b->buffers + b->offsets[b->program->logits];
+}
+
+const sotto_backend_type sotto_backend_cpu = {
+    .name = "cpu",
+    .kv_element_bytes = 2,
+    .plan = plan,
+    .create = create,
+    .free = destroy,
+    .begin = begin,
+    .run = run,
+    .logits = logits,
+};

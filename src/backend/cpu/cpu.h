@@ -1,0 +1,60 @@
+/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop) and ops.c (operations). */
+#ifndef SOTTO_BACKEND_CPU_CPU_H
+#define SOTTO_BACKEND_CPU_CPU_H
+
+#include "backend/memory.h"
+
+typedef enum cpu_step_kind {
+  CPU_EMBED,
+  CPU_RMS_NORM,
+  CPU_QUANTIZE, /* activations of a matmul's input; shared by the matmuls that follow on it */
+  CPU_MATMUL,
+  CPU_ROPE,
+  CPU_KV_WRITE,
+  CPU_ATTENTION,
+  CPU_SWIGLU,
+  CPU_ADD,
+  CPU_TAKE_OUTPUTS,
+} cpu_step_kind;
+
+/* One step of the lowered program. Work is cut into units that may run in any order and in any slices
+ * of time: rows of a matmul, tokens elsewhere. */
+typedef struct cpu_step {
+  cpu_step_kind kind;
+  const sotto_op *op;
+} cpu_step;
+
+typedef struct cpu_backend {
+  sotto_backend base;
+  const sotto_program *program;
+  sotto_backend_config config;
+  sotto_kv *kv;
+  sotto_weights weights;
+  cpu_step *steps;
+  size_t n_steps, cap_steps;
+
+  char *scratch; /* one block: what follows points into it */
+  uint64_t scratch_bytes;
+  float *buffers;
+  uint64_t *offsets; /* [n_buffers] of each buffer in `buffers`, in floats */
+  sotto_act act;
+  float *scores;          /* [n_ctx] */
+  float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
+  double *frequencies;    /* [n_rot / 2] */
+  const uint16_t **pages; /* [2][n_ctx / 32] */
+
+  const sotto_batch *batch;
+  size_t step;   /* the running step */
+  uint64_t unit; /* its first unit not done */
+} cpu_backend;
+
+/* Units of a step for the current batch. */
+uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
+/* Units to run between two looks at the clock: about a few milliseconds. */
+uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
+/* Run units [first, last) of a step. */
+void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
+/* What depends on the batch alone: rotary tables. */
+void cpu_prepare_batch(cpu_backend *backend);
+
+#endif

@@ -1,0 +1,38 @@
+/* Memory that backends share the planning of: weights in one block, activation buffers that overlap
+ * where their lives do not, and rotary tables. */
+#ifndef SOTTO_BACKEND_MEMORY_H
+#define SOTTO_BACKEND_MEMORY_H
+
+#include "backend/backend.h"
+
+/* ---- weights: one 64-byte aligned block ---- */
+typedef struct sotto_weights {
+  sotto_placement *placements; /* [program->n_weights] */
+  size_t n;
+  char *data;
+  uint64_t bytes;
+} sotto_weights;
+
+/* Bytes of the block when matrices are placed as `matrix_kind` and vectors as float32. */
+uint64_t sotto_weights_bytes(const sotto_program *program, sotto_place_kind matrix_kind);
+sotto_status sotto_weights_new(const sotto_program *program, sotto_place_kind matrix_kind,
+                               sotto_weights *out);
+void sotto_weights_free(sotto_ctx *ctx, sotto_weights *weights);
+
+/* ---- activation buffers ---- */
+/* Offsets in floats of every buffer of the program, such that buffers alive at the same operation do
+ * not overlap; each has room for n_batch (or n_outputs) rows. offsets[n_buffers] is filled in when not
+ * NULL. Returns the number of floats in all; UINT64_MAX without memory. */
+uint64_t sotto_buffers_plan(const sotto_program *program, const sotto_backend_config *config,
+                            uint64_t *offsets);
+
+/* ---- rotary positions ---- */
+/* cos_sin[n_rot] = cosine, sine of position * frequency of each pair, in double before rounding:
+ * frequency p = base^(-2p / n_rot) / factors[p]. factors may be NULL. */
+void sotto_rope_table(const sotto_hparams *hparams, const double *frequencies, uint32_t position,
+                      float *cos_sin);
+/* frequencies[n_rot / 2]. */
+void sotto_rope_frequencies(const sotto_hparams *hparams, const float *factors,
+                            double *frequencies);
+
+#endif

@@ -1,0 +1,232 @@
+/* The reference backend: every operation of the program in plain float32 over dequantised weights,
+ * written to be read beside the papers. Slow and large (4 bytes a weight) on purpose; what the other
+ * backends are compared with. */
+#include <math.h>
+
+#include "backend/memory.h"
+#include "kernels/math.h"
+#include "platform/time.h"
+
+typedef struct naive {
+  sotto_backend base;
+  const sotto_program *program;
+  sotto_backend_config config;
+  sotto_kv *kv;
+  sotto_weights weights;
+  float *scratch; /* buffers, then scores[n_ctx], then cos_sin[n_rot] */
+  uint64_t n_floats;
+  uint64_t *offsets; /* [n_buffers] into scratch */
+  double *frequencies;
+  const sotto_batch *batch;
+  size_t next_op;
+} naive;
+
+static uint64_t scratch_floats(const sotto_program *p, const sotto_backend_config *config,
+                               uint64_t *offsets) {
+  uint64_t buffers = sotto_buffers_plan(p, config, offsets);
+  return buffers == UINT64_MAX ? buffers : buffers + config->n_ctx + p->hparams.n_rot;
+}
+
+static sotto_status plan(const sotto_program *p, const sotto_backend_config *config,
+                         sotto_backend_plan *out) {
+  uint64_t floats = scratch_floats(p, config, NULL);
+  if (floats == UINT64_MAX) return SOTTO_ERR_OUT_OF_MEMORY;
+  out->weights = sotto_weights_bytes(p, SOTTO_PLACE_F32);
+  out->scratch = floats * sizeof(float);
+  return SOTTO_OK;
+}
+
+static void destroy(sotto_backend *backend) {
+  naive *b = (naive *)backend;
+  if (!b) return;
+  sotto_ctx *ctx = b->program->ctx;
+  sotto_weights_free(ctx, &b->weights);
+  sotto_free_aligned(ctx, b->scratch, (size_t)b->n_floats * sizeof(float));
+  sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
+  sotto_free(ctx, b->frequencies, b->program->hparams.n_rot / 2 * sizeof *b->frequencies);
+  sotto_free(ctx, b, sizeof *b);
+}
+
+static sotto_status create(const sotto_program *p, const sotto_backend_config *config, sotto_kv *kv,
+                           sotto_backend **out) {
+  *out = NULL;
+  naive *b = sotto_alloc_zero(p->ctx, sizeof *b);
+  if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
+  b->base.type = &sotto_backend_naive;
+  b->program = p;
+  b->config = *config;
+  b->kv = kv;
+  b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);
+  b->frequencies = sotto_alloc(p->ctx, p->hparams.n_rot / 2 * sizeof *b->frequencies);
+  if (b->offsets && b->frequencies) b->n_floats = scratch_floats(p, config, b->offsets);
+  if (b->n_floats && b->n_floats < SIZE_MAX / sizeof(float)) {
+    b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->n_floats * sizeof(float));
+  }
+  sotto_status status =
+      b->scratch ? sotto_weights_new(p, SOTTO_PLACE_F32, &b->weights) : SOTTO_ERR_OUT_OF_MEMORY;
+  if (status != SOTTO_OK) {
+    destroy(&b->base);
+    return status;
+  }
+  b->base.placements = b->weights.placements;
+  b->base.n_placements = b->weights.n;
+  *out = &b->base;
+  return SOTTO_OK;
+}
+
+static void begin(sotto_backend *backend, const sotto_batch *batch) {
+  naive *b = (naive *)backend;
+  b->batch = batch;
+  b->next_op = 0;
+}
+
+static float *buffer(const naive *b, sotto_buffer_id id) { return b->scratch + b->offsets[id]; }
+
+static const float *weight(const naive *b, sotto_weight_id id) {
+  return b->weights.placements[id].dst;
+}
+
+static void rms_norm(float *out, const float *x, const float *w, uint32_t n, float eps) {
+  float sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += x[i] * x[i];
+  float r = 1.0f / sqrtf(sum / (float)n + eps);
+  for (uint32_t i = 0; i < n; i++) out[i] = x[i] * r * w[i];
+}
+
+static void matmul(float *y, const float *x, const float *w, uint64_t rows, uint64_t cols) {
+  for (uint64_t r = 0; r < rows; r++) {
+    float sum = 0;
+    for (uint64_t c = 0; c < cols; c++) sum += w[r * cols + c] * x[c];
+    y[r] = sum;
+  }
+}
+
+static void rope(const naive *b, float *x, uint32_t n_heads, uint32_t position) {
+  const sotto_hparams *h = &b->program->hparams;
+  float *cos_sin = b->scratch + b->n_floats - h->n_rot;
+  sotto_rope_table(h, b->frequencies, position, cos_sin);
+  for (uint32_t head = 0; head < n_heads; head++, x += h->head_dim) {
+    for (uint32_t p = 0; p < h->n_rot / 2; p++) {
+      float *first = h->rope_neox ? &x[p] : &x[2 * p];
+      float *second = h->rope_neox ? &x[p + h->n_rot / 2] : &x[2 * p + 1];
+      float a = *first, c = *second, cosine = cos_sin[2 * p], sine = cos_sin[2 * p + 1];
+      *first = a * cosine - c * sine;
+      *second = a * sine + c * cosine;
+    }
+  }
+}
+
+static void kv_write(naive *b, uint32_t layer, const float *k, const float *v, uint32_t t) {
+  const sotto_hparams *h = &b->program->hparams;
+  uint32_t position = b->batch->positions[t];
+  uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
+  size_t row = (size_t)(position % SOTTO_KV_PAGE) * h->head_dim;
+  for (uint32_t head = 0; head < h->n_head_kv; head++) {
+    size_t bytes = h->head_dim * sizeof(float);
+    memcpy((float *)sotto_kv_keys(b->kv, layer, page, head) + row, k + head * h->head_dim, bytes);
+    memcpy((float *)sotto_kv_values(b->kv, layer, page, head) + row, v + head * h->head_dim, bytes);
+  }
+}
+
+static void attention(naive *b, uint32_t layer, float *out, const float *q, uint32_t t) {
+  const sotto_hparams *h = &b->program->hparams;
+  float *scores = b->scratch + b->n_floats - h->n_rot - b->config.n_ctx;
+  uint32_t n = b->batch->positions[t] + 1, d = h->head_dim;
+  for (uint32_t head = 0; head < h->n_head; head++, q += d, out += d) {
+    uint32_t kv_head = head / (h->n_head / h->n_head_kv);
+    const uint32_t *pages = b->batch->seqs[t]->pages;
+    float max = -INFINITY, sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+      const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+      k += (size_t)(i % SOTTO_KV_PAGE) * d;
+      float dot = 0;
+      for (uint32_t j = 0; j < d; j++) dot += q[j] * k[j];
+      scores[i] = dot * h->attention_scale;
+      if (scores[i] > max) max = scores[i];
+    }
+    for (uint32_t i = 0; i < n; i++) {
+      scores[i] = sotto_expf(scores[i] - max);
+      sum += scores[i];
+    }
+    for (uint32_t j = 0; j < d; j++) out[j] = 0;
+    for (uint32_t i = 0; i < n; i++) {
+      const float *v = sotto_kv_values(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+      v += (size_t)(i % SOTTO_KV_PAGE) * d;
+      for (uint32_t j = 0; j < d; j++) out[j] += scores[i] / sum * v[j];
+    }
+  }
+}
+
+/* One row of an operation: token (or output) t. */
+static void run_row(naive *b, const sotto_op *op, uint32_t t) {
+  const sotto_program *p = b->program;
+  const sotto_batch *batch = b->batch;
+  uint32_t dim = op->out >= 0 ? p->buffers[op->out].dim : 0;
+  float *out = op->out >= 0 ? buffer(b, op->out) + (size_t)t * dim : NULL;
+  const float *in[2] = {NULL, NULL};
+  for (int i = 0; i < 2; i++) {
+    if (op->in[i] >= 0) in[i] = buffer(b, op->in[i]) + (size_t)t * p->buffers[op->in[i]].dim;
+  }
+  const sotto_weight *w = op->weight >= 0 ? &p->weights[op->weight] : NULL;
+  switch (op->kind) {
+  case SOTTO_OP_EMBED:
+    memcpy(out, weight(b, op->weight) + (size_t)batch->tokens[t] * dim, dim * sizeof(float));
+    break;
+  case SOTTO_OP_RMS_NORM:
+    rms_norm(out, in[0], weight(b, op->weight), dim, p->hparams.norm_eps);
+    break;
+  case SOTTO_OP_MATMUL: matmul(out, in[0], weight(b, op->weight), w->rows, w->cols); break;
+  case SOTTO_OP_ROPE: rope(b, out, dim / p->hparams.head_dim, batch->positions[t]); break;
+  case SOTTO_OP_KV_WRITE: kv_write(b, op->layer, in[0], in[1], t); break;
+  case SOTTO_OP_ATTENTION: attention(b, op->layer, out, in[0], t); break;
+  case SOTTO_OP_SWIGLU:
+    for (uint32_t i = 0; i < dim; i++) {
+      out[i] = in[0][i] / (1.0f + sotto_expf(-in[0][i])) * in[1][i];
+    }
+    break;
+  case SOTTO_OP_ADD:
+    for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] + in[1][i];
+    break;
+  case SOTTO_OP_TAKE_OUTPUTS:
+    memcpy(out, buffer(b, op->in[0]) + (size_t)batch->outputs[t] * dim, dim * sizeof(float));
+    break;
+  }
+}
+
+static sotto_run_result run(sotto_backend *backend, const sotto_load *load, double deadline_ms) {
+  naive *b = (naive *)backend;
+  const sotto_program *p = b->program;
+  for (; b->next_op < p->n_ops; b->next_op++) {
+    const sotto_op *op = &p->ops[b->next_op];
+    if (b->next_op && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
+    if (op->weight >= 0 && !sotto_load_ready(load, (size_t)op->weight)) return SOTTO_RUN_WAIT_WEIGHTS;
+    if (op->kind == SOTTO_OP_EMBED && p->hparams.rope_factors >= 0 &&
+        !sotto_load_ready(load, (size_t)p->hparams.rope_factors)) {
+      return SOTTO_RUN_WAIT_WEIGHTS;
+    }
+    if (b->next_op == 0) {
+      sotto_weight_id factors = p->hparams.rope_factors;
+      sotto_rope_frequencies(&p->hparams, factors >= 0 ? weight(b, factors) : NULL, b->frequencies);
+    }
+    bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
+    uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
+    for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);
+  }
+  return SOTTO_RUN_DONE;
+}
+
+static const float *logits(const sotto_backend *backend) {
+  const naive *b = (const naive *)backend;
+  return buffer(b, b->program->logits);
+}
+
+const sotto_backend_type sotto_backend_naive = {
+    .name = "naive",
+    .kv_element_bytes = sizeof(float),
+    .plan = plan,
+    .create = create,
+    .free = destroy,
+    .begin = begin,
+    .run = run,
+    .logits = logits,
+};
