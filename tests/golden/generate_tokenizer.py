@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""tokenizer.json: what the reference tokenizer makes of each string. README.md describes the file.
+"""What the reference tokenizer makes of each string. README.md describes the file.
 
-usage: generate_tokenizer.py SmolLM2-135M-Instruct.Q4_1.gguf
+usage: generate_tokenizer.py MODEL.gguf OUT.json [N]    with N: only N of the short strings
 """
 import base64
 import json
@@ -15,8 +15,6 @@ import tokenizers
 
 import reference_tokenizer as reference
 import tokenizer_strings
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def check_gpt2_against_transformers(path, gpt2, strings):
@@ -53,6 +51,9 @@ def main():
     tokens = fields["tokenizer.ggml.tokens"].contents()
     special = [t for t, kind in zip(tokens, fields["tokenizer.ggml.token_type"].contents()) if kind == reference.CONTROL]
     strings = tokenizer_strings.valid_strings(tokens, special)
+    if len(sys.argv) > 3:
+        short = [s for s in strings if len(s) <= 24]
+        strings = sorted(random.Random(1).sample(short, int(sys.argv[3])), key=short.index)
     check_gpt2_against_transformers(path, gpt2, strings)
 
     valid = [{"text": s, **entry(s, smollm, gpt2)} for s in strings]
@@ -68,7 +69,7 @@ def main():
     decode = [{"ids": ids, "text": reference.decode(smollm, ids)} for ids in lists]
 
     meta = {"reference": f"tokenizers {tokenizers.__version__}", "model": path.name, "unicode": unicodedata.unidata_version}
-    with open(HERE / "tokenizer.json", "w", encoding="utf-8", newline="\n") as out:
+    with open(sys.argv[2], "w", encoding="utf-8", newline="\n") as out:
         out.write("{" + json.dumps(meta)[1:-1])
         for name, cases in (("valid", valid), ("invalid", invalid), ("decode", decode)):
             lines = ",\n".join(json.dumps(c, ensure_ascii=True, separators=(",", ":")) for c in cases)
