@@ -185,7 +185,7 @@ def valid_strings(tokens, special):
     # the vocabulary's own spellings, and merges at their edges
     printable = {b: chr(b) for b in range(33, 127)}
     plain = [t.replace("Ġ", " ").replace("Ċ", "\n") for t in tokens if all(ord(c) in printable or c in "ĠĊ" for c in t)]
-    out += rng.sample(plain, 150) + sorted(plain, key=len)[-20:]
+    out += rng.sample(plain, min(150, len(plain))) + sorted(plain, key=len)[-20:]
     out += ["".join(rng.sample(plain, rng.randrange(2, 7))) for _ in range(150)]
 
     # random text
