@@ -1,7 +1,7 @@
 // Emscripten for machines whose distribution has none that is new enough: Debian 13's packages,
 // fetched from the machine's own Debian mirror and unpacked into .toolchain/emscripten. They use
 // the system's clang 19; binaryen's programs get Debian 13's C library beside them.
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isMade, makeFolder, readText } from '../lib/files.mjs'
 import { toolchain } from '../lib/paths.mjs'
@@ -13,7 +13,13 @@ const minimum = [3, 1, 60]
 const suite = 'trixie'
 const packages = ['emscripten', 'binaryen', 'libc6', 'libstdc++6', 'libgcc-s1', 'node-acorn']
 const home = join(toolchain, 'emscripten')
-const stamp = `emscripten from ${suite}, layout 1`
+/** System libraries, built beforehand by the package. */
+const cache = 'usr/share/emscripten/cache'
+/** 1.2 GB of libraries for kinds of builds that this project does not make. */
+const unused = ['lto', 'lto-pic', 'pic'].map(
+  (kind) => `${cache}/sysroot/lib/wasm32-emscripten/${kind}`,
+)
+const stamp = `emscripten from ${suite}, layout 2`
 
 /** The user's own emcc, if it is new enough. */
 export function ownEmcc() {
@@ -40,7 +46,9 @@ export async function installEmscripten() {
     })
     await step('Emscripten: unpack', async () => {
       for (const deb of readdirSync(debs)) await run('dpkg', ['-x', join(debs, deb), folder])
-      await run('rm', ['-rf', debs, join(folder, 'apt'), join(folder, 'apt.conf')])
+      for (const name of ['debs', 'apt', 'apt.conf', ...unused]) {
+        rmSync(join(folder, name), { recursive: true, force: true })
+      }
       await useOwnLibc(folder)
       configure(folder)
     })
@@ -118,7 +126,7 @@ function configure(folder) {
     LLVM_ROOT: llvmBin() ?? dirname(which('clang-19')),
     BINARYEN_ROOT: join(home, 'usr'),
     NODE_JS: process.execPath,
-    CACHE: join(home, 'cache'),
+    CACHE: join(home, cache),
   }
   const lines = Object.entries(settings).map(([key, value]) => `${key} = ${JSON.stringify(value)}`)
   const text = [...lines, 'FROZEN_CACHE = False', ''].join('\n')
