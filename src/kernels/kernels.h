@@ -84,8 +84,8 @@ typedef struct sotto_kernels {
   void (*swiglu)(float *out, const float *gate, const float *up, size_t n);
   /* out[i] = a[i] + b[i]. out may be a. */
   void (*add)(float *out, const float *a, const float *b, size_t n);
-  /* Nearest-even conversion of n values. */
-  void (*f32_to_f16)(const float *x, uint16_t *out, size_t n);
+  /* Nearest-even conversion of n values; false when one of the results is NaN or infinite. */
+  bool (*f32_to_f16)(const float *x, uint16_t *out, size_t n);
 } sotto_kernels;
 
 sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type);

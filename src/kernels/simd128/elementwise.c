@@ -1,0 +1,129 @@
+/* Norm, rope, GLU, sums and conversions; what is left after the last whole vector is the scalar
+ * kernels'. */
+#include "kernels/scalar/scalar.h"
+#include "kernels/simd128/simd.h"
+#include "kernels/simd128/simd128.h"
+
+void sotto_rms_norm__simd128(float *out, const float *x, const float *weight, size_t n, float eps) {
+  v128_t sum[4];
+  for (int v = 0; v < 4; v++) sum[v] = wasm_f32x4_const_splat(0.0f);
+  size_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    for (int v = 0; v < 4; v++) {
+      v128_t a = wasm_v128_load(x + i + 4 * v);
+      sum[v] = mul_add(sum[v], a, a);
+    }
+  if (i < n) { /* the last square of some lanes only */
+    float lane[16];
+    for (int v = 0; v < 4; v++) wasm_v128_store(lane + 4 * v, sum[v]);
+    for (size_t l = 0; i + l < n; l++) lane[l] = lane[l] + x[i + l] * x[i + l];
+    for (int v = 0; v < 4; v++) sum[v] = wasm_v128_load(lane + 4 * v);
+  }
+  float total =
+      fold(wasm_f32x4_add(wasm_f32x4_add(sum[0], sum[1]), wasm_f32x4_add(sum[2], sum[3])));
+  float r = 1.0f / __builtin_sqrtf(total / (float)n + eps);
+  for (i = 0; i + 4 <= n; i += 4)
+    wasm_v128_store(out + i,
+                    wasm_f32x4_mul(wasm_f32x4_mul(wasm_v128_load(x + i), wasm_f32x4_splat(r)),
+                                   wasm_v128_load(weight + i)));
+  for (; i < n; i++) out[i] = (x[i] * r) * weight[i];
+}
+
+/* Rotates four pairs by the cosines and sines at cos_sin[8]. */
+ALWAYS_INLINE void rotate(v128_t *a, v128_t *b, const float *cos_sin) {
+  v128_t low = wasm_v128_load(cos_sin), high = wasm_v128_load(cos_sin + 4);
+  v128_t cosine = wasm_i32x4_shuffle(low, high, 0, 2, 4, 6);
+  v128_t sine = wasm_i32x4_shuffle(low, high, 1, 3, 5, 7);
+  v128_t first = wasm_f32x4_sub(wasm_f32x4_mul(*a, cosine), wasm_f32x4_mul(*b, sine));
+  *b = wasm_f32x4_add(wasm_f32x4_mul(*a, sine), wasm_f32x4_mul(*b, cosine));
+  *a = first;
+}
+
+static void rope_neox(float *x, size_t n_rot, const float *cos_sin) {
+  float *y = x + n_rot / 2;
+  size_t pair = 0;
+  for (; pair + 4 <= n_rot / 2; pair += 4) {
+    v128_t a = wasm_v128_load(x + pair), b = wasm_v128_load(y + pair);
+    rotate(&a, &b, cos_sin + 2 * pair);
+    wasm_v128_store(x + pair, a);
+    wasm_v128_store(y + pair, b);
+  }
+  for (; pair < n_rot / 2; pair++) {
+    float a = x[pair], b = y[pair], cosine = cos_sin[2 * pair], sine = cos_sin[2 * pair + 1];
+    x[pair] = a * cosine - b * sine;
+    y[pair] = a * sine + b * cosine;
+  }
+}
+
+static void rope_interleaved(float *x, size_t n_rot, const float *cos_sin) {
+  size_t i = 0;
+  for (; i + 8 <= n_rot; i += 8) {
+    v128_t low = wasm_v128_load(x + i), high = wasm_v128_load(x + i + 4);
+    v128_t a = wasm_i32x4_shuffle(low, high, 0, 2, 4, 6);
+    v128_t b = wasm_i32x4_shuffle(low, high, 1, 3, 5, 7);
+    rotate(&a, &b, cos_sin + i);
+    wasm_v128_store(x + i, wasm_i32x4_shuffle(a, b, 0, 4, 1, 5));
+    wasm_v128_store(x + i + 4, wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));
+  }
+  sotto_rope__scalar(x + i, 1, n_rot - i, n_rot - i, 0, cos_sin + i);
+}
+
+void sotto_rope__simd128(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
+                         const float *cos_sin) {
+  for (size_t head = 0; head < n_heads; head++, x += head_dim) {
+    if (neox)
+      rope_neox(x, n_rot, cos_sin);
+    else
+      rope_interleaved(x, n_rot, cos_sin);
+  }
+}
+
+void sotto_swiglu__simd128(float *out, const float *gate, const float *up, size_t n) {
+  v128_t one = wasm_f32x4_const_splat(1.0f);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    v128_t g = wasm_v128_load(gate + i);
+    v128_t silu = wasm_f32x4_div(g, wasm_f32x4_add(one, exp_f32(wasm_f32x4_neg(g))));
+    wasm_v128_store(out + i, wasm_f32x4_mul(silu, wasm_v128_load(up + i)));
+  }
+  sotto_swiglu__scalar(out + i, gate + i, up + i, n - i);
+}
+
+void sotto_add__simd128(float *out, const float *a, const float *b, size_t n) {
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    wasm_v128_store(out + i, wasm_f32x4_add(wasm_v128_load(a + i), wasm_v128_load(b + i)));
+  sotto_add__scalar(out + i, a + i, b + i, n - i);
+}
+
+/* sotto_f32_to_f16 on four lanes, in the low half of each. */
+ALWAYS_INLINE v128_t to_f16(v128_t f) {
+  v128_t sign = wasm_v128_and(wasm_u32x4_shr(f, 16), wasm_u32x4_const_splat(0x8000));
+  v128_t magnitude = wasm_v128_and(f, wasm_u32x4_const_splat(0x7FFFFFFF));
+  v128_t odd = wasm_v128_and(wasm_u32x4_shr(magnitude, 13), wasm_u32x4_const_splat(1));
+  v128_t normal = wasm_i32x4_add(wasm_i32x4_add(magnitude, wasm_u32x4_const_splat(0xFFF)), odd);
+  normal = wasm_u32x4_shr(wasm_i32x4_sub(normal, wasm_u32x4_const_splat(112u << 23)), 13);
+  /* Adding 0.5 rounds to multiples of 2^-24. */
+  v128_t subnormal = wasm_i32x4_sub(wasm_f32x4_add(magnitude, wasm_f32x4_const_splat(0.5f)),
+                                    wasm_f32x4_const_splat(0.5f));
+  v128_t nan = wasm_v128_and(wasm_u32x4_shr(magnitude, 13), wasm_u32x4_const_splat(0x3FF));
+  nan = wasm_v128_or(nan, wasm_u32x4_const_splat(0x7E00));
+  v128_t h = wasm_v128_bitselect(subnormal, normal,
+                                 wasm_i32x4_lt(magnitude, wasm_u32x4_const_splat(0x38800000)));
+  h = wasm_v128_bitselect(wasm_u32x4_const_splat(0x7C00), h,
+                          wasm_i32x4_ge(magnitude, wasm_u32x4_const_splat(0x477FF000)));
+  h = wasm_v128_bitselect(nan, h, wasm_i32x4_gt(magnitude, wasm_u32x4_const_splat(0x7F800000)));
+  return wasm_v128_or(sign, h);
+}
+
+bool sotto_f32_to_f16__simd128(const float *x, uint16_t *out, size_t n) {
+  v128_t exponent = wasm_u16x8_const_splat(0x7C00), overflow = wasm_u16x8_const_splat(0);
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    v128_t h =
+        wasm_u16x8_narrow_i32x4(to_f16(wasm_v128_load(x + i)), to_f16(wasm_v128_load(x + i + 4)));
+    overflow = wasm_v128_or(overflow, wasm_i16x8_eq(wasm_v128_and(h, exponent), exponent));
+    wasm_v128_store(out + i, h);
+  }
+  return sotto_f32_to_f16__scalar(x + i, out + i, n - i) && !wasm_v128_any_true(overflow);
+}

@@ -1,0 +1,63 @@
+/* What the vector kernels share: unaligned loads, exact f16, folds, exp. Plain SIMD128 only. */
+#ifndef SOTTO_KERNELS_SIMD128_SIMD_H
+#define SOTTO_KERNELS_SIMD128_SIMD_H
+
+#include <wasm_simd128.h>
+
+#include "kernels/expf_steps.h"
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* A vector constant whose value is hidden from the compiler. Engines build a constant anew at each
+ * use; this one is made once, before the loop, and stays in a register. */
+ALWAYS_INLINE v128_t held(uint32_t bits) {
+  __asm__("" : "+r"(bits));
+  return wasm_u32x4_splat(bits);
+}
+
+/* Four finite f16, sign-extended to 32 bits, as f32: the bits in place, then the exponent's bias. */
+ALWAYS_INLINE v128_t f16_to_f32(v128_t h) {
+  v128_t f = wasm_v128_and(wasm_i32x4_shl(h, 13), wasm_u32x4_const_splat(0x8FFFE000));
+  return wasm_f32x4_mul(f, wasm_f32x4_const_splat(0x1p112f));
+}
+ALWAYS_INLINE v128_t load_f16(const void *p) {
+  return f16_to_f32(wasm_i32x4_load16x4(p));
+}
+
+/* (v0 + v1) + (v2 + v3) */
+ALWAYS_INLINE float fold(v128_t v) {
+  return (wasm_f32x4_extract_lane(v, 0) + wasm_f32x4_extract_lane(v, 1)) +
+         (wasm_f32x4_extract_lane(v, 2) + wasm_f32x4_extract_lane(v, 3));
+}
+
+ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
+  return wasm_f32x4_add(sum, wasm_f32x4_mul(a, b));
+}
+
+/* sotto_expf_steps on four lanes, line by line. */
+ALWAYS_INLINE v128_t exp_f32(v128_t x) {
+  v128_t magic = wasm_f32x4_const_splat(SOTTO_EXPF_MAGIC);
+  v128_t t = wasm_f32x4_mul(x, wasm_f32x4_const_splat(SOTTO_EXPF_LOG2E));
+  t = wasm_f32x4_add(t, magic);
+  v128_t n = wasm_f32x4_sub(t, magic);
+  v128_t r = wasm_f32x4_sub(x, wasm_f32x4_mul(n, wasm_f32x4_const_splat(SOTTO_EXPF_LN2_HI)));
+  r = wasm_f32x4_sub(r, wasm_f32x4_mul(n, wasm_f32x4_const_splat(SOTTO_EXPF_LN2_LO)));
+  v128_t p = wasm_f32x4_mul(wasm_f32x4_const_splat(SOTTO_EXPF_C6), r);
+  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C5));
+  p = wasm_f32x4_mul(p, r);
+  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C4));
+  p = wasm_f32x4_mul(p, r);
+  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C3));
+  p = wasm_f32x4_mul(p, r);
+  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C2));
+  p = wasm_f32x4_mul(p, wasm_f32x4_mul(r, r));
+  p = wasm_f32x4_add(p, r);
+  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(1.0f));
+  v128_t y = wasm_i32x4_add(p, wasm_i32x4_shl(t, 23));
+  y = wasm_v128_andnot(y, wasm_f32x4_lt(x, wasm_f32x4_const_splat(SOTTO_EXPF_LOWEST)));
+  y = wasm_v128_bitselect(wasm_u32x4_const_splat(0x7F800000), y,
+                          wasm_f32x4_gt(x, wasm_f32x4_const_splat(SOTTO_EXPF_HIGHEST)));
+  return wasm_v128_bitselect(x, y, wasm_f32x4_ne(x, x));
+}
+
+#endif

@@ -1,0 +1,19 @@
+/* The SIMD128 kernels. Activations: int16, each group of four in the order 0, 2, 1, 3. */
+#ifndef SOTTO_KERNELS_SIMD128_SIMD128_H
+#define SOTTO_KERNELS_SIMD128_SIMD128_H
+
+#include "kernels/kernels.h"
+
+#define X(NAME, number, text, weights, bytes) sotto_gemm_fn sotto_gemm_##NAME##__simd128;
+#include "tensor/dtypes.def"
+#undef X
+void sotto_quantize_act__simd128(const float *x, size_t k, const sotto_act *act, size_t token);
+void sotto_attention__simd128(const sotto_attention *attention);
+void sotto_rms_norm__simd128(float *out, const float *x, const float *weight, size_t n, float eps);
+void sotto_rope__simd128(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
+                         const float *cos_sin);
+void sotto_swiglu__simd128(float *out, const float *gate, const float *up, size_t n);
+void sotto_add__simd128(float *out, const float *a, const float *b, size_t n);
+bool sotto_f32_to_f16__simd128(const float *x, uint16_t *out, size_t n);
+
+#endif

@@ -1,0 +1,15 @@
+#include "kernels/simd128/simd128.h"
+
+const sotto_kernels sotto_kernels_simd128 = {
+    .name = "simd128",
+    .quantize_act = sotto_quantize_act__simd128,
+#define X(NAME, number, text, weights, bytes) .gemm_##NAME = sotto_gemm_##NAME##__simd128,
+#include "tensor/dtypes.def"
+#undef X
+    .attention = sotto_attention__simd128,
+    .rms_norm = sotto_rms_norm__simd128,
+    .rope = sotto_rope__simd128,
+    .swiglu = sotto_swiglu__simd128,
+    .add = sotto_add__simd128,
+    .f32_to_f16 = sotto_f32_to_f16__simd128,
+};
