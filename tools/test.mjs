@@ -1,5 +1,5 @@
 // `npm test`: everything, in sections, with a summary at the end.
-//   npm test [-- lint c js browser]      names choose sections
+//   npm test [-- lint modules c js browser]      names choose sections
 // JavaScript tests run under the Node.js that runs npm and again under Node.js 24, except those in
 // tests/js/once/ (bundlers, command line), whose subject is not the Node.js version.
 import { build } from './build.mjs'
@@ -8,7 +8,7 @@ import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
 import { say, seconds } from './lib/report.mjs'
 import { filesUnder } from './lint/source.mjs'
-import { lint } from './lint.mjs'
+import { lint, lintModules } from './lint.mjs'
 import { isNewNode, newerNode, wasmtime } from './setup/packages.mjs'
 import { chromium } from './setup/system.mjs'
 import { setup } from './setup.mjs'
@@ -16,12 +16,13 @@ import { setup } from './setup.mjs'
 /** In order; `needs` names the presets that are built before. */
 const sections = {
   lint: {
-    needs: ['web', 'wasi'],
+    needs: [],
     parts: () => [
       ['tools', () => nodeTests(process.execPath, testsIn('tests/tools'))],
       ['lint', lint],
     ],
   },
+  modules: { needs: ['web', 'wasi'], parts: () => [['modules', lintModules]] },
   c: {
     needs: ['asan', 'wasi'],
     parts: () => [
