@@ -11,11 +11,15 @@
 
 typedef struct sotto_tokenizer sotto_tokenizer;
 typedef int32_t sotto_token;
-#define SOTTO_TOKEN_NONE ((sotto_token)-1)
+#define SOTTO_TOKEN_NONE ((sotto_token) - 1)
 
 typedef enum sotto_token_attr { /* GGUF token_type numbers */
-  SOTTO_TOKEN_NORMAL = 1, SOTTO_TOKEN_UNKNOWN = 2, SOTTO_TOKEN_CONTROL = 3,
-  SOTTO_TOKEN_USER_DEFINED = 4, SOTTO_TOKEN_UNUSED = 5, SOTTO_TOKEN_BYTE = 6,
+                                SOTTO_TOKEN_NORMAL = 1,
+                                SOTTO_TOKEN_UNKNOWN = 2,
+                                SOTTO_TOKEN_CONTROL = 3,
+                                SOTTO_TOKEN_USER_DEFINED = 4,
+                                SOTTO_TOKEN_UNUSED = 5,
+                                SOTTO_TOKEN_BYTE = 6,
 } sotto_token_attr;
 
 /* A growable list of token ids. */
@@ -40,8 +44,7 @@ void sotto_tokenizer_free(sotto_tokenizer *tokenizer);
  * one of the trusted spans (sorted, not overlapping; n_trusted 0: nowhere).
  * Time is O(n log n) in the length for any input. */
 sotto_status sotto_tokenizer_encode(const sotto_tokenizer *tokenizer, sotto_slice text,
-                                    const sotto_span *trusted, size_t n_trusted,
-                                    sotto_tokens *out);
+                                    const sotto_span *trusted, size_t n_trusted, sotto_tokens *out);
 
 uint32_t sotto_tokenizer_n_vocab(const sotto_tokenizer *tokenizer);
 /* Ids of the model's special tokens; SOTTO_TOKEN_NONE when it has none. */

@@ -1,0 +1,124 @@
+/* A tokenizer's life, and what others ask it about its tokens. */
+#include "tokenizer/tokenizer.h"
+
+#include "tokenizer/internal.h"
+
+#define NEEDS "use a model whose tokenizer is byte-level BPE (most Llama 3, SmolLM and GPT models)"
+
+static sotto_status load_kind(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  static const char *const keys[2] = {"tokenizer.ggml.model", "tokenizer.ggml.pre"};
+  sotto_slice values[2];
+  for (int i = 0; i < 2; i++) {
+    const sotto_gguf_kv *kv = sotto_gguf_find(gguf, keys[i]);
+    if (kv && kv->type != SOTTO_GGUF_STRING) {
+      return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                        "%s is not a string; " SOTTO_VOCAB_NEXT_STEP, keys[i]);
+    }
+    if (!kv && i == 0) {
+      return sotto_fail(
+          t->ctx, SOTTO_ERR_INVALID_MODEL,
+          "tokenizer.ggml.model is missing: the file holds no tokenizer; " SOTTO_VOCAB_NEXT_STEP);
+    }
+    if (!kv) {
+      return sotto_fail(
+          t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
+          "tokenizer.ggml.pre is missing, so how text is split into words is unknown; "
+          "convert the model anew with a current converter");
+    }
+    values[i] = kv->string;
+    if (i == 0 && !sotto_slice_is(kv->string, "gpt2")) {
+      return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
+                        "tokenizer.ggml.model '%.*s' is not supported; " NEEDS,
+                        SOTTO_SLICE_ARG(kv->string));
+    }
+  }
+  t->pre = sotto_pre_find(values[1]);
+  if (t->pre) return SOTTO_OK;
+  return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
+                    "the pre-tokeniser '%.*s' (tokenizer.ggml.pre) is not supported; " NEEDS,
+                    SOTTO_SLICE_ARG(values[1]));
+}
+
+static sotto_status load(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  SOTTO_TRY(load_kind(t, gguf));
+  SOTTO_TRY(sotto_vocab_load(t, gguf));
+  SOTTO_TRY(sotto_special_load(t, gguf));
+  SOTTO_TRY(sotto_vocab_index(t));
+  return sotto_merges_load(t, gguf);
+}
+
+sotto_status sotto_tokenizer_new(sotto_ctx *ctx, const sotto_gguf *gguf, sotto_tokenizer **out) {
+  *out = NULL;
+  sotto_tokenizer *t = sotto_alloc_zero(ctx, sizeof *t);
+  if (!t) return SOTTO_ERR_OUT_OF_MEMORY;
+  t->ctx = ctx;
+  sotto_status status = load(t, gguf);
+  if (status != SOTTO_OK) {
+    sotto_tokenizer_free(t);
+    return status;
+  }
+  *out = t;
+  return SOTTO_OK;
+}
+
+void sotto_tokenizer_free(sotto_tokenizer *t) {
+  if (!t) return;
+  sotto_ctx *ctx = t->ctx;
+  size_t n = t->n_vocab;
+  sotto_free(ctx, t->pool, t->pool_size);
+  sotto_free(ctx, t->start, sizeof *t->start * (n + 1));
+  sotto_free(ctx, t->n_bytes, sizeof *t->n_bytes * n);
+  sotto_free(ctx, t->flags, n);
+  sotto_free(ctx, t->slots, sizeof *t->slots * t->n_slots);
+  sotto_free(ctx, t->merges, sizeof *t->merges * t->n_merge_slots);
+  sotto_free(ctx, t->special, sizeof *t->special * t->n_special);
+  sotto_free(ctx, t, sizeof *t);
+}
+
+static bool in_range(const sotto_tokenizer *t, sotto_token id) {
+  return id >= 0 && (uint32_t)id < t->n_vocab;
+}
+
+uint32_t sotto_tokenizer_n_vocab(const sotto_tokenizer *t) {
+  return t->n_vocab;
+}
+sotto_token sotto_tokenizer_bos(const sotto_tokenizer *t) {
+  return t->bos;
+}
+sotto_token sotto_tokenizer_eos(const sotto_tokenizer *t) {
+  return t->eos;
+}
+sotto_token sotto_tokenizer_pad(const sotto_tokenizer *t) {
+  return t->pad;
+}
+bool sotto_tokenizer_add_bos(const sotto_tokenizer *t) {
+  return t->add_bos;
+}
+bool sotto_tokenizer_add_eos(const sotto_tokenizer *t) {
+  return t->add_eos;
+}
+
+bool sotto_tokenizer_is_eog(const sotto_tokenizer *t, sotto_token id) {
+  return in_range(t, id) && t->flags[id] & SOTTO_FLAG_EOG;
+}
+
+sotto_token_attr sotto_tokenizer_attr(const sotto_tokenizer *t, sotto_token id) {
+  return in_range(t, id) ? sotto_vocab_attr(t, (uint32_t)id) : SOTTO_TOKEN_UNUSED;
+}
+
+sotto_slice sotto_tokenizer_text(const sotto_tokenizer *t, sotto_token id) {
+  return in_range(t, id) ? sotto_vocab_text(t, (uint32_t)id) : SOTTO_SLICE("");
+}
+
+sotto_slice sotto_tokenizer_bytes(const sotto_tokenizer *t, sotto_token id, bool special) {
+  if (!in_range(t, id)) return SOTTO_SLICE("");
+  switch (sotto_vocab_attr(t, (uint32_t)id)) {
+  case SOTTO_TOKEN_CONTROL:
+  case SOTTO_TOKEN_UNKNOWN:
+  case SOTTO_TOKEN_UNUSED:
+    if (!special) return SOTTO_SLICE("");
+    break;
+  default: break;
+  }
+  return sotto_vocab_bytes(t, (uint32_t)id);
+}

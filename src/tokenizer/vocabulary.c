@@ -1,0 +1,233 @@
+/* The vocabulary: tokens as the file spells them, the bytes they stand for, and the way back from
+ * bytes to a token. Strings are copied, so that the GGUF can go.
+ *
+ * A byte-level vocabulary spells every byte as one printable character: '!'..'~', U+00A1..U+00AC and
+ * U+00AE..U+00FF as themselves, the other 68 as U+0100 and up (bytes_to_unicode of GPT-2). */
+#include "tokenizer/internal.h"
+
+#define TOKENS "tokenizer.ggml.tokens"
+#define TYPES  "tokenizer.ggml.token_type"
+/* Honest tables have runs far below this; a file made to collide must not make loading quadratic. */
+#define MAX_PROBES 1024
+
+/* ---- the byte-level alphabet -------------------------------------------------------------------- */
+
+static bool spells_itself(unsigned c) {
+  return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD);
+}
+
+/* The byte that the character c stands for, or -1. */
+static int byte_of(unsigned c) {
+  if (spells_itself(c)) return (int)c;
+  if (c < 0x100 || c > 0x143) return -1;
+  c -= 0x100; /* the bytes that do not spell themselves are 0..0x20, 0x7F..0xA0 and 0xAD */
+  return (int)(c <= 0x20 ? c : c < 0x43 ? c - 0x21 + 0x7F : 0xAD);
+}
+
+size_t sotto_vocab_decode(sotto_slice text, char *out) {
+  size_t n = 0;
+  for (size_t i = 0; i < text.len;) {
+    unsigned c = (unsigned char)text.data[i++];
+    if (c >= 0x80) { /* the alphabet has no character of more than two bytes */
+      unsigned next = i < text.len ? (unsigned char)text.data[i++] : 0;
+      if (c < 0xC2 || c > 0xC5 || (next & 0xC0) != 0x80) return SIZE_MAX;
+      c = (c & 0x1F) << 6 | (next & 0x3F);
+    }
+    int byte = byte_of(c);
+    if (byte < 0) return SIZE_MAX;
+    out[n++] = (char)byte;
+  }
+  return n;
+}
+
+/* Other tokens' text is not spelled in the alphabet: it is the bytes. */
+static bool is_byte_level(const sotto_tokenizer *t, uint32_t id) {
+  sotto_token_attr attr = sotto_vocab_attr(t, id);
+  return attr == SOTTO_TOKEN_NORMAL || attr == SOTTO_TOKEN_BYTE;
+}
+
+/* ---- bytes to token ----------------------------------------------------------------------------- */
+
+#define ID_BITS 24
+static uint32_t entry_id(uint32_t entry) {
+  return (entry & ((1u << ID_BITS) - 1)) - 1;
+}
+
+/* The place of these bytes, or the empty one where they belong; n_slots when there is neither.
+ * *tag is what an entry for them holds above its id. */
+static uint32_t probe(const sotto_tokenizer *t, const char *bytes, size_t len, uint32_t *tag) {
+  uint64_t hash = len * 0x9E3779B97F4A7C15u, chunk;
+  const char *p = bytes;
+  size_t left = len;
+  for (; left >= 8; p += 8, left -= 8) {
+    memcpy(&chunk, p, 8);
+    hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
+    hash ^= hash >> 32;
+  }
+  chunk = 0;
+  for (size_t i = 0; i < left; i++) chunk |= (uint64_t)(unsigned char)p[i] << 8 * i;
+  hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
+  hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
+  *tag = (uint32_t)hash & ~(uint32_t)0 << ID_BITS;
+  uint32_t slot = (uint32_t)((hash >> 32) * t->n_slots >> 32);
+  for (int i = 0; i < MAX_PROBES; i++) {
+    uint32_t entry = t->slots[slot];
+    if (!entry) return slot;
+    if ((entry & ~(uint32_t)0 << ID_BITS) == *tag &&
+        sotto_slice_eq(sotto_vocab_bytes(t, entry_id(entry)), (sotto_slice){bytes, len})) {
+      return slot;
+    }
+    if (++slot == t->n_slots) slot = 0;
+  }
+  return t->n_slots;
+}
+
+uint32_t sotto_vocab_find(const sotto_tokenizer *t, const char *bytes, size_t len) {
+  if (len > t->longest) return SOTTO_NO_ID;
+  uint32_t tag, slot = probe(t, bytes, len, &tag);
+  return slot < t->n_slots && t->slots[slot] ? entry_id(t->slots[slot]) : SOTTO_NO_ID;
+}
+
+/* User-defined tokens give way to a normal one of the same bytes: that is the one BPE knows. */
+static sotto_status insert(sotto_tokenizer *t, uint32_t id) {
+  sotto_slice bytes = sotto_vocab_bytes(t, id);
+  uint32_t tag, slot = probe(t, bytes.data, bytes.len, &tag);
+  if (slot == t->n_slots) {
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                      TOKENS "[%u]: too many tokens share one place of the hash table, as only a "
+                             "file made to attack does; get the model from another source",
+                      id);
+  }
+  if (t->slots[slot]) {
+    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) return SOTTO_OK;
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                      TOKENS "[%u] and [%u] are the same token '%.*s'; " SOTTO_VOCAB_NEXT_STEP,
+                      entry_id(t->slots[slot]), id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
+  }
+  t->slots[slot] = tag | (id + 1);
+  t->flags[id] |= SOTTO_FLAG_BPE;
+  if (bytes.len > t->longest) t->longest = (uint32_t)bytes.len;
+  if (bytes.len == 1) t->byte_id[(unsigned char)bytes.data[0]] = (sotto_token)id;
+  return SOTTO_OK;
+}
+
+/* Whether BPE can arrive at this token's bytes at all. What stays out: control, unknown and unused
+ * tokens, which no bytes of a text may ever become, empty ones, and normal ones with characters
+ * outside the byte-level alphabet. */
+static bool reachable(const sotto_tokenizer *t, uint32_t id) {
+  sotto_slice bytes = sotto_vocab_bytes(t, id);
+  if (bytes.len == 0) return false;
+  if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) return true;
+  if (!is_byte_level(t, id)) return false;
+  if (!(t->flags[id] & SOTTO_FLAG_PLAIN)) return true;
+  for (size_t i = 0; i < bytes.len; i++) { /* PLAIN: its text is ASCII, or could not be decoded */
+    if (bytes.data[i] < 0x21 || bytes.data[i] > 0x7E) return false;
+  }
+  return true;
+}
+
+sotto_status sotto_vocab_index(sotto_tokenizer *t) {
+  t->n_slots = t->n_vocab + t->n_vocab / 2 + 16;
+  t->slots = sotto_alloc_zero(t->ctx, sizeof *t->slots * t->n_slots);
+  if (!t->slots) return SOTTO_ERR_OUT_OF_MEMORY;
+  for (int i = 0; i < 256; i++) t->byte_id[i] = SOTTO_TOKEN_NONE;
+  for (int user_defined = 0; user_defined < 2; user_defined++) {
+    for (uint32_t id = 0; id < t->n_vocab; id++) {
+      if ((sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) != user_defined) continue;
+      if (reachable(t, id)) SOTTO_TRY(insert(t, id));
+    }
+  }
+  return SOTTO_OK;
+}
+
+/* ---- reading the metadata ----------------------------------------------------------------------- */
+
+static sotto_status load_types(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  memset(t->flags, SOTTO_TOKEN_NORMAL, t->n_vocab);
+  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, TYPES);
+  if (!kv) return SOTTO_OK;
+  bool right = kv->type == SOTTO_GGUF_ARRAY &&
+               (kv->element == SOTTO_GGUF_I32 || kv->element == SOTTO_GGUF_U32);
+  if (!right || kv->count != t->n_vocab) {
+    return sotto_fail(
+        t->ctx, SOTTO_ERR_INVALID_MODEL,
+        TYPES " is not an array of %u 32-bit integers, one for each token; " SOTTO_VOCAB_NEXT_STEP,
+        t->n_vocab);
+  }
+  for (uint32_t id = 0; id < t->n_vocab; id++) {
+    uint32_t type;
+    memcpy(&type, kv->items + 4 * (size_t)id, 4);
+    if (type > SOTTO_TOKEN_BYTE) {
+      return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                        TYPES "[%u] is %u, and types end at %d; " SOTTO_VOCAB_NEXT_STEP, id, type,
+                        SOTTO_TOKEN_BYTE);
+    }
+    if (type) t->flags[id] = (uint8_t)type; /* 0 is "undefined" */
+  }
+  return SOTTO_OK;
+}
+
+/* Fill pool, start, n_bytes and PLAIN from the file's strings. The pool is made for the worst case,
+ * every token twice, and then cut to what was used. */
+static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings) {
+  uint64_t total = 0;
+  for (uint32_t id = 0; id < t->n_vocab; id++) {
+    if (strings[id].len > SOTTO_MAX_TOKEN_BYTES) {
+      return sotto_fail(
+          t->ctx, SOTTO_ERR_INVALID_MODEL,
+          TOKENS "[%u] has %zu bytes, and %d is the most a token may have; " SOTTO_VOCAB_NEXT_STEP,
+          id, strings[id].len, SOTTO_MAX_TOKEN_BYTES);
+    }
+    total += strings[id].len * (is_byte_level(t, id) ? 2 : 1);
+  }
+  if (total >= UINT32_MAX) {
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                      TOKENS " holds more than 2 GB of text; " SOTTO_VOCAB_NEXT_STEP);
+  }
+  size_t size = (size_t)total + 1, used = 0; /* never empty, so that pointers into it are valid */
+  t->pool = sotto_alloc(t->ctx, size);
+  if (!t->pool) return SOTTO_ERR_OUT_OF_MEMORY;
+  t->pool_size = size;
+  for (uint32_t id = 0; id < t->n_vocab; id++) {
+    sotto_slice text = strings[id];
+    t->start[id] = (uint32_t)used;
+    if (text.len) memcpy(t->pool + used, text.data, text.len);
+    used += text.len;
+    char *bytes = t->pool + used;
+    size_t n = is_byte_level(t, id) ? sotto_vocab_decode(text, bytes) : SIZE_MAX;
+    bool plain = n == SIZE_MAX || n == text.len; /* of equal length: all ASCII */
+    if (plain)
+      t->flags[id] |= SOTTO_FLAG_PLAIN;
+    else
+      used += n;
+    t->n_bytes[id] = (uint16_t)(plain ? text.len : n);
+  }
+  t->start[t->n_vocab] = (uint32_t)used;
+  char *cut = sotto_realloc(t->ctx, t->pool, t->pool_size, used + 1);
+  if (!cut) return SOTTO_ERR_OUT_OF_MEMORY;
+  t->pool = cut;
+  t->pool_size = used + 1;
+  return SOTTO_OK;
+}
+
+sotto_status sotto_vocab_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, TOKENS);
+  if (!kv || kv->type != SOTTO_GGUF_ARRAY || kv->element != SOTTO_GGUF_STRING || !kv->count) {
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL, TOKENS " is %s; " SOTTO_VOCAB_NEXT_STEP,
+                      kv ? "not an array of strings, or an empty one" : "missing");
+  }
+  if (kv->count > SOTTO_MAX_VOCAB) {
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                      TOKENS
+                      " has %llu entries, and %u is the most supported; " SOTTO_VOCAB_NEXT_STEP,
+                      (unsigned long long)kv->count, SOTTO_MAX_VOCAB);
+  }
+  size_t n = (size_t)kv->count;
+  t->n_vocab = (uint32_t)n;
+  t->start = sotto_alloc(t->ctx, sizeof *t->start * (n + 1));
+  t->n_bytes = sotto_alloc(t->ctx, sizeof *t->n_bytes * n);
+  t->flags = sotto_alloc(t->ctx, n);
+  if (!t->start || !t->n_bytes || !t->flags) return SOTTO_ERR_OUT_OF_MEMORY;
+  SOTTO_TRY(load_types(t, gguf));
+  return load_strings(t, kv->strings);
+}
