@@ -4,7 +4,8 @@
  *
  * Notation: (a0 + a1) + (a2 + a3) is the fold of four lanes; 16 lanes fold as
  * v[i] = (l[i] + l[4 + i]) + (l[8 + i] + l[12 + i]), i = 0..3, then the fold of v.
- * Kernels cannot fail: callers have checked shapes. Pointers need no alignment. */
+ * Kernels cannot fail: callers have checked shapes. Pointers need no alignment beyond their element's,
+ * packed weights none. */
 #ifndef SOTTO_KERNELS_KERNELS_H
 #define SOTTO_KERNELS_KERNELS_H
 

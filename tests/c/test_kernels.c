@@ -1,0 +1,483 @@
+/* Every kernel of every variant of this module against scalar, bit for bit: sweeps over sizes around
+ * the vectors' and tiles', extreme values, cuts of rows and tokens, and guards around results. */
+#include <stdlib.h>
+
+#include "kernels/kernels.h"
+#include "test.h"
+
+#define MAX_TOKENS 9
+#define GUARD      0xA5
+
+static uint32_t state;
+
+static uint32_t next(void) {
+  state = state * 1664525u + 1013904223u;
+  return state >> 8;
+}
+
+static float float_of(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+/* The same bits, or both NaN (whose bits engines may choose). */
+static bool same(const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (memcmp(a + i, b + i, sizeof *a) != 0 && !(a[i] != a[i] && b[i] != b[i])) return false;
+  return true;
+}
+
+static float plain(void) {
+  return ((float)next() - 0x1p23f) * 0x1p-21f;
+}
+
+static float pick(const float *values, size_t n) {
+  return values[next() % n];
+}
+
+/* Mostly plain numbers, some extreme ones. */
+static float any_float(void) {
+  static const float extremes[] = {0.0f,      -0.0f,  1e-45f,  -1e-45f,  1e-38f, -3e-39f, 1e-30f,
+                                   1e30f,     -1e30f, 65504.f, -65520.f, 1.0f,   -1.0f,   88.72f,
+                                   -87.3366f, 127.0f, 6e-8f,   -3e-8f,   0.5f,   2.5f,    -103.9f};
+  return next() % 4 == 0 ? pick(extremes, sizeof extremes / sizeof *extremes) : plain();
+}
+
+/* One block of activations; what = 0 plain, else one of the ways to be extreme. */
+static void fill_block(float *x, uint32_t what) {
+  static const float scales[] = {1e-30f, 1e30f, 1e-38f, 3e-37f, 1e-45f, 1e20f};
+  float scale = pick(scales, sizeof scales / sizeof *scales);
+  for (int i = 0; i < 32; i++) {
+    switch (what % 8) {
+    case 1: x[i] = i % 2 ? 0.0f : -0.0f; break;
+    case 2: x[i] = plain() * scale; break;
+    case 3: x[i] = i == 0 ? 127.0f : (float)(int)(next() % 254) - 126.5f; break; /* ties */
+    case 4: x[i] = next() % 2 ? 5.0f : -5.0f; break;                             /* +-127 */
+    case 5: x[i] = i == 31 ? -1e30f : plain(); break;
+    case 6: x[i] = any_float(); break;
+    default: x[i] = plain();
+    }
+  }
+}
+
+/* Finite f16; half of them extreme. */
+static uint16_t any_half(void) {
+  static const uint16_t extremes[] = {0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x83FF, 0x0400,
+                                      0x8400, 0x7BFF, 0xFBFF, 0x3C00, 0xBC00, 0x3555, 0x2E66};
+  if (next() % 2) return extremes[next() % (sizeof extremes / sizeof *extremes)];
+  return (uint16_t)(next() & 0xBFFF);
+}
+
+static bool has_min(sotto_dtype type) {
+  return type == SOTTO_Q4_1 || type == SOTTO_Q5_1;
+}
+
+/* A row of the file: any quants, finite scales. */
+static void fill_row(sotto_dtype type, unsigned char *row, size_t k) {
+  size_t block = sotto_dtype_block_bytes(type), n = (size_t)sotto_dtype_row_bytes(type, k) / block;
+  for (size_t b = 0; b < n; b++, row += block) {
+    if (type == SOTTO_F32) {
+      memcpy(row, &(float){any_float()}, 4);
+    } else if (type == SOTTO_F16) {
+      memcpy(row, &(uint16_t){any_half()}, 2);
+    } else if (type == SOTTO_BF16) {
+      memcpy(row, &(uint16_t){sotto_f32_to_bf16(any_float())}, 2);
+    } else {
+      int bytes = (int)next() % 4; /* all quants at an end of their range, or any */
+      for (size_t i = 0; i < block; i++)
+        row[i] = (unsigned char)(bytes == 0 ? 0x80 : bytes == 1 ? 0x7F : next());
+      memcpy(row, &(uint16_t){any_half()}, 2);
+      if (has_min(type)) memcpy(row + 2, &(uint16_t){any_half()}, 2);
+    }
+  }
+}
+
+/* One GEMM's data, in blocks of exactly the sizes that kernels.h states. */
+typedef struct gemm_case {
+  sotto_dtype type;
+  size_t rows, k, tokens, y_stride, x_stride;
+  unsigned char *packed; /* at an odd address */
+  float *x;
+  unsigned char *act_q;
+  sotto_act act;
+} gemm_case;
+
+static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, size_t tokens,
+                      bool extreme) {
+  *c = (gemm_case){type, rows, k, tokens, rows + next() % 4, k + next() % 3, 0, 0, 0, {0}};
+  size_t row = (size_t)sotto_dtype_row_bytes(type, k);
+  unsigned char *file = malloc(4 * row);
+  c->packed = malloc((size_t)sotto_packed_bytes(type, rows, k) + 1);
+  for (size_t r = 0; r < rows; r += 4) {
+    size_t n = rows - r < 4 ? rows - r : 4;
+    for (size_t i = 0; i < n; i++) fill_row(type, file + i * row, k);
+    sotto_pack_tile_row(type, file, n, k, c->packed + 1 + r * row);
+  }
+  free(file);
+  c->x = malloc(tokens * c->x_stride * sizeof(float));
+  for (size_t t = 0; t < tokens; t++) {
+    float block[32];
+    for (size_t i = 0; i < k; i++) {
+      if (i % 32 == 0) fill_block(block, extreme ? next() : 0);
+      c->x[t * c->x_stride + i] = block[i % 32];
+    }
+  }
+  /* Two bytes past the alignment of malloc: values of 2 bytes may lie anywhere. */
+  size_t blocks = tokens * (k / SOTTO_ACT_BLOCK);
+  c->act_q = malloc(tokens * k * 2 + 2);
+  c->act.q = c->act_q + 2;
+  c->act.scale = malloc(blocks * sizeof(float) + 1);
+  c->act.sum = malloc(blocks * sizeof(int32_t) + 1);
+}
+
+static void free_case(gemm_case *c) {
+  free(c->packed), free(c->x), free(c->act_q), free(c->act.scale), free(c->act.sum);
+}
+
+/* Runs rows [row0, row1) of tokens [t0, t1). */
+static void run_part(const sotto_kernels *kernels, const gemm_case *c, float *y, size_t row0,
+                     size_t row1, size_t t0, size_t t1) {
+  size_t blocks = c->k / SOTTO_ACT_BLOCK;
+  sotto_act act = {(unsigned char *)c->act.q + 2 * c->k * t0, c->act.scale + t0 * blocks,
+                   c->act.sum + t0 * blocks};
+  sotto_gemm gemm = {
+      .y = y + t0 * c->y_stride,
+      .y_stride = c->y_stride,
+      .w = c->packed + 1,
+      .x = c->x + t0 * c->x_stride,
+      .x_stride = c->x_stride,
+      .act = sotto_dtype_takes_act(c->type) ? &act : NULL,
+      .row0 = row0,
+      .row1 = row1,
+      .k = c->k,
+      .n_tokens = t1 - t0,
+  };
+  sotto_kernels_gemm(kernels, c->type)(&gemm);
+}
+
+static void quantize(const sotto_kernels *kernels, const gemm_case *c) {
+  if (!sotto_dtype_takes_act(c->type)) return;
+  for (size_t t = 0; t < c->tokens; t++)
+    kernels->quantize_act(c->x + t * c->x_stride, c->k, &c->act, t);
+}
+
+/* Whole by scalar; whole, in two parts of rows and in two batches by each variant. */
+static bool check_case(const gemm_case *c) {
+  size_t n = c->tokens * c->y_stride;
+  float *expected = malloc(n * sizeof(float) + 1), *y = malloc(n * sizeof(float) + 1);
+  memset(expected, GUARD, n * sizeof(float));
+  quantize(&sotto_kernels_scalar, c);
+  run_part(&sotto_kernels_scalar, c, expected, 0, c->rows, 0, c->tokens);
+  bool ok = true;
+  for (size_t t = 0; t < c->tokens; t++)
+    for (size_t row = c->rows; row < c->y_stride; row++)
+      ok = CHECK(memcmp(&expected[t * c->y_stride + row], (uint32_t[]){0xA5A5A5A5}, 4) == 0) && ok;
+  for (size_t v = 0; v < sotto_kernels_count(); v++) {
+    const sotto_kernels *kernels = sotto_kernels_at(v);
+    quantize(kernels, c);
+    for (int cut = 0; cut < 3; cut++) {
+      size_t row = cut == 1 ? c->rows / 2 / 4 * 4 : c->rows;
+      size_t token = cut == 2 ? c->tokens / 2 : c->tokens;
+      memset(y, GUARD, n * sizeof(float));
+      run_part(kernels, c, y, 0, row, 0, token);
+      if (token < c->tokens) run_part(kernels, c, y, 0, row, token, c->tokens);
+      if (row < c->rows) run_part(kernels, c, y, row, c->rows, 0, c->tokens);
+      if (!CHECK(same(expected, y, n))) {
+        printf("    %s gemm_%s: %zu rows, k %zu, %zu tokens, cut %d\n", kernels->name,
+               sotto_dtype_name(c->type), c->rows, c->k, c->tokens, cut);
+        ok = false;
+      }
+    }
+  }
+  free(expected), free(y);
+  return ok;
+}
+
+static void sweep(sotto_dtype type, const size_t *ks, size_t n_ks, bool extreme) {
+  static const size_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13};
+  for (size_t i = 0; i < n_ks; i++)
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+      for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
+        if (ks[i] > 100 && (r % 3 != 2 || tokens % 4 > 1)) continue;
+        gemm_case c;
+        make_case(&c, type, rows[r], ks[i], tokens, extreme);
+        bool ok = check_case(&c);
+        free_case(&c);
+        if (!ok) return; /* one report a type is enough */
+      }
+}
+
+TEST(kernels_gemm_same_bits_in_all_variants) {
+  static const size_t float_ks[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 577};
+  static const size_t quant_ks[] = {32, 64, 96, 160, 576};
+  state = 1;
+#define X(NAME, number, text, weights, bytes)                                                      \
+  for (int extreme = 0; extreme < 2; extreme++) {                                                  \
+    if (sotto_dtype_takes_act(SOTTO_##NAME))                                                       \
+      sweep(SOTTO_##NAME, quant_ks, sizeof quant_ks / sizeof *quant_ks, extreme);                  \
+    else                                                                                           \
+      sweep(SOTTO_##NAME, float_ks, sizeof float_ks / sizeof *float_ks, extreme);                  \
+  }
+#include "tensor/dtypes.def"
+#undef X
+}
+
+TEST(kernels_quantize_act_same_bits_in_all_variants) {
+  enum { BLOCKS = 5, K = 32 * BLOCKS };
+  state = 2;
+  for (int round = 0; round < 500; round++) {
+    float x[K + 1], scale[BLOCKS], expected_scale[BLOCKS];
+    int32_t sum[BLOCKS], expected_sum[BLOCKS];
+    uint16_t q[K];
+    for (int b = 0; b < BLOCKS; b++) fill_block(x + 1 + 32 * b, next());
+    if (round % 10 == 0) x[1 + next() % K] = float_of(0x7F800000 | (next() % 3) << 30);
+    if (round % 10 == 1) x[1 + next() % K] = float_of(0x7FC00000);
+    sotto_act expected = {q, expected_scale, expected_sum}, act = {q, scale, sum};
+    sotto_kernels_scalar.quantize_act(x + 1, K, &expected, 0);
+    for (size_t v = 0; v < sotto_kernels_count(); v++) {
+      sotto_kernels_at(v)->quantize_act(x + 1, K, &act, 0);
+      CHECK(memcmp(scale, expected_scale, sizeof scale) == 0); /* NaN too has stated bits */
+      CHECK(memcmp(sum, expected_sum, sizeof sum) == 0);
+    }
+  }
+}
+
+/* Pages of exact size; what lies past n_keys is NaN, and a single sight of it would show. */
+static uint16_t **make_pages(size_t n_keys, size_t head_dim) {
+  size_t n_pages = (n_keys + 31) / 32;
+  uint16_t **pages = malloc(n_pages * sizeof *pages);
+  for (size_t p = 0; p < n_pages; p++) {
+    pages[p] = malloc(SOTTO_PAGE_SIZE * head_dim * sizeof(uint16_t));
+    for (size_t i = 0; i < SOTTO_PAGE_SIZE * head_dim; i++)
+      pages[p][i] = 32 * p + i / head_dim < n_keys ? any_half() : 0x7E01;
+  }
+  return pages;
+}
+
+static void free_pages(uint16_t **pages, size_t n_keys) {
+  for (size_t p = 0; p < (n_keys + 31) / 32; p++) free(pages[p]);
+  free(pages);
+}
+
+static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep, float scale) {
+  uint16_t **k = make_pages(n_keys, head_dim), **v = make_pages(n_keys, head_dim);
+  size_t n = n_rep * head_dim, n_scores = n_rep * ((n_keys + 31) / 32 * 32);
+  float *q = malloc(n * sizeof *q), *scores = malloc((n_scores + 1) * sizeof *scores);
+  float *out = malloc((n + 1) * sizeof *out), *expected = malloc(n * sizeof *expected);
+  for (size_t i = 0; i < n; i++) q[i] = scale > 1.0f ? any_float() : plain();
+  sotto_attention args = {expected,
+                          q,
+                          (const uint16_t *const *)k,
+                          (const uint16_t *const *)v,
+                          n_keys,
+                          n_rep,
+                          head_dim,
+                          scale,
+                          scores};
+  sotto_kernels_scalar.attention(&args);
+  args.out = out;
+  for (size_t i = 0; i < sotto_kernels_count(); i++) {
+    out[n] = scores[n_scores] = 12345.0f;
+    sotto_kernels_at(i)->attention(&args);
+    if (!CHECK(same(out, expected, n)))
+      printf("    %s: %zu keys, head_dim %zu, n_rep %zu\n", sotto_kernels_at(i)->name, n_keys,
+             head_dim, n_rep);
+    CHECK(out[n] == 12345.0f && scores[n_scores] == 12345.0f);
+  }
+  free_pages(k, n_keys), free_pages(v, n_keys), free(q), free(scores), free(out), free(expected);
+}
+
+TEST(kernels_attention_same_bits_in_all_variants) {
+  static const size_t head_dims[] = {4, 8, 12, 16, 20, 64, 68, 128, 256};
+  state = 3;
+  for (size_t n_keys = 1; n_keys <= 100; n_keys++) {
+    size_t d = head_dims[n_keys % 9], n_rep = 1 + n_keys % 5;
+    check_attention(n_keys, d, n_rep, 0.0625f);
+    check_attention(n_keys, 4 * (1 + n_keys % 7), n_rep, 1e-4f);
+    check_attention(n_keys, 12, n_rep, 1e20f);
+  }
+  for (size_t d = 4; d <= 256; d += 4) check_attention(33, d, 1 + d / 4 % 3, 0.125f);
+}
+
+TEST(kernels_vectors_same_bits_in_all_variants) {
+  enum { MAX = 80 };
+  state = 4;
+  for (size_t n = 0; n <= MAX; n++) {
+    /* Sources are one float off their buffers' alignment, results end where the buffers end. */
+    float *a = malloc((n + 1) * sizeof *a), *b = malloc((n + 1) * sizeof *b);
+    float *expected = malloc((n + 1) * sizeof *expected), *out = malloc((n + 1) * sizeof *out);
+    for (size_t i = 0; i <= n; i++) a[i] = any_float(), b[i] = any_float();
+    expected[n] = 12345.0f;
+#define CHECK_ALL(call_scalar, call)                                                               \
+  call_scalar;                                                                                     \
+  for (size_t v = 0; v < sotto_kernels_count(); v++) {                                             \
+    const sotto_kernels *kernels = sotto_kernels_at(v);                                            \
+    out[n] = 12345.0f;                                                                             \
+    call;                                                                                          \
+    if (!CHECK(same(out, expected, n + 1))) printf("    %s, n %zu\n", kernels->name, n);           \
+    memcpy(out, a + 1, n * sizeof *out); /* in place */                                            \
+  }
+    if (n > 0) {
+      CHECK_ALL(sotto_kernels_scalar.rms_norm(expected, a + 1, b + 1, n, 1e-6f),
+                kernels->rms_norm(out, a + 1, b + 1, n, 1e-6f));
+      CHECK_ALL(
+          sotto_kernels_scalar.rms_norm(expected, a + 1, b + 1, n, 1e-6f),
+          (memcpy(out, a + 1, n * sizeof *out), kernels->rms_norm(out, out, b + 1, n, 1e-6f)));
+    }
+    CHECK_ALL(sotto_kernels_scalar.swiglu(expected, a + 1, b + 1, n),
+              kernels->swiglu(out, a + 1, b + 1, n));
+    CHECK_ALL(sotto_kernels_scalar.swiglu(expected, a + 1, b + 1, n),
+              (memcpy(out, a + 1, n * sizeof *out), kernels->swiglu(out, out, b + 1, n)));
+    CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
+              kernels->add(out, a + 1, b + 1, n));
+    CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
+              (memcpy(out, a + 1, n * sizeof *out), kernels->add(out, out, b + 1, n)));
+#undef CHECK_ALL
+    free(a), free(b), free(expected), free(out);
+  }
+}
+
+/* swiglu with up = 1 shows every bit of the exp. */
+TEST(kernels_exp_same_bits_in_all_variants) {
+  enum { N = 4096 };
+  static float gate[N], up[N], expected[N], out[N];
+  for (int i = 0; i < N; i++) up[i] = 1.0f;
+  for (uint32_t base = 0; base < 64; base++) {
+    for (uint32_t i = 0; i < N; i++) gate[i] = float_of((base * N + i) * 16381u);
+    sotto_kernels_scalar.swiglu(expected, gate, up, N);
+    for (size_t v = 0; v < sotto_kernels_count(); v++) {
+      sotto_kernels_at(v)->swiglu(out, gate, up, N);
+      CHECK(same(out, expected, N));
+    }
+  }
+}
+
+TEST(kernels_rope_same_bits_in_all_variants) {
+  enum { HEADS = 3, MAX = 64 + 5 };
+  state = 5;
+  for (size_t n_rot = 0; n_rot <= 64; n_rot += 2) {
+    for (int neox = 0; neox < 2; neox++) {
+      size_t head_dim = n_rot + n_rot / 2 % 6;
+      float cos_sin[64], x[HEADS * MAX + 1], expected[HEADS * MAX + 1], out[HEADS * MAX + 1];
+      for (size_t i = 0; i < n_rot; i++) cos_sin[i] = any_float();
+      for (size_t i = 0; i <= HEADS * MAX; i++) x[i] = any_float();
+      memcpy(expected, x, sizeof x);
+      sotto_kernels_scalar.rope(expected + 1, HEADS, head_dim, n_rot, neox, cos_sin);
+      for (size_t v = 0; v < sotto_kernels_count(); v++) {
+        memcpy(out, x, sizeof x);
+        sotto_kernels_at(v)->rope(out + 1, HEADS, head_dim, n_rot, neox, cos_sin);
+        CHECK(same(out, expected, HEADS * MAX + 1));
+      }
+    }
+  }
+}
+
+TEST(kernels_f32_to_f16_same_bits_in_all_variants) {
+  enum { N = 1024 };
+  static float x[N + 1];
+  static uint16_t expected[N + 1], out[N + 1];
+  state = 6;
+  /* Around every f16, every half-way point, infinity, and any bits at all. */
+  for (uint32_t base = 0; base < 0x10000; base += N / 8) {
+    for (uint32_t i = 0; i < N; i++) {
+      float f = sotto_f16_to_f32((uint16_t)(base + i / 8));
+      uint32_t bits;
+      memcpy(&bits, &f, sizeof f);
+      bits += i % 8 < 3 ? i % 8 - 1 : i % 8 < 6 ? 0x1000 + i % 8 - 4 : i % 8 == 6 ? 0x800 : 0;
+      x[1 + i] = i % 8 == 7 ? float_of(next() << 9 ^ next()) : float_of(bits);
+    }
+    size_t n = N - base / (N / 8) % 17; /* tails of all lengths */
+    bool finite = sotto_kernels_scalar.f32_to_f16(x + 1, expected + 1, n);
+    for (size_t v = 0; v < sotto_kernels_count(); v++) {
+      CHECK(sotto_kernels_at(v)->f32_to_f16(x + 1, out + 1, n) == finite);
+      CHECK(memcmp(out + 1, expected + 1, n * sizeof *out) == 0);
+    }
+  }
+  for (size_t n = 0; n < 20; n++) {
+    for (size_t bad = 0; bad <= n; bad++) { /* one value too large, at each place, or none */
+      for (size_t i = 0; i < n; i++) x[i] = i == bad ? -65520.0f : 65519.0f;
+      for (size_t v = 0; v < sotto_kernels_count(); v++) {
+        out[n] = 0x1234;
+        CHECK(sotto_kernels_at(v)->f32_to_f16(x, out, n) == (bad == n));
+        CHECK(out[n] == 0x1234);
+      }
+    }
+  }
+}
+
+TEST(kernels_table) {
+  CHECK(sotto_kernels_count() >= 1);
+  CHECK(sotto_kernels_at(0) == &sotto_kernels_scalar);
+  for (size_t v = 0; v < sotto_kernels_count(); v++)
+    CHECK(sotto_kernels_find(sotto_kernels_at(v)->name) == sotto_kernels_at(v));
+  CHECK(sotto_kernels_find("other") == NULL);
+#if SOTTO_HAVE_SIMD128
+  CHECK(sotto_kernels_find("simd128") == &sotto_kernels_simd128);
+#endif
+#if SOTTO_HAVE_RELAXED
+  CHECK(sotto_kernels_find("relaxed") == &sotto_kernels_relaxed);
+#endif
+}
+
+/* ---- the self-test sees any kernel that is off by one bit ----------------------------------------
+ */
+
+static void spoil(void *result, size_t byte) {
+  ((unsigned char *)result)[byte] ^= 1;
+}
+static void wrong_quantize_act(const float *x, size_t k, const sotto_act *act, size_t token) {
+  sotto_kernels_scalar.quantize_act(x, k, act, token);
+  spoil(act->scale + token, 0);
+}
+static void wrong_gemm(const sotto_gemm *g) {
+  memset(g->y, 0, (g->row1 - g->row0) * sizeof *g->y);
+}
+static void wrong_attention(const sotto_attention *a) {
+  sotto_kernels_scalar.attention(a);
+  spoil(a->out, 0);
+}
+static void wrong_rms_norm(float *out, const float *x, const float *w, size_t n, float eps) {
+  sotto_kernels_scalar.rms_norm(out, x, w, n, eps);
+  spoil(out + n - 1, 0);
+}
+static void wrong_rope(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
+                       const float *cos_sin) {
+  sotto_kernels_scalar.rope(x, n_heads, head_dim, n_rot, neox, cos_sin);
+  spoil(x, 0);
+}
+static void wrong_swiglu(float *out, const float *gate, const float *up, size_t n) {
+  sotto_kernels_scalar.swiglu(out, gate, up, n);
+  spoil(out + n / 2, 0);
+}
+static void wrong_add(float *out, const float *a, const float *b, size_t n) {
+  sotto_kernels_scalar.add(out, a, b, n);
+  spoil(out, 0);
+}
+static bool wrong_f32_to_f16(const float *x, uint16_t *out, size_t n) {
+  bool finite = sotto_kernels_scalar.f32_to_f16(x, out, n);
+  spoil(out, 0);
+  return finite;
+}
+
+TEST(kernels_self_test_finds_errors) {
+  for (size_t v = 0; v < sotto_kernels_count(); v++)
+    CHECK(sotto_kernels_self_test(sotto_kernels_at(v)));
+#define SPOILED(field, function)                                                                   \
+  {                                                                                                \
+    sotto_kernels kernels = sotto_kernels_scalar;                                                  \
+    kernels.field = function;                                                                      \
+    CHECK(!sotto_kernels_self_test(&kernels));                                                     \
+  }
+#define X(NAME, number, text, weights, bytes) SPOILED(gemm_##NAME, wrong_gemm)
+#include "tensor/dtypes.def"
+#undef X
+  SPOILED(quantize_act, wrong_quantize_act)
+  SPOILED(attention, wrong_attention)
+  SPOILED(rms_norm, wrong_rms_norm)
+  SPOILED(rope, wrong_rope)
+  SPOILED(swiglu, wrong_swiglu)
+  SPOILED(add, wrong_add)
+  SPOILED(f32_to_f16, wrong_f32_to_f16)
+#undef SPOILED
+}

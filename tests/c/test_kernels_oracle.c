@@ -1,0 +1,225 @@
+/* The scalar kernels, which all others repeat, against plain double precision. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "kernels/kernels.h"
+#include "test.h"
+
+#define EPS 0x1p-24 /* half of the last bit of 1.0f */
+
+static uint32_t state;
+
+static float uniform(void) { /* -1 … 1 */
+  state = state * 1664525u + 1013904223u;
+  return ((float)(state >> 8) - 0x1p23f) * 0x1p-23f;
+}
+
+/* x as the GEMM of quantised weights sees it: nearest-even in steps of max / 127 a block. */
+static void round_activations(const float *x, size_t k, double *out) {
+  for (size_t b = 0; b < k; b += 32) {
+    float max = 0.0f;
+    for (size_t i = b; i < b + 32; i++) max = fmaxf(max, fabsf(x[i]));
+    float inv = 127.0f / max;
+    for (size_t i = b; i < b + 32; i++)
+      out[i] = max == 0.0f ? 0.0 : nearbyint((double)(x[i] * inv)) * ((double)max / 127.0);
+  }
+}
+
+static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens) {
+  size_t row = (size_t)sotto_dtype_row_bytes(type, k);
+  unsigned char *file = malloc(rows * row),
+                *packed = malloc((size_t)sotto_packed_bytes(type, rows, k));
+  float *w = malloc(k * sizeof *w), *x = malloc(tokens * k * sizeof *x);
+  float *y = malloc(tokens * rows * sizeof *y);
+  double *rounded = malloc(k * sizeof *rounded);
+  size_t n_blocks = tokens * (k / SOTTO_ACT_BLOCK);
+  sotto_act act = {malloc(tokens * k * 2), malloc(n_blocks * sizeof(float) + 1),
+                   malloc(n_blocks * sizeof(int32_t) + 1)};
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t i = 0; i < k; i++) w[i] = uniform() + 0.25f;
+    sotto_quantize_row(type, w, file + r * row, k);
+  }
+  for (size_t r = 0; r < rows; r += 4)
+    sotto_pack_tile_row(type, file + r * row, rows - r < 4 ? rows - r : 4, k, packed + r * row);
+  for (size_t i = 0; i < tokens * k; i++) x[i] = uniform() * (i / 32 % 3 == 2 ? 1e-3f : 4.0f);
+  if (sotto_dtype_takes_act(type))
+    for (size_t t = 0; t < tokens; t++) sotto_kernels_scalar.quantize_act(x + t * k, k, &act, t);
+  sotto_gemm gemm = {y, rows, packed, x, k, &act, 0, rows, k, tokens};
+  sotto_kernels_gemm(&sotto_kernels_scalar, type)(&gemm);
+  for (size_t r = 0; r < rows; r++) {
+    sotto_dequantize_row(type, file + r * row, w, k);
+    for (size_t t = 0; t < tokens; t++) {
+      if (sotto_dtype_takes_act(type))
+        round_activations(x + t * k, k, rounded);
+      else
+        for (size_t i = 0; i < k; i++) rounded[i] = x[t * k + i];
+      double sum = 0.0, magnitude = 0.0;
+      for (size_t i = 0; i < k; i++) {
+        sum += (double)w[i] * rounded[i];
+        magnitude += fabs((double)w[i] * rounded[i]);
+      }
+      /* Each of the sum's steps and each factor (scale, product) is off by at most EPS of what it
+       * holds; the minimum of Q4_1 and Q5_1 can make terms larger than their sum: factor 4. */
+      double steps = sotto_dtype_takes_act(type) ? 4 * (double)(k / 32 + 8) : (double)k / 4 + 4;
+      if (!CHECK(fabs(sum - (double)y[t * rows + r]) <= steps * EPS * magnitude))
+        printf("    %s, k %zu: %.9g, not %.9g\n", sotto_dtype_name(type), k,
+               (double)y[t * rows + r], sum);
+    }
+  }
+  free(file), free(packed), free(w), free(x), free(y), free(rounded);
+  free(act.q), free(act.scale), free(act.sum);
+}
+
+TEST(kernels_scalar_gemm_is_the_dot_product) {
+  state = 1;
+#define X(NAME, number, text, weights, bytes)                                                      \
+  check_gemm(SOTTO_##NAME, 7, 96, 3);                                                              \
+  check_gemm(SOTTO_##NAME, 4, 576, 2);                                                             \
+  check_gemm(SOTTO_##NAME, 1, 4096, 1);                                                            \
+  if (!sotto_dtype_takes_act(SOTTO_##NAME)) check_gemm(SOTTO_##NAME, 5, 37, 2);
+#include "tensor/dtypes.def"
+#undef X
+}
+
+TEST(kernels_scalar_quantize_act) {
+  float x[96], scale[3];
+  int32_t sum[3];
+  int16_t q[96];
+  sotto_act act = {q, scale, sum};
+  /* Ties go to the even quant: max 127, so that x is the quant. */
+  for (int i = 0; i < 32; i++) x[i] = (float)i + 0.5f;
+  x[31] = 127.0f;
+  /* All zero, and a maximum whose inverse overflows. */
+  for (int i = 32; i < 64; i++) x[i] = -0.0f;
+  for (int i = 64; i < 96; i++) x[i] = 1e-38f;
+  sotto_kernels_scalar.quantize_act(x, 96, &act, 0);
+  CHECK(scale[0] == 1.0f && scale[1] == 0.0f && scale[2] == 0.0f);
+  int expected = 127;
+  for (int i = 0; i < 31; i++) expected += i + i % 2; /* 0.5 -> 0, 1.5 -> 2, 2.5 -> 2 … */
+  CHECK(sum[0] == expected && sum[1] == 0 && sum[2] == 0);
+  x[40] = INFINITY;
+  x[70] = NAN;
+  sotto_kernels_scalar.quantize_act(x, 96, &act, 0);
+  CHECK(scale[0] == 1.0f && scale[1] != scale[1] && scale[2] != scale[2]);
+}
+
+TEST(kernels_scalar_nan_activation_reaches_the_result) {
+  enum { K = 64 };
+  float w[K], x[K], scale[2], y[4];
+  int32_t sum[2];
+  int16_t q[K];
+  unsigned char file[256], packed[4 * 256];
+  sotto_act act = {q, scale, sum};
+  state = 2;
+  for (int i = 0; i < K; i++) w[i] = x[i] = uniform();
+  x[K - 1] = NAN;
+#define X(NAME, number, text, weights, bytes)                                                      \
+  if (sotto_dtype_takes_act(SOTTO_##NAME)) {                                                       \
+    sotto_quantize_row(SOTTO_##NAME, w, file, K);                                                  \
+    sotto_pack_tile_row(SOTTO_##NAME, file, 1, K, packed);                                         \
+    sotto_kernels_scalar.quantize_act(x, K, &act, 0);                                              \
+    sotto_gemm gemm = {y, 1, packed, x, K, &act, 0, 1, K, 1};                                      \
+    sotto_kernels_scalar.gemm_##NAME(&gemm);                                                       \
+    CHECK(y[0] != y[0]);                                                                           \
+  }
+#include "tensor/dtypes.def"
+#undef X
+}
+
+static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep) {
+  size_t n_pages = (n_keys + 31) / 32, page = SOTTO_PAGE_SIZE * head_dim;
+  uint16_t *k = malloc(n_pages * page * 2), *v = malloc(n_pages * page * 2);
+  const uint16_t **k_pages = malloc(n_pages * sizeof *k_pages);
+  const uint16_t **v_pages = malloc(n_pages * sizeof *v_pages);
+  float *q = malloc(n_rep * head_dim * sizeof *q), *out = malloc(n_rep * head_dim * sizeof *out);
+  float *scores = malloc(n_rep * 32 * n_pages * sizeof *scores);
+  double *p = malloc(n_keys * sizeof *p);
+  for (size_t i = 0; i < n_pages * page; i++) {
+    k[i] = sotto_f32_to_f16(uniform() * 3.0f);
+    v[i] = sotto_f32_to_f16(uniform());
+  }
+  for (size_t i = 0; i < n_pages; i++) { /* pages lie in any order */
+    k_pages[i] = k + (n_pages - 1 - i) * page;
+    v_pages[i] = v + (n_pages - 1 - i) * page;
+  }
+  for (size_t i = 0; i < n_rep * head_dim; i++) q[i] = uniform() * 2.0f;
+  float scale = 1.0f / sqrtf((float)head_dim);
+  sotto_kernels_scalar.attention(
+      &(sotto_attention){out, q, k_pages, v_pages, n_keys, n_rep, head_dim, scale, scores});
+  for (size_t h = 0; h < n_rep; h++) {
+    double max = -INFINITY, sum = 0.0;
+    for (size_t i = 0; i < n_keys; i++) {
+      const uint16_t *key = k_pages[i / 32] + i % 32 * head_dim;
+      p[i] = 0.0;
+      for (size_t d = 0; d < head_dim; d++)
+        p[i] += (double)q[h * head_dim + d] * (double)sotto_f16_to_f32(key[d]);
+      p[i] *= (double)scale;
+      max = fmax(max, p[i]);
+    }
+    for (size_t i = 0; i < n_keys; i++) sum += p[i] = exp(p[i] - max);
+    for (size_t d = 0; d < head_dim; d++) {
+      double expected = 0.0;
+      for (size_t i = 0; i < n_keys; i++)
+        expected += p[i] * (double)sotto_f16_to_f32(v_pages[i / 32][i % 32 * head_dim + d]) / sum;
+      /* |v| <= 1, so the result is at most 1; the scores' error moves through exp. */
+      CHECK(fabs(expected - (double)out[h * head_dim + d]) < 1e-5);
+    }
+  }
+  free(k), free(v), free(k_pages), free(v_pages), free(q), free(out), free(scores), free(p);
+}
+
+TEST(kernels_scalar_attention_is_softmax_of_scores) {
+  state = 3;
+  check_attention(1, 4, 1);
+  check_attention(5, 8, 2);
+  check_attention(32, 64, 3);
+  check_attention(33, 64, 1);
+  check_attention(100, 128, 4);
+}
+
+TEST(kernels_scalar_vectors) {
+  enum { N = 577 };
+  static float x[N], y[N], out[N];
+  state = 4;
+  for (int i = 0; i < N; i++) x[i] = uniform() * 8.0f, y[i] = uniform();
+  double squares = 0.0;
+  for (int i = 0; i < N; i++) squares += (double)x[i] * (double)x[i];
+  double r = 1.0 / sqrt(squares / N + 1e-5);
+  sotto_kernels_scalar.rms_norm(out, x, y, N, 1e-5f);
+  for (int i = 0; i < N; i++)
+    CHECK(fabs((double)out[i] - (double)x[i] * r * (double)y[i]) <= 1e-5 * fabs((double)out[i]));
+  sotto_kernels_scalar.swiglu(out, x, y, N);
+  for (int i = 0; i < N; i++) {
+    double expected = (double)x[i] / (1.0 + exp(-(double)x[i])) * (double)y[i];
+    CHECK(fabs((double)out[i] - expected) <= 8 * EPS * fabs(expected));
+  }
+  sotto_kernels_scalar.add(out, x, y, N);
+  for (int i = 0; i < N; i++) CHECK(out[i] == x[i] + y[i]);
+}
+
+/* Rotation keeps the pairs' lengths and turns by the angle; values past n_rot stay. */
+TEST(kernels_scalar_rope_rotates) {
+  enum { HEAD_DIM = 12, N_ROT = 8, HEADS = 2 };
+  float x[HEADS * HEAD_DIM], turned[HEADS * HEAD_DIM], cos_sin[N_ROT];
+  state = 5;
+  for (int i = 0; i < HEADS * HEAD_DIM; i++) x[i] = uniform();
+  for (int p = 0; p < N_ROT / 2; p++) {
+    cos_sin[2 * p] = (float)cos(0.1 + p);
+    cos_sin[2 * p + 1] = (float)sin(0.1 + p);
+  }
+  for (int neox = 0; neox < 2; neox++) {
+    memcpy(turned, x, sizeof x);
+    sotto_kernels_scalar.rope(turned, HEADS, HEAD_DIM, N_ROT, neox, cos_sin);
+    for (int h = 0; h < HEADS; h++) {
+      const float *before = x + h * HEAD_DIM, *after = turned + h * HEAD_DIM;
+      for (int p = 0; p < N_ROT / 2; p++) {
+        int i = neox ? p : 2 * p, j = neox ? p + N_ROT / 2 : 2 * p + 1;
+        double length = hypot((double)before[i], (double)before[j]);
+        double angle = atan2((double)before[j], (double)before[i]) + 0.1 + p;
+        CHECK(fabs((double)after[i] - length * cos(angle)) < 1e-6);
+        CHECK(fabs((double)after[j] - length * sin(angle)) < 1e-6);
+      }
+      CHECK(memcmp(before + N_ROT, after + N_ROT, (HEAD_DIM - N_ROT) * sizeof *x) == 0);
+    }
+  }
+}
