@@ -16,7 +16,8 @@ import { setup } from './setup.mjs'
 /** In order; `needs` names the presets that are built before. */
 const sections = {
   lint: {
-    needs: [],
+    // The types of the library refer to the built modules.
+    needs: ['web'],
     parts: () => [
       ['tools', () => nodeTests(process.execPath, testsIn('tests/tools'))],
       ['lint', lint],
