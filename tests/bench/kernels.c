@@ -1,0 +1,125 @@
+/* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
+ * (GEMM), the best of several rounds, over 16 MB of weights in matrices of 1536 x 576; and of
+ * attention. Arguments: a part of a format's name, to run only these. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernels/kernels.h"
+
+enum { ROWS = 1536, K = 576, TOKENS = 64, HEAD_DIM = 64, HEADS = 3, KEYS = 1024 };
+#define WEIGHT_BYTES (16u << 20)
+#define SECONDS      0.15
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+typedef void work_fn(void *user);
+
+/* The shortest of the rounds that fit into SECONDS, at least three. */
+static double best_time(work_fn *work, void *user) {
+  double best = 1e9, start = now();
+  for (int round = 0; round < 3 || now() - start < SECONDS; round++) {
+    double t = now();
+    work(user);
+    t = now() - t;
+    if (t < best) best = t;
+  }
+  return best;
+}
+
+typedef struct gemms {
+  sotto_gemm_fn *fn;
+  sotto_gemm gemm;
+  const unsigned char *weights;
+  size_t matrix_bytes, n;
+} gemms;
+
+static void run_gemms(void *user) {
+  gemms *g = user;
+  for (size_t i = 0; i < g->n; i++) {
+    g->gemm.w = g->weights + i * g->matrix_bytes;
+    g->fn(&g->gemm);
+  }
+}
+
+static void *fill(size_t n) {
+  unsigned char *bytes = malloc(n);
+  uint32_t state = 1;
+  for (size_t i = 0; i < n; i++) bytes[i] = (unsigned char)((state = state * 1664525u + 7u) >> 24);
+  return bytes;
+}
+
+static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, const float *x) {
+  static float y[TOKENS * ROWS], scale[TOKENS * K / 32];
+  static int32_t sum[TOKENS * K / 32];
+  static uint16_t q[TOKENS * K];
+  sotto_act act = {q, scale, sum};
+  size_t matrix = (size_t)sotto_packed_bytes(type, ROWS, K), n = WEIGHT_BYTES / matrix;
+  unsigned char *weights = fill(n * matrix),
+                *row = fill((size_t)sotto_dtype_row_bytes(type, 4 * K));
+  /* Real numbers, as infinite or subnormal ones would change the speed of a processor. */
+  for (int i = 0; i < 4; i++)
+    sotto_quantize_row(type, x + i * K, row + (size_t)sotto_dtype_row_bytes(type, (size_t)i * K),
+                       K);
+  sotto_pack_tile_row(type, row, 4, K, weights);
+  size_t tile_row = (size_t)sotto_packed_tile_row_bytes(type, K);
+  for (size_t i = 1; i < n * matrix / tile_row; i++)
+    memcpy(weights + i * tile_row, weights, tile_row);
+  for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);
+  gemms g = {.fn = sotto_kernels_gemm(kernels, type),
+             .gemm = {y, ROWS, NULL, x, K, &act, 0, ROWS, K, 1},
+             .weights = weights,
+             .matrix_bytes = matrix,
+             .n = n};
+  double macs = (double)ROWS * K * (double)n, gemv = macs / best_time(run_gemms, &g) / 1e9;
+  g.gemm.n_tokens = TOKENS;
+  g.n = 2;
+  double gemm = (double)ROWS * K * 2 * TOKENS / best_time(run_gemms, &g) / 1e9;
+  printf("%-5s %-8s  GEMV %6.2f GMAC/s %6.2f GB/s   GEMM %6.2f GMAC/s\n", sotto_dtype_name(type),
+         kernels->name, gemv, gemv * (double)matrix / (ROWS * K), gemm);
+  free(weights), free(row);
+}
+
+typedef struct attentions {
+  const sotto_kernels *kernels;
+  sotto_attention args;
+} attentions;
+
+static void run_attention(void *user) {
+  attentions *a = user;
+  for (int i = 0; i < 20; i++) a->kernels->attention(&a->args);
+}
+
+static void bench_attention(const sotto_kernels *kernels, const float *x) {
+  static uint16_t pages[2 * KEYS / 32][32 * HEAD_DIM];
+  static const uint16_t *k[KEYS / 32], *v[KEYS / 32];
+  static float out[HEADS * HEAD_DIM], scores[HEADS * KEYS];
+  for (size_t p = 0; p < KEYS / 32; p++) {
+    k[p] = pages[2 * p], v[p] = pages[2 * p + 1];
+    kernels->f32_to_f16(x, pages[2 * p], 32 * HEAD_DIM);
+    kernels->f32_to_f16(x, pages[2 * p + 1], 32 * HEAD_DIM);
+  }
+  attentions a = {kernels, {out, x, k, v, KEYS, HEADS, HEAD_DIM, 0.125f, scores}};
+  double macs = 20.0 * 2 * KEYS * HEADS * HEAD_DIM;
+  printf("attention %-8s %6.2f GMAC/s\n", kernels->name, macs / best_time(run_attention, &a) / 1e9);
+}
+
+int main(int argc, char **argv) {
+  static float x[TOKENS * K];
+  uint32_t state = 1;
+  for (size_t i = 0; i < TOKENS * K; i++)
+    x[i] = (float)(int32_t)(state = state * 1664525u + 1013904223u) * 0x1p-31f;
+#define X(NAME, number, text, weights, bytes)                                                      \
+  for (size_t v = 0; v < sotto_kernels_count(); v++)                                               \
+    if (argc < 2 || strstr(text, argv[1])) bench_gemm(sotto_kernels_at(v), SOTTO_##NAME, x);
+#include "tensor/dtypes.def"
+#undef X
+  for (size_t v = 0; v < sotto_kernels_count(); v++)
+    if (argc < 2 || strstr("attention", argv[1])) bench_attention(sotto_kernels_at(v), x);
+  return 0;
+}
