@@ -1,4 +1,5 @@
 /* Monotonic time under WASI. */
+#define _POSIX_C_SOURCE 200809L
 #include <time.h>
 
 #include "platform/time.h"
