@@ -1,0 +1,211 @@
+// The main thread's end of the protocol: numbers calls, matches answers with them, and sees to it
+// that nothing waits for a worker that is gone. While somebody waits, the worker keeps a Node.js
+// process alive; an idle one does not.
+import { abortError, SottoError, unpackError } from './errors.js'
+import { PROTOCOL } from './protocol.js'
+import { SourceServer } from './source/serve.js'
+
+/** @import { CoreRequest, EngineEvent, FromWorker, LoadOptions, LoadedModel, SourceDescriptor, ToWorker } from './protocol.js' */
+/** @import { OpenableSource } from './source/source.js' */
+/** @import { Progress } from './types.js' */
+
+/**
+ * A worker as a host starts it.
+ * @typedef {object} WorkerPort
+ * @property {(message: ToWorker, transfer?: ArrayBuffer[]) => void} post
+ * @property {(handlers: { onMessage: (message: FromWorker) => void, onFailure: (error: unknown) => void }) => void} listen
+ * @property {() => Promise<void>} terminate
+ * @property {(hold: boolean) => void} hold whether the worker keeps the process alive
+ */
+
+/** @typedef {{ resolve: (value: any) => void, reject: (error: unknown) => void }} Waiter */
+/** @typedef {{ onEvents: (events: EngineEvent[]) => void, onError: (error: unknown) => void }} Listener */
+
+export class Connection {
+  #port
+  #lastId = 0
+  #waits = 0
+  /** @type {Map<number, Waiter>} */
+  #calls = new Map()
+  /** @type {Map<number, Listener>} */
+  #listeners = new Map()
+  /** @type {unknown} why nothing works any more */
+  #ended
+  /** @type {Waiter | undefined} */
+  #ready
+  /** @type {SourceServer | undefined} */
+  #sources
+  /** @type {(progress: Progress) => void} */
+  #onProgress = () => {}
+
+  /** @param {WorkerPort} port */
+  constructor(port) {
+    this.#port = port
+    port.listen({
+      onMessage: (message) => this.#onMessage(message),
+      onFailure: (cause) => {
+        const text = cause instanceof Error ? cause.message : String(cause)
+        this.end(new SottoError('worker_failed', `The worker failed: ${text}`, { cause }))
+      },
+    })
+  }
+
+  /**
+   * @param {{ descriptors: SourceDescriptor[], local: OpenableSource[] }} sources
+   * @param {LoadOptions} options
+   * @param {{ onProgress?: (progress: Progress) => void }} callbacks
+   * @returns {Promise<LoadedModel>}
+   */
+  async load({ descriptors, local }, options, { onProgress = () => {} }) {
+    this.#onProgress = onProgress
+    this.#sources = new SourceServer(local, (message, transfer) =>
+      this.#port.post(message, transfer),
+    )
+    try {
+      await this.wait((resolve, reject) => {
+        this.#ready = { resolve, reject }
+      })
+      const head = { type: /** @type {const} */ ('load'), protocol: PROTOCOL }
+      return await this.#ask((id) => ({ ...head, id, sources: descriptors, options }))
+    } finally {
+      this.#sources.close()
+      this.#sources = undefined
+    }
+  }
+
+  /**
+   * Calls a method of the engine in the worker.
+   * @param {string} method
+   * @param {...any} args
+   * @returns {Promise<any>}
+   */
+  call(method, ...args) {
+    return this.#ask((id) => ({ type: 'call', id, method, args }))
+  }
+
+  /**
+   * Starts a generation; resolves once the engine has accepted it.
+   * @param {CoreRequest} request
+   * @param {number} credit
+   * @param {Listener} listener
+   */
+  async generate(request, credit, listener) {
+    let requestId = 0
+    const accepted = this.#ask((id) => {
+      requestId = id
+      this.#listeners.set(id, listener)
+      return { type: 'generate', id, request, credit }
+    })
+    await accepted.catch((error) => {
+      this.#listeners.delete(requestId)
+      throw error
+    })
+    return requestId
+  }
+
+  /** @param {number} id @param {number} n */
+  grant(id, n) {
+    if (this.#listeners.has(id)) this.#port.post({ type: 'credit', id, n })
+  }
+
+  /** @param {number} id */
+  cancel(id) {
+    if (this.#listeners.delete(id)) this.#port.post({ type: 'cancel', id })
+  }
+
+  /** Throws if there is no worker any more. */
+  check() {
+    if (this.#ended) throw this.#ended
+  }
+
+  /**
+   * A promise that somebody waits for: it holds the process.
+   * @template T
+   * @param {(resolve: (value: T) => void, reject: (error: unknown) => void) => void} executor
+   * @returns {Promise<T>}
+   */
+  wait(executor) {
+    if (this.#ended) return Promise.reject(this.#ended)
+    if (this.#waits++ === 0) this.#port.hold(true)
+    return new Promise(executor).finally(() => {
+      if (--this.#waits === 0) this.#port.hold(false)
+    })
+  }
+
+  /**
+   * Ends the worker. Whatever waits is rejected with `reason`.
+   * @param {unknown} reason
+   */
+  async end(reason) {
+    if (this.#ended) return
+    this.#ended = reason
+    this.#sources?.close()
+    this.#ready?.reject(reason)
+    for (const { reject } of this.#calls.values()) reject(reason)
+    for (const { onError } of this.#listeners.values()) onError(reason)
+    this.#calls.clear()
+    this.#listeners.clear()
+    await this.#port.terminate()
+  }
+
+  /** @param {(id: number) => ToWorker} makeMessage */
+  #ask(makeMessage) {
+    return this.wait((/** @type {(value: any) => void} */ resolve, reject) => {
+      const id = ++this.#lastId
+      this.#calls.set(id, { resolve, reject })
+      try {
+        this.#port.post(makeMessage(id))
+      } catch (error) {
+        // Something in the arguments cannot be cloned.
+        this.#calls.delete(id)
+        reject(new SottoError('invalid_argument', `Not plain data: ${error}`, { cause: error }))
+      }
+    })
+  }
+
+  /** @param {FromWorker} message */
+  #onMessage(message) {
+    if (message.type === 'ready') return this.#start(message.protocol)
+    if (message.type === 'progress') return this.#onProgress(message.progress)
+    if (message.type === 'fatal') return void this.end(unpackError(message.error))
+    if (message.type === 'result') return this.#settle(message.id)?.resolve(message.value)
+    if (message.type === 'error')
+      return this.#settle(message.id)?.reject(unpackError(message.error))
+    if (message.type !== 'events') return this.#sources?.onMessage(message)
+    const listener = this.#listeners.get(message.id)
+    if (message.events.at(-1)?.kind === 'done') this.#listeners.delete(message.id)
+    listener?.onEvents(message.events)
+  }
+
+  /** @param {number} protocol */
+  #start(protocol) {
+    if (protocol === PROTOCOL) return this.#ready?.resolve(undefined)
+    const text = `The worker speaks protocol ${protocol}, the library ${PROTOCOL}`
+    this.#ready?.reject(new SottoError('version_mismatch', text))
+  }
+
+  /** @param {number} id */
+  #settle(id) {
+    const call = this.#calls.get(id)
+    this.#calls.delete(id)
+    return call
+  }
+}
+
+/**
+ * Runs `work` unless the signal has fired; when it fires, `stop` is called with its reason.
+ * @template T
+ * @param {AbortSignal | null | undefined} signal
+ * @param {(reason: unknown) => void} stop
+ * @param {() => Promise<T>} work
+ */
+export async function withSignal(signal, stop, work) {
+  signal?.throwIfAborted()
+  const onAbort = () => stop(signal?.reason ?? abortError())
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await work()
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,76 @@
+// loadModel: checks the options, finds out what the source is, starts a worker and has it load.
+
+import { check, integer, oneOf } from './check.js'
+import { Connection, withSignal } from './connection.js'
+import { Engine } from './engine.js'
+import { invalidArgument } from './errors.js'
+import { describeSources } from './sources.js'
+
+/** @import { WorkerPort } from './connection.js' */
+/** @import { OpenableSource } from './source/source.js' */
+/** @import { LoadModelOptions, ModelFile } from './types.js' */
+/** @import { LoadOptions } from './protocol.js' */
+
+/**
+ * What differs between browsers and Node.js on the main thread.
+ * @typedef {object} MainHost
+ * @property {(url: string | undefined) => WorkerPort} startWorker
+ * @property {(text: string) => { kind: 'url', url: string } | { kind: 'path', path: string }} locate
+ * @property {boolean} blobsTravel whether a worker can read a Blob that was sent to it
+ */
+
+/** @typedef {(source: ModelFile | ModelFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel */
+
+const optionRules = {
+  n_ctx: integer(0, 2 ** 31),
+  n_batch: integer(0, 2 ** 16),
+  n_parallel: integer(0, 256),
+  memory_budget: integer(0, Number.MAX_SAFE_INTEGER),
+  backend: oneOf('cpu', 'naive'),
+  variant: oneOf('auto', 'scalar', 'simd128', 'relaxed'),
+}
+const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUrl', 'wasmUrl']
+
+/**
+ * @param {MainHost} host
+ * @returns {LoadModel}
+ */
+export const makeLoadModel =
+  (host) =>
+  async (source, options = {}) => {
+    const { signal, onProgress, workerUrl } = options
+    const loadOptions = checkOptions(options, host)
+    signal?.throwIfAborted()
+    const sources = describeSources(source, options, host)
+    const port = host.startWorker(workerUrl === undefined ? undefined : String(workerUrl))
+    const connection = new Connection(port)
+    // An abort ends the worker: whatever it was doing, downloads included, ends with it.
+    const stop = (/** @type {unknown} */ reason) => void connection.end(reason)
+    try {
+      const work = () => connection.load(sources, loadOptions, { onProgress })
+      return new Engine(connection, await withSignal(signal, stop, work))
+    } catch (error) {
+      await connection.end(error)
+      throw error
+    }
+  }
+
+/**
+ * @param {LoadModelOptions} options
+ * @param {MainHost} host
+ * @returns {LoadOptions}
+ */
+function checkOptions(options, host) {
+  const { backend = 'cpu', variant = 'auto', ...core } = check(options, optionRules, otherOptions)
+  const { onProgress, wasmUrl } = options
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw invalidArgument('onProgress', 'must be a function')
+  }
+  return { core, backend, variant, wasmUrl: wasmUrl && absolute(String(wasmUrl), host) }
+}
+
+/** @param {string} url @param {MainHost} host the worker has another base URL than the page */
+function absolute(url, host) {
+  const place = host.locate(url)
+  return place.kind === 'url' ? place.url : place.path
+}

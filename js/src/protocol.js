@@ -1,0 +1,105 @@
+// What the main thread and the worker say to each other. Plain data only; bytes are transferred.
+// Every message has a `type`; `id` is the number of the call or request that it belongs to.
+// PROTOCOL rises with every change: both sides compare it before anything else, because caches can
+// bring files of two versions together.
+//
+// Flow control is by credits in both directions: who wants data grants a number of messages, and
+// grants more as it has used them up.
+
+/** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
+/** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
+
+export const PROTOCOL = 1
+
+/** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
+export const SOURCE_CREDIT = 4
+/** Events of a stream that may be on their way or unread. */
+export const STREAM_CREDIT = 64
+/** The same where each event carries logits. */
+export const LOGITS_CREDIT = 8
+
+/**
+ * How the worker reaches a file: by itself, or through the main thread (`remote`).
+ * @typedef {{ kind: 'url', url: string, init: RequestInit }
+ *   | { kind: 'path', path: string }
+ *   | { kind: 'blob', blob: Blob }
+ *   | { kind: 'remote', index: number, name: string }} SourceDescriptor
+ */
+
+/**
+ * @typedef {{ type: 'load', id: number, protocol: number, sources: SourceDescriptor[], options: LoadOptions }
+ *   | { type: 'call', id: number, method: string, args: any[] }
+ *   | { type: 'generate', id: number, request: CoreRequest, credit: number }
+ *   | { type: 'credit', id: number, n: number }
+ *   | { type: 'cancel', id: number }
+ *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean }
+ *   | { type: 'source-piece', id: number, data: Uint8Array }
+ *   | { type: 'source-end', id: number }
+ *   | { type: 'source-error', id: number, error: ErrorMessage }} ToWorker
+ */
+
+/**
+ * @typedef {{ type: 'ready', protocol: number }
+ *   | { type: 'result', id: number, value: any }
+ *   | { type: 'error', id: number, error: ErrorMessage }
+ *   | { type: 'progress', progress: Progress }
+ *   | { type: 'events', id: number, events: EngineEvent[] }
+ *   | { type: 'source-open', id: number, index: number, firstLength: number }
+ *   | { type: 'source-read', id: number, index: number, offset: number, length: number, credit: number }
+ *   | { type: 'source-credit', id: number, n: number }
+ *   | { type: 'source-cancel', id: number }
+ *   | { type: 'source-close', index: number }
+ *   | { type: 'fatal', error: ErrorMessage }} FromWorker
+ */
+
+// ---- what the messages carry ---------------------------------------------------------------------
+
+/**
+ * The part of the options that goes to the worker.
+ * @typedef {object} LoadOptions
+ * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
+ * @property {string} backend
+ * @property {string} variant
+ * @property {string} [wasmUrl]
+ */
+
+/** @typedef {{ variant: string, info: ModelInfo, plan: MemoryPlan }} LoadedModel */
+
+/** @typedef {{ json: string, now: number }} ChatTemplateInput */
+
+/**
+ * @typedef {{ kind: 'chat', template: ChatTemplateInput }
+ *   | { kind: 'text', text: string, add_special: boolean, parse_special: boolean }
+ *   | { kind: 'tokens', tokens: Int32Array }} Prompt
+ */
+
+/**
+ * @typedef {object} CoreRequest
+ * @property {Prompt} prompt
+ * @property {Record<string, number | bigint>} fields of sotto_request
+ * @property {string[]} flags SOTTO_REQUEST_… without the prefix
+ * @property {string[]} stop
+ * @property {[number, number][]} logit_bias
+ * @property {boolean} [score] logits events carry the log-probability of their token instead
+ */
+
+/**
+ * @typedef {object} EngineEvent
+ * @property {number} type SOTTO_EVENT_…
+ * @property {string} kind the same as a word: prompt, logits, token, done
+ * @property {number} token
+ * @property {number} position
+ * @property {string} text
+ * @property {number} logprob
+ * @property {TokenLogprob} [token_logprob]
+ * @property {TokenLogprob[]} top_logprobs
+ * @property {Float32Array<ArrayBuffer>} [logits]
+ * @property {'none' | 'stop' | 'length' | 'cancelled' | 'error'} finish_reason
+ * @property {{ code: SottoErrorCode, message: string }} [error]
+ * @property {number} prompt_n
+ * @property {number} cache_n
+ * @property {number} prompt_done
+ * @property {number} predicted_n
+ * @property {number} prompt_ms
+ * @property {number} predicted_ms
+ */

@@ -1,0 +1,81 @@
+// What a model's file can be read from. Sources know nothing of models: they hand out bytes, from
+// anywhere (`supportsRanges`) or from the start on. Errors are typed by the source itself.
+import { SottoError } from '../errors.js'
+
+/**
+ * A place that bytes come from. An object of this shape can be given to loadModel as it is.
+ * @typedef {object} ModelSource
+ * @property {string} [name] for messages
+ * @property {number} [size] in bytes, if known
+ * @property {boolean} supportsRanges read may be called several times, at once, with any offset. If
+ *   not, it is called once, with offset 0 and length Infinity
+ * @property {(offset: number, length: number, signal: AbortSignal) => AsyncIterable<Uint8Array>} read
+ *   yields the bytes in pieces of any size; each is used before the next is asked for
+ */
+
+/**
+ * A source as the loader drives it: `open` finds out size and supportsRanges. `firstLength` is how
+ * much the first read will ask for, so that one request can serve both.
+ * @typedef {ModelSource & {
+ *   name: string,
+ *   open(firstLength: number, signal: AbortSignal): Promise<void>,
+ *   close(): void | Promise<void>,
+ * }} OpenableSource
+ */
+
+/** Pieces no longer than this cross from thread to thread and into the module. */
+export const PIECE = 1 << 20
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number} [size]
+ */
+export function* pieces(bytes, size = PIECE) {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+}
+
+/**
+ * The bytes of whatever a stream or a user's source yields.
+ * @param {unknown} chunk
+ * @param {string} name
+ * @returns {Uint8Array}
+ */
+export function asBytes(chunk, name) {
+  if (chunk instanceof Uint8Array) return chunk
+  if (ArrayBuffer.isView(chunk)) {
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  }
+  if (isBuffer(chunk)) return new Uint8Array(chunk)
+  throw new SottoError('io_error', `${name}: expected bytes, got ${describe(chunk)}`)
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is ArrayBuffer | SharedArrayBuffer}
+ */
+export const isBuffer = (value) =>
+  value instanceof ArrayBuffer ||
+  (typeof SharedArrayBuffer !== 'undefined' && value instanceof SharedArrayBuffer)
+
+/** @param {unknown} value */
+function describe(value) {
+  if (value === null || typeof value !== 'object') return typeof value
+  return Object.getPrototypeOf(value)?.constructor?.name ?? 'an object'
+}
+
+/**
+ * Turns a reader's failure into a typed error; aborts pass.
+ * @param {string} name
+ * @param {unknown} error
+ * @param {AbortSignal} [signal]
+ * @param {Record<string, any>} [details]
+ */
+export function readError(name, error, signal, details = {}) {
+  if (signal?.aborted) return signal.reason
+  if (error instanceof SottoError) return error
+  const text = error instanceof Error ? error.message : String(error)
+  return new SottoError('io_error', `${name}: ${text}`, {
+    cause: error,
+    details: { source: name, ...details },
+  })
+}

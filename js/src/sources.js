@@ -1,0 +1,113 @@
+// From what the caller gave to loadModel to a list of files: which the worker reads by itself (URLs,
+// paths, in browsers Blobs) and which the main thread reads for it (everything else).
+import { invalidArgument } from './errors.js'
+import { blobSource } from './source/blob.js'
+import { bytesSource } from './source/bytes.js'
+import { HttpSource } from './source/http.js'
+import { isBuffer } from './source/source.js'
+import { streamSource } from './source/stream.js'
+
+/** @import { MainHost } from './load.js' */
+/** @import { SourceDescriptor } from './protocol.js' */
+/** @import { ModelSource, OpenableSource } from './source/source.js' */
+/** @import { LoadModelOptions, ModelFile } from './types.js' */
+
+const SPLIT = /-00001-of-(\d{5})(\.gguf)$/
+const MAX_FILES = 1024
+
+/**
+ * @param {ModelFile | ModelFile[]} source
+ * @param {LoadModelOptions} options
+ * @param {MainHost} host
+ */
+export function describeSources(source, options, host) {
+  const files = Array.isArray(source) ? source : expandSplit(source, host)
+  if (files.length === 0 || files.length > MAX_FILES) {
+    throw invalidArgument('source', `must be 1 to ${MAX_FILES} files, not ${files.length}`)
+  }
+  /** @type {OpenableSource[]} */
+  const local = []
+  const keep = (/** @type {OpenableSource} */ opened) => {
+    const descriptor = { kind: /** @type {const} */ ('remote'), index: local.length }
+    local.push(opened)
+    return { ...descriptor, name: opened.name }
+  }
+  const descriptors = files.map((file) => describe(file, options, host, keep))
+  return { descriptors, local }
+}
+
+/**
+ * @param {ModelFile} file
+ * @param {LoadModelOptions} options
+ * @param {MainHost} host
+ * @param {(source: OpenableSource) => SourceDescriptor} keep makes one that the main thread reads
+ * @returns {SourceDescriptor}
+ */
+function describe(file, options, host, keep) {
+  if (typeof file === 'string' || file instanceof URL) {
+    const place = host.locate(String(file))
+    if (place.kind === 'path') return place
+    const init = plainInit(options.fetchOptions)
+    if (options.fetch) return keep(new HttpSource(place.url, init, options.fetch))
+    return { ...place, init }
+  }
+  if (file instanceof Blob) {
+    return host.blobsTravel ? { kind: 'blob', blob: file } : keep(blobSource(file))
+  }
+  if (file instanceof ReadableStream) {
+    if (!file.locked) return keep(streamSource(file))
+    throw invalidArgument('source', 'the stream is locked: somebody else reads it')
+  }
+  if (isBuffer(file) || ArrayBuffer.isView(file)) return keep(bytesSource(file))
+  if (typeof file === 'object' && file !== null && typeof file.read === 'function') {
+    return keep(customSource(file))
+  }
+  const kinds = 'a URL, path, File, Blob, ReadableStream, bytes, or an object with read()'
+  throw invalidArgument('source', `must be ${kinds}`)
+}
+
+/**
+ * The first file of a split names the others.
+ * @param {ModelFile} source
+ * @param {MainHost} host
+ * @returns {ModelFile[]}
+ */
+function expandSplit(source, host) {
+  if (typeof source !== 'string' && !(source instanceof URL)) return [source]
+  const place = host.locate(String(source))
+  const text = place.kind === 'path' ? place.path : place.url
+  const query = place.kind === 'path' ? '' : (/[?#].*/s.exec(text)?.[0] ?? '')
+  const name = text.slice(0, text.length - query.length)
+  const match = SPLIT.exec(name)
+  if (!match) return [source]
+  const stem = name.slice(0, match.index)
+  const count = Math.min(Number(match[1]), MAX_FILES + 1)
+  return Array.from({ length: count }, (_, index) => {
+    const number = String(index + 1).padStart(5, '0')
+    return `${stem}-${number}-of-${match[1]}${match[2]}${query}`
+  })
+}
+
+/**
+ * fetch options that can be sent to a worker.
+ * @param {RequestInit} [init]
+ * @returns {RequestInit}
+ */
+function plainInit({ headers, signal: _, ...init } = {}) {
+  return { ...init, headers: [...new Headers(headers)] }
+}
+
+/**
+ * @param {ModelSource} source
+ * @returns {OpenableSource}
+ */
+function customSource(source) {
+  return {
+    name: source.name ?? 'source',
+    size: source.size,
+    supportsRanges: Boolean(source.supportsRanges),
+    async open() {},
+    read: (offset, length, signal) => source.read(offset, length, signal),
+    close() {},
+  }
+}

@@ -1,0 +1,220 @@
+// The shapes that callers see. No code.
+
+/** @import { ModelSource } from './source/source.js' */
+
+// ---- loading -------------------------------------------------------------------------------------
+
+/**
+ * One file of a model: URL, path (Node.js), File or Blob, stream, bytes, or an object that reads.
+ * @typedef {string | URL | Blob | ReadableStream | ArrayBuffer | ArrayBufferView | ModelSource} ModelFile
+ */
+
+/**
+ * @typedef {object} Progress
+ * @property {'header' | 'weights' | 'ready'} status what is being read
+ * @property {number} loaded bytes
+ * @property {number} total bytes, 0 while unknown
+ */
+
+/**
+ * What an engine will need, in bytes, known before its weights are fetched.
+ * @typedef {object} MemoryPlan
+ * @property {number} weights packed
+ * @property {number} kv KV cache for n_ctx positions
+ * @property {number} scratch activations, logits, sampler
+ * @property {number} staging rows that wait for their neighbours while loading
+ * @property {number} metadata header, vocabulary, template
+ * @property {number} total
+ * @property {number} file the model's files
+ * @property {number} limit the budget it was held against; 0: none
+ * @property {number} per_position KV bytes of one position: what a smaller n_ctx saves
+ * @property {number} n_ctx after defaults were filled in
+ * @property {boolean} fits
+ */
+
+/**
+ * @typedef {object} ModelInfo
+ * @property {string} architecture
+ * @property {string} name
+ * @property {number} n_params
+ * @property {number} n_vocab
+ * @property {number} n_ctx_train
+ * @property {number} n_embd
+ * @property {number} n_layer
+ * @property {number} n_head
+ * @property {number} n_head_kv
+ * @property {number} n_ff
+ * @property {number} n_files
+ * @property {number} n_tensors
+ * @property {number} bos -1: none
+ * @property {number} eos -1: none
+ * @property {boolean} has_chat_template
+ */
+
+/**
+ * @typedef {object} LoadModelOptions
+ * @property {number} [n_ctx] positions in the KV cache, shared by all sequences
+ * @property {number} [n_batch] most tokens in one pass
+ * @property {number} [n_parallel] most sequences generating at once
+ * @property {'cpu' | 'naive'} [backend] naive is the slow float32 reference
+ * @property {'auto' | 'scalar' | 'simd128' | 'relaxed'} [variant] kernels; all give the same bits
+ * @property {number} [memory_budget] bytes that the engine may use in all
+ * @property {(progress: Progress) => void} [onProgress]
+ * @property {AbortSignal} [signal]
+ * @property {RequestInit} [fetchOptions] for URLs: headers, credentials, cache …
+ * @property {typeof fetch} [fetch] for URLs, instead of the worker's own
+ * @property {string | URL} [workerUrl] where the worker's file is
+ * @property {string | URL} [wasmUrl] a .wasm file, or a folder (ending in "/") with both
+ */
+
+// ---- requests ------------------------------------------------------------------------------------
+
+/** @typedef {{ type: 'text', text: string }} TextPart */
+
+/**
+ * @typedef {object} ChatMessage
+ * @property {string} role system, user, assistant, tool …
+ * @property {string | TextPart[] | null} [content]
+ * @property {string} [name]
+ * @property {any[]} [tool_calls]
+ * @property {string} [tool_call_id]
+ */
+
+/**
+ * What sampling and length have in common. Left out is the core's default.
+ * @typedef {object} SamplingOptions
+ * @property {string} [model] accepted for OpenAI's sake
+ * @property {string} [user] accepted for OpenAI's sake
+ * @property {1 | null} [n]
+ * @property {number | null} [temperature] 0: always the likeliest token
+ * @property {number | null} [top_k] 0: off
+ * @property {number | null} [top_p] 1: off
+ * @property {number | null} [min_p] 0: off
+ * @property {number | null} [typical_p] 1: off
+ * @property {number | null} [repeat_penalty] 1: off
+ * @property {number | null} [repeat_last_n] tokens that penalties look back; -1: all
+ * @property {number | null} [presence_penalty]
+ * @property {number | null} [frequency_penalty]
+ * @property {Record<string, number> | null} [logit_bias] by token id; -Infinity bans
+ * @property {number | bigint | null} [seed]
+ * @property {string | string[] | null} [stop]
+ * @property {number | null} [max_tokens] -1 or left out: to the end of the context
+ * @property {boolean | null} [ignore_eos]
+ * @property {boolean | null} [cache_prompt] false: neither reuse nor keep this request's KV state
+ * @property {AbortSignal} [signal]
+ * @property {{ include_usage?: boolean } | null} [stream_options]
+ */
+
+/**
+ * @typedef {object} ChatOptions
+ * @property {ChatMessage[]} messages
+ * @property {any[] | null} [tools] definitions, for the template
+ * @property {'auto' | 'none' | null} [tool_choice]
+ * @property {{ type: 'text' } | null} [response_format]
+ * @property {string | null} [chat_template] instead of the model's
+ * @property {Record<string, any> | null} [chat_template_kwargs] variables for the template
+ * @property {number | null} [max_completion_tokens] the same as max_tokens
+ * @property {boolean | null} [logprobs]
+ * @property {number | null} [top_logprobs] 0 to 20
+ */
+
+/**
+ * @typedef {object} TextOptions
+ * @property {string | number[] | Int32Array} prompt text or token ids
+ * @property {boolean | null} [add_special] BOS as the model wants it; true if left out
+ * @property {boolean | null} [parse_special] the prompt is trusted: special tokens in it count
+ * @property {number | null} [logprobs] how many of the likeliest tokens to list, 0 to 20
+ */
+
+/** @typedef {ChatOptions & SamplingOptions & { stream?: boolean | null }} ChatCompletionRequest */
+/** @typedef {TextOptions & SamplingOptions & { stream?: boolean | null }} CompletionRequest */
+
+/**
+ * How text becomes tokens.
+ * @typedef {object} TokenizeOptions
+ * @property {boolean} [add_special] BOS and EOS as the model wants them
+ * @property {boolean} [parse_special] the text is trusted: special tokens in it are recognised
+ */
+
+/**
+ * @typedef {object} TemplateOptions
+ * @property {any[] | null} [tools]
+ * @property {boolean | null} [add_generation_prompt] true if left out
+ * @property {string | null} [chat_template] instead of the model's
+ * @property {Record<string, any> | null} [chat_template_kwargs]
+ */
+
+// ---- replies -------------------------------------------------------------------------------------
+
+/** @typedef {'stop' | 'length'} FinishReason */
+
+/**
+ * @typedef {object} Usage
+ * @property {number} prompt_tokens
+ * @property {number} completion_tokens
+ * @property {number} total_tokens
+ * @property {{ cached_tokens: number }} prompt_tokens_details
+ */
+
+/**
+ * llama-server's statistics. prompt_n leaves out the cache_n tokens found in the cache.
+ * @typedef {object} Timings
+ * @property {number} cache_n
+ * @property {number} prompt_n
+ * @property {number} prompt_ms
+ * @property {number} prompt_per_second
+ * @property {number} predicted_n
+ * @property {number} predicted_ms
+ * @property {number} predicted_per_second
+ */
+
+/** @typedef {{ token: string, logprob: number, bytes: number[] }} TokenLogprob */
+/** @typedef {TokenLogprob & { top_logprobs: TokenLogprob[] }} ChatLogprob */
+/** @typedef {{ content: ChatLogprob[], refusal: null }} ChatLogprobs */
+
+/**
+ * @typedef {object} TextLogprobs
+ * @property {string[]} tokens
+ * @property {number[]} token_logprobs
+ * @property {Record<string, number>[]} top_logprobs
+ * @property {number[]} text_offset
+ */
+
+/** @typedef {{ role: 'assistant', content: string, refusal: null }} AssistantMessage */
+/** @typedef {{ index: 0, message: AssistantMessage, logprobs: ChatLogprobs | null, finish_reason: FinishReason }} ChatChoice */
+/** @typedef {{ role?: 'assistant', content?: string }} ChatDelta */
+/** @typedef {{ index: 0, delta: ChatDelta, logprobs: ChatLogprobs | null, finish_reason: FinishReason | null }} ChatChunkChoice */
+/** @typedef {{ index: 0, text: string, logprobs: TextLogprobs | null, finish_reason: FinishReason }} TextChoice */
+/** @typedef {{ index: 0, text: string, logprobs: TextLogprobs | null, finish_reason: FinishReason | null }} TextChunkChoice */
+
+/**
+ * @typedef {object} ReplyHead
+ * @property {string} id
+ * @property {number} created Unix seconds
+ * @property {string} model
+ */
+
+/** @typedef {ReplyHead & { object: 'chat.completion', choices: [ChatChoice], usage: Usage, timings: Timings }} ChatCompletion */
+/** @typedef {ReplyHead & { object: 'chat.completion.chunk', choices: ChatChunkChoice[], usage?: Usage | null, timings?: Timings }} ChatCompletionChunk */
+/** @typedef {ReplyHead & { object: 'text_completion', choices: [TextChoice], usage: Usage, timings: Timings }} Completion */
+/** @typedef {ReplyHead & { object: 'text_completion', choices: TextChunkChoice[], usage?: Usage | null, timings?: Timings }} CompletionChunk */
+
+/**
+ * @typedef {object} Score
+ * @property {number[]} tokens without the first, which nothing comes before
+ * @property {number[]} logprobs of each token given those before it
+ * @property {number} nll the mean of the negative log-probabilities
+ * @property {number} perplexity
+ */
+
+/**
+ * @typedef {object} LogitsStep
+ * @property {'prompt' | 'predicted'} kind
+ * @property {number} position
+ * @property {number} token prompt: the one that comes next, -1 behind the last; predicted: the one picked
+ * @property {Float32Array} logits
+ */
+
+/** @typedef {{ in_use: number, peak: number, module: number }} MemoryUse */
+
+export {}

@@ -1,0 +1,32 @@
+// The worker's file in browsers.
+import { SottoError } from '../errors.js'
+import { serve } from './serve.js'
+import { compileFromUrl, moduleUrl } from './variant.js'
+
+const modules = {
+  simd128: new URL('../../dist/sotto-simd128.wasm', import.meta.url),
+  relaxed: new URL('../../dist/sotto-relaxed.wasm', import.meta.url),
+}
+
+// Timers are clamped to 4 ms; a message to oneself comes back behind those that wait.
+const channel = new MessageChannel()
+/** @type {(() => void)[]} */
+const waiting = []
+channel.port1.onmessage = () => waiting.shift()?.()
+
+/** @typedef {{ postMessage: (message: any, transfer: ArrayBuffer[]) => void, onmessage: any }} Scope */
+const scope = /** @type {Scope} */ (/** @type {unknown} */ (globalThis))
+
+const onMessage = serve({
+  post: (message, transfer = []) => scope.postMessage(message, transfer),
+  compile: (name, wasmUrl) => compileFromUrl(moduleUrl(name, wasmUrl, modules)),
+  fileSource: (path) => {
+    throw new SottoError('invalid_argument', `A browser reads no paths: ${path}`)
+  },
+  yieldToEvents: () =>
+    new Promise((resolve) => {
+      waiting.push(resolve)
+      channel.port2.postMessage(undefined)
+    }),
+})
+scope.onmessage = (/** @type {MessageEvent} */ { data }) => onMessage(data)

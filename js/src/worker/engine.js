@@ -1,0 +1,328 @@
+// One engine in one module instance: sotto.h with JavaScript's values. Holds no promise and no
+// message; loader.js and loop.js drive it.
+import { SottoError } from '../errors.js'
+import { CoreModule } from './module.js'
+
+/** @import { MemoryPlan, ModelInfo } from '../types.js' */
+/** @import { ChatTemplateInput, CoreRequest, EngineEvent } from '../protocol.js' */
+
+/** @typedef {{ file: number, offset: number, length: number }} Range */
+
+const encoder = new TextEncoder()
+
+export class CoreEngine {
+  /** @type {Record<string, import('./layout.js').StructView>} */
+  #structs
+  /** @type {string[]} */
+  #finishReasons = []
+  #vocabulary = 0
+
+  /**
+   * @param {CoreModule} module
+   * @param {Record<string, number>} options fields of sotto_engine_options; the rest is default
+   */
+  constructor(module, options) {
+    this.module = module
+    const names = { plan: 'memory_plan', info: 'model_info', range: 'range', event: 'event' }
+    this.#structs = Object.fromEntries(
+      Object.entries(names).map(([key, name]) => [key, module.struct(name)]),
+    )
+    const struct = module.struct('engine_options')
+    module.call('sotto_engine_options_default', struct.ptr)
+    for (const [field, value] of Object.entries(options)) struct.set(field, value)
+    this.ptr = module.call('sotto_engine_new', struct.ptr)
+    module.free(struct.ptr)
+    if (!this.ptr) throw new SottoError('out_of_memory', 'No memory for an engine')
+    for (const reason of ['none', 'stop', 'length', 'cancelled', 'error']) {
+      this.#finishReasons[module.constant(`FINISH_${reason.toUpperCase()}`)] = reason
+    }
+  }
+
+  // ---- loading ----
+
+  /** @param {number} count */
+  setFiles(count) {
+    this.#do('set_files', count)
+  }
+
+  /** @param {number} file @param {number} size */
+  setFileSize(file, size) {
+    this.#do('set_file_size', file, BigInt(size))
+  }
+
+  /**
+   * @param {number} file
+   * @param {Uint8Array} bytes the next ones
+   * @returns {boolean} the header is complete
+   */
+  feedHeader(file, bytes) {
+    const m = this.module
+    let done = false
+    m.feed(bytes, (ptr, length) => {
+      this.#do('feed_header', file, ptr, length, m.out(0), m.out(1))
+      done = m.outU32(1) !== 0
+      return !done
+    })
+    return done
+  }
+
+  /** @param {number} file */
+  endHeader(file) {
+    this.#do('end_header', file)
+  }
+
+  splitCount() {
+    return this.module.call('sotto_engine_split_count', this.ptr)
+  }
+
+  /** @returns {MemoryPlan} */
+  plan() {
+    const { plan } = this.#structs
+    this.#do('plan', plan.ptr)
+    const { fits, ...numbers } = plan.numbers()
+    return /** @type {MemoryPlan} */ ({ ...numbers, fits: fits === 1 })
+  }
+
+  /** The engine's last words, for what is no failure of a call. */
+  message() {
+    return this.module.string(this.module.call('sotto_engine_message', this.ptr))
+  }
+
+  /** @returns {ModelInfo} */
+  info() {
+    const { info } = this.#structs
+    this.#do('info', info.ptr)
+    this.#vocabulary = info.get('n_vocab')
+    const { has_chat_template, ...numbers } = info.numbers()
+    const text = (/** @type {string} */ field) => this.module.string(info.get(field))
+    return /** @type {ModelInfo} */ ({
+      architecture: text('architecture'),
+      name: text('name'),
+      ...numbers,
+      has_chat_template: has_chat_template === 1,
+    })
+  }
+
+  variant() {
+    return this.module.string(this.module.call('sotto_engine_variant', this.ptr))
+  }
+
+  /** @param {import('../types.js').MemoryPlan} plan */
+  startLoad(plan) {
+    const m = this.module
+    m.check(m.call('sotto_engine_start_load', this.ptr), this.ptr, { plan })
+  }
+
+  /** @param {number} maxLength @returns {Range | undefined} */
+  nextRange(maxLength) {
+    this.#do('next_range', BigInt(maxLength), this.#structs.range.ptr)
+    const range = this.#range()
+    return range.length ? range : undefined
+  }
+
+  /** @param {number} file */
+  streamRange(file) {
+    this.#do('stream_range', file, this.#structs.range.ptr)
+    return this.#range()
+  }
+
+  /** @returns {Range} */
+  #range() {
+    return /** @type {any} */ (this.#structs.range.numbers())
+  }
+
+  /** @param {number} file @param {number} offset @param {Uint8Array} bytes */
+  feed(file, offset, bytes) {
+    this.module.feed(bytes, (ptr, length, done) => {
+      this.#do('feed', file, BigInt(offset + done), ptr, length)
+    })
+  }
+
+  progress() {
+    const m = this.module
+    m.call('sotto_engine_load_progress', this.ptr, m.out(0), m.out(1))
+    return { loaded: m.outU64(0), total: m.outU64(1) }
+  }
+
+  // ---- text ----
+
+  /** @param {boolean} asJson @returns {string} */
+  describe(asJson) {
+    return this.#text('describe', asJson ? 1 : 0)
+  }
+
+  printProgram() {
+    return this.#text('print_program')
+  }
+
+  /** @param {string} text @param {{ add_special: boolean, parse_special: boolean }} options */
+  tokenize(text, options) {
+    const m = this.module
+    const flags =
+      (options.add_special ? m.constant('TOKENIZE_ADD_SPECIAL') : 0) |
+      (options.parse_special ? m.constant('TOKENIZE_PARSE_SPECIAL') : 0)
+    return m.withText(text, (ptr, length) => {
+      this.#do('tokenize', ptr, length, flags, m.out(0), m.out(1))
+      return m.i32s(m.outU32(0), m.outU32(1))
+    })
+  }
+
+  /** @param {Int32Array} ids @param {boolean} special @returns {Uint8Array} UTF-8, as the tokens have it */
+  detokenize(ids, special) {
+    const m = this.module
+    return m.withBytes(bytesOf(ids), (ptr) => {
+      this.#do('detokenize', ptr, ids.length, special ? 1 : 0, m.out(0), m.out(1))
+      return m.bytes(m.outU32(0), m.outU32(1))
+    })
+  }
+
+  /** @param {ChatTemplateInput} input */
+  applyChatTemplate({ json, now }) {
+    const m = this.module
+    return m.withText(json, (ptr, length) => {
+      const outs = [0, 1, 2, 3].map((index) => m.out(index))
+      this.#do('apply_chat_template', ptr, length, BigInt(now), ...outs)
+      const tokens = m.i32s(m.outU32(0), m.outU32(1))
+      return { tokens, text: m.text(m.outU32(2), m.outU32(3)) }
+    })
+  }
+
+  // ---- generation ----
+
+  /**
+   * @param {Int32Array} tokens
+   * @param {CoreRequest} request
+   * @returns {number} its id in the engine
+   */
+  addRequest(tokens, request) {
+    const m = this.module
+    const struct = m.struct('request')
+    /** @type {number[]} */
+    const owned = [struct.ptr]
+    const put = (/** @type {Uint8Array} */ bytes) => {
+      const ptr = m.alloc(Math.max(1, bytes.length))
+      owned.push(ptr)
+      m.u8.set(bytes, ptr)
+      return ptr
+    }
+    try {
+      m.call('sotto_request_default', struct.ptr)
+      for (const [field, value] of Object.entries(request.fields)) struct.set(field, value)
+      struct.set('tokens', put(bytesOf(tokens)))
+      struct.set('n_tokens', tokens.length)
+      struct.set('stop', put(encoder.encode(request.stop.map((text) => `${text}\0`).join(''))))
+      struct.set('n_stop', request.stop.length)
+      struct.set('logit_bias', put(this.#biases(request.logit_bias)))
+      struct.set('n_logit_bias', request.logit_bias.length)
+      const flags = request.flags.map((flag) => m.constant(`REQUEST_${flag}`))
+      struct.set(
+        'flags',
+        flags.reduce((all, flag) => all | flag, 0),
+      )
+      this.#do('add_request', struct.ptr, m.out(0))
+      return m.outU32(0)
+    } finally {
+      for (const ptr of owned) m.free(ptr)
+    }
+  }
+
+  /** @param {[number, number][]} list token and bias */
+  #biases(list) {
+    const { size, fields } = this.module.layout.structs.bias
+    const bytes = new Uint8Array(size * list.length)
+    const view = new DataView(bytes.buffer)
+    list.forEach(([token, bias], index) => {
+      view.setInt32(index * size + fields.token[1], token, true)
+      view.setFloat32(index * size + fields.bias[1], bias, true)
+    })
+    return bytes
+  }
+
+  /** @param {number} id */
+  cancel(id) {
+    this.#do('cancel', id)
+  }
+
+  /** @param {number} budgetMs @returns {number} one of SOTTO_STEP_… */
+  step(budgetMs) {
+    return this.module.call('sotto_engine_step', this.ptr, budgetMs)
+  }
+
+  /** @returns {(EngineEvent & { request: number }) | undefined} */
+  nextEvent() {
+    const m = this.module
+    const { event } = this.#structs
+    if (!m.call('sotto_engine_next_event', this.ptr, event.ptr)) return undefined
+    const e = event.numbers()
+    const logits = event.get('logits')
+    const tops = event.get('top_logprobs')
+    const finish_reason = this.#finishReasons[e.finish_reason] ?? 'none'
+    return /** @type {any} */ ({
+      ...e,
+      finish_reason,
+      text: m.text(event.get('text'), e.text_len),
+      top_logprobs: Array.from({ length: e.n_top_logprobs }, (_, index) => this.#top(tops, index)),
+      logits: logits ? m.f32s(logits, this.#vocabulary) : undefined,
+      error:
+        finish_reason === 'error' ? { code: m.code(e.status), message: this.message() } : undefined,
+    })
+  }
+
+  /** @param {number} tops @param {number} index */
+  #top(tops, index) {
+    const struct = this.module.structAt('top_logprob', tops)
+    struct.ptr += index * struct.size
+    return { token: struct.get('token'), logprob: struct.get('logprob') }
+  }
+
+  // ---- state ----
+
+  /** @param {Int32Array} tokens */
+  saveState(tokens) {
+    const m = this.module
+    return m.withBytes(bytesOf(tokens), (ptr) => {
+      this.#do('save_state', ptr, tokens.length, m.out(0), m.out(1))
+      return m.bytes(m.outU32(0), m.outU32(1))
+    })
+  }
+
+  /** @param {Uint8Array} data @returns {number} tokens in it */
+  loadState(data) {
+    const m = this.module
+    return m.withBytes(data, (ptr, length) => {
+      this.#do('load_state', ptr, length, m.out(0))
+      return m.outU32(0)
+    })
+  }
+
+  clearCache() {
+    this.module.call('sotto_engine_clear_cache', this.ptr)
+  }
+
+  memory() {
+    const m = this.module
+    const bytes = (/** @type {string} */ name) =>
+      Number(m.call(`sotto_engine_bytes_${name}`, this.ptr))
+    return { in_use: bytes('in_use'), peak: bytes('peak'), module: m.memoryBytes }
+  }
+
+  free() {
+    this.module.call('sotto_engine_free', this.ptr)
+    this.ptr = 0
+  }
+
+  /** @param {string} name @param {...number} args */
+  #text(name, ...args) {
+    const m = this.module
+    this.#do(name, ...args, m.out(0), m.out(1))
+    return m.text(m.outU32(0), m.outU32(1))
+  }
+
+  /** @param {string} name @param {...(number | bigint)} args */
+  #do(name, ...args) {
+    this.module.check(this.module.call(`sotto_engine_${name}`, this.ptr, ...args), this.ptr)
+  }
+}
+
+/** @param {Int32Array} ids */
+const bytesOf = (ids) => new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)

@@ -1,0 +1,126 @@
+// One file of a model while it loads. The bytes read for its header are kept until loading ends:
+// they are parsed twice, the body may begin in them, and a stream cannot go back.
+
+/** @import { OpenableSource } from '../source/source.js' */
+
+const FIRST_BLOCK = 1 << 20
+const MAX_BLOCK = 1 << 24
+
+export class ModelFileReader {
+  #source
+  #signal
+  #headLength = 0
+  /** @type {AsyncIterator<Uint8Array> | undefined} the rest of a source without ranges */
+  #rest
+  #restAt = 0
+
+  /**
+   * @param {OpenableSource} source
+   * @param {AbortSignal} signal
+   */
+  constructor(source, signal) {
+    this.#source = source
+    this.#signal = signal
+    /** @type {Uint8Array[]} */
+    this.head = []
+  }
+
+  get name() {
+    return this.#source.name
+  }
+
+  get size() {
+    return this.#source.size
+  }
+
+  get supportsRanges() {
+    return this.#source.supportsRanges
+  }
+
+  async open() {
+    await this.#source.open(FIRST_BLOCK, this.#signal)
+  }
+
+  /**
+   * Reads from the start until `use` says that the header is complete, or the file ends.
+   * @param {(bytes: Uint8Array) => boolean} use
+   * @param {(loaded: number) => void} onRead
+   */
+  async readHeader(use, onRead) {
+    let block = FIRST_BLOCK
+    for (;;) {
+      const before = this.#headLength
+      for await (const bytes of this.#ahead(block)) {
+        const copy = bytes.slice() // sources reuse their buffers
+        this.head.push(copy)
+        this.#headLength += copy.length
+        onRead(this.#headLength)
+        if (use(copy)) return
+      }
+      if (!this.supportsRanges || this.#headLength < before + block) return
+      block = Math.min(2 * block, MAX_BLOCK)
+    }
+  }
+
+  /**
+   * The next bytes after those read so far.
+   * @param {number} block how many, where one can choose
+   */
+  #ahead(block) {
+    if (!this.supportsRanges) return this.#sequential()
+    return this.#source.read(this.#headLength, block, this.#signal)
+  }
+
+  /** Whatever the stream has left; leaving the loop does not end the stream. */
+  async *#sequential() {
+    this.#rest ??= this.#source.read(0, Infinity, this.#signal)[Symbol.asyncIterator]()
+    for (;;) {
+      const { done, value } = await this.#rest.next()
+      if (done) return
+      this.#restAt += value.length
+      yield value
+    }
+  }
+
+  /**
+   * Bytes of the body. A source without ranges is read once, from front to back.
+   * @param {number} offset
+   * @param {number} length
+   * @returns {AsyncGenerator<Uint8Array>}
+   */
+  async *read(offset, length) {
+    const end = offset + length
+    let at = offset
+    let start = 0
+    for (const bytes of this.head) {
+      if (at < end && at >= start && at < start + bytes.length) {
+        const part = bytes.subarray(at - start, end - start)
+        yield part
+        at += part.length
+      }
+      start += bytes.length
+    }
+    if (at >= end) return
+    if (this.supportsRanges) {
+      yield* this.#source.read(at, end - at, this.#signal)
+      return
+    }
+    while (at < end) {
+      let position = this.#restAt
+      const next = await this.#sequential().next()
+      if (next.done) return
+      const skip = Math.max(0, at - position)
+      position += skip
+      const part = next.value.subarray(skip, skip + end - at)
+      if (part.length === 0) continue
+      yield part
+      at += part.length
+    }
+  }
+
+  async close() {
+    this.head = []
+    await this.#rest?.return?.()
+    await this.#source.close()
+  }
+}

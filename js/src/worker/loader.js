@@ -1,0 +1,157 @@
+// From sources to a loaded engine. A small instance reads the headers and answers with the memory
+// plan; the engine's own instance gets a memory made to that plan, reads the same headers again and
+// then the weights: by ranges in the order in which the program needs them, several at once, or in
+// file order from a source that only streams.
+import { SottoError } from '../errors.js'
+import { CoreEngine } from './engine.js'
+import { ModelFileReader } from './file-reader.js'
+import { CoreModule, MAX_MEMORY } from './module.js'
+
+/** @import { OpenableSource } from '../source/source.js' */
+/** @import { MemoryPlan, Progress } from '../types.js' */
+/** @import { LoadOptions } from '../protocol.js' */
+/** @import { ModuleName } from './variant.js' */
+
+const MB = 1 << 20
+const RANGE = 4 * MB
+const IN_FLIGHT = 4 // ranges of that size: 16 MB
+const PROGRESS_EVERY_MS = 50
+const HEADER_MEMORY = 512 * MB
+// What the plan does not count: the module's stack and data, messages, requests, logits of events.
+const RESERVE = 48 * MB
+
+/**
+ * @typedef {object} LoadJob
+ * @property {OpenableSource[]} sources
+ * @property {LoadOptions} options
+ * @property {WebAssembly.Module} compiled
+ * @property {ModuleName} moduleName
+ * @property {(progress: Progress) => void} onProgress
+ */
+
+/**
+ * Fails with a typed error; instances need no tidying, they are garbage then.
+ * @param {LoadJob} job
+ */
+export async function load(job) {
+  const abort = new AbortController()
+  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal))
+  try {
+    const plan = await readHeaders(job, files)
+    const engine = await makeEngine(job, files, plan)
+    engine.startLoad(plan)
+    await readWeights(job, files, engine, abort.signal)
+    return { engine, plan }
+  } finally {
+    abort.abort() // reads that an error left behind
+    await Promise.allSettled(files.map((file) => file.close()))
+  }
+}
+
+/**
+ * @param {LoadJob} job
+ * @param {ModelFileReader[]} files
+ * @returns {Promise<MemoryPlan>}
+ */
+async function readHeaders({ compiled, moduleName, options, onProgress }, files) {
+  const size = { initial: 0, maximum: HEADER_MEMORY }
+  const module = await CoreModule.create(compiled, moduleName, size)
+  const engine = new CoreEngine(module, coreOptions(module, options))
+  engine.setFiles(files.length)
+  for (const [index, file] of files.entries()) {
+    await file.open()
+    if (file.size !== undefined) engine.setFileSize(index, file.size)
+    await file.readHeader(
+      (bytes) => engine.feedHeader(index, bytes),
+      (loaded) => onProgress({ status: 'header', loaded, total: 0 }),
+    )
+    engine.endHeader(index)
+  }
+  const plan = engine.plan()
+  if (plan.fits) return plan
+  throw new SottoError('memory_budget_exceeded', engine.message(), { details: { plan } })
+}
+
+/**
+ * @param {LoadJob} job
+ * @param {ModelFileReader[]} files
+ * @param {MemoryPlan} plan
+ */
+async function makeEngine({ compiled, moduleName, options }, files, plan) {
+  // A snapshot of the KV state is made inside the memory, and so is one that is put back.
+  const maximum = plan.total + RESERVE + plan.kv
+  const module = await CoreModule.create(compiled, moduleName, { initial: plan.total, maximum })
+  const engine = new CoreEngine(module, coreOptions(module, options))
+  engine.setFiles(files.length)
+  for (const [index, file] of files.entries()) {
+    if (file.size !== undefined) engine.setFileSize(index, file.size)
+    for (const bytes of file.head) if (engine.feedHeader(index, bytes)) break
+    engine.endHeader(index)
+  }
+  engine.plan()
+  return engine
+}
+
+/**
+ * @param {CoreModule} module
+ * @param {LoadOptions} options
+ */
+function coreOptions(module, { core, backend, variant }) {
+  const budget = core.memory_budget || Infinity
+  return {
+    ...core,
+    backend: module.constant(`BACKEND_${backend.toUpperCase()}`),
+    variant: module.constant(`VARIANT_${variant.toUpperCase()}`),
+    memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),
+  }
+}
+
+/**
+ * @param {LoadJob} job
+ * @param {ModelFileReader[]} files
+ * @param {CoreEngine} engine
+ * @param {AbortSignal} signal
+ */
+async function readWeights({ onProgress }, files, engine, signal) {
+  let reported = 0
+  const report = () => {
+    const now = performance.now()
+    if (now - reported < PROGRESS_EVERY_MS) return
+    reported = now
+    onProgress({ status: 'weights', ...engine.progress() })
+  }
+  /** @param {number} index @param {number} offset @param {number} length */
+  const fetchRange = async (index, offset, length) => {
+    let at = offset
+    for await (const bytes of files[index].read(offset, length)) {
+      signal.throwIfAborted()
+      engine.feed(index, at, bytes)
+      at += bytes.length
+      report()
+    }
+    if (at < offset + length) throw truncated(files[index], at, offset + length)
+  }
+
+  if (files.every((file) => file.supportsRanges)) {
+    const lane = async () => {
+      for (let range = engine.nextRange(RANGE); range; range = engine.nextRange(RANGE)) {
+        await fetchRange(range.file, range.offset, range.length)
+      }
+    }
+    await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  } else {
+    for (const index of files.keys()) {
+      const range = engine.streamRange(index)
+      if (range.length) await fetchRange(index, range.offset, range.length)
+    }
+  }
+  const { loaded, total } = engine.progress()
+  if (loaded < total) throw new SottoError('internal_error', `Loaded ${loaded} of ${total} bytes`)
+  onProgress({ status: 'ready', loaded, total })
+}
+
+/** @param {ModelFileReader} file @param {number} end @param {number} wanted */
+function truncated(file, end, wanted) {
+  const message = `${file.name} ends at byte ${end}; the model needs at least ${wanted}. Fetch it again.`
+  return new SottoError('truncated_file', message, { details: { source: file.name, end, wanted } })
+}

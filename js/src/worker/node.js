@@ -1,0 +1,38 @@
+// The worker's file in Node.js.
+import { readFile } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parentPort } from 'node:worker_threads'
+import { fileSource } from '../source/file.js'
+import { serve } from './serve.js'
+import { compileFromUrl, moduleError, moduleUrl } from './variant.js'
+
+const modules = {
+  simd128: new URL('../../dist/sotto-simd128.wasm', import.meta.url),
+  relaxed: new URL('../../dist/sotto-relaxed.wasm', import.meta.url),
+}
+
+/** @param {string} url */
+async function compile(url) {
+  if (!url.startsWith('file:')) return compileFromUrl(url)
+  try {
+    return await WebAssembly.compile(await readFile(fileURLToPath(url)))
+  } catch (error) {
+    throw moduleError(url, error)
+  }
+}
+
+if (!parentPort) throw new Error('sotto/worker is started by loadModel')
+const port = parentPort
+const onMessage = serve({
+  post: (message, transfer = []) => {
+    port.postMessage(
+      message,
+      /** @type {import('node:worker_threads').TransferListItem[]} */ (transfer),
+    )
+  },
+  compile: (name, wasmUrl) => compile(moduleUrl(name, wasmUrl, modules)),
+  fileSource,
+  yieldToEvents: () => setImmediate(),
+})
+port.on('message', onMessage)

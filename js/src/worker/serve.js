@@ -1,0 +1,182 @@
+// The worker's end of the protocol, the same for both hosts: loads once, then answers calls and runs
+// generations. A trap in the module ends everything: the main thread is told and nothing more is
+// answered.
+import { packError, SottoError } from '../errors.js'
+import { PROTOCOL } from '../protocol.js'
+import { blobSource } from '../source/blob.js'
+import { HttpSource } from '../source/http.js'
+import { RemoteSources } from '../source/remote.js'
+import { load } from './loader.js'
+import { Loop } from './loop.js'
+import { pickModule } from './variant.js'
+
+/** @import { EngineEvent, FromWorker, LoadedModel, SourceDescriptor, ToWorker } from '../protocol.js' */
+/** @import { OpenableSource } from '../source/source.js' */
+/** @import { CoreEngine } from './engine.js' */
+/** @import { ModuleName } from './variant.js' */
+
+/** @typedef {Extract<ToWorker, { type: 'load' | 'call' | 'generate' }>} Question */
+
+/**
+ * What differs between a Web Worker and a worker thread.
+ * @typedef {object} WorkerHost
+ * @property {(message: FromWorker, transfer?: ArrayBuffer[]) => void} post
+ * @property {(name: ModuleName, wasmUrl: string | undefined) => Promise<WebAssembly.Module>} compile
+ * @property {(path: string) => OpenableSource} fileSource
+ * @property {() => Promise<void>} yieldToEvents
+ */
+
+/**
+ * @param {WorkerHost} host
+ * @returns {(message: ToWorker) => void} to be called with each message
+ */
+export function serve(host) {
+  const worker = new WorkerSide(host)
+  host.post({ type: 'ready', protocol: PROTOCOL })
+  return (message) => worker.onMessage(message)
+}
+
+class WorkerSide {
+  #host
+  #remote
+  /** @type {CoreEngine | undefined} */
+  #engine
+  /** @type {Loop | undefined} */
+  #loop
+  #crashed = false
+
+  /** @param {WorkerHost} host */
+  constructor(host) {
+    this.#host = host
+    this.#remote = new RemoteSources(host.post)
+  }
+
+  /** @param {ToWorker} message */
+  onMessage(message) {
+    if (this.#crashed) return
+    const { type, id } = message
+    if (type === 'credit') this.#guard(() => this.#loop?.grant(id, message.n))
+    else if (type === 'cancel') this.#guard(() => this.#loop?.cancel(id))
+    else if (type === 'load' || type === 'call' || type === 'generate') this.#answer(message)
+    else this.#remote.onMessage(message)
+  }
+
+  /** @param {Question} message */
+  async #answer(message) {
+    const { id } = message
+    try {
+      const value = await this.#do(message)
+      const transfer =
+        value instanceof Uint8Array ? [/** @type {ArrayBuffer} */ (value.buffer)] : []
+      this.#host.post({ type: 'result', id, value }, transfer)
+    } catch (error) {
+      if (isCrash(error)) return this.#crash(error)
+      this.#host.post({ type: 'error', id, error: packError(typed(error)) })
+    }
+  }
+
+  /** @param {Question} message */
+  async #do(message) {
+    if (message.type === 'load') return this.#load(message)
+    const engine = this.#engine
+    const loop = this.#loop
+    if (!engine || !loop) throw new SottoError('invalid_state', 'No model is loaded')
+    if (message.type === 'generate') return loop.add(message.id, message.request, message.credit)
+    const method = calls[message.method]
+    if (!method) throw new SottoError('version_mismatch', `The worker knows no ${message.method}`)
+    return method(engine, ...message.args)
+  }
+
+  /**
+   * @param {Extract<ToWorker, { type: 'load' }>} message
+   * @returns {Promise<LoadedModel>}
+   */
+  async #load({ protocol, sources, options }) {
+    if (protocol !== PROTOCOL) {
+      throw new SottoError(
+        'version_mismatch',
+        `The library speaks protocol ${protocol}, not ${PROTOCOL}`,
+      )
+    }
+    const moduleName = pickModule(options.variant)
+    const compiled = await this.#host.compile(moduleName, options.wasmUrl)
+    const { engine, plan } = await load({
+      sources: sources.map((descriptor) => this.#source(descriptor)),
+      options,
+      compiled,
+      moduleName,
+      onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
+    })
+    this.#engine = engine
+    this.#loop = new Loop(engine, {
+      send: (id, events) => this.#send(id, events),
+      yieldToEvents: this.#host.yieldToEvents,
+      onCrash: (error) => this.#crash(error),
+    })
+    return { variant: engine.variant(), info: engine.info(), plan }
+  }
+
+  /** @param {SourceDescriptor} descriptor */
+  #source(descriptor) {
+    if (descriptor.kind === 'url') return new HttpSource(descriptor.url, descriptor.init)
+    if (descriptor.kind === 'path') return this.#host.fileSource(descriptor.path)
+    if (descriptor.kind === 'blob') return blobSource(descriptor.blob)
+    return this.#remote.source(descriptor.index, descriptor.name)
+  }
+
+  /** @param {number} id @param {EngineEvent[]} events */
+  #send(id, events) {
+    const transfer = events.flatMap(({ logits }) => (logits ? [logits.buffer] : []))
+    this.#host.post({ type: 'events', id, events }, transfer)
+  }
+
+  /** @param {() => void} work that has no answer to fail */
+  #guard(work) {
+    try {
+      work()
+    } catch (error) {
+      this.#crash(error)
+    }
+  }
+
+  /** @param {unknown} error */
+  #crash(error) {
+    if (this.#crashed) return
+    this.#crashed = true
+    this.#engine = undefined
+    this.#loop = undefined
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    const typed = new SottoError('worker_failed', `The engine crashed: ${text}`, { cause: error })
+    this.#host.post({ type: 'fatal', error: packError(typed) })
+  }
+}
+
+/** @type {Record<string, (engine: CoreEngine, ...args: any[]) => any>} */
+const calls = {
+  tokenize: (engine, text, options) => engine.tokenize(text, options),
+  detokenize: (engine, ids, special) => engine.detokenize(ids, special),
+  applyChatTemplate: (engine, input) => engine.applyChatTemplate(input),
+  saveState: (engine, tokens) => engine.saveState(tokens),
+  loadState: (engine, data) => engine.loadState(data),
+  clearCache: (engine) => engine.clearCache(),
+  memory: (engine) => engine.memory(),
+  describe: (engine, asJson) => engine.describe(asJson),
+  printProgram: (engine) => engine.printProgram(),
+}
+
+/**
+ * A trap, or a stack that overflowed: the module's memory may be in any state.
+ * @param {unknown} error
+ */
+const isCrash = (error) =>
+  error instanceof WebAssembly.RuntimeError ||
+  (error instanceof Error && /call stack|recursion/.test(error.message))
+
+/**
+ * Copies for the main thread can fail too.
+ * @param {unknown} error
+ */
+const typed = (error) =>
+  error instanceof RangeError && /allocation/i.test(error.message)
+    ? new SottoError('out_of_memory', error.message, { cause: error })
+    : error
