@@ -25,7 +25,11 @@ export function cFiles() {
 export async function formatC({ check }) {
   const files = cFiles()
   if (!files.length) return
-  await run(clangFormat(), [...(check ? ['--dry-run', '--Werror'] : ['-i']), ...files])
+  if (!check) return run(clangFormat(), ['-i', ...files])
+  await run(clangFormat(), ['--dry-run', '--Werror', ...files]).catch(({ output }) => {
+    const wrong = new Set(output.match(/^[^\s:]+(?=:\d+:\d+: error)/gm))
+    throw new Error(`npm run format would change:\n  ${[...wrong].join('\n  ') || output}`)
+  })
 }
 
 /** Biome's program itself, without its launcher package: that wants every platform in the lock. */

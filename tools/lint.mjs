@@ -45,7 +45,7 @@ export async function lint() {
 if (isMain(import.meta.url)) {
   await main(async () => {
     await setup('test')
-    await lintModules()
     await lint()
+    await lintModules()
   })
 }
