@@ -45,16 +45,17 @@ static double power_of_two(int n) {
 }
 
 double sotto_exp(double x) {
-  static const double factorial[] = {2.0,       6.0,        24.0,        120.0,
-                                     720.0,     5040.0,     40320.0,     362880.0,
-                                     3628800.0, 39916800.0, 479001600.0, 6227020800.0};
+  static const double inverse_factorial[] = {
+      /* of 2 to 13 */
+      1 / 2.0,     1 / 6.0,      1 / 24.0,      1 / 120.0,      1 / 720.0,       1 / 5040.0,
+      1 / 40320.0, 1 / 362880.0, 1 / 3628800.0, 1 / 39916800.0, 1 / 479001600.0, 1 / 6227020800.0};
   if (x != x) return x;
   if (x > 709.8) return double_from_bits(0x7FF0000000000000);
   if (x < -745.2) return 0.0;
   double n = (x * LOG2E + ROUND_MAGIC) - ROUND_MAGIC;
   double r = (x - n * LN2_HI) - n * LN2_LO;
   double p = 0.0;
-  for (int i = 11; i >= 0; i--) p = p * r + 1.0 / factorial[i];
+  for (int i = 11; i >= 0; i--) p = p * r + inverse_factorial[i];
   double y = 1.0 + (r + r * r * p);
   int k = (int)n, half = k / 2; /* in two steps: 2^k alone can lie outside the normal range */
   return y * power_of_two(half) * power_of_two(k - half);

@@ -15,9 +15,17 @@ typedef struct weights {
   v128_t low, sign; /* sign: Q8_0 only */
 } weights;
 
-ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q) {
+typedef struct masks {
+  v128_t low, sign;
+} masks;
+
+ALWAYS_INLINE masks hold_masks(void) {
+  return (masks){held(0x7F7F7F7F), held(0x01010101)};
+}
+
+ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   if (layout.quant_bytes == 64) return (weights){q, q};
-  return (weights){wasm_v128_and(q, wasm_u8x16_const_splat(127)), wasm_u8x16_shr(q, 7)};
+  return (weights){wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)};
 }
 
 typedef struct sums {

@@ -18,6 +18,7 @@ ALWAYS_INLINE v128_t fold_rows(const v128_t r[4]) {
 /* scores[h][0..4) = scale * (q[h] · key[0..4)) for n_heads (1 or 2, a constant) heads. */
 ALWAYS_INLINE void score_4(const float *q, const uint16_t *const key[4], size_t head_dim,
                            v128_t scale, float *scores, size_t scores_stride, size_t n_heads) {
+  f16_constants f16 = hold_f16();
   v128_t sum[2][4];
   for (size_t h = 0; h < n_heads; h++)
     for (int i = 0; i < 4; i++) sum[h][i] = wasm_f32x4_const_splat(0.0f);
@@ -25,7 +26,7 @@ ALWAYS_INLINE void score_4(const float *q, const uint16_t *const key[4], size_t 
     v128_t q0 = wasm_v128_load(q + d);
     v128_t q1 = n_heads == 2 ? wasm_v128_load(q + head_dim + d) : q0;
     for (int i = 0; i < 4; i++) {
-      v128_t k = load_f16(key[i] + d);
+      v128_t k = load_f16(key[i] + d, f16);
       sum[0][i] = mul_add(sum[0][i], q0, k);
       if (n_heads == 2) sum[1][i] = mul_add(sum[1][i], q1, k);
     }
@@ -73,6 +74,7 @@ static float exponentiate(float *s, size_t n) {
 ALWAYS_INLINE void add_values(float *out, const float *p, size_t scores_stride,
                               const uint16_t *value, size_t head_dim, size_t n, int n_heads,
                               int n_vectors) {
+  f16_constants f16 = hold_f16();
   v128_t sum[2][4];
   for (int h = 0; h < n_heads; h++)
     for (int v = 0; v < n_vectors; v++)
@@ -81,7 +83,7 @@ ALWAYS_INLINE void add_values(float *out, const float *p, size_t scores_stride,
     v128_t p0 = wasm_v128_load32_splat(p + i);
     v128_t p1 = n_heads == 2 ? wasm_v128_load32_splat(p + scores_stride + i) : p0;
     for (int v = 0; v < n_vectors; v++) {
-      v128_t x = load_f16(value + 4 * v);
+      v128_t x = load_f16(value + 4 * v, f16);
       sum[0][v] = mul_add(sum[0][v], p0, x);
       if (n_heads == 2) sum[1][v] = mul_add(sum[1][v], p1, x);
     }

@@ -5,16 +5,18 @@
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
 
-typedef v128_t load_fn(const uint8_t *w);
+typedef v128_t load_fn(const uint8_t *w, f16_constants f16);
 
 /* Four weights as f32. */
-ALWAYS_INLINE v128_t from_f32(const uint8_t *w) {
+ALWAYS_INLINE v128_t from_f32(const uint8_t *w, f16_constants f16) {
+  (void)f16;
   return wasm_v128_load(w);
 }
-ALWAYS_INLINE v128_t from_f16(const uint8_t *w) {
-  return load_f16(w);
+ALWAYS_INLINE v128_t from_f16(const uint8_t *w, f16_constants f16) {
+  return load_f16(w, f16);
 }
-ALWAYS_INLINE v128_t from_bf16(const uint8_t *w) {
+ALWAYS_INLINE v128_t from_bf16(const uint8_t *w, f16_constants f16) {
+  (void)f16;
   return wasm_i32x4_shl(wasm_u32x4_load16x4(w), 16);
 }
 
@@ -23,26 +25,28 @@ ALWAYS_INLINE v128_t fold_chains(const v128_t a[4]) {
 }
 
 ALWAYS_INLINE v128_t dot_1(const uint8_t *w, const float *x, size_t k, size_t size, load_fn *load) {
+  f16_constants f16 = hold_f16();
   v128_t a[4];
   for (int c = 0; c < 4; c++) a[c] = wasm_f32x4_const_splat(0.0f);
   size_t i = 0;
   for (; i + 4 <= k; i += 4, w += 16 * size)
     for (size_t c = 0; c < 4; c++)
-      a[c] = mul_add(a[c], load(w + 4 * c * size), wasm_v128_load32_splat(x + i + c));
+      a[c] = mul_add(a[c], load(w + 4 * c * size, f16), wasm_v128_load32_splat(x + i + c));
   for (size_t c = 0; i + c < k; c++)
-    a[c] = mul_add(a[c], load(w + 4 * c * size), wasm_v128_load32_splat(x + i + c));
+    a[c] = mul_add(a[c], load(w + 4 * c * size, f16), wasm_v128_load32_splat(x + i + c));
   return fold_chains(a);
 }
 
 /* y[u] = tile row · x[u], u = 0..3 */
 ALWAYS_INLINE void dot_4(const uint8_t *w, const float *x, size_t x_stride, size_t k, size_t size,
                          load_fn *load, v128_t y[4]) {
+  f16_constants f16 = hold_f16();
   v128_t chains[4][4];
   for (size_t c = 0; c < 4; c++) {
     v128_t a[4];
     for (int u = 0; u < 4; u++) a[u] = wasm_f32x4_const_splat(0.0f);
     for (size_t i = c; i < k; i += 4) {
-      v128_t weights = load(w + 4 * i * size);
+      v128_t weights = load(w + 4 * i * size, f16);
       for (size_t u = 0; u < 4; u++)
         a[u] = mul_add(a[u], weights, wasm_v128_load32_splat(x + u * x_stride + i));
     }

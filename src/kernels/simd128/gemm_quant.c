@@ -14,10 +14,18 @@ typedef struct weights {
   v128_t even, odd;
 } weights;
 
-ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q) {
+typedef struct masks {
+  v128_t byte;
+} masks;
+
+ALWAYS_INLINE masks hold_masks(void) {
+  return (masks){held(0x00FF00FF)};
+}
+
+ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   if (layout.quant_bytes == 128)
     return (weights){wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)};
-  return (weights){wasm_v128_and(q, wasm_u16x8_const_splat(255)), wasm_u16x8_shr(q, 8)};
+  return (weights){wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)};
 }
 
 typedef v128_t sums;

@@ -15,13 +15,18 @@ ALWAYS_INLINE v128_t held(uint32_t bits) {
   return wasm_u32x4_splat(bits);
 }
 
-/* Four finite f16, sign-extended to 32 bits, as f32: the bits in place, then the exponent's bias. */
-ALWAYS_INLINE v128_t f16_to_f32(v128_t h) {
-  v128_t f = wasm_v128_and(wasm_i32x4_shl(h, 13), wasm_u32x4_const_splat(0x8FFFE000));
-  return wasm_f32x4_mul(f, wasm_f32x4_const_splat(0x1p112f));
+typedef struct f16_constants {
+  v128_t bits, bias;
+} f16_constants;
+
+ALWAYS_INLINE f16_constants hold_f16(void) {
+  return (f16_constants){held(0x8FFFE000), held(0x77800000)}; /* bias: 2^112 */
 }
-ALWAYS_INLINE v128_t load_f16(const void *p) {
-  return f16_to_f32(wasm_i32x4_load16x4(p));
+
+/* Four finite f16 as f32: the bits in place, then the exponents' other bias. */
+ALWAYS_INLINE v128_t load_f16(const void *p, f16_constants constants) {
+  v128_t h = wasm_i32x4_shl(wasm_i32x4_load16x4(p), 13);
+  return wasm_f32x4_mul(wasm_v128_and(h, constants.bits), constants.bias);
 }
 
 /* (v0 + v1) + (v2 + v3) */
