@@ -5,11 +5,11 @@ import { formatC, runBiome } from './format.mjs'
 import { isMain, main } from './lib/main.mjs'
 import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
-import { say, step } from './lib/report.mjs'
+import { say, sizeOf, step } from './lib/report.mjs'
 import { checkBanned } from './lint/banned.mjs'
 import { checkIncludes } from './lint/includes.mjs'
 import { checkLimits } from './lint/limits.mjs'
-import { checkOpcodes } from './lint/opcodes.mjs'
+import { builtModules, checkOpcodes } from './lint/opcodes.mjs'
 import { setup } from './setup.mjs'
 
 const checks = {
@@ -26,7 +26,10 @@ function report(problems) {
 }
 
 /** Fails on instructions whose result differs between engines, in the modules that are built. */
-export const lintModules = () => step('relaxed opcodes', () => report(checkOpcodes(root)))
+export async function lintModules() {
+  for (const path of builtModules(root)) say(`  ${path}: ${sizeOf(inRoot(path))} bytes`)
+  await step('relaxed opcodes', () => report(checkOpcodes(root)))
+}
 
 /** Runs every check of the sources, shows all that fail, and throws if one did. */
 export async function lint() {

@@ -41,11 +41,14 @@ export function relaxedOpcodes(bytes) {
   return counts
 }
 
-export function checkOpcodes(root) {
-  const modules = ['build/web', 'build/wasi'].flatMap((folder) =>
-    filesUnder(join(root, folder), '.', /\.wasm$/).map((path) => `${folder}/${path}`),
+/** The modules that are built. */
+export const builtModules = (root) =>
+  ['build/web', 'build/wasi'].flatMap((folder) =>
+    filesUnder(join(root, folder), '.', /^sotto.*\.wasm$/).map((path) => `${folder}/${path}`),
   )
-  return modules.flatMap((path) => {
+
+export function checkOpcodes(root) {
+  return builtModules(root).flatMap((path) => {
     const counts = Object.entries(relaxedOpcodes(readFileSync(join(root, path))))
     return counts
       .filter(([name]) => !isDot(name) || path.includes('simd128'))
