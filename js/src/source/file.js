@@ -27,6 +27,7 @@ export function fileSource(path) {
         this.supportsRanges = info.isFile()
         this.size = info.isFile() ? info.size : undefined
       } catch (error) {
+        await this.close()
         throw readError(path, error)
       }
     },
