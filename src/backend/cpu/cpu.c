@@ -157,7 +157,8 @@ static sotto_run_result run(sotto_backend *backend, const sotto_load *load, doub
     const cpu_step *step = &b->steps[b->step];
     if (!weights_ready(b, step, load)) return SOTTO_RUN_WAIT_WEIGHTS;
     if (b->step == 0 && b->unit == 0) cpu_prepare_batch(b);
-    uint64_t units = cpu_step_units(b, step), slice = cpu_step_slice(b, step);
+    uint64_t units = cpu_step_units(b, step); /* 0: an output step of a batch without outputs */
+    uint64_t slice = units ? cpu_step_slice(b, step) : 0;
     while (b->unit < units) {
       if (worked && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
       uint64_t last = units - b->unit > slice ? b->unit + slice : units;

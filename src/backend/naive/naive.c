@@ -1,6 +1,7 @@
-/* The reference backend: every operation of the program in plain float32 over dequantised weights,
- * written to be read beside the papers. Slow and large (4 bytes a weight) on purpose; what the other
- * backends are compared with. */
+/* The reference backend: every operation of the program over dequantised float32 weights, written to be
+ * read beside the papers. Values are float32, sums are kept in double, so that the distance to another
+ * float32 implementation is that one's rounding. Slow and large (4 bytes a weight) on purpose; what the
+ * other backends are compared with. */
 #include <math.h>
 
 #include "backend/memory.h"
@@ -87,17 +88,26 @@ static const float *weight(const naive *b, sotto_weight_id id) {
 }
 
 static void rms_norm(float *out, const float *x, const float *w, uint32_t n, float eps) {
-  float sum = 0;
-  for (uint32_t i = 0; i < n; i++) sum += x[i] * x[i];
-  float r = 1.0f / sqrtf(sum / (float)n + eps);
+  double sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+  float r = 1.0f / sqrtf((float)(sum / n) + eps);
   for (uint32_t i = 0; i < n; i++) out[i] = x[i] * r * w[i];
 }
 
-static void matmul(float *y, const float *x, const float *w, uint64_t rows, uint64_t cols) {
-  for (uint64_t r = 0; r < rows; r++) {
-    float sum = 0;
-    for (uint64_t c = 0; c < cols; c++) sum += w[r * cols + c] * x[c];
-    y[r] = sum;
+/* y[t][rows] = w[rows][cols] · x[t][cols]. Rows go in groups, each kept near while all tokens use it. */
+static void matmul(float *y, const float *x, const float *w, uint64_t rows, uint64_t cols,
+                   uint32_t n_tokens) {
+  enum { GROUP = 8 };
+  for (uint64_t r = 0; r < rows; r += GROUP) {
+    const uint64_t n = rows - r < GROUP ? rows - r : GROUP;
+    for (uint32_t t = 0; t < n_tokens; t++) {
+      double sums[GROUP] = {0};
+      for (uint64_t c = 0; c < cols; c++) {
+        const double value = x[t * cols + c];
+        for (uint64_t i = 0; i < n; i++) sums[i] += (double)w[(r + i) * cols + c] * value;
+      }
+      for (uint64_t i = 0; i < n; i++) y[t * rows + r + i] = (float)sums[i];
+    }
   }
 }
 
@@ -135,24 +145,27 @@ static void attention(naive *b, uint32_t layer, float *out, const float *q, uint
   for (uint32_t head = 0; head < h->n_head; head++, q += d, out += d) {
     uint32_t kv_head = head / (h->n_head / h->n_head_kv);
     const uint32_t *pages = b->batch->seqs[t]->pages;
-    float max = -INFINITY, sum = 0;
+    float max = -INFINITY;
+    double sum = 0;
     for (uint32_t i = 0; i < n; i++) {
       const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
-      float dot = 0;
-      for (uint32_t j = 0; j < d; j++) dot += q[j] * k[j];
-      scores[i] = dot * h->attention_scale;
+      double dot = 0;
+      for (uint32_t j = 0; j < d; j++) dot += (double)q[j] * (double)k[j];
+      scores[i] = (float)dot * h->attention_scale;
       if (scores[i] > max) max = scores[i];
     }
     for (uint32_t i = 0; i < n; i++) {
       scores[i] = sotto_expf(scores[i] - max);
       sum += scores[i];
     }
-    for (uint32_t j = 0; j < d; j++) out[j] = 0;
-    for (uint32_t i = 0; i < n; i++) {
-      const float *v = sotto_kv_values(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
-      v += (size_t)(i % SOTTO_KV_PAGE) * d;
-      for (uint32_t j = 0; j < d; j++) out[j] += scores[i] / sum * v[j];
+    for (uint32_t j = 0; j < d; j++) {
+      double value = 0;
+      for (uint32_t i = 0; i < n; i++) {
+        const float *v = sotto_kv_values(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+        value += (double)scores[i] * (double)v[(size_t)(i % SOTTO_KV_PAGE) * d + j];
+      }
+      out[j] = (float)(value / sum);
     }
   }
 }
@@ -167,7 +180,6 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   for (int i = 0; i < 2; i++) {
     if (op->in[i] >= 0) in[i] = buffer(b, op->in[i]) + (size_t)t * p->buffers[op->in[i]].dim;
   }
-  const sotto_weight *w = op->weight >= 0 ? &p->weights[op->weight] : NULL;
   switch (op->kind) {
   case SOTTO_OP_EMBED:
     memcpy(out, weight(b, op->weight) + (size_t)batch->tokens[t] * dim, dim * sizeof(float));
@@ -175,7 +187,7 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_RMS_NORM:
     rms_norm(out, in[0], weight(b, op->weight), dim, p->hparams.norm_eps);
     break;
-  case SOTTO_OP_MATMUL: matmul(out, in[0], weight(b, op->weight), w->rows, w->cols); break;
+  case SOTTO_OP_MATMUL: break; /* not by row: run */
   case SOTTO_OP_ROPE: rope(b, out, dim / p->hparams.head_dim, batch->positions[t]); break;
   case SOTTO_OP_KV_WRITE: kv_write(b, op->layer, in[0], in[1], t); break;
   case SOTTO_OP_ATTENTION: attention(b, op->layer, out, in[0], t); break;
@@ -210,6 +222,11 @@ static sotto_run_result run(sotto_backend *backend, const sotto_load *load, doub
     }
     bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
     uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
+    if (op->kind == SOTTO_OP_MATMUL) {
+      const sotto_weight *w = &p->weights[op->weight];
+      matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight), w->rows, w->cols, rows);
+      continue;
+    }
     for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);
   }
   return SOTTO_RUN_DONE;

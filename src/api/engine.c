@@ -1,0 +1,303 @@
+/* The engine's life from options to running: headers, memory plan, weights. */
+#include "api/engine.h"
+
+#include "arch/arch.h"
+
+#define DEFAULT_N_CTX 4096
+#define LARGEST_N_CTX (1u << 24)
+#define DEFAULT_N_BATCH 128
+#define LARGEST_N_BATCH 4096
+#define DEFAULT_N_PARALLEL 4
+#define LARGEST_N_PARALLEL 256
+/* Rows of logits per batch: a scored prompt goes through in chunks of this many tokens. */
+#define MIN_OUTPUTS 16
+
+uint32_t sotto_api_version(void) { return SOTTO_API_VERSION; }
+
+const char *sotto_status_name(uint32_t status) { return sotto_status_code((sotto_status)status); }
+
+void sotto_engine_options_default(sotto_engine_options *options) {
+  *options = (sotto_engine_options){0};
+}
+
+sotto_engine *sotto_engine_new(const sotto_engine_options *options) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  return sotto_engine_new_with(&ctx, options);
+}
+
+sotto_engine *sotto_engine_new_with(const sotto_ctx *ctx, const sotto_engine_options *options) {
+  sotto_ctx own = *ctx;
+  sotto_engine *e = sotto_alloc_zero(&own, sizeof *e);
+  if (!e) return NULL;
+  e->ctx = own;
+  e->options = *options;
+  sotto_str_init(&e->text, &e->ctx);
+  sotto_str_init(&e->rendered, &e->ctx);
+  sotto_tokens_init(&e->ids, &e->ctx);
+  sotto_program_init(&e->program, &e->ctx, NULL);
+  return e;
+}
+
+void sotto_engine_free(sotto_engine *e) {
+  if (!e) return;
+  sotto_generator_free(e->generator);
+  sotto_load_free(e->load);
+  if (e->backend) e->backend->type->free(e->backend);
+  sotto_kv_free(e->kv);
+  sotto_tokenizer_free(e->tokenizer);
+  sotto_program_free(&e->program);
+  sotto_gguf_free(e->gguf);
+  sotto_str_free(&e->text);
+  sotto_str_free(&e->rendered);
+  sotto_tokens_free(&e->ids);
+  sotto_ctx ctx = e->ctx;
+  sotto_free(&ctx, e, sizeof *e);
+}
+
+const char *sotto_engine_message(const sotto_engine *e) { return e->ctx.message; }
+uint64_t sotto_engine_bytes_in_use(const sotto_engine *e) { return e->ctx.bytes_in_use; }
+uint64_t sotto_engine_bytes_peak(const sotto_engine *e) { return e->ctx.bytes_peak; }
+
+/* ---- header ---- */
+
+static sotto_status wrong_order(sotto_engine *e, const char *missing) {
+  return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "call %s first", missing);
+}
+
+sotto_status engine_need_plan(sotto_engine *e) {
+  return e->planned ? SOTTO_OK : wrong_order(e, "sotto_engine_plan");
+}
+
+sotto_status engine_need_load(sotto_engine *e) {
+  return e->generator ? SOTTO_OK : wrong_order(e, "sotto_engine_start_load");
+}
+
+static sotto_status need_headers(sotto_engine *e) {
+  if (e->planned) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                      "the headers are complete and planned; make a new engine for another model");
+  }
+  return e->gguf ? SOTTO_OK : sotto_gguf_new(&e->ctx, 1, &e->gguf);
+}
+
+sotto_status sotto_engine_set_files(sotto_engine *e, uint32_t n_files) {
+  SOTTO_TRY(need_headers(e));
+  sotto_gguf_free(e->gguf);
+  e->gguf = NULL;
+  return sotto_gguf_new(&e->ctx, n_files, &e->gguf);
+}
+
+sotto_status sotto_engine_set_file_size(sotto_engine *e, uint32_t file, uint64_t size) {
+  SOTTO_TRY(need_headers(e));
+  return sotto_gguf_set_file_size(e->gguf, file, size);
+}
+
+sotto_status sotto_engine_feed_header(sotto_engine *e, uint32_t file, const void *data,
+                                      uint32_t len, uint32_t *consumed, uint32_t *done) {
+  *consumed = *done = 0;
+  SOTTO_TRY(need_headers(e));
+  size_t n = 0;
+  bool complete = false;
+  SOTTO_TRY(sotto_gguf_feed(e->gguf, file, data, len, &n, &complete));
+  *consumed = (uint32_t)n;
+  *done = complete;
+  return SOTTO_OK;
+}
+
+sotto_status sotto_engine_end_header(sotto_engine *e, uint32_t file) {
+  SOTTO_TRY(need_headers(e));
+  return sotto_gguf_end(e->gguf, file);
+}
+
+uint32_t sotto_engine_split_count(const sotto_engine *e) {
+  return e->gguf ? sotto_gguf_split_count(e->gguf) : 1;
+}
+
+/* ---- plan ---- */
+
+static sotto_status fill_options(sotto_engine *e) {
+  sotto_engine_options *o = &e->options;
+  const sotto_hparams *h = &e->program.hparams;
+  if (o->n_ctx == 0) o->n_ctx = h->n_ctx_train < DEFAULT_N_CTX ? h->n_ctx_train : DEFAULT_N_CTX;
+  if (o->n_batch == 0) o->n_batch = DEFAULT_N_BATCH;
+  if (o->n_parallel == 0) o->n_parallel = DEFAULT_N_PARALLEL;
+  const struct {
+    const char *name;
+    uint32_t value, largest;
+  } limits[] = {
+      {"n_ctx", o->n_ctx, LARGEST_N_CTX},
+      {"n_batch", o->n_batch, LARGEST_N_BATCH},
+      {"n_parallel", o->n_parallel, LARGEST_N_PARALLEL},
+      {"backend", o->backend, SOTTO_BACKEND_NAIVE},
+      {"variant", o->variant, SOTTO_VARIANT_RELAXED},
+  };
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    if (limits[i].value > limits[i].largest) {
+      return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %u, must be at most %u",
+                        limits[i].name, limits[i].value, limits[i].largest);
+    }
+  }
+  o->n_ctx = (o->n_ctx + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
+  if (o->n_batch < o->n_parallel) o->n_batch = o->n_parallel;
+  return SOTTO_OK;
+}
+
+static const char *const variant_names[] = {NULL, "scalar", "simd128", "relaxed"};
+
+static const sotto_kernels *fastest(void) { return sotto_kernels_at(sotto_kernels_count() - 1); }
+
+static sotto_status pick_kernels(sotto_engine *e) {
+  const char *name = variant_names[e->options.variant];
+  e->kernels = name ? sotto_kernels_find(name) : fastest();
+  if (!e->kernels) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                      "this build has no '%s' kernels; use another variant, or 'auto'", name);
+  }
+  return SOTTO_OK;
+}
+
+const char *sotto_engine_variant(const sotto_engine *e) {
+  return e->kernels ? e->kernels->name : fastest()->name;
+}
+
+static uint64_t file_bytes(const sotto_gguf *gguf) {
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < sotto_gguf_n_files(gguf); i++) total += sotto_gguf_data_end(gguf, i);
+  return total;
+}
+
+/* Everything the model needs, before memory for it is asked for. */
+static sotto_status build(sotto_engine *e) {
+  if (!e->gguf || !sotto_gguf_complete(e->gguf)) {
+    return wrong_order(e, "sotto_engine_feed_header until every header is done");
+  }
+  sotto_program_free(&e->program);
+  sotto_program_init(&e->program, &e->ctx, e->gguf);
+  SOTTO_TRY(sotto_arch_build(&e->program));
+  if (!e->tokenizer) SOTTO_TRY(sotto_tokenizer_new(&e->ctx, e->gguf, &e->tokenizer));
+  const sotto_hparams *h = &e->program.hparams;
+  if (sotto_tokenizer_n_vocab(e->tokenizer) > h->n_vocab) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_MODEL,
+                      "the vocabulary has %u tokens and the embedding %u rows; convert the model again",
+                      sotto_tokenizer_n_vocab(e->tokenizer), h->n_vocab);
+  }
+  SOTTO_TRY(fill_options(e));
+  SOTTO_TRY(pick_kernels(e));
+  const sotto_engine_options *o = &e->options;
+  uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
+  e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
+  e->backend_config = (sotto_backend_config){o->n_batch, n_outputs, o->n_ctx, e->kernels};
+  e->generator_config =
+      (sotto_generator_config){o->n_ctx, o->n_batch, n_outputs, o->n_parallel, h->n_vocab};
+  e->kv_shape = (sotto_kv_shape){h->n_layer, h->n_head_kv, h->head_dim,
+                                 e->backend_type->kv_element_bytes, o->n_ctx / SOTTO_KV_PAGE};
+  return SOTTO_OK;
+}
+
+/* The largest n_ctx that would fit the budget, 0 if none does. */
+static uint32_t n_ctx_that_fits(const sotto_memory_plan *plan) {
+  uint64_t fixed = plan->total - plan->kv;
+  if (plan->limit <= fixed || plan->per_position == 0) return 0;
+  uint64_t n = (plan->limit - fixed) / plan->per_position / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
+  return n > plan->n_ctx ? plan->n_ctx : (uint32_t)n;
+}
+
+static sotto_status over_budget(sotto_engine *e) {
+  const sotto_memory_plan *p = &e->plan;
+  char advice[64] = "use a smaller or more strongly quantised model";
+  uint32_t n_ctx = n_ctx_that_fits(p);
+  sotto_str text;
+  sotto_str_init(&text, &e->ctx);
+  if (n_ctx && sotto_str_appendf(&text, "n_ctx %u would fit", n_ctx) == SOTTO_OK) {
+    memcpy(advice, text.data, text.len + 1);
+  }
+  sotto_str_free(&text);
+  const double mb = 1e-6;
+  return sotto_fail(&e->ctx, SOTTO_ERR_MEMORY_BUDGET,
+                    "the model needs %.1f MB (weights %.1f, KV cache of %u positions %.1f, scratch and "
+                    "metadata %.1f) and %.1f MB are allowed: %s",
+                    (double)p->total * mb, (double)p->weights * mb, p->n_ctx, (double)p->kv * mb,
+                    (double)(p->scratch + p->staging + p->metadata) * mb, (double)p->limit * mb, advice);
+}
+
+sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
+  *plan = (sotto_memory_plan){0};
+  if (!e->planned) {
+    SOTTO_TRY(build(e));
+    sotto_backend_plan backend;
+    SOTTO_TRY(e->backend_type->plan(&e->program, &e->backend_config, &backend));
+    uint64_t kv = sotto_kv_bytes(&e->kv_shape);
+    uint64_t limit = e->options.memory_budget ? e->options.memory_budget : 0;
+    e->plan = (sotto_memory_plan){
+        .weights = backend.weights,
+        .kv = kv ? kv : sotto_kv_position_bytes(&e->kv_shape) * e->options.n_ctx,
+        .scratch = backend.scratch + sotto_generator_bytes(&e->generator_config),
+        .staging = 0,
+        .metadata = e->ctx.bytes_in_use,
+        .file = file_bytes(e->gguf),
+        .limit = limit,
+        .per_position = sotto_kv_position_bytes(&e->kv_shape),
+        .n_ctx = e->options.n_ctx,
+    };
+    for (size_t i = 0; i < e->program.n_weights; i++) {
+      const sotto_weight *w = &e->program.weights[i];
+      sotto_placement placement = {.tensor = w->tensor, .rows = w->rows, .cols = w->cols};
+      uint64_t staging = sotto_load_staging_bytes(&placement, 1);
+      if (staging > e->plan.staging) e->plan.staging = staging;
+    }
+    e->plan.total =
+        e->plan.weights + e->plan.kv + e->plan.scratch + e->plan.staging + e->plan.metadata;
+    e->plan.fits = limit == 0 || e->plan.total <= limit;
+    e->planned = true;
+  }
+  *plan = e->plan;
+  if (!e->plan.fits) over_budget(e);
+  return SOTTO_OK;
+}
+
+/* ---- body ---- */
+
+sotto_status sotto_engine_start_load(sotto_engine *e) {
+  SOTTO_TRY(engine_need_plan(e));
+  if (e->generator) return SOTTO_OK;
+  if (!e->plan.fits) return over_budget(e);
+  if (!sotto_kernels_self_test(e->kernels)) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INTERNAL,
+                      "the '%s' kernels give wrong results on this engine; load with another variant",
+                      e->kernels->name);
+  }
+  if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, &e->kv));
+  if (!e->backend) {
+    SOTTO_TRY(e->backend_type->create(&e->program, &e->backend_config, e->kv, &e->backend));
+  }
+  if (!e->load) {
+    SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, e->backend->placements, e->backend->n_placements, NULL,
+                             NULL, &e->load));
+  }
+  return sotto_generator_new(&e->ctx, &e->generator_config, e->backend, e->load, e->kv, e->tokenizer,
+                             &e->generator);
+}
+
+sotto_status sotto_engine_next_range(sotto_engine *e, uint64_t max_length, sotto_range *range) {
+  *range = (sotto_range){0};
+  SOTTO_TRY(engine_need_load(e));
+  return sotto_load_next_range(e->load, max_length, &range->file, &range->offset, &range->length);
+}
+
+sotto_status sotto_engine_stream_range(sotto_engine *e, uint32_t file, sotto_range *range) {
+  *range = (sotto_range){.file = file};
+  SOTTO_TRY(engine_need_load(e));
+  return sotto_load_stream_range(e->load, file, &range->offset, &range->length);
+}
+
+sotto_status sotto_engine_feed(sotto_engine *e, uint32_t file, uint64_t offset, const void *data,
+                               uint32_t len) {
+  SOTTO_TRY(engine_need_load(e));
+  return sotto_load_feed(e->load, file, offset, data, len);
+}
+
+void sotto_engine_load_progress(const sotto_engine *e, uint64_t *loaded, uint64_t *total) {
+  *loaded = *total = 0;
+  if (e->load) sotto_load_progress(e->load, loaded, total);
+}

@@ -1,0 +1,44 @@
+/* The opaque engine's inside, shared by the files of api/. */
+#ifndef SOTTO_API_ENGINE_H
+#define SOTTO_API_ENGINE_H
+
+#include "api/sotto.h"
+#include "backend/backend.h"
+#include "chat/template.h"
+#include "engine/generator.h"
+#include "gguf/gguf.h"
+#include "load/load.h"
+#include "program/program.h"
+
+struct sotto_engine {
+  sotto_ctx ctx;
+  sotto_engine_options options; /* defaults filled in by plan */
+  const sotto_kernels *kernels;
+
+  /* after the headers */
+  sotto_gguf *gguf;
+  /* after plan */
+  bool planned;
+  sotto_memory_plan plan;
+  sotto_program program;
+  sotto_tokenizer *tokenizer;
+  sotto_backend_config backend_config;
+  sotto_generator_config generator_config;
+  const sotto_backend_type *backend_type;
+  sotto_kv_shape kv_shape;
+  /* after start_load */
+  sotto_kv *kv;
+  sotto_backend *backend;
+  sotto_load *load;
+  sotto_generator *generator;
+
+  sotto_str text;      /* handed out by calls that return text */
+  sotto_str rendered;  /* handed out by apply_chat_template */
+  sotto_tokens ids;    /* handed out by calls that return ids */
+};
+
+/* ERR_INVALID_ARGUMENT naming the call that is missing. */
+sotto_status engine_need_plan(sotto_engine *engine);
+sotto_status engine_need_load(sotto_engine *engine);
+
+#endif

@@ -1,0 +1,81 @@
+/* Requests, steps, events and KV state: the generator's public face. */
+#include "api/engine.h"
+
+#include <stdlib.h>
+
+void sotto_request_default(sotto_request *request) { sotto_request_init(request); }
+
+sotto_status sotto_engine_add_request(sotto_engine *e, const sotto_request *request, uint32_t *id) {
+  *id = 0;
+  SOTTO_TRY(engine_need_load(e));
+  return sotto_generator_add(e->generator, request, id);
+}
+
+sotto_status sotto_engine_cancel(sotto_engine *e, uint32_t id) {
+  SOTTO_TRY(engine_need_load(e));
+  return sotto_generator_cancel(e->generator, id);
+}
+
+sotto_step_result sotto_engine_step(sotto_engine *e, double budget_ms) {
+  return e->generator ? sotto_generator_step(e->generator, budget_ms) : SOTTO_STEP_IDLE;
+}
+
+bool sotto_engine_next_event(sotto_engine *e, sotto_event *event) {
+  return e->generator && sotto_generator_next_event(e->generator, event);
+}
+
+/* A fingerprint of the weights for snapshots: shapes, types and names of all tensors, every vector
+ * and the first tile row of every matrix. Fine-tuned siblings of a model differ in these. */
+static uint64_t fold(uint64_t hash, const void *data, size_t len) {
+  const unsigned char *bytes = data;
+  for (size_t i = 0; i < len; i++) hash = (hash ^ bytes[i]) * 1099511628211ull; /* FNV-1a */
+  return hash;
+}
+
+static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
+  SOTTO_TRY(engine_need_load(e));
+  if (!sotto_load_complete(e->load)) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_BUSY,
+                      "states can be saved and restored once all weights are loaded");
+  }
+  uint64_t hash = 14695981039346656037ull;
+  for (size_t i = 0; i < e->backend->n_placements; i++) {
+    const sotto_placement *p = &e->backend->placements[i];
+    uint64_t shape[3] = {p->rows, p->cols, (uint64_t)p->tensor->type};
+    hash = fold(hash, p->tensor->name.data, p->tensor->name.len);
+    hash = fold(hash, shape, sizeof shape);
+    uint64_t bytes = p->kind == SOTTO_PLACE_F32 ? p->cols * sizeof(float)
+                                                : sotto_packed_tile_row_bytes(p->tensor->type, p->cols);
+    hash = fold(hash, p->dst, (size_t)bytes);
+  }
+  *out = hash;
+  return SOTTO_OK;
+}
+
+sotto_status sotto_engine_save_state(sotto_engine *e, const int32_t *tokens, uint32_t n_tokens,
+                                     const char **data, uint32_t *len) {
+  *data = NULL;
+  *len = 0;
+  uint64_t model;
+  SOTTO_TRY(fingerprint(e, &model));
+  e->text.len = 0;
+  SOTTO_TRY(sotto_generator_save(e->generator, model, tokens, n_tokens, &e->text));
+  *data = e->text.data;
+  *len = (uint32_t)e->text.len;
+  return SOTTO_OK;
+}
+
+sotto_status sotto_engine_load_state(sotto_engine *e, const char *data, uint32_t len,
+                                     uint32_t *n_tokens) {
+  *n_tokens = 0;
+  uint64_t model;
+  SOTTO_TRY(fingerprint(e, &model));
+  return sotto_generator_load(e->generator, model, data, len, n_tokens);
+}
+
+void sotto_engine_clear_cache(sotto_engine *e) {
+  if (e->generator) sotto_generator_clear_cache(e->generator);
+}
+
+void *sotto_host_alloc(uint32_t size) { return malloc(size); }
+void sotto_host_free(void *ptr) { free(ptr); }

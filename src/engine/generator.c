@@ -1,0 +1,359 @@
+/* Life of the generator, its requests, and the step. */
+#include "engine/internal.h"
+#include "platform/time.h"
+
+/* TOKEN + DONE per output, LOGITS per output, PROMPT per job, and cancellations of all that wait. */
+static size_t event_capacity(const sotto_generator_config *c) {
+  return 3 * (size_t)c->n_outputs + 2 * (size_t)c->n_parallel + SOTTO_MAX_WAITING + 8;
+}
+
+/* A LOGITS and a TOKEN event per output. */
+static size_t top_capacity(const sotto_generator_config *c) {
+  return 2 * (size_t)c->n_outputs * SOTTO_MAX_TOP_LOGPROBS;
+}
+
+uint64_t sotto_generator_bytes(const sotto_generator_config *c) {
+  uint64_t per_slot = sizeof(slot) + (uint64_t)c->n_ctx * sizeof(sotto_token) +
+                      c->n_ctx / SOTTO_KV_PAGE * sizeof(uint32_t);
+  uint64_t per_token = sizeof(sotto_token) + sizeof(uint32_t) + 2 * sizeof(void *);
+  return sizeof(sotto_generator) + sotto_generator_slots(c->n_parallel) * per_slot +
+         c->n_batch * per_token + c->n_outputs * sizeof(uint32_t) +
+         event_capacity(c) * sizeof(queued_event) +
+         top_capacity(c) * sizeof(sotto_top_logprob) +
+         (uint64_t)c->n_vocab * 16; /* sampler */
+}
+
+static sotto_status allocate(sotto_generator *g) {
+  const sotto_generator_config *c = &g->config;
+  sotto_ctx *ctx = g->ctx;
+  g->slots = sotto_alloc_zero(ctx, g->n_slots * sizeof *g->slots);
+  if (!g->slots) return SOTTO_ERR_OUT_OF_MEMORY;
+  for (uint32_t i = 0; i < g->n_slots; i++) SOTTO_TRY(sotto_kv_seq_init(g->kv, &g->slots[i].seq));
+  g->batch_tokens = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_tokens);
+  g->batch_positions = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_positions);
+  g->batch_seqs = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_seqs);
+  g->batch_jobs = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_jobs);
+  g->batch_outputs = sotto_alloc(ctx, c->n_outputs * sizeof *g->batch_outputs);
+  g->cap_events = event_capacity(c);
+  g->events = sotto_alloc(ctx, g->cap_events * sizeof *g->events);
+  g->top = sotto_alloc(ctx, top_capacity(c) * sizeof *g->top);
+  g->top_scratch = sotto_alloc(ctx, SOTTO_MAX_TOP_LOGPROBS * sizeof *g->top_scratch);
+  if (!g->batch_tokens || !g->batch_positions || !g->batch_seqs || !g->batch_jobs ||
+      !g->batch_outputs || !g->events || !g->top || !g->top_scratch) {
+    return SOTTO_ERR_OUT_OF_MEMORY;
+  }
+  return sotto_sampler_new(ctx, c->n_vocab, &g->sampler);
+}
+
+sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *config,
+                                 sotto_backend *backend, const sotto_load *load, sotto_kv *kv,
+                                 const sotto_tokenizer *tokenizer, sotto_generator **out) {
+  *out = NULL;
+  sotto_generator *g = sotto_alloc_zero(ctx, sizeof *g);
+  if (!g) return SOTTO_ERR_OUT_OF_MEMORY;
+  g->ctx = ctx;
+  g->config = *config;
+  g->backend = backend;
+  g->load = load;
+  g->kv = kv;
+  g->tokenizer = tokenizer;
+  g->n_slots = sotto_generator_slots(config->n_parallel);
+  sotto_str_init(&g->text, ctx);
+  sotto_status status = allocate(g);
+  if (status != SOTTO_OK) {
+    sotto_generator_free(g);
+    return status;
+  }
+  *out = g;
+  return SOTTO_OK;
+}
+
+static void free_job(sotto_generator *g, job *j) {
+  sotto_free(g->ctx, j->bias, j->options.n_logit_bias * sizeof *j->bias);
+  sotto_free(g->ctx, j->stop, j->stop_bytes);
+  sotto_tokens_free(&j->tokens);
+  sotto_str_free(&j->held);
+  sotto_free(g->ctx, j, sizeof *j);
+}
+
+void sotto_generator_free(sotto_generator *g) {
+  if (!g) return;
+  sotto_ctx *ctx = g->ctx;
+  const sotto_generator_config *c = &g->config;
+  while (g->running) generator_drop_job(g, g->running);
+  while (g->waiting) generator_drop_job(g, g->waiting);
+  for (uint32_t i = 0; g->slots && i < g->n_slots; i++) sotto_kv_seq_free(g->kv, &g->slots[i].seq);
+  sotto_free(ctx, g->slots, g->n_slots * sizeof *g->slots);
+  sotto_free(ctx, g->batch_tokens, c->n_batch * sizeof *g->batch_tokens);
+  sotto_free(ctx, g->batch_positions, c->n_batch * sizeof *g->batch_positions);
+  sotto_free(ctx, g->batch_seqs, c->n_batch * sizeof *g->batch_seqs);
+  sotto_free(ctx, g->batch_jobs, c->n_batch * sizeof *g->batch_jobs);
+  sotto_free(ctx, g->batch_outputs, c->n_outputs * sizeof *g->batch_outputs);
+  sotto_free(ctx, g->events, g->cap_events * sizeof *g->events);
+  sotto_free(ctx, g->top, top_capacity(c) * sizeof *g->top);
+  sotto_free(ctx, g->top_scratch, SOTTO_MAX_TOP_LOGPROBS * sizeof *g->top_scratch);
+  sotto_str_free(&g->text);
+  sotto_sampler_free(g->sampler);
+  sotto_free(ctx, g, sizeof *g);
+}
+
+static bool unlink_job(job **list, job *j) {
+  for (job **at = list; *at; at = &(*at)->next) {
+    if (*at != j) continue;
+    *at = j->next;
+    return true;
+  }
+  return false;
+}
+
+void generator_drop_job(sotto_generator *g, job *j) {
+  if (unlink_job(&g->running, j)) g->n_running--;
+  else if (unlink_job(&g->waiting, j)) g->n_waiting--;
+  if (j->slot) {
+    /* Reserved pages behind the computed tokens go back to the pool. */
+    uint32_t keep = j->options.flags & SOTTO_REQUEST_NO_CACHE ? 0 : j->slot->seq.n_tokens;
+    sotto_kv_trim(g->kv, &j->slot->seq, keep);
+    j->slot->job = NULL;
+  }
+  free_job(g, j);
+}
+
+/* ---- requests ---- */
+
+void sotto_request_init(sotto_request *r) {
+  sotto_sampling s;
+  sotto_sampling_default(&s);
+  *r = (sotto_request){
+      .max_tokens = UINT32_MAX,
+      .seed = s.seed,
+      .temperature = s.temperature,
+      .top_p = s.top_p,
+      .min_p = s.min_p,
+      .typical_p = s.typical_p,
+      .top_k = s.top_k,
+      .repeat_penalty = s.repeat_penalty,
+      .repeat_last_n = s.repeat_last_n,
+      .presence_penalty = s.presence_penalty,
+      .frequency_penalty = s.frequency_penalty,
+  };
+}
+
+static sotto_sampling sampling_of(const sotto_request *r) {
+  return (sotto_sampling){
+      .temperature = r->temperature,
+      .top_k = r->top_k,
+      .top_p = r->top_p,
+      .min_p = r->min_p,
+      .typical_p = r->typical_p,
+      .repeat_penalty = r->repeat_penalty,
+      .repeat_last_n = r->repeat_last_n,
+      .presence_penalty = r->presence_penalty,
+      .frequency_penalty = r->frequency_penalty,
+      .seed = r->seed,
+  };
+}
+
+static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
+  sotto_ctx *ctx = g->ctx;
+  if (g->n_waiting == SOTTO_MAX_WAITING) {
+    return sotto_fail(ctx, SOTTO_ERR_BUSY, "%d requests are waiting; try again when one is done",
+                      SOTTO_MAX_WAITING);
+  }
+  if (r->n_tokens == 0) {
+    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                      "the prompt has no tokens; give at least one (BOS for an empty text)");
+  }
+  if (r->n_tokens > g->config.n_ctx) {
+    return sotto_fail(ctx, SOTTO_ERR_CONTEXT_LENGTH,
+                      "the prompt has %u tokens and n_ctx is %u; shorten it or load with a larger n_ctx",
+                      r->n_tokens, g->config.n_ctx);
+  }
+  for (uint32_t i = 0; i < r->n_tokens; i++) {
+    if (r->tokens[i] < 0 || (uint32_t)r->tokens[i] >= g->config.n_vocab) {
+      return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                        "prompt token %u is %d, must be from 0 to %u", i, r->tokens[i],
+                        g->config.n_vocab - 1);
+    }
+  }
+  if (r->top_logprobs > SOTTO_MAX_TOP_LOGPROBS) {
+    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "top_logprobs is %u, must be from 0 to %d",
+                      r->top_logprobs, SOTTO_MAX_TOP_LOGPROBS);
+  }
+  if (r->n_stop > SOTTO_MAX_STOP) {
+    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "%u stop strings, at most %d", r->n_stop,
+                      SOTTO_MAX_STOP);
+  }
+  const char *stop = r->stop;
+  for (uint32_t i = 0; i < r->n_stop; i++) {
+    size_t len = strlen(stop);
+    if (len == 0 || len > SOTTO_MAX_STOP_BYTES) {
+      return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                        "stop string %u has %zu bytes, must have 1 to %d", i, len,
+                        SOTTO_MAX_STOP_BYTES);
+    }
+    stop += len + 1;
+  }
+  return SOTTO_OK;
+}
+
+static sotto_status copy_request(sotto_generator *g, job *j, const sotto_request *r) {
+  sotto_ctx *ctx = g->ctx;
+  j->options = *r;
+  j->options.tokens = NULL;
+  j->options.logit_bias = NULL;
+  j->options.stop = NULL;
+  j->sampling = sampling_of(r);
+  if (r->n_logit_bias) {
+    j->bias = sotto_alloc(ctx, r->n_logit_bias * sizeof *j->bias);
+    if (!j->bias) return SOTTO_ERR_OUT_OF_MEMORY;
+    for (uint32_t i = 0; i < r->n_logit_bias; i++) {
+      j->bias[i] = (sotto_logit_bias){r->logit_bias[i].token, r->logit_bias[i].bias};
+    }
+  }
+  SOTTO_TRY(sotto_sampling_check(ctx, &j->sampling, j->bias, r->n_logit_bias, g->config.n_vocab));
+  for (uint32_t i = 0; i < r->n_stop; i++) j->stop_bytes += strlen(r->stop + j->stop_bytes) + 1;
+  if (j->stop_bytes) {
+    j->stop = sotto_alloc(ctx, j->stop_bytes);
+    if (!j->stop) return SOTTO_ERR_OUT_OF_MEMORY;
+    memcpy(j->stop, r->stop, j->stop_bytes);
+  }
+  for (uint32_t i = 0; i < r->n_tokens; i++) SOTTO_TRY(sotto_tokens_push(&j->tokens, r->tokens[i]));
+  j->n_prompt = r->n_tokens;
+  return SOTTO_OK;
+}
+
+sotto_status sotto_generator_add(sotto_generator *g, const sotto_request *request, uint32_t *id) {
+  *id = 0;
+  SOTTO_TRY(check_request(g, request));
+  job *j = sotto_alloc_zero(g->ctx, sizeof *j);
+  if (!j) return SOTTO_ERR_OUT_OF_MEMORY;
+  sotto_tokens_init(&j->tokens, g->ctx);
+  sotto_str_init(&j->held, g->ctx);
+  sotto_detokenizer_init(&j->detokenizer);
+  sotto_status status = copy_request(g, j, request);
+  if (status != SOTTO_OK) {
+    free_job(g, j);
+    return status;
+  }
+  if (++g->next_id == 0) g->next_id = 1;
+  j->id = *id = g->next_id;
+  job **at = &g->waiting;
+  while (*at) at = &(*at)->next;
+  *at = j;
+  g->n_waiting++;
+  return SOTTO_OK;
+}
+
+static job *find_job(const sotto_generator *g, uint32_t id) {
+  for (job *j = g->running; j; j = j->next) {
+    if (j->id == id) return j;
+  }
+  for (job *j = g->waiting; j; j = j->next) {
+    if (j->id == id) return j;
+  }
+  return NULL;
+}
+
+static void clear_events(sotto_generator *g) {
+  g->n_events = g->next_event = 0;
+  g->text.len = 0;
+  g->n_top = 0;
+}
+
+sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
+  job *j = find_job(g, id);
+  if (!j) {
+    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT, "no request %u is waiting or running", id);
+  }
+  if (g->n_events == g->cap_events) { /* cancelled many times between two steps */
+    if (g->next_event < g->n_events) {
+      return sotto_fail(g->ctx, SOTTO_ERR_BUSY, "take the events, then cancel request %u again", id);
+    }
+    clear_events(g);
+  }
+  /* A batch in flight is given up; the other requests in it are simply scheduled again. */
+  if (j->slot) g->in_flight = false;
+  generator_finish(g, j, SOTTO_FINISH_CANCELLED, SOTTO_OK);
+  return SOTTO_OK;
+}
+
+/* ---- the step ---- */
+
+sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
+  if (g->next_event < g->n_events) return SOTTO_STEP_EVENTS;
+  clear_events(g);
+  double deadline = sotto_time_ms() + budget_ms;
+  if (!g->in_flight) {
+    bool scheduled = generator_schedule(g);
+    if (g->n_events) return SOTTO_STEP_EVENTS; /* a request failed while being scheduled */
+    if (!scheduled) return SOTTO_STEP_IDLE;
+    g->backend->type->begin(g->backend, &g->batch);
+    g->in_flight = true;
+  }
+  switch (g->backend->type->run(g->backend, g->load, deadline)) {
+  case SOTTO_RUN_MORE: return SOTTO_STEP_MORE;
+  case SOTTO_RUN_WAIT_WEIGHTS: return SOTTO_STEP_WAIT_WEIGHTS;
+  case SOTTO_RUN_DONE: break;
+  }
+  g->in_flight = false;
+  generator_commit_batch(g);
+  generator_emit_batch(g);
+  return g->n_events ? SOTTO_STEP_EVENTS : SOTTO_STEP_MORE;
+}
+
+bool sotto_generator_next_event(sotto_generator *g, sotto_event *event) {
+  if (g->next_event == g->n_events) return false;
+  const queued_event *queued = &g->events[g->next_event++];
+  *event = queued->event;
+  event->text = g->text.data ? g->text.data + queued->text : "";
+  event->top_logprobs = g->top + queued->top;
+  return true;
+}
+
+/* ---- snapshots ---- */
+
+sotto_status sotto_generator_save(sotto_generator *g, uint64_t model,
+                                  const sotto_token *tokens, uint32_t n, sotto_str *out) {
+  const slot *best = NULL;
+  uint32_t best_n = 0;
+  for (uint32_t i = 0; i < g->n_slots; i++) {
+    const slot *s = &g->slots[i];
+    uint32_t common = n ? generator_common_prefix(&s->seq, tokens, n) : s->seq.n_tokens;
+    bool better = n ? common > best_n : best == NULL || s->last_used > best->last_used;
+    if (common && better) {
+      best = s;
+      best_n = common;
+    }
+  }
+  if (!best) {
+    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_STATE,
+                      "nothing of this sequence is in the cache; generate first, then save");
+  }
+  return sotto_kv_save(g->kv, &best->seq, best_n, model, out);
+}
+
+sotto_status sotto_generator_load(sotto_generator *g, uint64_t model, const void *data,
+                                  size_t len, uint32_t *n_tokens) {
+  *n_tokens = 0;
+  slot *s = generator_free_slot(g, NULL);
+  if (!s) {
+    return sotto_fail(g->ctx, SOTTO_ERR_BUSY,
+                      "every sequence is generating; load the state when one is done");
+  }
+  SOTTO_TRY(sotto_kv_load(g->kv, &s->seq, model, data, len));
+  for (uint32_t i = 0; i < s->seq.n_tokens; i++) {
+    if (s->seq.tokens[i] >= 0 && (uint32_t)s->seq.tokens[i] < g->config.n_vocab) continue;
+    sotto_kv_trim(g->kv, &s->seq, 0);
+    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_STATE,
+                      "the saved state holds tokens that the model does not have");
+  }
+  s->last_used = ++g->clock;
+  *n_tokens = s->seq.n_tokens;
+  return SOTTO_OK;
+}
+
+void sotto_generator_clear_cache(sotto_generator *g) {
+  for (uint32_t i = 0; i < g->n_slots; i++) {
+    if (!g->slots[i].job) sotto_kv_trim(g->kv, &g->slots[i].seq, 0);
+  }
+}

@@ -1,0 +1,52 @@
+/* The only generation loop, for the command, JavaScript and services alike: requests in, steps, events
+ * out. Admits requests to sequences, reuses every cached prefix, forms batches of decodes and prompt
+ * chunks, samples, turns tokens to text, finds stop strings, cancels.
+ *
+ * When the KV pool runs out, cached sequences go first, then the youngest request goes back into the
+ * queue and is computed again later (as vLLM's recomputation); results do not depend on it. */
+#ifndef SOTTO_ENGINE_GENERATOR_H
+#define SOTTO_ENGINE_GENERATOR_H
+
+#include "backend/backend.h"
+#include "engine/request.h"
+#include "sample/sampler.h"
+#include "tokenizer/tokenizer.h"
+
+typedef struct sotto_generator sotto_generator;
+
+typedef struct sotto_generator_config {
+  uint32_t n_ctx, n_batch, n_outputs, n_parallel;
+  uint32_t n_vocab;
+} sotto_generator_config;
+
+#define SOTTO_MAX_WAITING 64
+#define SOTTO_MAX_TOP_LOGPROBS 20
+#define SOTTO_MAX_STOP 16
+#define SOTTO_MAX_STOP_BYTES 1024
+
+/* Sequences (running and cached) that the KV tables are made for. */
+static inline uint32_t sotto_generator_slots(uint32_t n_parallel) { return n_parallel * 2; }
+/* Bytes that a generator of this shape allocates, for the memory plan. */
+uint64_t sotto_generator_bytes(const sotto_generator_config *config);
+
+/* backend, load, kv and tokenizer are borrowed until free. */
+sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *config,
+                                 sotto_backend *backend, const sotto_load *load, sotto_kv *kv,
+                                 const sotto_tokenizer *tokenizer, sotto_generator **out);
+void sotto_generator_free(sotto_generator *generator);
+
+void sotto_request_init(sotto_request *request);
+sotto_status sotto_generator_add(sotto_generator *generator, const sotto_request *request,
+                                 uint32_t *id);
+sotto_status sotto_generator_cancel(sotto_generator *generator, uint32_t id);
+sotto_step_result sotto_generator_step(sotto_generator *generator, double budget_ms);
+bool sotto_generator_next_event(sotto_generator *generator, sotto_event *event);
+
+/* See sotto_engine_save_state and its siblings in sotto.h; `model` is the weights' fingerprint. */
+sotto_status sotto_generator_save(sotto_generator *generator, uint64_t model,
+                                  const sotto_token *tokens, uint32_t n, sotto_str *out);
+sotto_status sotto_generator_load(sotto_generator *generator, uint64_t model, const void *data,
+                                  size_t len, uint32_t *n_tokens);
+void sotto_generator_clear_cache(sotto_generator *generator);
+
+#endif
