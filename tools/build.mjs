@@ -6,15 +6,18 @@ import { run } from './lib/proc.mjs'
 import { step } from './lib/report.mjs'
 import { setup } from './setup.mjs'
 
-/** Configures and builds one preset; with `werror`, warnings are errors from then on. */
-export async function build(preset, { werror = false } = {}) {
+/**
+ * Configures and builds one preset, or one target of it; with `werror`, warnings are errors from
+ * then on.
+ */
+export async function build(preset, { werror = false, target = 'all' } = {}) {
   await step(`Build ${preset}`, async (state) => {
     const strict = werror ? ['-DSOTTO_WERROR=ON'] : []
     await run('cmake', ['--preset', preset, ...strict])
     const onLine = (line) => {
       state.note = line
     }
-    await run('cmake', ['--build', '--preset', preset], { onLine })
+    await run('cmake', ['--build', '--preset', preset, '--target', target], { onLine })
   })
 }
 

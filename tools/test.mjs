@@ -1,7 +1,7 @@
 // `npm test`: everything, in sections, with a summary at the end.
-//   npm test [-- lint modules c js browser]      names choose sections
+//   npm test [-- lint modules c cli js browser]      names choose sections
 // JavaScript tests run under the Node.js that runs npm and again under Node.js 24, except those in
-// tests/js/once/ (bundlers, command line), whose subject is not the Node.js version.
+// tests/js/once/ (bundlers and the like), whose subject is not the version of Node.js.
 import { build } from './build.mjs'
 import { main } from './lib/main.mjs'
 import { inRoot, root } from './lib/paths.mjs'
@@ -30,6 +30,10 @@ const sections = {
       ['c asan', () => ctest('asan')],
       ['c wasi', () => ctest('wasi')],
     ],
+  },
+  cli: {
+    needs: ['wasi'],
+    parts: () => [['cli', () => nodeTests(process.execPath, testsIn('tests/cli'))]],
   },
   js: {
     needs: ['web', 'wasi'],
