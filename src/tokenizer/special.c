@@ -45,9 +45,19 @@ static sotto_status read_id(const sotto_tokenizer *t, const sotto_gguf *gguf, co
   *out = SOTTO_TOKEN_NONE;
   const sotto_gguf_kv *kv = sotto_gguf_find(gguf, key);
   if (!kv) return SOTTO_OK;
-  bool integer =
-      (kv->type <= SOTTO_GGUF_I32) || kv->type == SOTTO_GGUF_U64 || kv->type == SOTTO_GGUF_I64;
-  if (!integer || kv->i < 0 || (uint64_t)kv->i >= t->n_vocab) {
+  bool fits = false;
+  switch (kv->type) {
+  case SOTTO_GGUF_I8:
+  case SOTTO_GGUF_I16:
+  case SOTTO_GGUF_I32:
+  case SOTTO_GGUF_I64: fits = kv->i >= 0 && (uint64_t)kv->i < t->n_vocab; break;
+  case SOTTO_GGUF_U8:
+  case SOTTO_GGUF_U16:
+  case SOTTO_GGUF_U32:
+  case SOTTO_GGUF_U64: fits = kv->u < t->n_vocab; break;
+  default: break;
+  }
+  if (!fits) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                       "%s is not the id of one of the %u tokens; " SOTTO_VOCAB_NEXT_STEP, key,
                       t->n_vocab);

@@ -1,8 +1,10 @@
-/* Text to token ids and back. Built from a GGUF's tokenizer.ggml.* metadata.
+/* Text to token ids and back. Built from a GGUF's tokenizer.ggml.* metadata (model "gpt2").
  *
- * Encoding: special tokens are cut out first, and only where the text is trusted (what a chat
- * template wrote, never what a user wrote); the rest is split by the model's pre-tokeniser and
- * merged by byte-level BPE. Input of any bytes is accepted: invalid UTF-8 reads as U+FFFD. */
+ * Encoding: special tokens are cut out first: control tokens only where the text is trusted (what a
+ * chat template wrote, never what a user wrote), user-defined ones, which carry no authority,
+ * wherever they stand. The rest is split by the model's pre-tokeniser and merged by byte-level BPE.
+ * Input of any bytes is accepted: invalid UTF-8 reads as U+FFFD. Ids are those of the tokenizers
+ * library; bytes for which the vocabulary has no token are dropped, as there. */
 #ifndef SOTTO_TOKENIZER_TOKENIZER_H
 #define SOTTO_TOKENIZER_TOKENIZER_H
 
@@ -37,12 +39,16 @@ typedef struct sotto_span {
   size_t start, end;
 } sotto_span;
 
+/* Everything is copied: the GGUF may go. ERR_INVALID_MODEL names the key, and the index where there is
+ * one; ERR_UNSUPPORTED_TOKENIZER names the tokenizer or pre-tokeniser that is not known. */
 sotto_status sotto_tokenizer_new(sotto_ctx *ctx, const sotto_gguf *gguf, sotto_tokenizer **out);
 void sotto_tokenizer_free(sotto_tokenizer *tokenizer);
 
-/* Append the ids of text to `out`. Special tokens are recognised only where they lie wholly inside
- * one of the trusted spans (sorted, not overlapping; n_trusted 0: nowhere).
- * Time is O(n log n) in the length for any input. */
+/* Append the ids of text to `out`, without BOS or EOS. Control tokens are recognised only where they
+ * lie wholly inside one of the trusted spans (sorted, not overlapping, of which touching ones count as
+ * one; n_trusted 0: nowhere). Time is O(n log n) in the length for any input, memory at most 48 bytes
+ * for each of it. On failure `out` holds what it held. Safe from several threads at once when their
+ * `out` belong to different contexts. */
 sotto_status sotto_tokenizer_encode(const sotto_tokenizer *tokenizer, sotto_slice text,
                                     const sotto_span *trusted, size_t n_trusted, sotto_tokens *out);
 
@@ -51,7 +57,8 @@ uint32_t sotto_tokenizer_n_vocab(const sotto_tokenizer *tokenizer);
 sotto_token sotto_tokenizer_bos(const sotto_tokenizer *tokenizer);
 sotto_token sotto_tokenizer_eos(const sotto_tokenizer *tokenizer);
 sotto_token sotto_tokenizer_pad(const sotto_tokenizer *tokenizer);
-/* True when the model wants BOS in front of a prompt / EOS behind it (tokenizer.ggml.add_bos_token). */
+/* True when the model has the token and wants BOS in front of a prompt / EOS behind it
+ * (tokenizer.ggml.add_bos_token, add_eos_token). */
 bool sotto_tokenizer_add_bos(const sotto_tokenizer *tokenizer);
 bool sotto_tokenizer_add_eos(const sotto_tokenizer *tokenizer);
 /* True for every token that ends a turn (eos, eot, eom, <|im_end|>, <|eot_id|>, <end_of_turn>, …). */
@@ -59,7 +66,8 @@ bool sotto_tokenizer_is_eog(const sotto_tokenizer *tokenizer, sotto_token id);
 sotto_token_attr sotto_tokenizer_attr(const sotto_tokenizer *tokenizer, sotto_token id);
 /* The token as written in the vocabulary file (byte-level alphabet not decoded). */
 sotto_slice sotto_tokenizer_text(const sotto_tokenizer *tokenizer, sotto_token id);
-/* The bytes a token stands for; special tokens (control) give their text if `special`, else nothing.
+/* The bytes a token stands for; control, unknown and unused tokens give their text if `special`, else
+ * nothing, and an id that is not in the vocabulary gives nothing.
  * The slice lives as long as the tokenizer. */
 sotto_slice sotto_tokenizer_bytes(const sotto_tokenizer *tokenizer, sotto_token id, bool special);
 
