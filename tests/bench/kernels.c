@@ -1,6 +1,7 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
  * (GEMM), the best of several rounds, over 16 MB of weights in matrices of 1536 x 576; and of
  * attention. Arguments: a part of a format's name, to run only these. */
+#define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
