@@ -1,22 +1,36 @@
 /* From logits to one token. The chain, in this order (llama.cpp's default order):
  *   logit bias, penalties (repeat, frequency, presence), top-k, typical, top-p, min-p, temperature,
  *   draw.  temperature <= 0 is greedy: the highest logit after bias and penalties.
- * Ties always go to the lower id. Random numbers are counter-based: a function of seed and position
- * only, so a token does not depend on what else runs in the engine. All arithmetic is our own, so the
- * same logits give the same token on every host. */
+ *
+ *   bias       l += bias
+ *   penalties  for a token that occurs c > 0 times in the last repeat_last_n of the history:
+ *              l = l > 0 ? l / repeat : l * repeat;  l -= c * frequency + presence
+ *   top-k      the k highest logits
+ *   typical    the tokens whose surprise |-log p - entropy| is smallest, until their p sum up to
+ *              typical_p (Meister et al., "Locally Typical Sampling", 2023)
+ *   top-p      the likeliest tokens until their p sum up to top_p (Holtzman et al., 2020)
+ *   min-p      the tokens with p >= min_p * max p (Nguyen et al., 2024)
+ *   draw       with p = softmax(l / temperature) over what is left, in descending order of p: the
+ *              first token whose cumulated p is above a uniform number
+ *
+ * Each filter sees the probabilities renormalised over what the one before it left, and leaves at
+ * least one token. Ties always go to the lower id. Random numbers are counter-based: a function of
+ * seed and position only, so a token does not depend on what else runs in the engine. All arithmetic
+ * is our own, in double from the softmax on, so the same logits give the same token on every host. */
 #ifndef SOTTO_SAMPLE_SAMPLER_H
 #define SOTTO_SAMPLE_SAMPLER_H
 
 #include "base/ctx.h"
+#include "sample/random.h"
 #include "tokenizer/tokenizer.h"
 
 typedef struct sotto_sampling {
-  float temperature;       /* default 0.8; 0 is greedy */
+  float temperature;       /* default 0.8; 0 or less is greedy */
   int32_t top_k;           /* default 40; <= 0 is off */
   float top_p;             /* default 0.95; 1 is off */
   float min_p;             /* default 0.05; 0 is off */
   float typical_p;         /* default 1: off */
-  float repeat_penalty;    /* default 1: off */
+  float repeat_penalty;    /* above 0; default 1: off */
   int32_t repeat_last_n;   /* tokens the penalties look back; default 64; 0 off, -1 all */
   float presence_penalty;  /* default 0 */
   float frequency_penalty; /* default 0 */
@@ -36,10 +50,13 @@ sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *sampling
 typedef struct sotto_sampler sotto_sampler; /* scratch for one vocabulary, reused between calls */
 sotto_status sotto_sampler_new(sotto_ctx *ctx, uint32_t n_vocab, sotto_sampler **out);
 void sotto_sampler_free(sotto_sampler *sampler);
+/* All the memory a sampler takes; picking allocates nothing. */
+size_t sotto_sampler_bytes(uint32_t n_vocab);
 
 /* Pick the token for `position` from logits[n_vocab] (not modified). history[n_history] are all
- * tokens of the sequence so far, prompt included. ERR_NON_FINITE_LOGITS if a logit is NaN or +inf,
- * or nothing is left to pick. */
+ * tokens of the sequence so far, prompt included; ids outside the vocabulary are skipped.
+ * ERR_NON_FINITE_LOGITS if a logit is NaN or +inf (also: becomes so by bias or penalties), or
+ * nothing is left to pick. The arguments are checked as by sotto_sampling_check. */
 sotto_status sotto_sampler_pick(sotto_sampler *sampler, const sotto_sampling *sampling,
                                 const sotto_logit_bias *bias, size_t n_bias,
                                 const sotto_token *history, size_t n_history, uint64_t position,
@@ -50,14 +67,11 @@ typedef struct sotto_token_logprob {
   float logprob; /* natural logarithm, of the raw logits' softmax (as OpenAI's logprobs) */
 } sotto_token_logprob;
 
-/* log-softmax of one token, and of the k most likely ones (sorted, ties to the lower id; *n_top is
- * min(k, n_vocab)). Accumulates in double. */
+/* log-softmax of one token, and of the k most likely ones (top[k]; sorted, ties to the lower id;
+ * *n_top is min(k, n_vocab); meant for small k). Sums in double, in order of ids. The logits are finite or -inf, not all
+ * -inf; a token outside the vocabulary gives -inf. */
 float sotto_logprob(const float *logits, uint32_t n_vocab, sotto_token token);
-void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k,
-                        sotto_token_logprob *top, uint32_t *n_top);
-
-/* The counter-based generator: 64 bits from (seed, position), uniform double in [0, 1). */
-uint64_t sotto_random_u64(uint64_t seed, uint64_t position);
-double sotto_random_uniform(uint64_t seed, uint64_t position);
+void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto_token_logprob *top,
+                        uint32_t *n_top);
 
 #endif
