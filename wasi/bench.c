@@ -81,18 +81,36 @@ static const char *backend_name(const cli *c) {
 
 enum { MARKDOWN, JSON, CSV };
 
-static void print_head(const cli *c) {
+static const char *model_name(const cli_model *model) {
+  return *model->info.name ? model->info.name : model->info.architecture;
+}
+
+static int columns_of(const char *text) {
+  int columns = 0;
+  for (; *text; text++) columns += (*text & 0xc0) != 0x80;
+  return columns;
+}
+
+/* Columns of the model's name: llama-bench's 30, or what it takes. */
+static int name_width(const cli_model *model) {
+  int columns = columns_of(model_name(model));
+  return columns < 30 ? 30 : columns;
+}
+
+static void print_head(const cli *c, const cli_model *model) {
   if (c->args.output == MARKDOWN) {
-    cli_printf("| %-30s | %10s | %10s | %-7s | %-7s | %7s | %8s | %20s |\n", "model", "size",
-               "params", "backend", "variant", "threads", "test", "t/s");
-    cli_printf("| ------------------------------ | ---------: | ---------: | ------- | ------- | "
-               "------: | -------: | -------------------: |\n");
+    cli_printf("| %-*s | %10s | %10s | %-7s | %-7s | %7s | %8s | %20s |\n| ", name_width(model),
+               "model", "size", "params", "backend", "variant", "threads", "test", "t/s");
+    for (int i = 0; i < name_width(model); i++) cli_printf("-");
+    cli_printf(" | ---------: | ---------: | ------- | ------- | ------: | -------: | "
+               "-------------------: |\n");
   } else if (c->args.output == CSV) {
     cli_printf("model_filename,model_type,model_size,model_n_params,backend,variant,n_threads,"
                "n_batch,n_prompt,n_gen,avg_ns,stddev_ns,avg_ts,stddev_ts\n");
   } else {
     cli_printf("[");
   }
+  cli_flush();
 }
 
 /* A name as a CSV field. */
@@ -111,16 +129,18 @@ static sotto_status result_row(const cli *c, const cli_model *model, const test 
   const uint32_t reps = c->args.repetitions, n = test->n_gen ? test->n_gen : test->n_prompt;
   const summary time = summarise(test->ms, reps, 0), rate = summarise(test->ms, reps, n);
   const char *variant = sotto_engine_variant(model->engine);
-  const char *name = info->name && *info->name ? info->name : info->architecture;
+  const char *name = model_name(model);
   if (c->args.output == MARKDOWN) {
     char label[24], speed[64];
     snprintf(label, sizeof label, "%s%u", test->n_gen ? "tg" : "pp", (unsigned)n);
     snprintf(speed, sizeof speed, "%.2f ± %.2f", rate.avg, rate.stddev);
+    SOTTO_TRY(sotto_str_append_c(out, "| "));
+    SOTTO_TRY(sotto_str_append_c(out, name));
     /* "±" has two bytes and one column. */
-    return sotto_str_appendf(
-        out, "| %-30.200s | %6.2f MiB | %8.2f M | %-7s | %-7s | %7u | %8s | %21s |\n", name,
-        (double)model->plan.file / 1048576, (double)info->n_params * 1e-6, backend_name(c), variant,
-        1u, label, speed);
+    return sotto_str_appendf(out, "%*s | %6.2f MiB | %8.2f M | %-7s | %-7s | %7u | %8s | %21s |\n",
+                             name_width(model) - columns_of(name), "",
+                             (double)model->plan.file / 1048576, (double)info->n_params * 1e-6,
+                             backend_name(c), variant, 1u, label, speed);
   }
   if (c->args.output == CSV) {
     SOTTO_TRY(append_csv(out, c->args.model));
@@ -179,7 +199,7 @@ static int run_tests(cli *c, cli_model *model, int32_t *ids, double *ms) {
   const sotto_str *lists[] = {&c->args.n_prompts, &c->args.n_gens};
   bool first = true;
   int code = CLI_OK;
-  print_head(c);
+  print_head(c, model);
   for (int kind = 0; kind < 2; kind++) {
     for (size_t i = 0; i < lists[kind]->len / sizeof(uint32_t); i++) {
       uint32_t n = count_at(lists[kind], i);

@@ -71,7 +71,7 @@ static int unknown(const cli *c, const char *arg) {
     for (size_t i = 0; i < (*group)->count; i++) {
       for (int k = 0; k < 4 && (*group)->options[i].names[k]; k++) {
         unsigned distance = cli_edit_distance(arg, (*group)->options[i].names[k]);
-        if (distance < best && distance < strlen(arg)) {
+        if (distance < best && distance + 1 < strlen(arg)) {
           best = distance;
           near = (*group)->options[i].names[k];
         }
