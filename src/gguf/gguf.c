@@ -203,6 +203,7 @@ sotto_status sotto_gguf_feed(sotto_gguf *g, uint32_t file, const void *data, siz
   sotto_status status = sotto_gguf_scan(g, file, data, len, consumed);
   if (status == SOTTO_OK && f->state == SCAN_DONE) status = finish(g, file);
   f->failed = status;
+  if (status != SOTTO_OK) f->data_start = f->data_end = 0;
   *done = status == SOTTO_OK && f->state == SCAN_DONE;
   return status;
 }

@@ -71,7 +71,7 @@ sotto_status sotto_gguf_set_file_size(sotto_gguf *gguf, uint32_t file, uint64_t 
 /* Push the next `len` bytes of a file's header. *done becomes true once that header is complete;
  * *consumed then tells how many of these bytes belonged to it (len until then). The padding in front
  * of the tensor data is not part of the header. Parts of a split may be fed in any order. After a
- * failure the model can only be freed. */
+ * failure nothing of that file can be read any more; the model can only be freed. */
 sotto_status sotto_gguf_feed(sotto_gguf *gguf, uint32_t file, const void *data, size_t len,
                              size_t *consumed, bool *done);
 /* The source ended: an incomplete header becomes ERR_TRUNCATED_FILE naming what was being read. */

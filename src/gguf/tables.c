@@ -89,14 +89,15 @@ sotto_status sotto_gguf_build_kv(sotto_gguf *g, sotto_gguf_file *f) {
 /* ---- access ------------------------------------------------------------------------------------ */
 
 const sotto_gguf_kv *sotto_gguf_file_find(const sotto_gguf_file *f, const char *key) {
-  if (!f->kv_by_key) return NULL;
+  if (f->state != SCAN_DONE || f->failed) return NULL;
   int64_t i = sotto_names_find(f->kv_by_key, (size_t)f->n_kv, f->kv, sizeof *f->kv,
                                (sotto_slice){key, strlen(key)});
   return i < 0 ? NULL : &f->kv[i];
 }
 
 size_t sotto_gguf_n_kv(const sotto_gguf *g) {
-  return g->files[0].kv_by_key ? (size_t)g->files[0].n_kv : 0;
+  const sotto_gguf_file *f = &g->files[0];
+  return f->state == SCAN_DONE && !f->failed ? (size_t)f->n_kv : 0;
 }
 
 const sotto_gguf_kv *sotto_gguf_kv_at(const sotto_gguf *g, size_t index) {

@@ -72,6 +72,9 @@ static sotto_status parse(sotto_ctx *ctx, const bytes *b, uint64_t size, size_t 
   sotto_status status = sotto_gguf_set_file_size(g, 0, size);
   if (status == SOTTO_OK) status = feed_all(g, 0, b, chunk);
   if (status == SOTTO_OK) status = sotto_gguf_check(g);
+  /* Whatever happened, questions are safe. */
+  CHECK(sotto_gguf_find(g, "no such key") == NULL && sotto_gguf_find_tensor(g, "none") == NULL);
+  CHECK(sotto_gguf_split_count(g) >= 1 && sotto_gguf_complete(g) == (status == SOTTO_OK));
   sotto_gguf_free(g);
   CHECK(ctx->bytes_in_use == 0);
   return status;
@@ -426,6 +429,29 @@ TEST(gguf_every_flipped_byte_is_survived) {
     }
     b.data[at] = old;
   }
+  free(b.data);
+}
+
+TEST(gguf_accepts_what_lies_just_within_the_limits) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  gguf_writer w;
+  gguf_writer_init(&w);
+  w.version = 2;
+  w.alignment = 8;
+  gguf_write_u32(&w, "general.alignment", 8);
+  long_key(&w, 65535);
+  ok_tensor(&w, "0123456789012345678901234567890123456789012345678901234567890123"
+                "012345678901234567890123456789012345678901234567890123456789012");
+  ok_tensor(&w, "\xC3\xA9");
+  bytes b = finish(&w);
+  CHECK(parse(&ctx, &b, b.len, 1000) == SOTTO_OK);
+  b.data = realloc(b.data, b.len + 100); /* bytes behind the last tensor are no error */
+  memset(b.data + b.len, 0xEE, 100);
+  CHECK(parse(&ctx, &b, b.len + 100, 1000) == SOTTO_OK);
+  free(b.data);
+  b = finish(&w); /* nothing at all in it: for the architecture to refuse */
+  CHECK(parse(&ctx, &b, 24, 1000) == SOTTO_OK);
   free(b.data);
 }
 
