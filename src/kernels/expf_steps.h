@@ -25,15 +25,14 @@
 #define SOTTO_EXPF_LOWEST  -0x1.5d589ep+6f /* -87.33654 */
 #define SOTTO_EXPF_HIGHEST 0x1.62e42ep+6f  /* 88.722832 */
 
-#define SOTTO_TANHF_SMALL 0x1.4p-1f /* 0.625 */
-#define SOTTO_TANHF_C1                                                                             \
-  -0x1.555556p-2f /* (tanh(a) / a - 1) / a^2 in a^2, Chebyshev on a <= 0.625 \
-                                           */
-#define SOTTO_TANHF_C2 0x1.1110eap-3f
-#define SOTTO_TANHF_C3 -0x1.ba08c4p-5f
-#define SOTTO_TANHF_C4 0x1.64a976p-6f
-#define SOTTO_TANHF_C5 -0x1.116a16p-7f
-#define SOTTO_TANHF_C6 0x1.2c83c0p-9f
+/* (tanh(a) / a - 1) / a^2 in a^2, Chebyshev on a <= TANHF_SMALL */
+#define SOTTO_TANHF_SMALL 0x1.4p-1f
+#define SOTTO_TANHF_C1    -0x1.555556p-2f
+#define SOTTO_TANHF_C2    0x1.1110eap-3f
+#define SOTTO_TANHF_C3    -0x1.ba08c4p-5f
+#define SOTTO_TANHF_C4    0x1.64a976p-6f
+#define SOTTO_TANHF_C5    -0x1.116a16p-7f
+#define SOTTO_TANHF_C6    0x1.2c83c0p-9f
 
 static inline uint32_t sotto_float_bits(float f) {
   uint32_t u;
