@@ -1,5 +1,5 @@
-/* Byte-pair merging of one piece (Sennrich et al. 2016, as tokenizers' BPE does it): of all adjacent
- * pairs the one with the lowest rank merges first, of equal ones the leftmost.
+/* Byte-pair merging of one piece (Sennrich et al. 2016, as tokenizers' BPE does it): of all
+ * adjacent pairs the one with the lowest rank merges first, of equal ones the leftmost.
  *
  * Words are short: up to SHORT symbols the ranks stand in an array that is searched and closed up.
  * Longer pieces use a linked list and a heap, O(n log n) for whatever a user pastes. */
@@ -39,7 +39,7 @@ static sotto_status merge_short(const sotto_tokenizer *t, uint32_t *ids, size_t 
   return SOTTO_OK;
 }
 
-/* ---- long pieces -------------------------------------------------------------------------------- */
+/* ---- long pieces ---------------------------------------------------------------------------- */
 
 typedef struct symbol {
   uint32_t id;         /* SOTTO_NO_ID once merged into the one before */
@@ -71,8 +71,8 @@ static void rank_pair(const sotto_tokenizer *t, symbol *symbols, uint32_t at, ui
   s->rank = merge ? merge->rank : NO_RANK;
 }
 
-/* symbols[n] with their ids set; heap has room for 2 n entries: at most n - 1 at the start, and each
- * of at most n - 1 merges takes one and adds two. */
+/* symbols[n] with their ids set; heap has room for 2 n entries: at most n - 1 at the start, and
+ * each of at most n - 1 merges takes one and adds two. */
 static void merge_long(const sotto_tokenizer *t, symbol *symbols, uint32_t n, uint64_t *heap) {
   size_t count = 0;
   for (uint32_t i = 0; i < n; i++) {

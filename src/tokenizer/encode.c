@@ -28,7 +28,7 @@ sotto_status sotto_tokens_push(sotto_tokens *tokens, sotto_token id) {
   return SOTTO_OK;
 }
 
-/* ---- repairing ---------------------------------------------------------------------------------- */
+/* ---- repairing ------------------------------------------------------------------------------ */
 
 /* `text` with U+FFFD for what is not UTF-8, and the spans that go with it: a span keeps only the
  * characters that lie wholly inside it. Both arrays hold n spans. */
@@ -61,7 +61,7 @@ static sotto_status repair(sotto_slice text, const sotto_span *spans, size_t n, 
   return SOTTO_OK;
 }
 
-/* ---- pieces ------------------------------------------------------------------------------------- */
+/* ---- pieces --------------------------------------------------------------------------------- */
 
 typedef struct encoder {
   const sotto_tokenizer *t;
@@ -90,6 +90,7 @@ static sotto_status encode_piece(encoder *e, sotto_slice piece) {
 }
 
 static sotto_status encode_plain(encoder *e, size_t start, size_t end) {
+  if (start == end) return SOTTO_OK;
   const char *p = e->text.data + start, *stop = e->text.data + end;
   while (p < stop) {
     const char *next = sotto_pre_next(e->t->pre, p, stop);
@@ -99,7 +100,8 @@ static sotto_status encode_plain(encoder *e, size_t start, size_t end) {
   return SOTTO_OK;
 }
 
-/* The end of the trusted stretch that holds `at`, or `at` when none does. Spans that touch are one. */
+/* The end of the trusted stretch that holds `at`, or `at` when none does. Spans that touch
+ * are one. */
 static size_t trusted_end(encoder *e, size_t at) {
   while (e->span < e->n_trusted && e->trusted[e->span].end <= at) e->span++;
   if (e->span == e->n_trusted || e->trusted[e->span].start > at) return at;

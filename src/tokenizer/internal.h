@@ -8,11 +8,11 @@
 #define SOTTO_VOCAB_NEXT_STEP "download the file again or convert the model anew"
 
 #define SOTTO_MAX_TOKEN_BYTES   65535 /* lengths are kept in 16 bits */
-#define SOTTO_MAX_SPECIAL_BYTES 1024  /* bounds the search at each position of a text */
+#define SOTTO_MAX_SPECIAL_BYTES 256   /* bounds the search at each position of a text */
 #define SOTTO_MAX_VOCAB         (1u << 24)
 #define SOTTO_MAX_MERGES        (1u << 26)
 
-/* ---- pretokenize.c: where BPE may not merge across ---------------------------------------------- */
+/* ---- pretokenize.c: where BPE may not merge across ------------------------------------------ */
 
 typedef enum sotto_split {
   SOTTO_SPLIT_GPT2,
@@ -34,7 +34,7 @@ const sotto_pre *sotto_pre_find(sotto_slice name);
 /* The end of the piece that starts at p < end. The text is valid UTF-8. */
 const char *sotto_pre_next(const sotto_pre *pre, const char *p, const char *end);
 
-/* ---- the tokenizer ------------------------------------------------------------------------------ */
+/* ---- the tokenizer -------------------------------------------------------------------------- */
 
 /* One merge in an open-addressing table keyed by (left, right). */
 typedef struct sotto_merge {
@@ -99,24 +99,24 @@ static inline sotto_slice sotto_vocab_bytes(const sotto_tokenizer *t, uint32_t i
   return (sotto_slice){t->pool + t->start[id + 1] - t->n_bytes[id], t->n_bytes[id]};
 }
 
-/* ---- vocabulary.c: tokens, their bytes and the way back ------------------------------------------ */
+/* ---- vocabulary.c: tokens, their bytes and the way back ------------------------------------- */
 
 /* Strings and types; then, when the types are settled, the table from bytes to tokens. */
 sotto_status sotto_vocab_load(sotto_tokenizer *t, const sotto_gguf *gguf);
 sotto_status sotto_vocab_index(sotto_tokenizer *t);
 /* The token that BPE may give for these bytes, or SOTTO_NO_ID. */
 uint32_t sotto_vocab_find(const sotto_tokenizer *t, const char *bytes, size_t len);
-/* Decode the byte-level alphabet of GPT-2: the number of bytes written to out (at most text.len), or
- * SIZE_MAX when a character is not in the alphabet. */
+/* Decode the byte-level alphabet of GPT-2: the number of bytes written to out (at most text.len),
+ * or SIZE_MAX when a character is not in the alphabet. */
 size_t sotto_vocab_decode(sotto_slice text, char *out);
 
-/* ---- merges.c ----------------------------------------------------------------------------------- */
+/* ---- merges.c ------------------------------------------------------------------------------- */
 
 sotto_status sotto_merges_load(sotto_tokenizer *t, const sotto_gguf *gguf);
 /* NULL when the two do not merge. */
 const sotto_merge *sotto_merges_find(const sotto_tokenizer *t, uint32_t left, uint32_t right);
 
-/* ---- special.c ---------------------------------------------------------------------------------- */
+/* ---- special.c ------------------------------------------------------------------------------ */
 
 /* Special ids, the tokens that end a turn, and the table that special tokens are found by. */
 sotto_status sotto_special_load(sotto_tokenizer *t, const sotto_gguf *gguf);
@@ -125,7 +125,7 @@ sotto_status sotto_special_load(sotto_tokenizer *t, const sotto_gguf *gguf);
 sotto_token sotto_special_match(const sotto_tokenizer *t, sotto_slice text, size_t at,
                                 size_t trusted_end, size_t *len);
 
-/* ---- bpe.c -------------------------------------------------------------------------------------- */
+/* ---- bpe.c ---------------------------------------------------------------------------------- */
 
 /* Memory for long pieces, kept from piece to piece. */
 typedef struct sotto_bpe_scratch {
@@ -135,8 +135,9 @@ typedef struct sotto_bpe_scratch {
 } sotto_bpe_scratch;
 void sotto_bpe_scratch_free(sotto_bpe_scratch *scratch);
 
-/* Append the tokens of one piece: its bytes' tokens, merged lowest rank first, leftmost first. Bytes
- * that the vocabulary lacks are dropped, as the reference does for models without unk_token. */
+/* Append the tokens of one piece: its bytes' tokens, merged lowest rank first, leftmost first.
+ * Bytes that the vocabulary lacks are dropped, as the reference does for models without
+ * unk_token. */
 sotto_status sotto_bpe_merge(const sotto_tokenizer *t, sotto_bpe_scratch *scratch,
                              sotto_slice piece, sotto_tokens *out);
 

@@ -72,8 +72,8 @@ static inline const char *run(const char *p, const char *end, unsigned mask) {
   return p;
 }
 
-/* Length of a contraction ('s 't 're 've 'm 'll 'd) at p, or 0. `fold`: in any case; then the long s
- * counts as an s, as the reference engine folds it. */
+/* Length of a contraction ('s 't 're 've 'm 'll 'd) at p, or 0. `fold`: in any case; then the long
+ * s counts as an s, as the reference engine folds it. */
 static size_t contraction(const char *p, const char *end, bool fold) {
   size_t left = (size_t)(end - p);
   if (left < 2 || p[0] != '\'') return 0;

@@ -1,6 +1,7 @@
-/* Special tokens: which ids the model gives a role, which end a turn, and how their text is found in
- * a prompt. The table is the sorted list itself: at a position of the text the part of the list that
- * still agrees is narrowed byte by byte, so one look costs the length of a token, not their number. */
+/* Special tokens: which ids the model gives a role, which end a turn, and how their text is found
+ * in a prompt. The table is the sorted list itself: at a position of the text the part of the list
+ * that still agrees is narrowed byte by byte, so one look costs the length of a token, not their
+ * number. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 
@@ -38,7 +39,7 @@ static bool ends_by_text(sotto_slice text) {
   return false;
 }
 
-/* ---- roles -------------------------------------------------------------------------------------- */
+/* ---- roles ---------------------------------------------------------------------------------- */
 
 static sotto_status read_id(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
                             sotto_token *out) {
@@ -130,7 +131,7 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
   return SOTTO_OK;
 }
 
-/* ---- the sorted list ---------------------------------------------------------------------------- */
+/* ---- the sorted list ------------------------------------------------------------------------ */
 
 static int compare(const sotto_tokenizer *t, sotto_token a, sotto_token b) {
   sotto_slice x = sotto_vocab_text(t, (uint32_t)a), y = sotto_vocab_text(t, (uint32_t)b);
@@ -211,7 +212,7 @@ sotto_status sotto_special_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
   return build_list(t);
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 /* The first of special[low .. high), which agree in their first `depth` bytes and are longer, whose
  * byte at `depth` is at least c. */

@@ -13,15 +13,16 @@
 
 typedef struct sotto_tokenizer sotto_tokenizer;
 typedef int32_t sotto_token;
-#define SOTTO_TOKEN_NONE ((sotto_token) - 1)
+#define SOTTO_TOKEN_NONE (-1)
 
-typedef enum sotto_token_attr { /* GGUF token_type numbers */
-                                SOTTO_TOKEN_NORMAL = 1,
-                                SOTTO_TOKEN_UNKNOWN = 2,
-                                SOTTO_TOKEN_CONTROL = 3,
-                                SOTTO_TOKEN_USER_DEFINED = 4,
-                                SOTTO_TOKEN_UNUSED = 5,
-                                SOTTO_TOKEN_BYTE = 6,
+/* GGUF token_type numbers. */
+typedef enum sotto_token_attr {
+  SOTTO_TOKEN_NORMAL = 1,
+  SOTTO_TOKEN_UNKNOWN = 2,
+  SOTTO_TOKEN_CONTROL = 3,
+  SOTTO_TOKEN_USER_DEFINED = 4,
+  SOTTO_TOKEN_UNUSED = 5,
+  SOTTO_TOKEN_BYTE = 6,
 } sotto_token_attr;
 
 /* A growable list of token ids. */
@@ -39,16 +40,16 @@ typedef struct sotto_span {
   size_t start, end;
 } sotto_span;
 
-/* Everything is copied: the GGUF may go. ERR_INVALID_MODEL names the key, and the index where there is
- * one; ERR_UNSUPPORTED_TOKENIZER names the tokenizer or pre-tokeniser that is not known. */
+/* Everything is copied: the GGUF may go. ERR_INVALID_MODEL names the key, and the index where there
+ * is one; ERR_UNSUPPORTED_TOKENIZER names the tokenizer or pre-tokeniser that is not known. */
 sotto_status sotto_tokenizer_new(sotto_ctx *ctx, const sotto_gguf *gguf, sotto_tokenizer **out);
 void sotto_tokenizer_free(sotto_tokenizer *tokenizer);
 
-/* Append the ids of text to `out`, without BOS or EOS. Control tokens are recognised only where they
- * lie wholly inside one of the trusted spans (sorted, not overlapping, of which touching ones count as
- * one; n_trusted 0: nowhere). Time is O(n log n) in the length for any input, memory at most 48 bytes
- * for each of it. On failure `out` holds what it held. Safe from several threads at once when their
- * `out` belong to different contexts. */
+/* Append the ids of text to `out`, without BOS or EOS. Control tokens are recognised only where
+ * they lie wholly inside one of the trusted spans (sorted, not overlapping, of which touching ones
+ * count as one; n_trusted 0: nowhere). Time is O(n log n) in the length for any input, memory at
+ * most 48 bytes for each of it. On failure `out` holds what it held. Safe from several threads at
+ * once when their `out` belong to different contexts. */
 sotto_status sotto_tokenizer_encode(const sotto_tokenizer *tokenizer, sotto_slice text,
                                     const sotto_span *trusted, size_t n_trusted, sotto_tokens *out);
 
@@ -61,14 +62,15 @@ sotto_token sotto_tokenizer_pad(const sotto_tokenizer *tokenizer);
  * (tokenizer.ggml.add_bos_token, add_eos_token). */
 bool sotto_tokenizer_add_bos(const sotto_tokenizer *tokenizer);
 bool sotto_tokenizer_add_eos(const sotto_tokenizer *tokenizer);
-/* True for every token that ends a turn (eos, eot, eom, <|im_end|>, <|eot_id|>, <end_of_turn>, …). */
+/* True for every token that ends a turn (eos, eot, eom, <|im_end|>, <|eot_id|>,
+ * <end_of_turn>, …). */
 bool sotto_tokenizer_is_eog(const sotto_tokenizer *tokenizer, sotto_token id);
 sotto_token_attr sotto_tokenizer_attr(const sotto_tokenizer *tokenizer, sotto_token id);
 /* The token as written in the vocabulary file (byte-level alphabet not decoded). */
 sotto_slice sotto_tokenizer_text(const sotto_tokenizer *tokenizer, sotto_token id);
-/* The bytes a token stands for; control, unknown and unused tokens give their text if `special`, else
- * nothing, and an id that is not in the vocabulary gives nothing.
- * The slice lives as long as the tokenizer. */
+/* The bytes a token stands for; control, unknown and unused tokens give their text if `special`,
+ * else nothing, and an id that is not in the vocabulary gives nothing. The slice lives as long as
+ * the tokenizer. */
 sotto_slice sotto_tokenizer_bytes(const sotto_tokenizer *tokenizer, sotto_token id, bool special);
 
 /* Streaming detokeniser: feeds bytes, gives back whole characters only. */

@@ -1,16 +1,17 @@
 /* The vocabulary: tokens as the file spells them, the bytes they stand for, and the way back from
  * bytes to a token. Strings are copied, so that the GGUF can go.
  *
- * A byte-level vocabulary spells every byte as one printable character: '!'..'~', U+00A1..U+00AC and
- * U+00AE..U+00FF as themselves, the other 68 as U+0100 and up (bytes_to_unicode of GPT-2). */
+ * A byte-level vocabulary spells every byte as one printable character: '!'..'~', U+00A1..U+00AC
+ * and U+00AE..U+00FF as themselves, the other 68 as U+0100 and up (bytes_to_unicode of GPT-2). */
 #include "tokenizer/internal.h"
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define TYPES  "tokenizer.ggml.token_type"
-/* Honest tables have runs far below this; a file made to collide must not make loading quadratic. */
+/* Honest tables have runs far below this; a file made to collide must not make loading
+ * quadratic. */
 #define MAX_PROBES 1024
 
-/* ---- the byte-level alphabet -------------------------------------------------------------------- */
+/* ---- the byte-level alphabet ---------------------------------------------------------------- */
 
 static bool spells_itself(unsigned c) {
   return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD);
@@ -46,7 +47,7 @@ static bool is_byte_level(const sotto_tokenizer *t, uint32_t id) {
   return attr == SOTTO_TOKEN_NORMAL || attr == SOTTO_TOKEN_BYTE;
 }
 
-/* ---- bytes to token ----------------------------------------------------------------------------- */
+/* ---- bytes to token ------------------------------------------------------------------------- */
 
 #define ID_BITS 24
 static uint32_t entry_id(uint32_t entry) {
@@ -140,7 +141,7 @@ sotto_status sotto_vocab_index(sotto_tokenizer *t) {
   return SOTTO_OK;
 }
 
-/* ---- reading the metadata ----------------------------------------------------------------------- */
+/* ---- reading the metadata ------------------------------------------------------------------- */
 
 static sotto_status load_types(sotto_tokenizer *t, const sotto_gguf *gguf) {
   memset(t->flags, SOTTO_TOKEN_NORMAL, t->n_vocab);

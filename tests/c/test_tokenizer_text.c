@@ -84,7 +84,7 @@ TEST(pretokenizers_split_as_the_reference) {
   }
 }
 
-/* ---- special tokens and trust ------------------------------------------------------------------- */
+/* ---- special tokens and trust --------------------------------------------------------------- */
 
 /* Encode with spans and write the tokens down, special ones in brackets. */
 static void check_tokens(const sotto_tokenizer *t, sotto_slice text, const sotto_span *spans,
@@ -165,6 +165,7 @@ TEST(tokenizer_sees_control_tokens_in_trusted_text_only) {
   check_tokens(t, TEXT("\xFFz"), SPANS({0, 2}), "[\xEF\xBF\xBD]z ");
   check_tokens(t, TEXT(""), SPANS({0, 0}), "");
   check_tokens(t, TEXT(""), NULL, 0, "");
+  check_tokens(t, (sotto_slice){NULL, 0}, NULL, 0, "");
   sotto_tokenizer_free(t);
   CHECK(ctx.bytes_in_use == 0);
 }
@@ -196,7 +197,7 @@ TEST(tokenizer_refuses_impossible_spans) {
   CHECK(ctx.bytes_in_use == 0);
 }
 
-/* ---- any bytes ---------------------------------------------------------------------------------- */
+/* ---- any bytes ------------------------------------------------------------------------------ */
 
 /* Short ASCII, characters of every length, and broken ones. */
 static size_t random_text(uint32_t *seed, char *out, size_t cap) {
@@ -282,7 +283,7 @@ TEST(detokenizer_gives_whole_characters_however_bytes_are_cut) {
   CHECK(ctx.bytes_in_use == 0);
 }
 
-/* ---- merging ------------------------------------------------------------------------------------ */
+/* ---- merging -------------------------------------------------------------------------------- */
 
 /* The definition: of all pairs the lowest rank, of equal ones the leftmost, again and again. */
 static size_t merge_by_definition(const sotto_tokenizer *t, sotto_token *ids, size_t n) {

@@ -1,0 +1,331 @@
+/* The tokenizer on any text, and built from any metadata.
+ * Input: u8 mode. Even: a text for one of the vocabularies below: u8 start and u8 end of the trusted
+ *        span in 255ths, u8 seed of the detokeniser's cuts, then the text.
+ *        Odd: metadata: u8 flags, u8 allocations until one fails (255: none), then entries of u8 kind,
+ *        u8 length and that many bytes: tokens, merges and keys. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../c/gguf_writer.c"
+#include "base/utf8.h"
+#include "tokenizer/internal.h"
+
+#define REQUIRE(expr)                                                                              \
+  do {                                                                                             \
+    if (!(expr)) abort();                                                                          \
+  } while (0)
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+/* An array of strings and one of types, in GGUF's form. */
+typedef struct list {
+  gguf_buffer strings, types;
+  uint64_t n;
+} list;
+
+static void add(list *l, const void *text, size_t len, int32_t type) {
+  uint64_t len64 = len;
+  gguf_buffer_put(&l->strings, &len64, 8);
+  gguf_buffer_put(&l->strings, text, len);
+  gguf_buffer_put(&l->types, &type, 4);
+  l->n++;
+}
+
+static void write_array(gguf_writer *w, const char *key, uint32_t element, uint64_t n,
+                        const gguf_buffer *items) {
+  gguf_buffer value = {0};
+  gguf_buffer_put(&value, &element, 4);
+  gguf_buffer_put(&value, &n, 8);
+  gguf_buffer_put(&value, items->data, items->len);
+  gguf_write_raw(w, key, SOTTO_GGUF_ARRAY, value.data, value.len);
+  free(value.data);
+}
+
+static void add_bytes(list *tokens) {
+  uint32_t other = 0x100;
+  for (uint32_t b = 0; b < 256; b++) {
+    bool printable = (b > 0x20 && b < 0x7F) || (b > 0xA0 && b != 0xAD);
+    char text[4];
+    add(tokens, text, sotto_utf8_encode(printable ? b : other++, text), SOTTO_TOKEN_NORMAL);
+  }
+}
+
+/* NULL when the parser or the tokenizer refuses. */
+static sotto_tokenizer *build(gguf_writer *w, sotto_ctx *ctx) {
+  sotto_ctx plain;
+  sotto_ctx_init(&plain, NULL, NULL);
+  size_t len, header, consumed;
+  unsigned char *file = gguf_writer_finish(w, &len, &header);
+  sotto_gguf *gguf;
+  bool done = false;
+  sotto_tokenizer *t = NULL;
+  REQUIRE(sotto_gguf_new(&plain, 1, &gguf) == SOTTO_OK);
+  if (sotto_gguf_feed(gguf, 0, file, len, &consumed, &done) == SOTTO_OK && done) {
+    sotto_status status = sotto_tokenizer_new(ctx, gguf, &t);
+    REQUIRE((status == SOTTO_OK) == (t != NULL));
+    REQUIRE(t || (ctx->bytes_in_use == 0 && ctx->message[0]));
+  }
+  sotto_gguf_free(gguf);
+  free(file);
+  return t;
+}
+
+static void finish(gguf_writer *w, list *tokens, list *merges) {
+  write_array(w, "tokenizer.ggml.tokens", SOTTO_GGUF_STRING, tokens->n, &tokens->strings);
+  write_array(w, "tokenizer.ggml.token_type", SOTTO_GGUF_I32, tokens->n, &tokens->types);
+  write_array(w, "tokenizer.ggml.merges", SOTTO_GGUF_STRING, merges->n, &merges->strings);
+  free(tokens->strings.data);
+  free(tokens->types.data);
+  free(merges->strings.data);
+  free(merges->types.data);
+}
+
+/* ---- texts ---------------------------------------------------------------------------------- */
+
+static const char *const pres[] = {"gpt-2", "smollm", "llama-bpe", "gpt-4o", "tekken"};
+#define N_PRES 5
+
+static sotto_ctx fixed_ctx;
+
+/* Every second vocabulary has user-defined tokens. */
+static const sotto_tokenizer *fixed(unsigned k) {
+  static sotto_tokenizer *tokenizers[2 * N_PRES];
+  static const char *const pairs[] = {
+      "a a",   "aa aa", "aaaa aa", "Ġ t", "Ġt h", "Ġth e", "Ġ Ġ", "ĠĠ ĠĠ", "x y", "y x",
+      "xy xy", "1 1",   "11 1",    "Ã ©", "ä ¸",  "ä¸ Ń",  "ï ¿", "ï¿ ½",  "Ċ Ċ", "' s",
+      "' S",   "< |",   "a b",     "b c", "ab c", "c ab",  "A A", "AA a",  "! !", "!! !!"};
+  if (!fixed_ctx.alloc) sotto_ctx_init(&fixed_ctx, NULL, NULL);
+  if (tokenizers[k]) return tokenizers[k];
+  list tokens = {0}, merges = {0};
+  add_bytes(&tokens);
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    char text[32];
+    size_t left = strcspn(pairs[i], " "), len = strlen(pairs[i]);
+    memcpy(text, pairs[i], left);
+    memcpy(text + left, pairs[i] + left + 1, len - left - 1);
+    add(&tokens, text, len - 1, SOTTO_TOKEN_NORMAL);
+    add(&merges, pairs[i], len, 0);
+  }
+  add(&tokens, "<|a|>", 5, SOTTO_TOKEN_CONTROL);
+  add(&tokens, "<|a|>a", 6, SOTTO_TOKEN_CONTROL);
+  add(&tokens, "ab", 2, SOTTO_TOKEN_CONTROL);
+  add(&tokens, "é", 2, SOTTO_TOKEN_CONTROL);
+  if (k & 1) {
+    add(&tokens, "<|u", 3, SOTTO_TOKEN_USER_DEFINED);
+    add(&tokens, "  ", 2, SOTTO_TOKEN_USER_DEFINED);
+  }
+  gguf_writer w;
+  gguf_writer_init(&w);
+  gguf_write_string(&w, "tokenizer.ggml.model", "gpt2");
+  gguf_write_string(&w, "tokenizer.ggml.pre", pres[k / 2]);
+  finish(&w, &tokens, &merges);
+  tokenizers[k] = build(&w, &fixed_ctx);
+  REQUIRE(tokenizers[k]);
+  return tokenizers[k];
+}
+
+static void lossy(sotto_slice text, sotto_str *out) {
+  for (size_t i = 0; i < text.len;) {
+    uint32_t c;
+    char bytes[4];
+    i += sotto_utf8_decode(text.data + i, text.len - i, &c);
+    REQUIRE(sotto_str_append(out, bytes, sotto_utf8_encode(c, bytes)) == SOTTO_OK);
+  }
+}
+
+/* Special tokens aside: pieces of the pre-tokeniser, merged as BPE is defined. */
+static void encode_by_definition(const sotto_tokenizer *t, sotto_slice text, sotto_tokens *out) {
+  const char *p = text.data, *end = p + text.len;
+  while (p < end) {
+    const char *next = sotto_pre_next(t->pre, p, end);
+    REQUIRE(next > p && next <= end);
+    size_t first = out->count;
+    for (; p < next; p++) {
+      REQUIRE(sotto_tokens_push(out, t->byte_id[(unsigned char)*p]) == SOTTO_OK);
+    }
+    for (;;) {
+      const sotto_merge *best = NULL;
+      size_t at = 0;
+      for (size_t i = first; i + 1 < out->count; i++) {
+        const sotto_merge *m =
+            sotto_merges_find(t, (uint32_t)out->ids[i], (uint32_t)out->ids[i + 1]);
+        if (m && (!best || m->rank < best->rank)) best = m, at = i;
+      }
+      if (!best) break;
+      out->ids[at] = (sotto_token)best->id;
+      out->count--;
+      memmove(out->ids + at + 1, out->ids + at + 2, sizeof *out->ids * (out->count - at - 1));
+    }
+  }
+}
+
+/* All tokens' bytes in a row; counts control tokens, and their bytes. */
+static void decode(const sotto_tokenizer *t, const sotto_tokens *tokens, sotto_str *out,
+                   size_t *control) {
+  *control = 0;
+  for (size_t i = 0; i < tokens->count; i++) {
+    REQUIRE(tokens->ids[i] >= 0 && (uint32_t)tokens->ids[i] < sotto_tokenizer_n_vocab(t));
+    sotto_slice bytes = sotto_tokenizer_bytes(t, tokens->ids[i], true);
+    REQUIRE(sotto_str_append(out, bytes.data, bytes.len) == SOTTO_OK);
+    sotto_token_attr attr = sotto_tokenizer_attr(t, tokens->ids[i]);
+    if (attr == SOTTO_TOKEN_CONTROL || attr == SOTTO_TOKEN_UNKNOWN) *control += bytes.len;
+    REQUIRE(attr != SOTTO_TOKEN_UNUSED);
+  }
+}
+
+static void detokenize_in_cuts(sotto_slice text, uint32_t seed, const sotto_str *expected) {
+  sotto_detokenizer d;
+  sotto_str out;
+  sotto_detokenizer_init(&d);
+  sotto_str_init(&out, &fixed_ctx);
+  for (size_t at = 0; at < text.len;) {
+    seed = seed * 1664525 + 1013904223;
+    size_t n = seed >> 24 & 7;
+    if (n > text.len - at) n = text.len - at;
+    REQUIRE(sotto_detokenizer_feed(&d, (sotto_slice){text.data + at, n}, &out) == SOTTO_OK);
+    REQUIRE(out.len == 0 || sotto_utf8_valid(out.data, out.len));
+    at += n;
+  }
+  REQUIRE(sotto_detokenizer_end(&d, &out) == SOTTO_OK);
+  REQUIRE(out.len == expected->len && (!out.len || !memcmp(out.data, expected->data, out.len)));
+  sotto_str_free(&out);
+}
+
+static void fuzz_text(const uint8_t *data, size_t size) {
+  if (size < 4) return;
+  const sotto_tokenizer *t = fixed(data[0] / 2 % (2 * N_PRES));
+  sotto_slice text = {(const char *)data + 4, size - 4};
+  sotto_span span = {text.len * data[1] / 255, text.len * data[2] / 255};
+  if (span.end < span.start) span.end = span.start;
+  size_t before = fixed_ctx.bytes_in_use, control;
+  sotto_str expected, actual;
+  sotto_tokens tokens, defined;
+  sotto_str_init(&expected, &fixed_ctx);
+  sotto_str_init(&actual, &fixed_ctx);
+  sotto_tokens_init(&tokens, &fixed_ctx);
+  sotto_tokens_init(&defined, &fixed_ctx);
+  lossy(text, &expected);
+
+  REQUIRE(sotto_tokenizer_encode(t, text, &span, 1, &tokens) == SOTTO_OK);
+  decode(t, &tokens, &actual, &control);
+  REQUIRE(actual.len == expected.len && control <= 3 * (span.end - span.start));
+  REQUIRE(!actual.len || !memcmp(actual.data, expected.data, actual.len));
+
+  tokens.count = 0;
+  actual.len = 0;
+  REQUIRE(sotto_tokenizer_encode(t, text, NULL, 0, &tokens) == SOTTO_OK);
+  decode(t, &tokens, &actual, &control);
+  REQUIRE(control == 0 && actual.len == expected.len);
+  if (!t->has_user_defined && expected.len > 0 && expected.len <= 1500) {
+    encode_by_definition(t, (sotto_slice){expected.data, expected.len}, &defined);
+    REQUIRE(tokens.count == defined.count);
+    REQUIRE(!tokens.count || !memcmp(tokens.ids, defined.ids, sizeof *tokens.ids * tokens.count));
+  }
+  detokenize_in_cuts(text, data[3], &expected);
+  sotto_tokens_free(&defined);
+  sotto_tokens_free(&tokens);
+  sotto_str_free(&actual);
+  sotto_str_free(&expected);
+  REQUIRE(fixed_ctx.bytes_in_use == before);
+}
+
+/* ---- metadata ------------------------------------------------------------------------------- */
+
+typedef struct allocator {
+  unsigned left; /* allocations that succeed; 255: all */
+} allocator;
+
+static void *limited_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
+  allocator *a = user;
+  (void)old_size;
+  if (new_size == 0) {
+    free(ptr);
+    return NULL;
+  }
+  if (a->left != 255 && a->left-- == 0) {
+    a->left = 0;
+    return NULL;
+  }
+  return realloc(ptr, new_size);
+}
+
+static void fuzz_metadata(const uint8_t *data, size_t size) {
+  if (size < 3) return;
+  static const char *const keys[] = {
+      "tokenizer.ggml.bos_token_id",     "tokenizer.ggml.eos_token_id",
+      "tokenizer.ggml.padding_token_id", "tokenizer.ggml.eot_token_id",
+      "tokenizer.ggml.add_bos_token",    "tokenizer.ggml.add_eos_token"};
+  static const uint8_t types[] = {SOTTO_GGUF_U8, SOTTO_GGUF_I8, SOTTO_GGUF_BOOL, SOTTO_GGUF_U8};
+  uint8_t flags = data[1];
+  allocator a = {.left = data[2]};
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, limited_alloc, &a);
+  list tokens = {0}, merges = {0};
+  gguf_writer w;
+  gguf_writer_init(&w);
+  gguf_buffer text = {0};
+  if (flags & 1) add_bytes(&tokens);
+  unsigned written = 0;
+  for (size_t at = 3; at + 2 <= size;) {
+    uint8_t kind = data[at];
+    size_t len = data[at + 1];
+    const uint8_t *bytes = data + at + 2;
+    if (len > size - at - 2) len = size - at - 2;
+    at += 2 + len;
+    gguf_buffer_put(&text, bytes, len);
+    if (kind < 128) {
+      add(&tokens, bytes, len, kind % 16 < 8 ? kind % 8 : kind % 16 == 8 ? -1 : SOTTO_TOKEN_NORMAL);
+    } else if (kind < 224) {
+      add(&merges, bytes, len, 0);
+    } else if (len && !(written & 1u << kind % 6)) {
+      written |= 1u << kind % 6;
+      gguf_write_raw(&w, keys[kind % 6], types[kind / 6 % 4], &(uint8_t){bytes[0] & 1}, 1);
+    }
+  }
+  gguf_write_string(&w, "tokenizer.ggml.model", "gpt2");
+  gguf_write_string(&w, "tokenizer.ggml.pre", pres[(flags >> 1) % N_PRES]);
+  finish(&w, &tokens, &merges);
+  sotto_tokenizer *t = build(&w, &ctx);
+  if (t) {
+    size_t before = ctx.bytes_in_use;
+    for (int trusted = 0; trusted < 2; trusted++) {
+      sotto_span span = {0, text.len};
+      sotto_slice slice = {text.data ? (const char *)text.data : "", text.len};
+      sotto_tokens ids;
+      sotto_tokens_init(&ids, &ctx);
+      if (sotto_tokenizer_encode(t, slice, &span, trusted ? 1 : 0, &ids) == SOTTO_OK) {
+        sotto_str out;
+        size_t control;
+        if (!fixed_ctx.alloc) sotto_ctx_init(&fixed_ctx, NULL, NULL);
+        sotto_str_init(&out, &fixed_ctx);
+        decode(t, &ids, &out, &control);
+        REQUIRE(trusted || control == 0);
+        sotto_str_free(&out);
+      } else {
+        REQUIRE(a.left != 255 && ids.count == 0);
+      }
+      sotto_tokens_free(&ids);
+      REQUIRE(ctx.bytes_in_use == before);
+    }
+    for (sotto_token id = -1; id <= (sotto_token)sotto_tokenizer_n_vocab(t); id++) {
+      sotto_slice token = sotto_tokenizer_text(t, id);
+      volatile char sink = token.len ? token.data[token.len - 1] : 0;
+      (void)sink;
+      (void)sotto_tokenizer_is_eog(t, id);
+    }
+  }
+  sotto_tokenizer_free(t);
+  REQUIRE(ctx.bytes_in_use == 0);
+  free(text.data);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size == 0) return 0;
+  if (data[0] & 1)
+    fuzz_metadata(data, size);
+  else
+    fuzz_text(data, size);
+  return 0;
+}
