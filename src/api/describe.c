@@ -6,10 +6,18 @@
 /* At most so many elements of an array are shown. */
 #define SHOWN_ELEMENTS 8
 
-static const char *cached_string(sotto_engine *e, const char *key) {
+static sotto_status copy_name(sotto_engine *e, const char *key) {
   const sotto_gguf_kv *kv = sotto_gguf_find(e->gguf, key);
-  if (!kv || kv->type != SOTTO_GGUF_STRING) return "";
-  return kv->string.data; /* the parser keeps a NUL behind every string */
+  if (kv && kv->type == SOTTO_GGUF_STRING) {
+    SOTTO_TRY(sotto_str_append(&e->names, kv->string.data, kv->string.len));
+  }
+  return sotto_str_append(&e->names, "", 1);
+}
+
+sotto_status engine_copy_names(sotto_engine *e) {
+  e->names.len = 0;
+  SOTTO_TRY(copy_name(e, "general.architecture"));
+  return copy_name(e, "general.name");
 }
 
 sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *info) {
@@ -24,8 +32,8 @@ sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *inf
   }
   const sotto_gguf_kv *tmpl = sotto_gguf_find(e->gguf, "tokenizer.chat_template");
   *info = (sotto_model_info){
-      .architecture = cached_string(e, "general.architecture"),
-      .name = cached_string(e, "general.name"),
+      .architecture = e->names.data,
+      .name = e->names.data + strlen(e->names.data) + 1,
       .n_params = n_params,
       .n_vocab = h->n_vocab,
       .n_ctx_train = h->n_ctx_train,

@@ -34,6 +34,7 @@ sotto_engine *sotto_engine_new_with(const sotto_ctx *ctx, const sotto_engine_opt
   e->options = *options;
   sotto_str_init(&e->text, &e->ctx);
   sotto_str_init(&e->rendered, &e->ctx);
+  sotto_str_init(&e->names, &e->ctx);
   sotto_tokens_init(&e->ids, &e->ctx);
   sotto_program_init(&e->program, &e->ctx, NULL);
   return e;
@@ -50,6 +51,7 @@ void sotto_engine_free(sotto_engine *e) {
   sotto_gguf_free(e->gguf);
   sotto_str_free(&e->text);
   sotto_str_free(&e->rendered);
+  sotto_str_free(&e->names);
   sotto_tokens_free(&e->ids);
   sotto_ctx ctx = e->ctx;
   sotto_free(&ctx, e, sizeof *e);
@@ -249,6 +251,7 @@ sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
     e->plan.total =
         e->plan.weights + e->plan.kv + e->plan.scratch + e->plan.staging + e->plan.metadata;
     e->plan.fits = limit == 0 || e->plan.total <= limit;
+    SOTTO_TRY(engine_copy_names(e));
     e->planned = true;
   }
   *plan = e->plan;

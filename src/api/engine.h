@@ -24,6 +24,7 @@ struct sotto_engine {
   sotto_tokenizer *tokenizer;
   sotto_backend_config backend_config;
   sotto_generator_config generator_config;
+  sotto_str names; /* architecture and name, each with a NUL behind it */
   const sotto_backend_type *backend_type;
   sotto_kv_shape kv_shape;
   /* after start_load */
@@ -40,5 +41,7 @@ struct sotto_engine {
 /* ERR_INVALID_ARGUMENT naming the call that is missing. */
 sotto_status engine_need_plan(sotto_engine *engine);
 sotto_status engine_need_load(sotto_engine *engine);
+/* The file's strings have no NUL: copies for sotto_engine_info. */
+sotto_status engine_copy_names(sotto_engine *engine);
 
 #endif

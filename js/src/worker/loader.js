@@ -66,6 +66,8 @@ async function readHeaders({ compiled, moduleName, options, onProgress }, files)
       (loaded) => onProgress({ status: 'header', loaded, total: 0 }),
     )
     engine.endHeader(index)
+    const parts = engine.splitCount()
+    if (parts !== files.length) throw wrongParts(file, parts, files.length)
   }
   const plan = engine.plan()
   if (plan.fits) return plan
@@ -154,4 +156,12 @@ async function readWeights({ onProgress }, files, engine, signal) {
 function truncated(file, end, wanted) {
   const message = `${file.name} ends at byte ${end}; the model needs at least ${wanted}. Fetch it again.`
   return new SottoError('truncated_file', message, { details: { source: file.name, end, wanted } })
+}
+
+/** @param {ModelFileReader} file @param {number} parts @param {number} given */
+function wrongParts(file, parts, given) {
+  const message =
+    `${file.name} belongs to a model of ${parts} file(s), but ${given} were given. ` +
+    'Give all of them in order, or the URL or path of the first.'
+  return new SottoError('invalid_model', message, { details: { source: file.name, parts, given } })
 }
