@@ -77,8 +77,8 @@ typedef struct encoder {
 static sotto_status encode_piece(encoder *e, sotto_slice piece) {
   const sotto_tokenizer *t = e->t;
   uint32_t id = sotto_vocab_find(t, piece.data, piece.len);
-  if (id != SOTTO_NO_ID && (t->pre->ignore_merges ||
-                            __atomic_load_n(&t->flags[id], __ATOMIC_RELAXED) & SOTTO_FLAG_DIRECT)) {
+  if (id != SOTTO_NO_ID &&
+      (t->pre->ignore_merges || sotto_vocab_flags(t, id) & SOTTO_FLAG_DIRECT)) {
     return sotto_tokens_push(e->out, (sotto_token)id);
   }
   size_t before = e->out->count;

@@ -44,9 +44,10 @@ typedef struct sotto_merge {
 } sotto_merge;
 #define SOTTO_NO_ID UINT32_MAX
 
-/* Bits of sotto_tokenizer.flags; the low four hold the sotto_token_attr. */
+/* Bits of sotto_tokenizer.flags; the low three hold the sotto_token_attr. */
 enum {
-  SOTTO_FLAG_ATTR = 15,
+  SOTTO_FLAG_ATTR = 7,
+  SOTTO_FLAG_SHOWN = 8, /* a control token whose text belongs to the answer */
   SOTTO_FLAG_EOG = 16,
   SOTTO_FLAG_DIRECT = 32, /* BPE of its own bytes gives the token: seen by encoding */
   SOTTO_FLAG_BPE = 128,   /* BPE may give it: it is in the table of bytes */
@@ -87,12 +88,16 @@ struct sotto_tokenizer {
   bool add_bos, add_eos;
 };
 
+/* Atomic, since encoding in another thread may set DIRECT. */
+static inline uint8_t sotto_vocab_flags(const sotto_tokenizer *t, uint32_t id) {
+  return __atomic_load_n(&t->flags[id], __ATOMIC_RELAXED);
+}
 static inline sotto_token_attr sotto_vocab_attr(const sotto_tokenizer *t, uint32_t id) {
-  return (sotto_token_attr)(t->flags[id] & SOTTO_FLAG_ATTR);
+  return (sotto_token_attr)(sotto_vocab_flags(t, id) & SOTTO_FLAG_ATTR);
 }
 static inline sotto_slice sotto_vocab_text(const sotto_tokenizer *t, uint32_t id) {
   uint32_t len = t->start[id + 1] - t->start[id];
-  if (!(t->flags[id] & SOTTO_FLAG_PLAIN)) len -= t->n_bytes[id];
+  if (!(sotto_vocab_flags(t, id) & SOTTO_FLAG_PLAIN)) len -= t->n_bytes[id];
   return (sotto_slice){t->pool + t->start[id], len};
 }
 static inline sotto_slice sotto_vocab_bytes(const sotto_tokenizer *t, uint32_t id) {

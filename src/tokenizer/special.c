@@ -39,6 +39,20 @@ static bool ends_by_text(sotto_slice text) {
   return false;
 }
 
+/* Files call some such tokens user-defined, because their text belongs to the answer, and what ends
+ * a turn even normal, when they have no token types. As control tokens no user can write them. */
+static bool looks_like_control(sotto_slice text) {
+  static const char *const marks[2][2] = {{"<|", "|>"}, {"<｜", "｜>"}};
+  for (int i = 0; i < 2; i++) {
+    size_t n = strlen(marks[i][0]);
+    if (text.len > 2 * n && memcmp(text.data, marks[i][0], n) == 0 &&
+        memcmp(text.data + text.len - n, marks[i][1], n) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /* ---- roles ---------------------------------------------------------------------------------- */
 
 static sotto_status read_id(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
@@ -104,9 +118,13 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
   t->add_eos = t->add_eos && t->eos != SOTTO_TOKEN_NONE;
 
   for (uint32_t id = 0; id < t->n_vocab; id++) {
-    sotto_token_attr attr = sotto_vocab_attr(t, id);
-    bool special = attr == SOTTO_TOKEN_CONTROL || attr == SOTTO_TOKEN_USER_DEFINED;
-    if (special && ends_by_text(sotto_vocab_text(t, id))) t->flags[id] |= SOTTO_FLAG_EOG;
+    sotto_slice text = sotto_vocab_text(t, id);
+    bool ends = ends_by_text(text);
+    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED && (ends || looks_like_control(text))) {
+      set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
+      if (!ends) t->flags[id] |= SOTTO_FLAG_SHOWN;
+    }
+    if (ends && sotto_vocab_attr(t, id) == SOTTO_TOKEN_CONTROL) t->flags[id] |= SOTTO_FLAG_EOG;
   }
   /* Harmony closes each message of a turn with <|end|> and the turn with one of the other two. */
   if (find_control(t, "<|return|>") >= 0 && find_control(t, "<|call|>") >= 0) {
@@ -118,13 +136,11 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
     SOTTO_TRY(read_id(t, gguf, end_keys[i], &id));
     if (id != SOTTO_TOKEN_NONE) t->flags[id] |= SOTTO_FLAG_EOG;
   }
-  /* Some files call the tokens that end a turn user-defined, or, without token types, normal. As
-   * control tokens no user can write them. */
   for (uint32_t id = 0; id < t->n_vocab; id++) {
-    bool named = t->flags[id] & SOTTO_FLAG_EOG || (sotto_token)id == t->bos;
+    if (!(t->flags[id] & SOTTO_FLAG_EOG) && (sotto_token)id != t->bos) continue;
     sotto_token_attr attr = sotto_vocab_attr(t, id);
-    if (named && (attr == SOTTO_TOKEN_USER_DEFINED ||
-                  (attr == SOTTO_TOKEN_NORMAL && ends_by_text(sotto_vocab_text(t, id))))) {
+    if (attr == SOTTO_TOKEN_USER_DEFINED ||
+        (attr == SOTTO_TOKEN_NORMAL && ends_by_text(sotto_vocab_text(t, id)))) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
     }
   }

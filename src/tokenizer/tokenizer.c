@@ -99,7 +99,7 @@ bool sotto_tokenizer_add_eos(const sotto_tokenizer *t) {
 }
 
 bool sotto_tokenizer_is_eog(const sotto_tokenizer *t, sotto_token id) {
-  return in_range(t, id) && t->flags[id] & SOTTO_FLAG_EOG;
+  return in_range(t, id) && sotto_vocab_flags(t, (uint32_t)id) & SOTTO_FLAG_EOG;
 }
 
 sotto_token_attr sotto_tokenizer_attr(const sotto_tokenizer *t, sotto_token id) {
@@ -116,7 +116,9 @@ sotto_slice sotto_tokenizer_bytes(const sotto_tokenizer *t, sotto_token id, bool
   case SOTTO_TOKEN_CONTROL:
   case SOTTO_TOKEN_UNKNOWN:
   case SOTTO_TOKEN_UNUSED:
-    if (!special) return SOTTO_SLICE("");
+    if (!special && !(sotto_vocab_flags(t, (uint32_t)id) & SOTTO_FLAG_SHOWN)) {
+      return SOTTO_SLICE("");
+    }
     break;
   default: break;
   }

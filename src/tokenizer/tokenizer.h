@@ -2,9 +2,10 @@
  *
  * Encoding: special tokens are cut out first: control tokens only where the text is trusted (what a
  * chat template wrote, never what a user wrote), user-defined ones, which carry no authority,
- * wherever they stand. The rest is split by the model's pre-tokeniser and merged by byte-level BPE.
- * Input of any bytes is accepted: invalid UTF-8 reads as U+FFFD. Ids are those of the tokenizers
- * library; bytes for which the vocabulary has no token are dropped, as there. */
+ * wherever they stand; but those spelled like control tokens (<|…|>) count as such. The rest is
+ * split by the model's pre-tokeniser and merged by byte-level BPE. Input of any bytes is accepted:
+ * invalid UTF-8 reads as U+FFFD. Ids are those of the tokenizers library; bytes for which the
+ * vocabulary has no token are dropped, as there. */
 #ifndef SOTTO_TOKENIZER_TOKENIZER_H
 #define SOTTO_TOKENIZER_TOKENIZER_H
 
@@ -47,9 +48,9 @@ void sotto_tokenizer_free(sotto_tokenizer *tokenizer);
 
 /* Append the ids of text to `out`, without BOS or EOS. Control tokens are recognised only where
  * they lie wholly inside one of the trusted spans (sorted, not overlapping, of which touching ones
- * count as one; n_trusted 0: nowhere). Time is O(n log n) in the length for any input, memory at
- * most 48 bytes for each of it. On failure `out` holds what it held. Safe from several threads at
- * once when their `out` belong to different contexts. */
+ * count as one; n_trusted 0: nowhere). Time is O(n log n) in the length for any input; a long word
+ * needs about 40 bytes of memory for each of its own. On failure `out` holds what it held. Safe
+ * from several threads at once when their `out` belong to different contexts. */
 sotto_status sotto_tokenizer_encode(const sotto_tokenizer *tokenizer, sotto_slice text,
                                     const sotto_span *trusted, size_t n_trusted, sotto_tokens *out);
 

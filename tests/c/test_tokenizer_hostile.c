@@ -204,6 +204,7 @@ TEST(tokenizer_finds_the_tokens_that_end_a_turn) {
   sotto_token normal = test_vocab_token(&v, "</s>", SOTTO_TOKEN_NORMAL);
   sotto_token eos = test_vocab_token(&v, "<|endoftext|>", SOTTO_TOKEN_NORMAL);
   sotto_token eom = test_vocab_token(&v, "<mine>", SOTTO_TOKEN_USER_DEFINED);
+  sotto_token marked = test_vocab_token(&v, "<|marked|>", SOTTO_TOKEN_USER_DEFINED);
   sotto_token end = test_vocab_token(&v, "<|end|>", SOTTO_TOKEN_CONTROL);
   sotto_token result = test_vocab_token(&v, "<|return|>", SOTTO_TOKEN_CONTROL);
   sotto_token call = test_vocab_token(&v, "<|call|>", SOTTO_TOKEN_CONTROL);
@@ -220,6 +221,11 @@ TEST(tokenizer_finds_the_tokens_that_end_a_turn) {
     CHECK(sotto_tokenizer_is_eog(t, ends[i]));
     CHECK(sotto_tokenizer_attr(t, ends[i]) == SOTTO_TOKEN_CONTROL);
   }
+  /* What looks like a control token is one, but its text belongs to the answer. */
+  CHECK(!sotto_tokenizer_is_eog(t, marked));
+  CHECK(sotto_tokenizer_attr(t, marked) == SOTTO_TOKEN_CONTROL);
+  CHECK(sotto_tokenizer_bytes(t, marked, false).len == 10);
+  CHECK(sotto_tokenizer_bytes(t, user, false).len == 0);
   /* An HTML tag in a vocabulary, and what ends a message but not the turn. */
   CHECK(!sotto_tokenizer_is_eog(t, normal) && !sotto_tokenizer_is_eog(t, end));
   sotto_tokenizer_free(t);

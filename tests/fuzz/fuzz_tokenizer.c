@@ -1,8 +1,8 @@
 /* The tokenizer on any text, and built from any metadata.
- * Input: u8 mode. Even: a text for one of the vocabularies below: u8 start and u8 end of the trusted
- *        span in 255ths, u8 seed of the detokeniser's cuts, then the text.
- *        Odd: metadata: u8 flags, u8 allocations until one fails (255: none), then entries of u8 kind,
- *        u8 length and that many bytes: tokens, merges and keys. */
+ * Input: u8 mode. Even: a text for one of the vocabularies below: u8 start and u8 end of the
+ *        trusted span in 255ths, u8 seed of the detokeniser's cuts, then the text.
+ *        Odd: metadata: u8 flags, u8 allocations until one fails (255: none), then entries of
+ *        u8 kind, u8 length and that many bytes: tokens, merges and keys. */
 #include <stdint.h>
 #include <stdlib.h>
 
