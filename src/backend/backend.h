@@ -34,6 +34,7 @@ typedef enum sotto_run_result {
   SOTTO_RUN_DONE,
   SOTTO_RUN_MORE,         /* out of time: run again */
   SOTTO_RUN_WAIT_WEIGHTS, /* the next operation's weight is not there yet */
+  SOTTO_RUN_NON_FINITE,   /* failed_seq's keys or values overflowed; the batch is given up */
 } sotto_run_result;
 
 typedef struct sotto_backend sotto_backend;
@@ -61,6 +62,7 @@ struct sotto_backend {
   /* One placement per weight of the program, in its order. */
   const sotto_placement *placements;
   size_t n_placements;
+  const sotto_kv_seq *failed_seq; /* after NON_FINITE, with the message in the context */
 };
 
 extern const sotto_backend_type sotto_backend_cpu;

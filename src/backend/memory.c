@@ -119,18 +119,19 @@ uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *
   return total;
 }
 
-void sotto_rope_frequencies(const sotto_hparams *h, const float *factors, double *frequencies) {
+void sotto_rope_frequencies(const sotto_hparams *h, const float *factors, float *frequencies) {
   for (uint32_t p = 0; p < h->n_rot / 2; p++) {
     double f = sotto_pow((double)h->rope_freq_base, -2.0 * p / h->n_rot) * (double)h->rope_freq_scale;
-    frequencies[p] = factors ? f / (double)factors[p] : f;
+    frequencies[p] = (float)(factors ? f / (double)factors[p] : f);
   }
 }
 
-void sotto_rope_table(const sotto_hparams *h, const double *frequencies, uint32_t position,
+void sotto_rope_table(const sotto_hparams *h, const float *frequencies, uint32_t position,
                       float *cos_sin) {
   for (uint32_t p = 0; p < h->n_rot / 2; p++) {
+    float angle = (float)position * frequencies[p];
     double sine, cosine;
-    sotto_sincos(position * frequencies[p], &sine, &cosine);
+    sotto_sincos((double)angle, &sine, &cosine);
     cos_sin[2 * p] = (float)cosine;
     cos_sin[2 * p + 1] = (float)sine;
   }

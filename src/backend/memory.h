@@ -27,12 +27,12 @@ uint64_t sotto_buffers_plan(const sotto_program *program, const sotto_backend_co
                             uint64_t *offsets);
 
 /* ---- rotary positions ---- */
-/* cos_sin[n_rot] = cosine, sine of position * frequency of each pair, in double before rounding:
- * frequency p = base^(-2p / n_rot) / factors[p]. factors may be NULL. */
-void sotto_rope_table(const sotto_hparams *hparams, const double *frequencies, uint32_t position,
+/* frequencies[p] = base^(-2p / n_rot) / factors[p], p < n_rot / 2. factors may be NULL. Frequencies and
+ * angles are rounded to float32, as where the models were trained (transformers); at position 500 that
+ * is worth more than all other rounding of a float32 forward pass together. */
+void sotto_rope_frequencies(const sotto_hparams *hparams, const float *factors, float *frequencies);
+/* cos_sin[n_rot] = cosine, sine of the angle position * frequency of each pair. */
+void sotto_rope_table(const sotto_hparams *hparams, const float *frequencies, uint32_t position,
                       float *cos_sin);
-/* frequencies[n_rot / 2]. */
-void sotto_rope_frequencies(const sotto_hparams *hparams, const float *factors,
-                            double *frequencies);
 
 #endif

@@ -45,6 +45,7 @@ void generator_finish(sotto_generator *g, job *j, sotto_finish_reason reason, so
   if (status == SOTTO_OK && j->held.len) status = add_text(g, queued, j->held.data, j->held.len);
   queued->event.finish_reason = status == SOTTO_OK ? reason : SOTTO_FINISH_ERROR;
   queued->event.status = status;
+  if (status != SOTTO_OK) j->options.flags |= SOTTO_REQUEST_NO_CACHE; /* do not keep what failed */
   generator_drop_job(g, j);
 }
 

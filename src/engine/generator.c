@@ -279,6 +279,16 @@ sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
 
 /* ---- the step ---- */
 
+/* The batch is given up with one sequence failed; the others are scheduled again. */
+static void fail_job_of(sotto_generator *g, const sotto_kv_seq *seq) {
+  g->in_flight = false;
+  for (job *j = g->running; j; j = j->next) {
+    if (&j->slot->seq != seq) continue;
+    generator_finish(g, j, SOTTO_FINISH_ERROR, SOTTO_ERR_NON_FINITE_LOGITS);
+    return;
+  }
+}
+
 sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   if (g->next_event < g->n_events) return SOTTO_STEP_EVENTS;
   clear_events(g);
@@ -293,6 +303,7 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   switch (g->backend->type->run(g->backend, g->load, deadline)) {
   case SOTTO_RUN_MORE: return SOTTO_STEP_MORE;
   case SOTTO_RUN_WAIT_WEIGHTS: return SOTTO_STEP_WAIT_WEIGHTS;
+  case SOTTO_RUN_NON_FINITE: fail_job_of(g, g->backend->failed_seq); return SOTTO_STEP_EVENTS;
   case SOTTO_RUN_DONE: break;
   }
   g->in_flight = false;

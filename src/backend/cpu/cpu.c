@@ -28,9 +28,9 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
       rows * n * 2,
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
-      (uint64_t)config->n_ctx * sizeof(float),
+      (uint64_t)(p->hparams.n_head / p->hparams.n_head_kv) * config->n_ctx * sizeof(float),
       (uint64_t)config->n_batch * p->hparams.n_rot * sizeof(float),
-      p->hparams.n_rot / 2 * sizeof(double),
+      p->hparams.n_rot / 2 * sizeof(float),
       2ull * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
   };
   uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
@@ -45,7 +45,7 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
     b->act.sum = (int32_t *)(b->scratch + at[3]);
     b->scores = (float *)(b->scratch + at[4]);
     b->cos_sin = (float *)(b->scratch + at[5]);
-    b->frequencies = (double *)(b->scratch + at[6]);
+    b->frequencies = (float *)(b->scratch + at[6]);
     b->pages = (const uint16_t **)(b->scratch + at[7]);
   }
   return total;
@@ -162,7 +162,7 @@ static sotto_run_result run(sotto_backend *backend, const sotto_load *load, doub
     while (b->unit < units) {
       if (worked && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
       uint64_t last = units - b->unit > slice ? b->unit + slice : units;
-      cpu_step_run(b, step, b->unit, last);
+      if (!cpu_step_run(b, step, b->unit, last)) return SOTTO_RUN_NON_FINITE;
       b->unit = last;
       worked = true;
     }

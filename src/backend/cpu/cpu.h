@@ -38,9 +38,9 @@ typedef struct cpu_backend {
   float *buffers;
   uint64_t *offsets; /* [n_buffers] of each buffer in `buffers`, in floats */
   sotto_act act;
-  float *scores;          /* [n_ctx] */
+  float *scores;          /* [query heads of a KV head][n_ctx] */
   float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
-  double *frequencies;    /* [n_rot / 2] */
+  float *frequencies;     /* [n_rot / 2] */
   const uint16_t **pages; /* [2][n_ctx / 32] */
 
   const sotto_batch *batch;
@@ -52,8 +52,9 @@ typedef struct cpu_backend {
 uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 /* Units to run between two looks at the clock: about a few milliseconds. */
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
-/* Run units [first, last) of a step. */
-void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
+/* Run units [first, last) of a step. False when a key or value is not finite in float16: failed_seq and
+ * the message are set. */
+bool cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
 /* What depends on the batch alone: rotary tables. */
 void cpu_prepare_batch(cpu_backend *backend);
 

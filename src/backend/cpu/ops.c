@@ -63,16 +63,27 @@ static void matmul(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_
   sotto_kernels_gemm(b->config.kernels, w->tensor->type)(&gemm);
 }
 
-static void kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
+static bool kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_hparams *h = &b->program->hparams;
   const uint32_t position = b->batch->positions[t], d = h->head_dim, layer = step->op->layer;
   const uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
   const size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
   const float *k = buffer_row(b, step->op->in[0], t), *v = buffer_row(b, step->op->in[1], t);
+  bool finite = true;
   for (uint32_t head = 0; head < h->n_head_kv; head++, k += d, v += d) {
-    b->config.kernels->f32_to_f16(k, (uint16_t *)sotto_kv_keys(b->kv, layer, page, head) + row, d);
-    b->config.kernels->f32_to_f16(v, (uint16_t *)sotto_kv_values(b->kv, layer, page, head) + row, d);
+    uint16_t *keys = (uint16_t *)sotto_kv_keys(b->kv, layer, page, head) + row;
+    uint16_t *values = (uint16_t *)sotto_kv_values(b->kv, layer, page, head) + row;
+    finite &= b->config.kernels->f32_to_f16(k, keys, d);
+    finite &= b->config.kernels->f32_to_f16(v, values, d);
   }
+  if (!finite) {
+    b->base.failed_seq = b->batch->seqs[t];
+    sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
+               "keys or values of layer %u at position %u are not finite in float16; the model's "
+               "weights are damaged or need another cache type",
+               layer, position);
+  }
+  return finite;
 }
 
 static void attention(cpu_backend *b, const cpu_step *step, uint64_t t) {
@@ -102,7 +113,7 @@ static void attention(cpu_backend *b, const cpu_step *step, uint64_t t) {
   }
 }
 
-static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
+static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_kernels *kernels = b->config.kernels;
   const sotto_program *p = b->program;
   const sotto_hparams *h = &p->hparams;
@@ -124,7 +135,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,
                   b->cos_sin + (size_t)t * h->n_rot);
     break;
-  case CPU_KV_WRITE: kv_write(b, step, t); break;
+  case CPU_KV_WRITE: return kv_write(b, step, t);
   case CPU_ATTENTION: attention(b, step, t); break;
   case CPU_SWIGLU:
     kernels->swiglu(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
@@ -137,12 +148,16 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     break;
   case CPU_MATMUL: break; /* not by token: matmul */
   }
+  return true;
 }
 
-void cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
+bool cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
   if (step->kind == CPU_MATMUL) {
     matmul(b, step, first, last);
-    return;
+    return true;
   }
-  for (uint64_t t = first; t < last; t++) run_row(b, step, t);
+  for (uint64_t t = first; t < last; t++) {
+    if (!run_row(b, step, t)) return false;
+  }
+  return true;
 }

@@ -17,7 +17,7 @@ typedef struct naive {
   float *scratch; /* buffers, then scores[n_ctx], then cos_sin[n_rot] */
   uint64_t n_floats;
   uint64_t *offsets; /* [n_buffers] into scratch */
-  double *frequencies;
+  float *frequencies;
   const sotto_batch *batch;
   size_t next_op;
 } naive;
