@@ -84,6 +84,18 @@ sotto_status feed_body(sotto_engine *e, const char *const *paths, uint32_t n_fil
   return status;
 }
 
+sotto_status load_bytes(sotto_engine *e, const char *data, size_t len) {
+  uint32_t consumed, done;
+  sotto_memory_plan plan;
+  SOTTO_TRY(sotto_engine_set_file_size(e, 0, len));
+  SOTTO_TRY(sotto_engine_feed_header(e, 0, data, (uint32_t)len, &consumed, &done));
+  if (!done) SOTTO_TRY(sotto_engine_end_header(e, 0));
+  SOTTO_TRY(sotto_engine_plan(e, &plan));
+  SOTTO_TRY(sotto_engine_start_load(e));
+  char *const files[] = {(char *)data};
+  return feed_ranges(e, files, 1, (delivery){0});
+}
+
 sotto_engine *open_model(const char *path, const sotto_engine_options *options, delivery how) {
   sotto_engine *e = sotto_engine_new(options);
   sotto_memory_plan plan;

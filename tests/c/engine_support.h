@@ -16,6 +16,8 @@ sotto_status feed_headers(sotto_engine *engine, const char *const *paths, uint32
                           delivery how, sotto_memory_plan *plan);
 /* Feed everything after start_load. */
 sotto_status feed_body(sotto_engine *engine, const char *const *paths, uint32_t n_files, delivery how);
+/* Headers, plan, weights of a model in memory; the status of the first failure. */
+sotto_status load_bytes(sotto_engine *engine, const char *data, size_t len);
 /* An engine with the model loaded; NULL and a failed check on any failure. */
 sotto_engine *open_model(const char *path, const sotto_engine_options *options, delivery how);
 

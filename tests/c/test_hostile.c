@@ -1,0 +1,184 @@
+/* Damaged and hostile model files through the whole engine: a typed error or a model that runs; never a
+ * crash, and the next model loads as if nothing had been. */
+#include <stdlib.h>
+
+#include "base/ctx.h"
+#include "engine_support.h"
+#include "test.h"
+
+#define MODEL "models/tiny/tiny-q4_0.gguf"
+
+static const sotto_engine_options small = {.n_ctx = 64, .n_batch = 16, .n_parallel = 1};
+
+/* Load and generate a little; the status of whatever failed first. */
+static sotto_status try_model(const char *data, size_t len, char *message) {
+  sotto_engine *e = sotto_engine_new(&small);
+  sotto_status status = load_bytes(e, data, len);
+  if (status == SOTTO_OK) {
+    const int32_t ids[] = {1, 2, 3, 4, 5};
+    sotto_request request = greedy(ids, 5, 3, SOTTO_REQUEST_IGNORE_EOS);
+    uint32_t id;
+    outcome o = {.hash = HASH_START};
+    status = sotto_engine_add_request(e, &request, &id);
+    for (int step = 0; status == SOTTO_OK && step < 1000 && !drain(e, &o, id, 1); step++) {
+      CHECK(sotto_engine_step(e, 1e9) != SOTTO_STEP_WAIT_WEIGHTS);
+    }
+    if (status == SOTTO_OK) {
+      CHECK(o.finish_reason == SOTTO_FINISH_LENGTH || o.finish_reason == SOTTO_FINISH_ERROR);
+      status = (sotto_status)o.status;
+    }
+  }
+  if (message) snprintf(message, SOTTO_MESSAGE_SIZE, "%s", sotto_engine_message(e));
+  if (status != SOTTO_OK) {
+    CHECK(strcmp(sotto_status_name(status), "unknown") != 0);
+    CHECK(status != SOTTO_ERR_INTERNAL);
+    CHECK(strlen(sotto_engine_message(e)) > 10);
+  }
+  sotto_engine_free(e);
+  return status;
+}
+
+TEST(hostile_truncated_files_say_so) {
+  size_t len;
+  char *data = test_read_file(MODEL, &len);
+  REQUIRE(data != NULL);
+  for (size_t cut = 0; cut < len; cut += 1 + cut / 40) {
+    char *copy = malloc(cut ? cut : 1); /* exactly so large, that ASan sees every byte too far */
+    memcpy(copy, data, cut);
+    sotto_status status = try_model(copy, cut, NULL);
+    CHECK(status == SOTTO_ERR_TRUNCATED_FILE || status == SOTTO_ERR_INVALID_MODEL);
+    free(copy);
+  }
+  CHECK(try_model(data, len, NULL) == SOTTO_OK);
+  free(data);
+}
+
+TEST(hostile_random_damage_never_crashes) {
+  size_t len;
+  char *data = test_read_file(MODEL, &len);
+  REQUIRE(data != NULL);
+  uint32_t state = 1;
+  unsigned loaded = 0, refused = 0;
+  for (int round = 0; round < 1500; round++) {
+    char *copy = malloc(len);
+    memcpy(copy, data, len);
+    for (int n = 1 + round % 4; n > 0; n--) {
+      state = state * 1664525u + 1013904223u;
+      size_t at = (state >> 4) % (round % 2 ? len : 12000); /* the header more often than its share */
+      state = state * 1664525u + 1013904223u;
+      copy[at] = (char)(state >> 16);
+    }
+    if (try_model(copy, len, NULL) == SOTTO_OK) loaded++;
+    else refused++;
+    free(copy);
+  }
+  CHECK(loaded > 100 && refused > 100);
+  CHECK(try_model(data, len, NULL) == SOTTO_OK);
+  free(data);
+}
+
+/* The bytes of a tensor in the file. */
+static char *tensor_data(char *data, size_t len, const char *name) {
+  sotto_engine *e = sotto_engine_new(&small);
+  const char *json, *found;
+  uint32_t json_len, consumed, done;
+  char key[128];
+  unsigned long long offset = 0;
+  sotto_engine_feed_header(e, 0, data, (uint32_t)len, &consumed, &done);
+  CHECK(sotto_engine_describe(e, 1, &json, &json_len) == SOTTO_OK);
+  snprintf(key, sizeof key, "\"name\": \"%s\"", name);
+  found = strstr(json, key);
+  if (CHECK(found != NULL)) sscanf(strstr(found, "\"offset\": "), "\"offset\": %llu", &offset);
+  sotto_engine_free(e);
+  return data + offset;
+}
+
+TEST(hostile_non_finite_weights_are_named) {
+  static const struct {
+    const char *tensor;
+    unsigned char bytes[4];
+    size_t n;
+  } cases[] = {
+      {"blk.1.ffn_up.weight", {0x00, 0x7E}, 2},             /* f16 NaN as a scale */
+      {"blk.0.attn_q.weight", {0x00, 0xFC}, 2},             /* -inf */
+      {"output_norm.weight", {0x00, 0x00, 0x80, 0x7F}, 4},  /* f32 inf */
+      {"blk.0.attn_norm.weight", {0x00, 0x00, 0xC0, 0xFF}, 4},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    size_t len;
+    char message[SOTTO_MESSAGE_SIZE], *data = test_read_file(MODEL, &len);
+    REQUIRE(data != NULL);
+    memcpy(tensor_data(data, len, cases[i].tensor), cases[i].bytes, cases[i].n);
+    CHECK(try_model(data, len, message) == SOTTO_ERR_NON_FINITE_WEIGHTS);
+    CHECK(strstr(message, cases[i].tensor) != NULL);
+    free(data);
+  }
+}
+
+/* Finite but enormous weights overflow on the way: the request fails, the engine does not. */
+TEST(hostile_overflowing_activations_are_an_error) {
+  size_t len;
+  char message[SOTTO_MESSAGE_SIZE], *data = test_read_file(MODEL, &len);
+  REQUIRE(data != NULL);
+  const char *const norms[] = {"blk.0.attn_norm.weight", "output_norm.weight"};
+  for (int i = 0; i < 2; i++) {
+    char *at = tensor_data(data, len, norms[i]);
+    float huge = 3e38f;
+    for (int k = 0; k < 64; k++) memcpy(at + 4 * k, &huge, 4);
+    CHECK(try_model(data, len, message) == SOTTO_ERR_NON_FINITE_LOGITS);
+  }
+  free(data);
+}
+
+/* Replace the first occurrence of a key's value bytes behind the key's name. */
+static char *value_of(char *data, size_t len, const char *key, size_t skip) {
+  size_t n = strlen(key);
+  for (size_t i = 0; i + n < len; i++) {
+    if (memcmp(data + i, key, n) == 0) return data + i + n + 4 + skip;
+  }
+  return NULL;
+}
+
+TEST(hostile_hyper_parameters_are_refused) {
+  static const struct {
+    const char *key;
+    uint32_t value;
+  } cases[] = {
+      {"llama.block_count", 0},          {"llama.block_count", 3},
+      {"llama.block_count", 0xFFFFFFFF}, {"llama.embedding_length", 0},
+      {"llama.embedding_length", 65},    {"llama.embedding_length", 0xFFFFFFE0},
+      {"llama.attention.head_count", 0}, {"llama.attention.head_count", 3},
+      {"llama.attention.head_count", 1u << 30}, {"llama.attention.head_count_kv", 0},
+      {"llama.attention.head_count_kv", 3},     {"llama.attention.head_count_kv", 8},
+      {"llama.feed_forward_length", 0},  {"llama.feed_forward_length", 95},
+      {"llama.rope.dimension_count", 0}, {"llama.rope.dimension_count", 7},
+      {"llama.rope.dimension_count", 1u << 20},
+      {"llama.rope.freq_base", 0x7FC00000}, {"llama.rope.freq_base", 0},
+      {"llama.attention.layer_norm_rms_epsilon", 0x7FC00000},
+      {"llama.attention.layer_norm_rms_epsilon", 0},
+      {"llama.context_length", 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    size_t len;
+    char message[SOTTO_MESSAGE_SIZE], *data = test_read_file(MODEL, &len);
+    REQUIRE(data != NULL);
+    char *at = value_of(data, len, cases[i].key, 0);
+    if (!CHECK(at != NULL)) puts(cases[i].key);
+    else memcpy(at, &cases[i].value, 4);
+    sotto_status status = try_model(data, len, message);
+    if (!CHECK(status == SOTTO_ERR_INVALID_MODEL)) {
+      printf("    %s = %u: %s %s\n", cases[i].key, cases[i].value, sotto_status_name(status), message);
+    }
+    free(data);
+  }
+}
+
+TEST(hostile_unknown_architecture_lists_the_known) {
+  size_t len;
+  char message[SOTTO_MESSAGE_SIZE], *data = test_read_file(MODEL, &len);
+  REQUIRE(data != NULL);
+  memcpy(value_of(data, len, "general.architecture", 8), "xlama", 5);
+  CHECK(try_model(data, len, message) == SOTTO_ERR_UNSUPPORTED_ARCHITECTURE);
+  CHECK(strstr(message, "'xlama'") && strstr(message, "llama "));
+  free(data);
+}
