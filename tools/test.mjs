@@ -25,10 +25,11 @@ const sections = {
   },
   modules: { needs: ['web', 'wasi'], parts: () => [['modules', lintModules]] },
   c: {
-    needs: ['asan', 'wasi'],
+    needs: ['asan', 'wasi', 'native'],
     parts: () => [
       ['c asan', () => ctest('asan')],
       ['c wasi', () => ctest('wasi')],
+      ['c native', () => ctest('native')],
     ],
   },
   cli: {
