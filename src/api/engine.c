@@ -171,9 +171,8 @@ static uint64_t file_bytes(const sotto_gguf *gguf) {
 
 /* Everything the model needs, before memory for it is asked for. */
 static sotto_status build(sotto_engine *e) {
-  if (!e->gguf || !sotto_gguf_complete(e->gguf)) {
-    return wrong_order(e, "sotto_engine_feed_header until every header is done");
-  }
+  if (!e->gguf) return wrong_order(e, "sotto_engine_feed_header");
+  SOTTO_TRY(sotto_gguf_check(e->gguf));
   sotto_program_free(&e->program);
   sotto_program_init(&e->program, &e->ctx, e->gguf);
   SOTTO_TRY(sotto_arch_build(&e->program));

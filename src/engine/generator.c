@@ -20,7 +20,7 @@ uint64_t sotto_generator_bytes(const sotto_generator_config *c) {
          c->n_batch * per_token + c->n_outputs * sizeof(uint32_t) +
          event_capacity(c) * sizeof(queued_event) +
          top_capacity(c) * sizeof(sotto_top_logprob) +
-         (uint64_t)c->n_vocab * 16; /* sampler */
+         sotto_sampler_bytes(c->n_vocab);
 }
 
 static sotto_status allocate(sotto_generator *g) {

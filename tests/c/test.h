@@ -23,7 +23,7 @@ bool test_check(bool ok, const char *file, int line, const char *text);
 char *test_read_file(const char *path, size_t *len);
 /* True when the file exists: for data that is fetched, not committed. */
 bool test_file_exists(const char *path);
-/* The absolute or relative path of a repository file, in a static buffer. */
+/* The absolute or relative path of a repository file, perhaps in a static buffer. */
 const char *test_path(const char *path);
 
 #define TEST(id)                                                                                   \
