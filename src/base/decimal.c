@@ -311,3 +311,67 @@ size_t sotto_decimal_repr(double v, char out[SOTTO_DECIMAL_SIZE]) {
   *p = 0;
   return (size_t)(p - out);
 }
+
+/* b /= 10^9; the remainder. */
+static uint32_t divide_small(big *b) {
+  uint64_t rest = 0;
+  for (int i = b->n - 1; i >= 0; i--) {
+    rest = rest << 32 | b->w[i];
+    b->w[i] = (uint32_t)(rest / 1000000000u);
+    rest %= 1000000000u;
+  }
+  while (b->n && b->w[b->n - 1] == 0) b->n--;
+  return (uint32_t)rest;
+}
+
+size_t sotto_decimal_fixed(double v, int precision, char out[SOTTO_DECIMAL_FIXED_SIZE]) {
+  uint64_t bits;
+  memcpy(&bits, &v, sizeof bits);
+  uint64_t fraction = bits & (((uint64_t)1 << 52) - 1);
+  int field = (int)(bits >> 52 & 0x7FF), e = field ? field - 1075 : -1074;
+  big num = from_u64(field ? fraction | (uint64_t)1 << 52 : fraction), den = from_u64(1);
+  big q = from_u64(0);
+  if (e > 0) shift_left(&num, e);
+  if (e < 0) shift_left(&den, -e);
+  if (precision > 0) multiply_pow10(&num, precision);
+  if (precision < 0) multiply_pow10(&den, -precision);
+  int shift = bit_length(&num) - bit_length(&den);
+  if (shift >= 0) {
+    shift_left(&den, shift);
+    for (int i = 0; i <= shift; i++) { /* num < 2 den */
+      if (q.n) shift_left(&q, 1);
+      if (compare(&num, &den) >= 0) {
+        subtract(&num, &den);
+        if (q.n) q.w[0] |= 1;
+        else q = from_u64(1);
+      }
+      shift_left(&num, 1);
+    }
+  } else {
+    shift_left(&num, 1);
+  }
+  int half = compare(&num, &den);
+  if (half > 0 || (half == 0 && q.n && (q.w[0] & 1))) {
+    big one = from_u64(1);
+    add(&q, &one);
+  }
+  /* Digits from the last to the first, into the end of a buffer. */
+  char digits[SOTTO_DECIMAL_FIXED_SIZE];
+  int at = SOTTO_DECIMAL_FIXED_SIZE, written = 0;
+  bool zero = q.n == 0;
+  while (q.n) {
+    uint32_t nine = divide_small(&q);
+    for (int i = 0; i < 9 && (q.n || nine); i++, nine /= 10) digits[--at] = (char)('0' + nine % 10);
+  }
+  while (SOTTO_DECIMAL_FIXED_SIZE - at <= (precision > 0 ? precision : 0)) digits[--at] = '0';
+  char *p = out;
+  if (bits >> 63) *p++ = '-';
+  int n = SOTTO_DECIMAL_FIXED_SIZE - at;
+  for (; written < n; written++) {
+    if (precision > 0 && written == n - precision) *p++ = '.';
+    *p++ = digits[at + written];
+  }
+  for (int i = 0; i < -precision && !zero; i++) *p++ = '0';
+  *p = 0;
+  return (size_t)(p - out);
+}

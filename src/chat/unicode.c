@@ -1,0 +1,144 @@
+/* Characters as Python's str methods see them: white space, letters, digits, case, what repr()
+ * prints. */
+#include "base/utf8.h"
+#include "chat/strings.h"
+
+/* count code points first, first + step, … that a mapping moves by delta. */
+typedef struct case_run {
+  uint32_t first;
+  uint16_t count, step;
+  int32_t delta;
+} case_run;
+
+#include "chat/unicode_tables.inc"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+enum { CLASS_HIDDEN, CLASS_OTHER, CLASS_LETTER, CLASS_DIGIT, CLASS_NUMBER };
+
+bool chat_is_space(uint32_t c) {
+  if (c < 0x80) return (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x20);
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+bool chat_is_line_break(uint32_t c) {
+  return (c >= 10 && c <= 13) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 ||
+         c == 0x2029;
+}
+
+static unsigned class_of(uint32_t c) {
+  size_t low = 0, high = COUNT(class_starts); /* the last start that is not behind c */
+  while (high - low > 1) {
+    size_t middle = (low + high) / 2;
+    if (class_starts[middle] >> 3 <= c)
+      low = middle;
+    else
+      high = middle;
+  }
+  return class_starts[low] & 7;
+}
+
+bool chat_is_printable(uint32_t c) {
+  return c < 0x7F ? c >= 0x20 : class_of(c) != CLASS_HIDDEN;
+}
+
+bool chat_is_alpha(uint32_t c) {
+  if (c < 0x80) return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+  return class_of(c) == CLASS_LETTER;
+}
+
+bool chat_is_digit(uint32_t c) {
+  return c < 0x80 ? c >= '0' && c <= '9' : class_of(c) == CLASS_DIGIT;
+}
+
+bool chat_is_number_like(uint32_t c) {
+  return c < 0x80 ? c >= '0' && c <= '9' : class_of(c) >= CLASS_DIGIT;
+}
+
+static bool map_run(const case_run *runs, size_t n, uint32_t *c) {
+  size_t low = 0, high = n;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    const case_run *r = &runs[middle];
+    uint32_t last = r->first + (uint32_t)(r->count - 1) * r->step;
+    if (*c < r->first)
+      high = middle;
+    else if (*c > last)
+      low = middle + 1;
+    else {
+      if ((*c - r->first) % r->step) return false;
+      *c = (uint32_t)((int32_t)*c + r->delta);
+      return true;
+    }
+  }
+  return false;
+}
+
+unsigned chat_map_case(uint32_t c, letter_case to, uint32_t out[3]) {
+  out[0] = c;
+  if (c < 0x80) {
+    bool letter = chat_is_alpha(c);
+    if (letter) out[0] = to == CASE_LOWER ? c | 0x20 : c & ~0x20u;
+    return 1;
+  }
+  for (size_t i = 0; i < COUNT(special_cases); i++) {
+    const struct special_case *s = &special_cases[i];
+    if (s->from != c || s->to != to) continue;
+    unsigned n = 0;
+    while (n < 3 && s->text[n]) {
+      out[n] = s->text[n];
+      n++;
+    }
+    return n;
+  }
+  if (to == CASE_LOWER)
+    map_run(lower_runs, COUNT(lower_runs), out);
+  else if (to == CASE_UPPER || !map_run(title_runs, COUNT(title_runs), out)) {
+    map_run(upper_runs, COUNT(upper_runs), out);
+  }
+  return 1;
+}
+
+bool chat_has_case(uint32_t c, bool upper) {
+  uint32_t mapped[3];
+  unsigned n = chat_map_case(c, upper ? CASE_LOWER : CASE_UPPER, mapped);
+  return n > 1 || mapped[0] != c;
+}
+
+static bool is_cased(uint32_t c) {
+  return chat_has_case(c, true) || chat_has_case(c, false);
+}
+
+/* A sigma at the end of a word has a form of its own. */
+static bool is_final(const str *s, size_t at, size_t end) {
+  uint32_t c = 0;
+  size_t before = at;
+  while (before > 0) {
+    do before--;
+    while (((unsigned char)s->data[before] & 0xC0) == 0x80);
+    sotto_utf8_decode(s->data + before, at - before, &c);
+    if (c != '\'' && c != 0x301 && c != 0x308) break;
+    c = 0;
+  }
+  if (!c || !is_cased(c)) return false;
+  if (end == s->len) return true;
+  sotto_utf8_decode(s->data + end, s->len - end, &c);
+  return !is_cased(c);
+}
+
+sotto_status chat_str_case(runtime *rt, const str *s, letter_case to, const str **out) {
+  builder b;
+  chat_builder_init(&b, rt);
+  for (size_t i = 0, n; i < s->len; i += n) {
+    uint32_t c, mapped[3];
+    n = sotto_utf8_decode(s->data + i, s->len - i, &c);
+    unsigned count = chat_map_case(c, to, mapped);
+    if (c == 0x3A3 && to == CASE_LOWER && is_final(s, i, i + n)) mapped[0] = 0x3C2;
+    bool trusted = chat_str_trusted_at(s, i);
+    for (unsigned k = 0; k < count; k++) {
+      SOTTO_TRY(chat_builder_add_code_point(&b, mapped[k], trusted));
+    }
+  }
+  SOTTO_TRY(chat_builder_finish(&b, out));
+  return chat_str_mark(rt, *out, s->markup, out);
+}
