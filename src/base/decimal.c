@@ -342,8 +342,10 @@ size_t sotto_decimal_fixed(double v, int precision, char out[SOTTO_DECIMAL_FIXED
       if (q.n) shift_left(&q, 1);
       if (compare(&num, &den) >= 0) {
         subtract(&num, &den);
-        if (q.n) q.w[0] |= 1;
-        else q = from_u64(1);
+        if (q.n)
+          q.w[0] |= 1;
+        else
+          q = from_u64(1);
       }
       shift_left(&num, 1);
     }

@@ -28,16 +28,32 @@ static sotto_status integer_power(runtime *rt, int64_t base, int64_t exponent, v
   return SOTTO_OK;
 }
 
+/* Whether a * b is exactly the double a * b (Dekker 1971). */
+static bool is_exact_product(double a, double b) {
+  const double splitter = 134217729; /* 2^27 + 1 */
+  double p = a * b, t = a * splitter, a_high = t - (t - a), a_low = a - a_high;
+  t = b * splitter;
+  double b_high = t - (t - b), b_low = b - b_high;
+  return ((a_high * b_high - p) + a_high * b_low + a_low * b_high) + a_low * b_low == 0;
+}
+
+/* The powers that are correctly rounded without a libm, whose last bit differs between hosts: roots,
+ * and whole exponents as long as at most the last step rounds. */
 static sotto_status float_power(runtime *rt, double base, double exponent, value *out) {
+  double result = 1, n = fabs(exponent);
+  bool exact = true, supported = n <= 1100 && floor(n) == n && fabs(base) < 1e150;
   if (base == 0 && exponent < 0) return chat_fail(rt, "0 to a negative power");
-  if (base < 0 && floor(exponent) != exponent) {
-    return chat_fail(rt, "a negative number to a fractional power");
+  if (exponent == 0.5 && base >= 0) {
+    *out = value_float(sqrt(base));
+    return SOTTO_OK;
   }
-  double result = pow(base, exponent);
-  if (result - result != 0 && base - base == 0 && exponent - exponent == 0) {
-    return chat_fail(rt, "the power is too large");
+  for (; supported && n > 0; n--) {
+    supported = exact && fabs(result) < 1e150;
+    exact = is_exact_product(result, base);
+    result *= base;
   }
-  *out = value_float(result);
+  if (!supported || (exponent < 0 && !exact)) return chat_fail(rt, "this power is not supported");
+  *out = value_float(exponent < 0 ? 1 / result : result);
   return SOTTO_OK;
 }
 

@@ -25,7 +25,7 @@ void sotto_template_free(sotto_template *tmpl);
 typedef struct sotto_template_input {
   const sotto_json *messages; /* array of {role, content, …} */
   const sotto_json *tools;    /* array or NULL (none) */
-  const sotto_json *extra;    /* object of further variables (enable_thinking, documents …) or NULL */
+  const sotto_json *extra; /* object of further variables (enable_thinking, documents …) or NULL */
   bool add_generation_prompt;
   sotto_slice bos_token, eos_token; /* trusted */
   int64_t now; /* Unix seconds for strftime_now, UTC; the core has no clock of its own */
