@@ -32,9 +32,13 @@ function startWorker(url) {
     },
     async terminate() {
       terminated = true
+      worker.ref() // its end is worth waiting for
       await worker.terminate()
     },
-    hold: (hold) => (hold ? worker.ref() : worker.unref()),
+    hold(hold) {
+      if (hold) worker.ref()
+      else if (!terminated) worker.unref()
+    },
   }
 }
 

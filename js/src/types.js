@@ -1,6 +1,11 @@
 // The shapes that callers see. No code.
 
-/** @import { ModelSource } from './source/source.js' */
+/** @typedef {import('./source/source.js').ModelSource} ModelSource */
+/** @typedef {import('./errors.js').SottoErrorCode} SottoErrorCode */
+/**
+ * @template Chunk
+ * @typedef {import('./api/reply.js').CompletionStream<Chunk>} CompletionStream
+ */
 
 // ---- loading -------------------------------------------------------------------------------------
 

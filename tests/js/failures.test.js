@@ -1,0 +1,90 @@
+// A worker that does not start, ends or traps: every call in waiting is rejected with a typed error,
+// nothing hangs, and disposing still works.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { loadModel } from 'sotto'
+import { tinyPath } from './lib/models.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'sotto-'))
+after(() => rmSync(folder, { recursive: true }))
+
+/** The file of a worker that misbehaves. */
+function bad(how) {
+  const file = join(folder, `${how}.mjs`)
+  const library = new URL('./lib/bad-worker.js', import.meta.url)
+  writeFileSync(file, `import { misbehave } from '${library}'\nmisbehave('${how}')\n`)
+  return pathToFileURL(file)
+}
+const load = (how) => loadModel(tinyPath(), { workerUrl: bad(how) })
+
+test('a worker whose file is missing, throws or exits', async () => {
+  const missing = { workerUrl: new URL('./lib/nothing.js', import.meta.url) }
+  await assert.rejects(loadModel(tinyPath(), missing), { code: 'worker_failed' })
+  await assert.rejects(load('throws'), { code: 'worker_failed', message: /no luck today/ })
+  await assert.rejects(load('exits'), { code: 'worker_failed', message: /exit code 3/ })
+})
+
+test('a worker of another version', async () => {
+  await assert.rejects(load('version'), { code: 'version_mismatch', message: /999/ })
+})
+
+test('a worker that never answers can be given up', async () => {
+  const signal = AbortSignal.timeout(50)
+  const loading = loadModel(tinyPath(), { workerUrl: bad('silent'), signal })
+  await assert.rejects(loading, { name: 'TimeoutError' })
+})
+
+for (const how of ['dies', 'traps']) {
+  test(`a worker that ${how} while it works`, async () => {
+    const engine = await load(how)
+    const readAll = async (stream) => {
+      for await (const chunk of stream) assert.ok(chunk)
+    }
+    const calls = [
+      engine.completions.create({ prompt: 'a' }),
+      engine.completions.create({ prompt: 'b', stream: true }).then(readAll),
+      engine.tokenize('a'),
+    ]
+    for (const { reason } of await Promise.allSettled(calls)) {
+      assert.equal(reason?.code, 'worker_failed')
+    }
+    await assert.rejects(engine.tokenize('a'), { code: 'worker_failed' })
+    await engine.dispose()
+  })
+}
+
+for (const where of ['step', 'tokenize']) {
+  test(`a trap in the module during ${where}`, async () => {
+    const file = join(folder, `trap-${where}.mjs`)
+    const own = (name) => new URL(`../../js/src/worker/${name}.js`, import.meta.url)
+    writeFileSync(
+      file,
+      `import { CoreEngine } from '${own('engine')}'
+      CoreEngine.prototype.${where} = () => { throw new WebAssembly.RuntimeError('unreachable') }
+      await import('${own('node')}')`,
+    )
+    const engine = await loadModel(tinyPath(), { workerUrl: pathToFileURL(file) })
+    const stream = engine.completions.create({ prompt: [5, 6], stream: true })
+    const crashed = { code: 'worker_failed', message: /unreachable/ }
+    const readAll = async () => {
+      for await (const chunk of await stream) assert.ok(chunk)
+    }
+    if (where === 'tokenize') await assert.rejects(engine.tokenize('a'), crashed)
+    await assert.rejects(readAll(), crashed)
+    await assert.rejects(engine.memory(), crashed)
+    await engine.dispose()
+  })
+}
+
+test('a module that is missing or none', async () => {
+  const none = new URL('./failures.test.js', import.meta.url)
+  const missing = new URL('./nothing/', import.meta.url)
+  for (const wasmUrl of [none, missing]) {
+    const loading = loadModel(tinyPath(), { wasmUrl })
+    await assert.rejects(loading, { code: 'worker_failed', message: /Cannot load the module/ })
+  }
+})
