@@ -167,7 +167,7 @@ sotto_status chat_macro_attribute(runtime *rt, const struct macro *m, const str 
     *out = n->kind == N_MACRO ? n->constant : value_none();
   } else if (chat_str_is(name, "arguments")) {
     value *items;
-    SOTTO_TRY(chat_list_new(rt, n->n, V_LIST, out, &items));
+    SOTTO_TRY(chat_list_new(rt, n->n, V_TUPLE, out, &items));
     for (const node *p = n->a; p; p = p->next) *items++ = p->constant;
   } else if (chat_str_is(name, "catch_kwargs")) {
     *out = value_bool(n->number & MACRO_KWARGS);

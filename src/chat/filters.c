@@ -420,7 +420,7 @@ static sotto_status round_whole(runtime *rt, double f, int64_t precision, bool u
   if (precision < 0 || precision > 15) return chat_fail(rt, "round: a precision of 0 to 15");
   double unit = 1;
   for (; precision; precision--) unit *= 10;
-  *out = value_float((up ? ceil(f * unit) : floor(f * unit)) / unit);
+  *out = value_float((up ? ceil(f * unit) : floor(f * unit)) / unit + 0.0); /* never -0.0 */
   return SOTTO_OK;
 }
 

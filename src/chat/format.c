@@ -281,6 +281,9 @@ static sotto_status parse_field(braces *p, value *out) {
   int64_t number;
   SOTTO_TRY(parse_part(p, ".[!:}", &name));
   if (name->len == 0) {
+    if (brace_char(p) == '.' || brace_char(p) == '[') {
+      return chat_fail(rt, "format(): a number or name is needed in front of '%c'", brace_char(p));
+    }
     SOTTO_TRY(positional(p, p->next++, out));
   } else if (all_digits(name, &number)) {
     SOTTO_TRY(positional(p, (size_t)number, out));

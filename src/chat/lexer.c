@@ -120,6 +120,7 @@ static size_t tag_end(const lexer *x, size_t at, const char *close, bool newline
 }
 
 static sotto_status lex_comment(lexer *x, size_t start) {
+  if (x->at >= x->len) return SOTTO_OK; /* as the last thing it need not end */
   for (size_t at = x->at; at < x->len; at++) {
     size_t end = tag_end(x, at, "#}", true);
     if (!end) continue;
@@ -131,6 +132,7 @@ static sotto_status lex_comment(lexer *x, size_t start) {
 
 /* {% raw %} … {% endraw %}; x->at is behind the first tag. */
 static sotto_status lex_raw(lexer *x, size_t start) {
+  if (x->at >= x->len) return SOTTO_OK;
   for (size_t at = x->at; at + 1 < x->len; at++) {
     if (!looking_at(x, at, "{%")) continue;
     size_t p = at + 2;

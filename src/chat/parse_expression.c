@@ -225,12 +225,32 @@ static sotto_status parse_call(parser *p, node *callee, node **out) {
   return parse_arguments(p, &(*out)->b, &(*out)->n);
 }
 
-/* Behind `object[`: an index or a slice. */
+/* The index in brackets; several, or none, are a tuple. */
+static sotto_status parse_index(parser *p, node **out) {
+  const token *start = p->at;
+  node *first = NULL, **link = &first, *item;
+  uint32_t n = 0;
+  if (!chat_at_operator(p, "]")) {
+    do {
+      SOTTO_TRY(chat_parse_expression(p, true, &item));
+      append(&link, item);
+      n++;
+    } while (chat_skip_operator(p, ","));
+  }
+  *out = first;
+  if (n == 1) return SOTTO_OK;
+  SOTTO_TRY(chat_parser_node(p, N_TUPLE, start, out));
+  (*out)->a = first;
+  (*out)->n = n;
+  return SOTTO_OK;
+}
+
+/* At `[` behind an object: an index or a slice. */
 static sotto_status parse_subscript(parser *p, node *object, node **out) {
   SOTTO_TRY(chat_parser_node(p, N_ITEM, p->at++, out));
   node *n = *out;
   n->a = object;
-  if (!chat_at_operator(p, ":")) SOTTO_TRY(chat_parse_expression(p, true, &n->b));
+  if (!chat_at_operator(p, ":")) SOTTO_TRY(parse_index(p, &n->b));
   if (chat_skip_operator(p, ":")) {
     n->kind = N_SLICE;
     if (!chat_at_operator(p, ":") && !chat_at_operator(p, "]")) {

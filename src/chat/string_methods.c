@@ -34,24 +34,14 @@ METHOD(str_upper) {
 static sotto_status map_each(runtime *rt, const str *s,
                              letter_case (*pick)(uint32_t c, bool inside), value *out) {
   builder b;
-  const str *result, *lower;
+  const str *result;
   bool inside = false;
   chat_builder_init(&b, rt);
-  SOTTO_TRY(chat_str_case(rt, s, CASE_LOWER, &lower)); /* knows about the final sigma */
-  bool aligned = lower->len == s->len;
   for (size_t i = 0, n; i < s->len; i += n) {
-    uint32_t c, mapped[3];
+    uint32_t c;
     n = sotto_utf8_decode(s->data + i, s->len - i, &c);
-    letter_case to = pick(c, inside);
+    SOTTO_TRY(chat_builder_add_case(&b, s, i, i + n, pick(c, inside)));
     inside = chat_has_case(c, true) || chat_has_case(c, false);
-    if (to == CASE_LOWER && aligned) {
-      SOTTO_TRY(chat_builder_add_sub(&b, lower, i, i + n));
-      continue;
-    }
-    unsigned count = chat_map_case(c, to, mapped);
-    for (unsigned k = 0; k < count; k++) {
-      SOTTO_TRY(chat_builder_add_code_point(&b, mapped[k], chat_str_trusted_at(s, i)));
-    }
   }
   SOTTO_TRY(chat_builder_finish(&b, &result));
   SOTTO_TRY(chat_str_mark(rt, result, s->markup, &result));
@@ -80,19 +70,14 @@ METHOD(str_swapcase) {
 
 METHOD(str_capitalize) {
   SELF;
-  const str *lower, *rest, *result;
-  uint32_t c, mapped[3];
+  const str *result;
+  uint32_t c;
   builder b;
   if (s->len == 0) return chat_string_result(rt, s, out);
   chat_builder_init(&b, rt);
   size_t n = sotto_utf8_decode(s->data, s->len, &c);
-  unsigned count = chat_map_case(c, CASE_TITLE, mapped);
-  for (unsigned k = 0; k < count; k++) {
-    SOTTO_TRY(chat_builder_add_code_point(&b, mapped[k], chat_str_trusted_at(s, 0)));
-  }
-  SOTTO_TRY(chat_str_sub(rt, s, n, s->len, &rest));
-  SOTTO_TRY(chat_str_case(rt, rest, CASE_LOWER, &lower));
-  SOTTO_TRY(chat_builder_add_str(&b, lower));
+  SOTTO_TRY(chat_builder_add_case(&b, s, 0, n, CASE_TITLE));
+  SOTTO_TRY(chat_builder_add_case(&b, s, n, s->len, CASE_LOWER));
   SOTTO_TRY(chat_builder_finish(&b, &result));
   SOTTO_TRY(chat_str_mark(rt, result, s->markup, &result));
   return chat_string_result(rt, result, out);

@@ -63,7 +63,7 @@ sotto_status chat_str_replace(runtime *rt, const str *s, const str *old, const s
 /* The end of the line that starts at `start` and where the next one starts. */
 void chat_str_line(const str *s, size_t start, size_t *end, size_t *next);
 
-/* unicode.c; Python's notions. The case functions give up to three code points and their number. */
+/* unicode.c; Python's notions */
 bool chat_is_space(uint32_t c);
 bool chat_is_printable(uint32_t c);
 bool chat_is_alpha(uint32_t c);
@@ -72,8 +72,9 @@ bool chat_is_number_like(uint32_t c);       /* digits and other numbers */
 bool chat_has_case(uint32_t c, bool upper); /* is an upper-case (lower-case) letter */
 bool chat_is_line_break(uint32_t c);
 typedef enum letter_case { CASE_LOWER, CASE_UPPER, CASE_TITLE } letter_case;
-unsigned chat_map_case(uint32_t c, letter_case to, uint32_t out[3]);
-/* All of s in one case (as str.lower does, final sigma included). */
+/* The bytes [start, end) of s in another case, whose form may depend on what is around them. */
+sotto_status chat_builder_add_case(builder *b, const str *s, size_t start, size_t end,
+                                   letter_case to);
 sotto_status chat_str_case(runtime *rt, const str *s, letter_case to, const str **out);
 
 #endif

@@ -74,7 +74,7 @@ static bool map_run(const case_run *runs, size_t n, uint32_t *c) {
   return false;
 }
 
-unsigned chat_map_case(uint32_t c, letter_case to, uint32_t out[3]) {
+static unsigned map_case(uint32_t c, letter_case to, uint32_t out[3]) {
   out[0] = c;
   if (c < 0x80) {
     bool letter = chat_is_alpha(c);
@@ -101,7 +101,7 @@ unsigned chat_map_case(uint32_t c, letter_case to, uint32_t out[3]) {
 
 bool chat_has_case(uint32_t c, bool upper) {
   uint32_t mapped[3];
-  unsigned n = chat_map_case(c, upper ? CASE_LOWER : CASE_UPPER, mapped);
+  unsigned n = map_case(c, upper ? CASE_LOWER : CASE_UPPER, mapped);
   return n > 1 || mapped[0] != c;
 }
 
@@ -126,19 +126,25 @@ static bool is_final(const str *s, size_t at, size_t end) {
   return !is_cased(c);
 }
 
-sotto_status chat_str_case(runtime *rt, const str *s, letter_case to, const str **out) {
-  builder b;
-  chat_builder_init(&b, rt);
-  for (size_t i = 0, n; i < s->len; i += n) {
+sotto_status chat_builder_add_case(builder *b, const str *s, size_t start, size_t end,
+                                   letter_case to) {
+  for (size_t i = start, n; i < end; i += n) {
     uint32_t c, mapped[3];
     n = sotto_utf8_decode(s->data + i, s->len - i, &c);
-    unsigned count = chat_map_case(c, to, mapped);
+    unsigned count = map_case(c, to, mapped);
     if (c == 0x3A3 && to == CASE_LOWER && is_final(s, i, i + n)) mapped[0] = 0x3C2;
     bool trusted = chat_str_trusted_at(s, i);
     for (unsigned k = 0; k < count; k++) {
-      SOTTO_TRY(chat_builder_add_code_point(&b, mapped[k], trusted));
+      SOTTO_TRY(chat_builder_add_code_point(b, mapped[k], trusted));
     }
   }
+  return SOTTO_OK;
+}
+
+sotto_status chat_str_case(runtime *rt, const str *s, letter_case to, const str **out) {
+  builder b;
+  chat_builder_init(&b, rt);
+  SOTTO_TRY(chat_builder_add_case(&b, s, 0, s->len, to));
   SOTTO_TRY(chat_builder_finish(&b, out));
   return chat_str_mark(rt, *out, s->markup, out);
 }

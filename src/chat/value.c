@@ -103,8 +103,23 @@ static sotto_status equal_dicts(runtime *rt, const dict *a, const dict *b, bool 
   return SOTTO_OK;
 }
 
+/* Keys and items compare as sets, values as objects. */
+static sotto_status equal_views(runtime *rt, const view *a, const view *b, bool *out) {
+  *out = a == b;
+  if (a->what != b->what || a->what == VIEW_VALUES) return SOTTO_OK;
+  if (a->what == VIEW_ITEMS) return equal_dicts(rt, a->dict, b->dict, out);
+  *out = a->dict->n == b->dict->n;
+  for (size_t i = 0; *out && i < a->dict->n; i++) {
+    const value *other;
+    SOTTO_TRY(chat_dict_get(rt, b->dict, a->dict->entries[i].key, &other));
+    *out = other != NULL;
+  }
+  return SOTTO_OK;
+}
+
 static sotto_status equal_containers(runtime *rt, value a, value b, bool *out) {
   if (a.type == V_DICT) return equal_dicts(rt, a.as.dict, b.as.dict, out);
+  if (a.type == V_VIEW) return equal_views(rt, a.as.view, b.as.view, out);
   *out = a.as.list->n == b.as.list->n;
   for (size_t i = 0; *out && i < a.as.list->n; i++) {
     SOTTO_TRY(chat_equal(rt, a.as.list->items[i], b.as.list->items[i], out));
@@ -134,6 +149,7 @@ sotto_status chat_equal(runtime *rt, value a, value b, bool *out) {
   }
   case V_LIST:
   case V_TUPLE:
+  case V_VIEW:
   case V_DICT: {
     SOTTO_TRY(deeper(rt));
     sotto_status status = equal_containers(rt, a, b, out);

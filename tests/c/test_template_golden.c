@@ -191,3 +191,5 @@ static void check_language(const char *path, size_t at_least) {
 TEST(template_language) {
   check_language("tests/golden/templates/language.json", 700);
 }
+
+TEST(template_language_corners) { check_language("tests/golden/jinja-cases.json", 800); }
