@@ -92,7 +92,8 @@ static sotto_status append_element(sotto_str *out, const sotto_gguf_kv *kv, uint
 static sotto_status append_value(sotto_str *out, const sotto_gguf_kv *kv) {
   if (kv->type == SOTTO_GGUF_STRING) return sotto_str_append_json(out, kv->string);
   if (kv->type != SOTTO_GGUF_ARRAY) {
-    return append_number(out, kv->type, kv->type == SOTTO_GGUF_BOOL ? kv->boolean : kv->u, kv->i, kv->f);
+    return append_number(out, kv->type, kv->type == SOTTO_GGUF_BOOL ? kv->boolean : kv->u, kv->i,
+                         kv->f);
   }
   SOTTO_TRY(sotto_str_append_c(out, "["));
   for (uint64_t i = 0; i < kv->count && i < SHOWN_ELEMENTS; i++) {
@@ -111,7 +112,8 @@ static sotto_status describe_json(const sotto_gguf *g, sotto_str *out) {
     SOTTO_TRY(sotto_str_append_c(out, ": "));
     bool cut = kv->type == SOTTO_GGUF_ARRAY && kv->count > SHOWN_ELEMENTS;
     if (cut) {
-      SOTTO_TRY(sotto_str_appendf(out, "{\"length\": %llu, \"first\": ", (unsigned long long)kv->count));
+      SOTTO_TRY(
+          sotto_str_appendf(out, "{\"length\": %llu, \"first\": ", (unsigned long long)kv->count));
     }
     SOTTO_TRY(append_value(out, kv));
     if (cut) SOTTO_TRY(sotto_str_append_c(out, "}"));
@@ -121,7 +123,8 @@ static sotto_status describe_json(const sotto_gguf *g, sotto_str *out) {
     const sotto_gguf_tensor *t = sotto_gguf_tensor_at(g, i);
     SOTTO_TRY(sotto_str_append_c(out, i ? ", {\"name\": " : "{\"name\": "));
     SOTTO_TRY(sotto_str_append_json(out, t->name));
-    SOTTO_TRY(sotto_str_appendf(out, ", \"type\": \"%s\", \"shape\": [", sotto_dtype_name(t->type)));
+    SOTTO_TRY(
+        sotto_str_appendf(out, ", \"type\": \"%s\", \"shape\": [", sotto_dtype_name(t->type)));
     for (uint32_t d = 0; d < t->n_dims; d++) {
       SOTTO_TRY(sotto_str_appendf(out, d ? ", %llu" : "%llu", (unsigned long long)t->ne[d]));
     }
@@ -153,8 +156,8 @@ static sotto_status describe_text(const sotto_gguf *g, sotto_str *out) {
     for (uint32_t d = 0; d < t->n_dims; d++) {
       SOTTO_TRY(sotto_str_appendf(out, d ? ", %llu" : "%llu", (unsigned long long)t->ne[d]));
     }
-    SOTTO_TRY(sotto_str_appendf(out, "]  %llu bytes at %u:%llu\n", (unsigned long long)t->size, t->file,
-                                (unsigned long long)t->offset));
+    SOTTO_TRY(sotto_str_appendf(out, "]  %llu bytes at %u:%llu\n", (unsigned long long)t->size,
+                                t->file, (unsigned long long)t->offset));
   }
   return SOTTO_OK;
 }

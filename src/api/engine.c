@@ -3,18 +3,22 @@
 
 #include "arch/arch.h"
 
-#define DEFAULT_N_CTX 4096
-#define LARGEST_N_CTX (1u << 24)
-#define DEFAULT_N_BATCH 128
-#define LARGEST_N_BATCH 4096
+#define DEFAULT_N_CTX      4096
+#define LARGEST_N_CTX      (1u << 24)
+#define DEFAULT_N_BATCH    128
+#define LARGEST_N_BATCH    4096
 #define DEFAULT_N_PARALLEL 4
 #define LARGEST_N_PARALLEL 256
 /* Rows of logits per batch: a scored prompt goes through in chunks of this many tokens. */
 #define MIN_OUTPUTS 16
 
-uint32_t sotto_api_version(void) { return SOTTO_API_VERSION; }
+uint32_t sotto_api_version(void) {
+  return SOTTO_API_VERSION;
+}
 
-const char *sotto_status_name(uint32_t status) { return sotto_status_code((sotto_status)status); }
+const char *sotto_status_name(uint32_t status) {
+  return sotto_status_code((sotto_status)status);
+}
 
 void sotto_engine_options_default(sotto_engine_options *options) {
   *options = (sotto_engine_options){0};
@@ -57,9 +61,15 @@ void sotto_engine_free(sotto_engine *e) {
   sotto_free(&ctx, e, sizeof *e);
 }
 
-const char *sotto_engine_message(const sotto_engine *e) { return e->ctx.message; }
-uint64_t sotto_engine_bytes_in_use(const sotto_engine *e) { return e->ctx.bytes_in_use; }
-uint64_t sotto_engine_bytes_peak(const sotto_engine *e) { return e->ctx.bytes_peak; }
+const char *sotto_engine_message(const sotto_engine *e) {
+  return e->ctx.message;
+}
+uint64_t sotto_engine_bytes_in_use(const sotto_engine *e) {
+  return e->ctx.bytes_in_use;
+}
+uint64_t sotto_engine_bytes_peak(const sotto_engine *e) {
+  return e->ctx.bytes_peak;
+}
 
 /* ---- header ---- */
 
@@ -147,7 +157,9 @@ static sotto_status fill_options(sotto_engine *e) {
 
 static const char *const variant_names[] = {NULL, "scalar", "simd128", "relaxed"};
 
-static const sotto_kernels *fastest(void) { return sotto_kernels_at(sotto_kernels_count() - 1); }
+static const sotto_kernels *fastest(void) {
+  return sotto_kernels_at(sotto_kernels_count() - 1);
+}
 
 static sotto_status pick_kernels(sotto_engine *e) {
   const char *name = variant_names[e->options.variant];
@@ -179,9 +191,10 @@ static sotto_status build(sotto_engine *e) {
   if (!e->tokenizer) SOTTO_TRY(sotto_tokenizer_new(&e->ctx, e->gguf, &e->tokenizer));
   const sotto_hparams *h = &e->program.hparams;
   if (sotto_tokenizer_n_vocab(e->tokenizer) > h->n_vocab) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_MODEL,
-                      "the vocabulary has %u tokens and the embedding %u rows; convert the model again",
-                      sotto_tokenizer_n_vocab(e->tokenizer), h->n_vocab);
+    return sotto_fail(
+        &e->ctx, SOTTO_ERR_INVALID_MODEL,
+        "the vocabulary has %u tokens and the embedding %u rows; convert the model again",
+        sotto_tokenizer_n_vocab(e->tokenizer), h->n_vocab);
   }
   SOTTO_TRY(fill_options(e));
   SOTTO_TRY(pick_kernels(e));
@@ -215,11 +228,12 @@ static sotto_status over_budget(sotto_engine *e) {
   }
   sotto_str_free(&text);
   const double mb = 1e-6;
-  return sotto_fail(&e->ctx, SOTTO_ERR_MEMORY_BUDGET,
-                    "the model needs %.1f MB (weights %.1f, KV cache of %u positions %.1f, scratch and "
-                    "metadata %.1f) and %.1f MB are allowed: %s",
-                    (double)p->total * mb, (double)p->weights * mb, p->n_ctx, (double)p->kv * mb,
-                    (double)(p->scratch + p->staging + p->metadata) * mb, (double)p->limit * mb, advice);
+  return sotto_fail(
+      &e->ctx, SOTTO_ERR_MEMORY_BUDGET,
+      "the model needs %.1f MB (weights %.1f, KV cache of %u positions %.1f, scratch and "
+      "metadata %.1f) and %.1f MB are allowed: %s",
+      (double)p->total * mb, (double)p->weights * mb, p->n_ctx, (double)p->kv * mb,
+      (double)(p->scratch + p->staging + p->metadata) * mb, (double)p->limit * mb, advice);
 }
 
 sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
@@ -265,20 +279,21 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
   if (e->generator) return SOTTO_OK;
   if (!e->plan.fits) return over_budget(e);
   if (!sotto_kernels_self_test(e->kernels)) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INTERNAL,
-                      "the '%s' kernels give wrong results on this engine; load with another variant",
-                      e->kernels->name);
+    return sotto_fail(
+        &e->ctx, SOTTO_ERR_INTERNAL,
+        "the '%s' kernels give wrong results on this engine; load with another variant",
+        e->kernels->name);
   }
   if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, &e->kv));
   if (!e->backend) {
     SOTTO_TRY(e->backend_type->create(&e->program, &e->backend_config, e->kv, &e->backend));
   }
   if (!e->load) {
-    SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, e->backend->placements, e->backend->n_placements, NULL,
-                             NULL, &e->load));
+    SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, e->backend->placements, e->backend->n_placements,
+                             NULL, NULL, &e->load));
   }
-  return sotto_generator_new(&e->ctx, &e->generator_config, e->backend, e->load, e->kv, e->tokenizer,
-                             &e->generator);
+  return sotto_generator_new(&e->ctx, &e->generator_config, e->backend, sotto_load_ready(e->load),
+                             e->kv, e->tokenizer, &e->generator);
 }
 
 sotto_status sotto_engine_next_range(sotto_engine *e, uint64_t max_length, sotto_range *range) {

@@ -33,9 +33,9 @@ struct sotto_engine {
   sotto_load *load;
   sotto_generator *generator;
 
-  sotto_str text;      /* handed out by calls that return text */
-  sotto_str rendered;  /* handed out by apply_chat_template */
-  sotto_tokens ids;    /* handed out by calls that return ids */
+  sotto_str text;     /* handed out by calls that return text */
+  sotto_str rendered; /* handed out by apply_chat_template */
+  sotto_tokens ids;   /* handed out by calls that return ids */
 };
 
 /* ERR_INVALID_ARGUMENT naming the call that is missing. */

@@ -1,9 +1,9 @@
 /* Requests, steps, events and KV state: the generator's public face. */
 #include "api/engine.h"
 
-#include <stdlib.h>
-
-void sotto_request_default(sotto_request *request) { sotto_request_init(request); }
+void sotto_request_default(sotto_request *request) {
+  sotto_request_init(request);
+}
 
 sotto_status sotto_engine_add_request(sotto_engine *e, const sotto_request *request, uint32_t *id) {
   *id = 0;
@@ -44,8 +44,9 @@ static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
     uint64_t shape[3] = {p->rows, p->cols, (uint64_t)p->tensor->type};
     hash = fold(hash, p->tensor->name.data, p->tensor->name.len);
     hash = fold(hash, shape, sizeof shape);
-    uint64_t bytes = p->kind == SOTTO_PLACE_F32 ? p->cols * sizeof(float)
-                                                : sotto_packed_tile_row_bytes(p->tensor->type, p->cols);
+    uint64_t bytes = p->kind == SOTTO_PLACE_F32
+                         ? p->cols * sizeof(float)
+                         : sotto_packed_tile_row_bytes(p->tensor->type, p->cols);
     hash = fold(hash, p->dst, (size_t)bytes);
   }
   *out = hash;
@@ -77,5 +78,9 @@ void sotto_engine_clear_cache(sotto_engine *e) {
   if (e->generator) sotto_generator_clear_cache(e->generator);
 }
 
-void *sotto_host_alloc(uint32_t size) { return malloc(size); }
-void sotto_host_free(void *ptr) { free(ptr); }
+void *sotto_host_alloc(uint32_t size) {
+  return sotto_alloc_libc(NULL, NULL, 0, size);
+}
+void sotto_host_free(void *ptr) {
+  sotto_alloc_libc(NULL, ptr, 0, 0);
+}

@@ -43,11 +43,11 @@ typedef enum sotto_variant {
 } sotto_variant;
 
 typedef struct sotto_engine_options {
-  uint32_t n_ctx;         /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
-  uint32_t n_batch;       /* most tokens in one pass; 0: 128 */
-  uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
-  uint32_t backend;       /* sotto_backend_kind */
-  uint32_t variant;       /* sotto_variant */
+  uint32_t n_ctx;   /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
+  uint32_t n_batch; /* most tokens in one pass; 0: 128 */
+  uint32_t n_parallel; /* most sequences generating at once; 0: 4 */
+  uint32_t backend;    /* sotto_backend_kind */
+  uint32_t variant;    /* sotto_variant */
   uint32_t reserved;
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
 } sotto_engine_options;
@@ -60,11 +60,11 @@ typedef struct sotto_memory_plan {
   uint64_t staging;  /* rows that wait for their neighbours while loading */
   uint64_t metadata; /* header, vocabulary, template */
   uint64_t total;
-  uint64_t file;     /* bytes of the model's files */
-  uint64_t limit;    /* the budget it was held against; 0: none */
+  uint64_t file;         /* bytes of the model's files */
+  uint64_t limit;        /* the budget it was held against; 0: none */
   uint64_t per_position; /* KV bytes of one position: how much a smaller n_ctx saves */
-  uint32_t n_ctx;    /* after defaults were filled in */
-  uint32_t fits;     /* 1 when total <= limit or there is no limit */
+  uint32_t n_ctx;        /* after defaults were filled in */
+  uint32_t fits;         /* 1 when total <= limit or there is no limit */
 } sotto_memory_plan;
 
 /* A stretch of a file the loader still wants. */

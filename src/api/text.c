@@ -133,9 +133,9 @@ sotto_status sotto_engine_apply_chat_template(sotto_engine *e, const char *json,
   sotto_status status = render(e, &arena, (sotto_slice){json, json_len}, now, &rendered);
   e->ids.count = 0;
   if (status == SOTTO_OK) {
-    status = sotto_tokenizer_encode(e->tokenizer,
-                                    (sotto_slice){rendered.text.data, rendered.text.len},
-                                    rendered.trusted, rendered.n_trusted, &e->ids);
+    status =
+        sotto_tokenizer_encode(e->tokenizer, (sotto_slice){rendered.text.data, rendered.text.len},
+                               rendered.trusted, rendered.n_trusted, &e->ids);
   }
   if (status == SOTTO_OK) { /* keep the text: swap it with the last one */
     sotto_str old = e->rendered;

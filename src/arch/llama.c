@@ -32,10 +32,11 @@ static sotto_status read_rope(sotto_program *p) {
     }
     h->rope_freq_scale = 1.0f / factor;
   } else if (scaling && !sotto_slice_is(scaling->string, "none")) {
-    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
-                      KEY("rope.scaling.type") " '%.*s' is not supported; use a model without it, or "
-                      "with 'linear'",
-                      SOTTO_SLICE_ARG(scaling->string));
+    return sotto_fail(
+        p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+        KEY("rope.scaling.type") " '%.*s' is not supported; use a model without it, or "
+                                 "with 'linear'",
+        SOTTO_SLICE_ARG(scaling->string));
   }
   return SOTTO_OK;
 }
@@ -55,8 +56,7 @@ static sotto_status read_hparams(sotto_program *p) {
                       KEY("attention.head_count") " is %u with %u KV heads: must be a multiple",
                       h->n_head, h->n_head_kv);
   }
-  SOTTO_TRY(
-      sotto_gguf_u32_or(g, KEY("attention.key_length"), h->n_embd / h->n_head, &h->head_dim));
+  SOTTO_TRY(sotto_gguf_u32_or(g, KEY("attention.key_length"), h->n_embd / h->n_head, &h->head_dim));
   uint32_t value_dim;
   SOTTO_TRY(sotto_gguf_u32_or(g, KEY("attention.value_length"), h->head_dim, &value_dim));
   if (h->n_layer == 0 || h->n_embd == 0 || h->n_ff == 0 || h->n_ctx_train == 0 ||
@@ -74,10 +74,11 @@ static sotto_status read_hparams(sotto_program *p) {
   uint32_t n_expert;
   SOTTO_TRY(sotto_gguf_u32_or(g, KEY("expert_count"), 0, &n_expert));
   if (n_expert) {
-    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
-                      "mixture-of-experts Llama models (" KEY("expert_count") " = %u) are not "
-                      "supported; use a dense model",
-                      n_expert);
+    return sotto_fail(
+        p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+        "mixture-of-experts Llama models (" KEY("expert_count") " = %u) are not "
+                                                                "supported; use a dense model",
+        n_expert);
   }
   h->attention_scale = 1.0f / sqrtf((float)h->head_dim);
   return read_rope(p);
@@ -92,7 +93,8 @@ sotto_status sotto_arch_llama(sotto_program *p) {
                       (unsigned long long)table->ne[1]);
   }
   h->n_vocab = table ? (uint32_t)table->ne[1] : 0;
-  const uint64_t n_q = (uint64_t)h->n_head * h->head_dim, n_kv = (uint64_t)h->n_head_kv * h->head_dim;
+  const uint64_t n_q = (uint64_t)h->n_head * h->head_dim,
+                 n_kv = (uint64_t)h->n_head_kv * h->head_dim;
   if (n_q > UINT32_MAX) {
     return sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL, "%u heads of %u are too wide", h->n_head,
                       h->head_dim);
@@ -109,7 +111,8 @@ sotto_status sotto_arch_llama(sotto_program *p) {
   sotto_buffer_id up = sotto_program_buffer(p, "up", h->n_ff);
 
   p->stage = 0;
-  sotto_weight_id embedding = sotto_program_matrix(p, "token_embd.weight", 0, h->n_vocab, h->n_embd);
+  sotto_weight_id embedding =
+      sotto_program_matrix(p, "token_embd.weight", 0, h->n_vocab, h->n_embd);
   if (sotto_program_has(p, "rope_freqs.weight")) {
     h->rope_factors = sotto_program_vector(p, "rope_freqs.weight", 0, h->n_rot / 2);
   }
@@ -117,22 +120,31 @@ sotto_status sotto_arch_llama(sotto_program *p) {
 
   for (uint32_t l = 0; l < h->n_layer && p->status == SOTTO_OK; l++) {
     p->stage = 1 + l;
-    sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "blk.%u.attn_norm.weight", l, h->n_embd));
-    sotto_program_matmul(p, q, norm, sotto_program_matrix(p, "blk.%u.attn_q.weight", l, n_q, h->n_embd));
-    sotto_program_matmul(p, k, norm, sotto_program_matrix(p, "blk.%u.attn_k.weight", l, n_kv, h->n_embd));
-    sotto_program_matmul(p, v, norm, sotto_program_matrix(p, "blk.%u.attn_v.weight", l, n_kv, h->n_embd));
+    sotto_program_rms_norm(p, norm, x,
+                           sotto_program_vector(p, "blk.%u.attn_norm.weight", l, h->n_embd));
+    sotto_program_matmul(p, q, norm,
+                         sotto_program_matrix(p, "blk.%u.attn_q.weight", l, n_q, h->n_embd));
+    sotto_program_matmul(p, k, norm,
+                         sotto_program_matrix(p, "blk.%u.attn_k.weight", l, n_kv, h->n_embd));
+    sotto_program_matmul(p, v, norm,
+                         sotto_program_matrix(p, "blk.%u.attn_v.weight", l, n_kv, h->n_embd));
     sotto_program_rope(p, q);
     sotto_program_rope(p, k);
     sotto_program_kv_write(p, l, k, v);
     sotto_program_attention(p, l, attn, q);
-    sotto_program_matmul(p, proj, attn, sotto_program_matrix(p, "blk.%u.attn_output.weight", l, h->n_embd, n_q));
+    sotto_program_matmul(p, proj, attn,
+                         sotto_program_matrix(p, "blk.%u.attn_output.weight", l, h->n_embd, n_q));
     sotto_program_add(p, x, x, proj);
 
-    sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "blk.%u.ffn_norm.weight", l, h->n_embd));
-    sotto_program_matmul(p, gate, norm, sotto_program_matrix(p, "blk.%u.ffn_gate.weight", l, h->n_ff, h->n_embd));
-    sotto_program_matmul(p, up, norm, sotto_program_matrix(p, "blk.%u.ffn_up.weight", l, h->n_ff, h->n_embd));
+    sotto_program_rms_norm(p, norm, x,
+                           sotto_program_vector(p, "blk.%u.ffn_norm.weight", l, h->n_embd));
+    sotto_program_matmul(p, gate, norm,
+                         sotto_program_matrix(p, "blk.%u.ffn_gate.weight", l, h->n_ff, h->n_embd));
+    sotto_program_matmul(p, up, norm,
+                         sotto_program_matrix(p, "blk.%u.ffn_up.weight", l, h->n_ff, h->n_embd));
     sotto_program_swiglu(p, gate, gate, up);
-    sotto_program_matmul(p, proj, gate, sotto_program_matrix(p, "blk.%u.ffn_down.weight", l, h->n_embd, h->n_ff));
+    sotto_program_matmul(p, proj, gate,
+                         sotto_program_matrix(p, "blk.%u.ffn_down.weight", l, h->n_embd, h->n_ff));
     sotto_program_add(p, x, x, proj);
   }
 
@@ -140,9 +152,12 @@ sotto_status sotto_arch_llama(sotto_program *p) {
   sotto_buffer_id last = sotto_program_output_buffer(p, "last", h->n_embd);
   p->logits = sotto_program_output_buffer(p, "logits", h->n_vocab);
   sotto_program_take_outputs(p, last, x);
-  sotto_program_rms_norm(p, last, last, sotto_program_vector(p, "output_norm.weight", 0, h->n_embd));
+  sotto_program_rms_norm(p, last, last,
+                         sotto_program_vector(p, "output_norm.weight", 0, h->n_embd));
   /* Without an output matrix of its own the model shares the embedding's (tied). */
-  const char *output = sotto_program_has(p, "output.weight") ? "output.weight" : "token_embd.weight";
-  sotto_program_matmul(p, p->logits, last, sotto_program_matrix(p, output, 0, h->n_vocab, h->n_embd));
+  const char *output =
+      sotto_program_has(p, "output.weight") ? "output.weight" : "token_embd.weight";
+  sotto_program_matmul(p, p->logits, last,
+                       sotto_program_matrix(p, output, 0, h->n_vocab, h->n_embd));
   return SOTTO_OK;
 }

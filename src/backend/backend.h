@@ -3,9 +3,9 @@
 #ifndef SOTTO_BACKEND_BACKEND_H
 #define SOTTO_BACKEND_BACKEND_H
 
+#include "backend/placement.h"
 #include "kernels/kernels.h"
 #include "kv/kv.h"
-#include "load/load.h"
 #include "program/program.h"
 
 /* Tokens that go through the program together, of any mix of sequences. Positions of one sequence
@@ -13,8 +13,8 @@
 typedef struct sotto_batch {
   uint32_t n_tokens;
   const sotto_token *tokens;
-  const uint32_t *positions;         /* [n_tokens] in their sequence */
-  const sotto_kv_seq *const *seqs;   /* [n_tokens] */
+  const uint32_t *positions;       /* [n_tokens] in their sequence */
+  const sotto_kv_seq *const *seqs; /* [n_tokens] */
   uint32_t n_outputs;
   const uint32_t *outputs; /* [n_outputs] ascending indices of tokens whose logits are wanted */
 } sotto_batch;
@@ -50,9 +50,9 @@ typedef struct sotto_backend_type {
   void (*free)(sotto_backend *backend);
   /* Start on a batch; what was left of another one is forgotten. */
   void (*begin)(sotto_backend *backend, const sotto_batch *batch);
-  /* Go on until done, a weight is missing (asked of `load`), or sotto_time_ms() passes the deadline;
-   * at least one slice of work is done. */
-  sotto_run_result (*run)(sotto_backend *backend, const sotto_load *load, double deadline_ms);
+  /* Go on until done, a weight is missing (ready[i]: placement i is complete), or sotto_time_ms()
+   * passes the deadline; at least one slice of work is done. */
+  sotto_run_result (*run)(sotto_backend *backend, const bool *ready, double deadline_ms);
   /* [n_outputs][n_vocab] after DONE, valid until the next begin. */
   const float *(*logits)(const sotto_backend *backend);
 } sotto_backend_type;

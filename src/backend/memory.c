@@ -30,10 +30,11 @@ sotto_status sotto_weights_new(const sotto_program *program, sotto_place_kind ma
   *out = (sotto_weights){.n = program->n_weights};
   out->bytes = sotto_weights_bytes(program, matrix_kind);
   if (out->bytes > SIZE_MAX / 2 + SIZE_MAX / 4) {
-    return sotto_fail(ctx, SOTTO_ERR_MEMORY_BUDGET,
-                      "%llu bytes of weights do not fit this host's address space; use a smaller or "
-                      "more strongly quantised model",
-                      (unsigned long long)out->bytes);
+    return sotto_fail(
+        ctx, SOTTO_ERR_MEMORY_BUDGET,
+        "%llu bytes of weights do not fit this host's address space; use a smaller or "
+        "more strongly quantised model",
+        (unsigned long long)out->bytes);
   }
   out->placements = sotto_alloc_zero(ctx, out->n * sizeof *out->placements);
   out->data = sotto_alloc_aligned(ctx, (size_t)out->bytes);
@@ -81,7 +82,8 @@ static bool lives_meet(const sotto_program *p, const bool *live, size_t a, size_
   return false;
 }
 
-static uint64_t buffer_floats(const sotto_program *p, const sotto_backend_config *config, size_t b) {
+static uint64_t buffer_floats(const sotto_program *p, const sotto_backend_config *config,
+                              size_t b) {
   uint64_t rows = p->buffers[b].per_output ? config->n_outputs : config->n_batch;
   return ALIGN_UP(rows * p->buffers[b].dim);
 }
@@ -121,7 +123,8 @@ uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *
 
 void sotto_rope_frequencies(const sotto_hparams *h, const float *factors, float *frequencies) {
   for (uint32_t p = 0; p < h->n_rot / 2; p++) {
-    double f = sotto_pow((double)h->rope_freq_base, -2.0 * p / h->n_rot) * (double)h->rope_freq_scale;
+    double f =
+        sotto_pow((double)h->rope_freq_base, -2.0 * p / h->n_rot) * (double)h->rope_freq_scale;
     frequencies[p] = (float)(factors ? f / (double)factors[p] : f);
   }
 }

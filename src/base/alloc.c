@@ -15,15 +15,14 @@
 const char *sotto_status_code(sotto_status status) {
   switch (status) {
 #define X(name, number, code)                                                                      \
-  case SOTTO_##name:                                                                               \
-    return code;
+  case SOTTO_##name: return code;
 #include "base/status.def"
 #undef X
   }
   return "unknown";
 }
 
-static void *libc_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
+void *sotto_alloc_libc(void *user, void *ptr, size_t old_size, size_t new_size) {
   (void)user;
   (void)old_size;
   if (new_size == 0) {
@@ -35,7 +34,7 @@ static void *libc_alloc(void *user, void *ptr, size_t old_size, size_t new_size)
 
 void sotto_ctx_init(sotto_ctx *ctx, sotto_alloc_fn *alloc, void *alloc_user) {
   memset(ctx, 0, sizeof *ctx);
-  ctx->alloc = alloc ? alloc : libc_alloc;
+  ctx->alloc = alloc ? alloc : sotto_alloc_libc;
   ctx->alloc_user = alloc_user;
 }
 
@@ -69,7 +68,9 @@ void *sotto_realloc(sotto_ctx *ctx, void *ptr, size_t old_size, size_t new_size)
   return grown;
 }
 
-void *sotto_alloc(sotto_ctx *ctx, size_t size) { return sotto_realloc(ctx, NULL, 0, size); }
+void *sotto_alloc(sotto_ctx *ctx, size_t size) {
+  return sotto_realloc(ctx, NULL, 0, size);
+}
 
 void *sotto_alloc_zero(sotto_ctx *ctx, size_t size) {
   void *ptr = sotto_alloc(ctx, size);

@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#define FIRST_CHUNK 4096
+#define FIRST_CHUNK   4096
 #define LARGEST_CHUNK (1u << 20)
-#define ALIGN_UP(n) (((n) + 15) & ~(size_t)15)
+#define ALIGN_UP(n)   (((n) + 15) & ~(size_t)15)
 
 typedef struct sotto_arena_chunk {
   struct sotto_arena_chunk *next;

@@ -22,7 +22,10 @@ typedef struct sotto_ctx {
   char message[SOTTO_MESSAGE_SIZE];
 } sotto_ctx;
 
-/* alloc NULL means the C library's. */
+/* The C library's allocator in this form; `user` is not used. */
+sotto_alloc_fn sotto_alloc_libc;
+
+/* alloc NULL means sotto_alloc_libc. */
 void sotto_ctx_init(sotto_ctx *ctx, sotto_alloc_fn *alloc, void *alloc_user);
 
 /* Record a failure: the message names the thing (tensor, key, offset) and the next step to take.

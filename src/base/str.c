@@ -6,7 +6,9 @@
 
 #include "base/utf8.h"
 
-void sotto_str_init(sotto_str *str, sotto_ctx *ctx) { *str = (sotto_str){.ctx = ctx}; }
+void sotto_str_init(sotto_str *str, sotto_ctx *ctx) {
+  *str = (sotto_str){.ctx = ctx};
+}
 
 void sotto_str_free(sotto_str *str) {
   sotto_free(str->ctx, str->data, str->cap);
@@ -64,8 +66,10 @@ sotto_status sotto_str_append_json(sotto_str *str, sotto_slice text) {
     case '\r': SOTTO_TRY(sotto_str_append_c(str, "\\r")); break;
     case '\t': SOTTO_TRY(sotto_str_append_c(str, "\\t")); break;
     default:
-      if (c < 0x20) SOTTO_TRY(sotto_str_appendf(str, "\\u%04x", (unsigned)c));
-      else SOTTO_TRY(sotto_str_append(str, bytes, sotto_utf8_encode(c, bytes)));
+      if (c < 0x20)
+        SOTTO_TRY(sotto_str_appendf(str, "\\u%04x", (unsigned)c));
+      else
+        SOTTO_TRY(sotto_str_append(str, bytes, sotto_utf8_encode(c, bytes)));
     }
   }
   return sotto_str_append_c(str, "\"");

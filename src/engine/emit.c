@@ -30,7 +30,8 @@ static queued_event *queue(sotto_generator *g, const job *j, sotto_event_type ty
 }
 
 /* Append text to the step's buffer as part of an event. */
-static sotto_status add_text(sotto_generator *g, queued_event *queued, const char *text, size_t len) {
+static sotto_status add_text(sotto_generator *g, queued_event *queued, const char *text,
+                             size_t len) {
   SOTTO_TRY(sotto_str_append(&g->text, text, len));
   queued->event.text_len += (uint32_t)len;
   return SOTTO_OK;
@@ -139,8 +140,8 @@ static void emit_token(sotto_generator *g, job *j, const float *logits) {
   queued->event.position = position;
   if (j->options.flags & SOTTO_REQUEST_LOGITS) queued->event.logits = logits;
   if (j->options.flags & SOTTO_REQUEST_LOGPROBS) add_logprobs(g, j, queued, logits);
-  bool end_of_generation = !(j->options.flags & SOTTO_REQUEST_IGNORE_EOS) &&
-                           sotto_tokenizer_is_eog(g->tokenizer, token);
+  bool end_of_generation =
+      !(j->options.flags & SOTTO_REQUEST_IGNORE_EOS) && sotto_tokenizer_is_eog(g->tokenizer, token);
   bool stopped = false;
   if (!end_of_generation) status = emit_text(g, j, queued, token, &stopped);
   if (status != SOTTO_OK) {
@@ -183,7 +184,9 @@ void generator_emit_batch(sotto_generator *g) {
                    position < j->n_prompt;
     if (scoring) emit_prompt_logits(g, j, position, logits);
     if (position + 1 != j->tokens.count) continue;
-    if (j->options.max_tokens == 0) generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
-    else emit_token(g, j, logits);
+    if (j->options.max_tokens == 0)
+      generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
+    else
+      emit_token(g, j, logits);
   }
 }

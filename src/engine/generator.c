@@ -18,8 +18,7 @@ uint64_t sotto_generator_bytes(const sotto_generator_config *c) {
   uint64_t per_token = sizeof(sotto_token) + sizeof(uint32_t) + 2 * sizeof(void *);
   return sizeof(sotto_generator) + sotto_generator_slots(c->n_parallel) * per_slot +
          c->n_batch * per_token + c->n_outputs * sizeof(uint32_t) +
-         event_capacity(c) * sizeof(queued_event) +
-         top_capacity(c) * sizeof(sotto_top_logprob) +
+         event_capacity(c) * sizeof(queued_event) + top_capacity(c) * sizeof(sotto_top_logprob) +
          sotto_sampler_bytes(c->n_vocab);
 }
 
@@ -46,7 +45,7 @@ static sotto_status allocate(sotto_generator *g) {
 }
 
 sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *config,
-                                 sotto_backend *backend, const sotto_load *load, sotto_kv *kv,
+                                 sotto_backend *backend, const bool *ready, sotto_kv *kv,
                                  const sotto_tokenizer *tokenizer, sotto_generator **out) {
   *out = NULL;
   sotto_generator *g = sotto_alloc_zero(ctx, sizeof *g);
@@ -54,7 +53,7 @@ sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *c
   g->ctx = ctx;
   g->config = *config;
   g->backend = backend;
-  g->load = load;
+  g->ready = ready;
   g->kv = kv;
   g->tokenizer = tokenizer;
   g->n_slots = sotto_generator_slots(config->n_parallel);
@@ -107,8 +106,10 @@ static bool unlink_job(job **list, job *j) {
 }
 
 void generator_drop_job(sotto_generator *g, job *j) {
-  if (unlink_job(&g->running, j)) g->n_running--;
-  else if (unlink_job(&g->waiting, j)) g->n_waiting--;
+  if (unlink_job(&g->running, j))
+    g->n_running--;
+  else if (unlink_job(&g->waiting, j))
+    g->n_waiting--;
   if (j->slot) {
     /* Reserved pages behind the computed tokens go back to the pool. */
     uint32_t keep = j->options.flags & SOTTO_REQUEST_NO_CACHE ? 0 : j->slot->seq.n_tokens;
@@ -164,9 +165,10 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
                       "the prompt has no tokens; give at least one (BOS for an empty text)");
   }
   if (r->n_tokens > g->config.n_ctx) {
-    return sotto_fail(ctx, SOTTO_ERR_CONTEXT_LENGTH,
-                      "the prompt has %u tokens and n_ctx is %u; shorten it or load with a larger n_ctx",
-                      r->n_tokens, g->config.n_ctx);
+    return sotto_fail(
+        ctx, SOTTO_ERR_CONTEXT_LENGTH,
+        "the prompt has %u tokens and n_ctx is %u; shorten it or load with a larger n_ctx",
+        r->n_tokens, g->config.n_ctx);
   }
   for (uint32_t i = 0; i < r->n_tokens; i++) {
     if (r->tokens[i] < 0 || (uint32_t)r->tokens[i] >= g->config.n_vocab) {
@@ -263,11 +265,13 @@ static void clear_events(sotto_generator *g) {
 sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
   job *j = find_job(g, id);
   if (!j) {
-    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT, "no request %u is waiting or running", id);
+    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT, "no request %u is waiting or running",
+                      id);
   }
   if (g->n_events == g->cap_events) { /* cancelled many times between two steps */
     if (g->next_event < g->n_events) {
-      return sotto_fail(g->ctx, SOTTO_ERR_BUSY, "take the events, then cancel request %u again", id);
+      return sotto_fail(g->ctx, SOTTO_ERR_BUSY, "take the events, then cancel request %u again",
+                        id);
     }
     clear_events(g);
   }
@@ -300,7 +304,7 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
     g->backend->type->begin(g->backend, &g->batch);
     g->in_flight = true;
   }
-  switch (g->backend->type->run(g->backend, g->load, deadline)) {
+  switch (g->backend->type->run(g->backend, g->ready, deadline)) {
   case SOTTO_RUN_MORE: return SOTTO_STEP_MORE;
   case SOTTO_RUN_WAIT_WEIGHTS: return SOTTO_STEP_WAIT_WEIGHTS;
   case SOTTO_RUN_NON_FINITE: fail_job_of(g, g->backend->failed_seq); return SOTTO_STEP_EVENTS;
@@ -323,8 +327,8 @@ bool sotto_generator_next_event(sotto_generator *g, sotto_event *event) {
 
 /* ---- snapshots ---- */
 
-sotto_status sotto_generator_save(sotto_generator *g, uint64_t model,
-                                  const sotto_token *tokens, uint32_t n, sotto_str *out) {
+sotto_status sotto_generator_save(sotto_generator *g, uint64_t model, const sotto_token *tokens,
+                                  uint32_t n, sotto_str *out) {
   const slot *best = NULL;
   uint32_t best_n = 0;
   for (uint32_t i = 0; i < g->n_slots; i++) {
@@ -343,8 +347,8 @@ sotto_status sotto_generator_save(sotto_generator *g, uint64_t model,
   return sotto_kv_save(g->kv, &best->seq, best_n, model, out);
 }
 
-sotto_status sotto_generator_load(sotto_generator *g, uint64_t model, const void *data,
-                                  size_t len, uint32_t *n_tokens) {
+sotto_status sotto_generator_load(sotto_generator *g, uint64_t model, const void *data, size_t len,
+                                  uint32_t *n_tokens) {
   *n_tokens = 0;
   slot *s = generator_free_slot(g, NULL);
   if (!s) {

@@ -19,19 +19,21 @@ typedef struct sotto_generator_config {
   uint32_t n_vocab;
 } sotto_generator_config;
 
-#define SOTTO_MAX_WAITING 64
+#define SOTTO_MAX_WAITING      64
 #define SOTTO_MAX_TOP_LOGPROBS 20
-#define SOTTO_MAX_STOP 16
-#define SOTTO_MAX_STOP_BYTES 1024
+#define SOTTO_MAX_STOP         16
+#define SOTTO_MAX_STOP_BYTES   1024
 
 /* Sequences (running and cached) that the KV tables are made for. */
-static inline uint32_t sotto_generator_slots(uint32_t n_parallel) { return n_parallel * 2; }
+static inline uint32_t sotto_generator_slots(uint32_t n_parallel) {
+  return n_parallel * 2;
+}
 /* Bytes that a generator of this shape allocates, for the memory plan. */
 uint64_t sotto_generator_bytes(const sotto_generator_config *config);
 
-/* backend, load, kv and tokenizer are borrowed until free. */
+/* backend, ready (the loader's flags), kv and tokenizer are borrowed until free. */
 sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *config,
-                                 sotto_backend *backend, const sotto_load *load, sotto_kv *kv,
+                                 sotto_backend *backend, const bool *ready, sotto_kv *kv,
                                  const sotto_tokenizer *tokenizer, sotto_generator **out);
 void sotto_generator_free(sotto_generator *generator);
 

@@ -46,7 +46,7 @@ struct sotto_generator {
   sotto_ctx *ctx;
   sotto_generator_config config;
   sotto_backend *backend;
-  const sotto_load *load;
+  const bool *ready; /* [weights] */
   sotto_kv *kv;
   const sotto_tokenizer *tokenizer;
   sotto_sampler *sampler;
@@ -66,8 +66,8 @@ struct sotto_generator {
 
   queued_event *events; /* [cap_events] of this step, taken from next_event on */
   size_t n_events, cap_events, next_event;
-  sotto_str text;                 /* of this step's events */
-  sotto_top_logprob *top;         /* of this step's events */
+  sotto_str text;                   /* of this step's events */
+  sotto_top_logprob *top;           /* of this step's events */
   sotto_token_logprob *top_scratch; /* [SOTTO_MAX_TOP_LOGPROBS] */
   size_t n_top;
 };

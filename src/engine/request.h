@@ -10,19 +10,19 @@ typedef struct sotto_bias {
 } sotto_bias;
 
 typedef enum sotto_request_flags {
-  SOTTO_REQUEST_IGNORE_EOS = 1,  /* go on after end-of-generation tokens */
-  SOTTO_REQUEST_LOGPROBS = 2,    /* fill logprob and top_logprobs of token events */
+  SOTTO_REQUEST_IGNORE_EOS = 1,    /* go on after end-of-generation tokens */
+  SOTTO_REQUEST_LOGPROBS = 2,      /* fill logprob and top_logprobs of token events */
   SOTTO_REQUEST_PROMPT_LOGITS = 4, /* an event with the logits of every prompt position */
-  SOTTO_REQUEST_LOGITS = 8,      /* token events carry the logits they were picked from */
-  SOTTO_REQUEST_NO_CACHE = 16,   /* neither reuse nor keep KV of this request */
-  SOTTO_REQUEST_SPECIAL = 32,    /* control tokens appear in the text */
+  SOTTO_REQUEST_LOGITS = 8,        /* token events carry the logits they were picked from */
+  SOTTO_REQUEST_NO_CACHE = 16,     /* neither reuse nor keep KV of this request */
+  SOTTO_REQUEST_SPECIAL = 32,      /* control tokens appear in the text */
 } sotto_request_flags;
 
 /* A request; start from sotto_request_default. All memory is copied. */
 typedef struct sotto_request {
   const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
   uint32_t n_tokens;
-  uint32_t max_tokens;   /* 0 with PROMPT_LOGITS: only score; UINT32_MAX: to the end of the context */
+  uint32_t max_tokens; /* 0 with PROMPT_LOGITS: only score; UINT32_MAX: to the end of the context */
   uint64_t seed;
   float temperature, top_p, min_p, typical_p; /* see sample/sampler.h for ranges and order */
   int32_t top_k;
@@ -41,7 +41,7 @@ typedef enum sotto_event_type {
   SOTTO_EVENT_PROMPT = 1, /* progress: n_prompt_done of prompt_n tokens are in the cache */
   SOTTO_EVENT_LOGITS = 2, /* with PROMPT_LOGITS: logits after prompt position `position` */
   SOTTO_EVENT_TOKEN = 3,
-  SOTTO_EVENT_DONE = 4,   /* the last event of a request; its id is free again */
+  SOTTO_EVENT_DONE = 4, /* the last event of a request; its id is free again */
 } sotto_event_type;
 
 typedef enum sotto_finish_reason {
@@ -60,22 +60,22 @@ typedef struct sotto_top_logprob {
 typedef struct sotto_event { /* pointers are valid until the next step or next_event */
   uint32_t type;             /* sotto_event_type */
   uint32_t request;          /* id */
-  int32_t token;             /* TOKEN: the token; LOGITS: the prompt's next token, -1 behind the last */
-  uint32_t position;         /* of `token` in the sequence */
-  const char *text;          /* TOKEN, DONE: new whole characters (UTF-8), possibly none */
-  uint32_t text_len;         /* bytes */
-  float logprob;             /* of `token` */
+  int32_t token;     /* TOKEN: the token; LOGITS: the prompt's next token, -1 behind the last */
+  uint32_t position; /* of `token` in the sequence */
+  const char *text;  /* TOKEN, DONE: new whole characters (UTF-8), possibly none */
+  uint32_t text_len; /* bytes */
+  float logprob;     /* of `token` */
   const sotto_top_logprob *top_logprobs;
   uint32_t n_top_logprobs;
-  const float *logits;       /* [n_vocab], where asked for; else NULL */
-  uint32_t finish_reason;    /* DONE: sotto_finish_reason */
-  uint32_t status;           /* DONE with FINISH_ERROR: sotto_status */
-  uint32_t prompt_n;         /* prompt tokens, cached ones included */
-  uint32_t cache_n;          /* of them taken from the cache */
-  uint32_t prompt_done;      /* of them computed or cached so far */
-  uint32_t predicted_n;      /* tokens generated so far */
-  double prompt_ms;          /* from the first step on this prompt to its last logits */
-  double predicted_ms;       /* from then to now */
+  const float *logits;    /* [n_vocab], where asked for; else NULL */
+  uint32_t finish_reason; /* DONE: sotto_finish_reason */
+  uint32_t status;        /* DONE with FINISH_ERROR: sotto_status */
+  uint32_t prompt_n;      /* prompt tokens, cached ones included */
+  uint32_t cache_n;       /* of them taken from the cache */
+  uint32_t prompt_done;   /* of them computed or cached so far */
+  uint32_t predicted_n;   /* tokens generated so far */
+  double prompt_ms;       /* from the first step on this prompt to its last logits */
+  double predicted_ms;    /* from then to now */
 } sotto_event;
 
 typedef enum sotto_step_result {

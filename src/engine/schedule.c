@@ -43,8 +43,10 @@ static void admit(sotto_generator *g, job *j) {
     target = best; /* the conversation goes on where it ended */
   } else {
     target = generator_free_slot(g, best);
-    if (target == best) sotto_kv_trim(g->kv, &target->seq, best_n);
-    else if (best) sotto_kv_share(g->kv, &target->seq, &best->seq, best_n);
+    if (target == best)
+      sotto_kv_trim(g->kv, &target->seq, best_n);
+    else if (best)
+      sotto_kv_share(g->kv, &target->seq, &best->seq, best_n);
   }
   target->job = j;
   target->last_used = ++g->clock;
@@ -123,8 +125,8 @@ static void add_to_batch(sotto_generator *g, job *j, uint32_t n) {
 /* Put the job's next tokens into the batch, making room in the pool as the header says. False when the
  * batch can take no more. */
 static bool schedule_job(sotto_generator *g, job *j, bool may_preempt) {
-  uint32_t n = chunk(j, g->config.n_batch - g->batch.n_tokens,
-                     g->config.n_outputs - g->batch.n_outputs);
+  uint32_t n =
+      chunk(j, g->config.n_batch - g->batch.n_tokens, g->config.n_outputs - g->batch.n_outputs);
   if (n == 0) return false;
   while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
     if (evict_cached(g)) continue;
@@ -148,7 +150,8 @@ bool generator_schedule(sotto_generator *g) {
       bool decoding = j->tokens.count - j->slot->seq.n_tokens == 1;
       if (decoding == (prompts != 0)) continue;
       bool in_batch = false;
-      for (uint32_t t = 0; t < g->batch.n_tokens && !in_batch; t++) in_batch = g->batch_jobs[t] == j;
+      for (uint32_t t = 0; t < g->batch.n_tokens && !in_batch; t++)
+        in_batch = g->batch_jobs[t] == j;
       if (!in_batch) schedule_job(g, j, g->batch.n_tokens == 0);
     }
   }

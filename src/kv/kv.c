@@ -27,7 +27,8 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
   if (!kv) return SOTTO_ERR_OUT_OF_MEMORY;
   kv->ctx = ctx;
   kv->shape = *shape;
-  kv->page_bytes = (size_t)shape->n_head_kv * SOTTO_KV_PAGE * shape->head_dim * shape->element_bytes;
+  kv->page_bytes =
+      (size_t)shape->n_head_kv * SOTTO_KV_PAGE * shape->head_dim * shape->element_bytes;
   kv->bytes = (size_t)bytes;
   kv->data = sotto_alloc_aligned(ctx, kv->bytes);
   kv->references = sotto_alloc_zero(ctx, shape->n_pages * sizeof *kv->references);
@@ -53,8 +54,12 @@ void sotto_kv_free(sotto_kv *kv) {
   sotto_free(ctx, kv, sizeof *kv);
 }
 
-const sotto_kv_shape *sotto_kv_get_shape(const sotto_kv *kv) { return &kv->shape; }
-uint32_t sotto_kv_free_pages(const sotto_kv *kv) { return kv->n_free; }
+const sotto_kv_shape *sotto_kv_get_shape(const sotto_kv *kv) {
+  return &kv->shape;
+}
+uint32_t sotto_kv_free_pages(const sotto_kv *kv) {
+  return kv->n_free;
+}
 
 static char *page_at(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page) {
   size_t index = ((size_t)half * kv->shape.n_layer + layer) * kv->shape.n_pages + page;
@@ -84,8 +89,7 @@ sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq) {
 void sotto_kv_seq_free(sotto_kv *kv, sotto_kv_seq *seq) {
   sotto_kv_trim(kv, seq, 0);
   sotto_free(kv->ctx, seq->pages, kv->shape.n_pages * sizeof *seq->pages);
-  sotto_free(kv->ctx, seq->tokens,
-             (size_t)kv->shape.n_pages * SOTTO_KV_PAGE * sizeof *seq->tokens);
+  sotto_free(kv->ctx, seq->tokens, (size_t)kv->shape.n_pages * SOTTO_KV_PAGE * sizeof *seq->tokens);
   *seq = (sotto_kv_seq){0};
 }
 
@@ -99,7 +103,9 @@ static void release_page(sotto_kv *kv, uint32_t page) {
   if (--kv->references[page] == 0) kv->free_list[kv->n_free++] = page;
 }
 
-static uint32_t pages_for(uint32_t n_tokens) { return (n_tokens + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE; }
+static uint32_t pages_for(uint32_t n_tokens) {
+  return (n_tokens + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
+}
 
 bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more) {
   if (n_more == 0) return true;

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "kv/kv_internal.h"
 
-#define MAGIC "SOTTOKV1"
+#define MAGIC        "SOTTOKV1"
 #define HEADER_BYTES 40
 
 typedef struct header {
@@ -67,7 +67,8 @@ sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t
                            sotto_str *out) {
   header h = header_of(kv, model, n);
   size_t start = out->len;
-  size_t total = HEADER_BYTES + n * (sizeof(sotto_token) + (size_t)sotto_kv_position_bytes(&kv->shape)) + 8;
+  size_t total =
+      HEADER_BYTES + n * (sizeof(sotto_token) + (size_t)sotto_kv_position_bytes(&kv->shape)) + 8;
   SOTTO_TRY(sotto_str_reserve(out, total));
   SOTTO_TRY(sotto_str_append(out, &h, sizeof h));
   SOTTO_TRY(sotto_str_append(out, seq->tokens, n * sizeof *seq->tokens));
@@ -101,10 +102,11 @@ sotto_status sotto_kv_load(sotto_kv *kv, sotto_kv_seq *seq, uint64_t model, cons
   }
   if (fnv1a(data, len - 8) != sotto_read_u64(data + len - 8)) return refuse(kv, "is damaged");
   if (!sotto_kv_reserve(kv, seq, h.n_tokens)) {
-    return sotto_fail(kv->ctx, SOTTO_ERR_CONTEXT_LENGTH,
-                      "the saved state has %u tokens and the cache has room for %u; load with a larger "
-                      "n_ctx or clear the cache",
-                      h.n_tokens, kv->n_free * SOTTO_KV_PAGE);
+    return sotto_fail(
+        kv->ctx, SOTTO_ERR_CONTEXT_LENGTH,
+        "the saved state has %u tokens and the cache has room for %u; load with a larger "
+        "n_ctx or clear the cache",
+        h.n_tokens, kv->n_free * SOTTO_KV_PAGE);
   }
   const char *at = data + HEADER_BYTES;
   for (uint32_t i = 0; i < h.n_tokens; i++, at += sizeof(sotto_token)) {

@@ -49,7 +49,8 @@ sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
   load->by_stage = sotto_alloc(ctx, n * sizeof *load->by_stage);
   load->handed = sotto_alloc_zero(ctx, n * sizeof *load->handed);
   load->placed = sotto_alloc_zero(ctx, n * sizeof *load->placed);
-  if (n && (!load->by_file || !load->by_stage || !load->handed || !load->placed)) {
+  load->ready = sotto_alloc_zero(ctx, n * sizeof *load->ready);
+  if (n && (!load->by_file || !load->by_stage || !load->handed || !load->placed || !load->ready)) {
     sotto_load_free(load);
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
@@ -74,6 +75,7 @@ void sotto_load_free(sotto_load *load) {
   sotto_free(ctx, load->by_stage, load->n * sizeof *load->by_stage);
   sotto_free(ctx, load->handed, load->n * sizeof *load->handed);
   sotto_free(ctx, load->placed, load->n * sizeof *load->placed);
+  sotto_free(ctx, load->ready, load->n * sizeof *load->ready);
   sotto_free(ctx, load, sizeof *load);
 }
 
@@ -91,21 +93,24 @@ static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
     for (size_t r = 0; r < n_rows; r++) {
       const unsigned char *row = data + r * row_bytes;
       if (!sotto_row_is_finite(type, row, cols)) {
-        return sotto_fail(load->ctx, SOTTO_ERR_NON_FINITE_WEIGHTS,
-                          "row %llu of tensor '%.*s' holds NaN or infinite values; the file is damaged "
-                          "or was converted badly: fetch or convert it again",
-                          (unsigned long long)(first_row + r), SOTTO_SLICE_ARG(p->tensor->name));
+        return sotto_fail(
+            load->ctx, SOTTO_ERR_NON_FINITE_WEIGHTS,
+            "row %llu of tensor '%.*s' holds NaN or infinite values; the file is damaged "
+            "or was converted badly: fetch or convert it again",
+            (unsigned long long)(first_row + r), SOTTO_SLICE_ARG(p->tensor->name));
       }
       if (p->kind == SOTTO_PLACE_F32) {
         sotto_dequantize_row(type, row, (float *)p->dst + (first_row + r) * cols, cols);
       }
     }
     if (p->kind == SOTTO_PLACE_PACKED) {
-      char *dst = (char *)p->dst + first_row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, cols);
+      char *dst =
+          (char *)p->dst + first_row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, cols);
       sotto_pack_tile_row(type, data, n_rows, cols, dst);
     }
   }
   load->placed[index] += len;
+  load->ready[index] = load->placed[index] == p->tensor->size;
   load->loaded += len;
   return SOTTO_OK;
 }
@@ -147,10 +152,11 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
     if (r->open && r->file == file && r->at == offset) range = r;
   }
   if (!range || len > range->end - range->at) {
-    return sotto_fail(load->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "%zu bytes at offset %llu of file %u were not asked for; feed the ranges handed "
-                      "out, each from its start to its end",
-                      len, (unsigned long long)offset, file);
+    return sotto_fail(
+        load->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+        "%zu bytes at offset %llu of file %u were not asked for; feed the ranges handed "
+        "out, each from its start to its end",
+        len, (unsigned long long)offset, file);
   }
   const unsigned char *bytes = data;
   while (len) {
@@ -166,8 +172,10 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
       }
     }
     size_t take = stop - range->at < len ? (size_t)(stop - range->at) : len;
-    if (index == SIZE_MAX) range->at += take;
-    else SOTTO_TRY(feed_tensor(load, range, index, bytes, take));
+    if (index == SIZE_MAX)
+      range->at += take;
+    else
+      SOTTO_TRY(feed_tensor(load, range, index, bytes, take));
     bytes += take;
     len -= take;
     if (index != SIZE_MAX && range->at == stop) range->entry++;
@@ -176,11 +184,13 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
   return SOTTO_OK;
 }
 
-bool sotto_load_ready(const sotto_load *load, size_t index) {
-  return load->placed[index] == load->placements[index].tensor->size;
+const bool *sotto_load_ready(const sotto_load *load) {
+  return load->ready;
 }
 
-bool sotto_load_complete(const sotto_load *load) { return load->loaded == load->total; }
+bool sotto_load_complete(const sotto_load *load) {
+  return load->loaded == load->total;
+}
 
 void sotto_load_progress(const sotto_load *load, uint64_t *loaded, uint64_t *total) {
   *loaded = load->loaded;

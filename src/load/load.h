@@ -5,21 +5,7 @@
 #ifndef SOTTO_LOAD_LOAD_H
 #define SOTTO_LOAD_LOAD_H
 
-#include "gguf/gguf.h"
-
-typedef enum sotto_place_kind {
-  SOTTO_PLACE_PACKED, /* into the CPU's packed layout */
-  SOTTO_PLACE_F32,    /* dequantised rows, row-major */
-  SOTTO_PLACE_UPLOAD, /* handed to the sink unchanged, in pieces */
-} sotto_place_kind;
-
-typedef struct sotto_placement {
-  const sotto_gguf_tensor *tensor;
-  uint64_t rows, cols;
-  sotto_place_kind kind;
-  uint32_t stage; /* needed earlier: lower. Ranges are handed out by stage, then by file offset */
-  void *dst;      /* PACKED: sotto_packed_bytes; F32: rows * cols * 4 bytes; UPLOAD: not used */
-} sotto_placement;
+#include "backend/placement.h"
 
 /* Receives UPLOAD tensors: bytes [offset, offset + len) of the tensor as in the file, cut at multiples
  * of 4 bytes, valid during the call. A failure ends the load. */
@@ -49,8 +35,8 @@ sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *
  * ERR_NON_FINITE_WEIGHTS names tensor and row. Bytes behind the range's end are refused. */
 sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, const void *data,
                              size_t len);
-/* True once placements[index] is complete. */
-bool sotto_load_ready(const sotto_load *load, size_t index);
+/* [n] true once placements[i] is complete; the flags change as bytes are fed. */
+const bool *sotto_load_ready(const sotto_load *load);
 bool sotto_load_complete(const sotto_load *load);
 void sotto_load_progress(const sotto_load *load, uint64_t *loaded, uint64_t *total);
 

@@ -8,8 +8,8 @@
 typedef struct open_range {
   bool open;
   uint32_t file;
-  uint64_t at, end;  /* file offsets of the next byte and of the end */
-  size_t entry;      /* of by_file: the tensor at or behind `at` */
+  uint64_t at, end;      /* file offsets of the next byte and of the end */
+  size_t entry;          /* of by_file: the tensor at or behind `at` */
   unsigned char *staged; /* [max_unit], allocated on first use */
   size_t n_staged;
 } open_range;
@@ -19,11 +19,12 @@ struct sotto_load {
   const sotto_gguf *gguf;
   const sotto_placement *placements;
   size_t n;
-  size_t *by_file;     /* placements by (file, offset) */
-  size_t *by_stage;    /* placements by (stage, file, offset) */
-  uint64_t *handed;    /* [n] bytes handed out in ranges, a multiple of the unit */
-  uint64_t *placed;    /* [n] bytes put into place */
-  size_t next_stage;   /* into by_stage: the first placement not wholly handed out */
+  size_t *by_file;   /* placements by (file, offset) */
+  size_t *by_stage;  /* placements by (stage, file, offset) */
+  uint64_t *handed;  /* [n] bytes handed out in ranges, a multiple of the unit */
+  uint64_t *placed;  /* [n] bytes put into place */
+  bool *ready;       /* [n] all of them are */
+  size_t next_stage; /* into by_stage: the first placement not wholly handed out */
   uint64_t loaded, total;
   size_t max_unit;
   sotto_upload_sink *sink;

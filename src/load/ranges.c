@@ -25,8 +25,10 @@ size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t off
     size_t mid = low + (high - low) / 2;
     const sotto_gguf_tensor *t = load->placements[load->by_file[mid]].tensor;
     bool before = t->file != file ? t->file < file : t->offset + t->size <= offset;
-    if (before) low = mid + 1;
-    else high = mid;
+    if (before)
+      low = mid + 1;
+    else
+      high = mid;
   }
   return low;
 }

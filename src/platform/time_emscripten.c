@@ -3,4 +3,6 @@
 
 #include "platform/time.h"
 
-double sotto_time_ms(void) { return emscripten_get_now(); }
+double sotto_time_ms(void) {
+  return emscripten_get_now();
+}

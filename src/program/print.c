@@ -9,8 +9,8 @@ static const char *const op_names[] = {
 
 static sotto_status print_buffer(const sotto_program *p, sotto_buffer_id id, sotto_str *out) {
   const sotto_buffer *buffer = &p->buffers[id];
-  return sotto_str_appendf(out, "%s[%s,%u]", buffer->name, buffer->per_output ? "outputs" : "tokens",
-                           buffer->dim);
+  return sotto_str_appendf(out, "%s[%s,%u]", buffer->name,
+                           buffer->per_output ? "outputs" : "tokens", buffer->dim);
 }
 
 static sotto_status print_op(const sotto_program *p, const sotto_op *op, size_t index,

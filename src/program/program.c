@@ -9,9 +9,13 @@ void sotto_program_init(sotto_program *p, sotto_ctx *ctx, const sotto_gguf *gguf
   sotto_arena_init(&p->arena, ctx);
 }
 
-void sotto_program_free(sotto_program *p) { sotto_arena_free(&p->arena); }
+void sotto_program_free(sotto_program *p) {
+  sotto_arena_free(&p->arena);
+}
 
-static bool ok(const sotto_program *p) { return p->status == SOTTO_OK; }
+static bool ok(const sotto_program *p) {
+  return p->status == SOTTO_OK;
+}
 
 /* Room for one more item in an arena array; false (and the sticky error) without memory. */
 static bool grow(sotto_program *p, void **items, size_t count, size_t *cap, size_t size) {
@@ -63,12 +67,12 @@ static sotto_weight_id take_weight(sotto_program *p, const char *name_format, ui
     return SOTTO_NONE;
   }
   if (tensor->ne[0] != cols || tensor->ne[1] != rows || tensor->ne[2] != 1 || tensor->ne[3] != 1) {
-    p->status = sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
-                           "tensor '%s' is %llu x %llu, the hyper-parameters ask for %llu x %llu; "
-                           "convert the model again",
-                           name, (unsigned long long)tensor->ne[1],
-                           (unsigned long long)tensor->ne[0], (unsigned long long)rows,
-                           (unsigned long long)cols);
+    p->status =
+        sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
+                   "tensor '%s' is %llu x %llu, the hyper-parameters ask for %llu x %llu; "
+                   "convert the model again",
+                   name, (unsigned long long)tensor->ne[1], (unsigned long long)tensor->ne[0],
+                   (unsigned long long)rows, (unsigned long long)cols);
     return SOTTO_NONE;
   }
   /* A tensor may be used twice (tied embedding): one weight. */
@@ -109,7 +113,7 @@ static void check(sotto_program *p, bool shapes_fit, const char *op) {
   }
 }
 
-#define DIM(id) (p->buffers[id].dim)
+#define DIM(id)         (p->buffers[id].dim)
 #define SAME_ROWS(a, b) (p->buffers[a].per_output == p->buffers[b].per_output)
 
 void sotto_program_embed(sotto_program *p, sotto_buffer_id out, sotto_weight_id table) {
@@ -169,8 +173,7 @@ void sotto_program_add(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,
 }
 
 void sotto_program_take_outputs(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in) {
-  check(p,
-        ok(p) && DIM(out) == DIM(in) && p->buffers[out].per_output && !p->buffers[in].per_output,
+  check(p, ok(p) && DIM(out) == DIM(in) && p->buffers[out].per_output && !p->buffers[in].per_output,
         "take_outputs");
   emit(p, (sotto_op){SOTTO_OP_TAKE_OUTPUTS, out, {in, SOTTO_NONE}, SOTTO_NONE, 0});
 }

@@ -50,11 +50,11 @@ typedef struct sotto_op {
 typedef struct sotto_hparams {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
   float norm_eps;
-  float attention_scale;   /* of q·k */
-  uint32_t n_rot;          /* rotated dimensions of a head, even */
-  bool rope_neox;          /* pairs (p, p + n_rot/2) instead of (2p, 2p + 1) */
+  float attention_scale; /* of q·k */
+  uint32_t n_rot;        /* rotated dimensions of a head, even */
+  bool rope_neox;        /* pairs (p, p + n_rot/2) instead of (2p, 2p + 1) */
   float rope_freq_base;
-  float rope_freq_scale;   /* positions are multiplied by it (linear scaling) */
+  float rope_freq_scale;        /* positions are multiplied by it (linear scaling) */
   sotto_weight_id rope_factors; /* [n_rot/2] divisors of the frequencies, or SOTTO_NONE */
 } sotto_hparams;
 
@@ -82,10 +82,10 @@ sotto_status sotto_program_finish(sotto_program *program);
 sotto_buffer_id sotto_program_buffer(sotto_program *program, const char *name, uint32_t dim);
 sotto_buffer_id sotto_program_output_buffer(sotto_program *program, const char *name, uint32_t dim);
 /* The tensor `name_format` (one %u for the layer, or none), which must be rows x cols. */
-sotto_weight_id sotto_program_matrix(sotto_program *program, const char *name_format, uint32_t layer,
-                                     uint64_t rows, uint64_t cols);
-sotto_weight_id sotto_program_vector(sotto_program *program, const char *name_format, uint32_t layer,
-                                     uint64_t cols);
+sotto_weight_id sotto_program_matrix(sotto_program *program, const char *name_format,
+                                     uint32_t layer, uint64_t rows, uint64_t cols);
+sotto_weight_id sotto_program_vector(sotto_program *program, const char *name_format,
+                                     uint32_t layer, uint64_t cols);
 bool sotto_program_has(const sotto_program *program, const char *name);
 
 /* out[t] = row tokens[t] of table */

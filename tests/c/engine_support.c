@@ -48,7 +48,8 @@ static sotto_status next_range(sotto_engine *e, delivery how, uint32_t file, sot
 }
 
 /* Up to three ranges are open at a time and fed in turn, as parallel requests would. */
-static sotto_status feed_ranges(sotto_engine *e, char *const *data, uint32_t n_files, delivery how) {
+static sotto_status feed_ranges(sotto_engine *e, char *const *data, uint32_t n_files,
+                                delivery how) {
   enum { OPEN = 3 };
   random_cuts r = {how.seed};
   sotto_range ranges[OPEN] = {{0}};
@@ -65,7 +66,8 @@ static sotto_status feed_ranges(sotto_engine *e, char *const *data, uint32_t n_f
       if (range->length == 0) continue;
       working = true;
       uint32_t n = cut(&r, range->length);
-      SOTTO_TRY(sotto_engine_feed(e, range->file, range->offset, data[range->file] + range->offset, n));
+      SOTTO_TRY(
+          sotto_engine_feed(e, range->file, range->offset, data[range->file] + range->offset, n));
       range->offset += n;
       range->length -= n;
     }
@@ -127,7 +129,8 @@ uint32_t drain(sotto_engine *e, outcome *outcomes, uint32_t first_id, uint32_t n
       o->hash = hash_bytes(o->hash, event.logits, info.n_vocab * sizeof(float));
       o->n_logits++;
     }
-    if (event.type == SOTTO_EVENT_TOKEN && o->n_tokens < 256) o->tokens[o->n_tokens++] = event.token;
+    if (event.type == SOTTO_EVENT_TOKEN && o->n_tokens < 256)
+      o->tokens[o->n_tokens++] = event.token;
     if (o->text_len + event.text_len < sizeof o->text) {
       memcpy(o->text + o->text_len, event.text, event.text_len);
       o->text_len += event.text_len;

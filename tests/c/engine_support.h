@@ -6,16 +6,17 @@
 
 /* How the file's bytes are delivered. */
 typedef struct delivery {
-  bool stream;         /* one range per file instead of program order */
-  uint32_t seed;       /* 0: whole ranges; else random cuts of headers, ranges and chunks */
-  uint64_t max_range;  /* 0: 1 MB */
+  bool stream;        /* one range per file instead of program order */
+  uint32_t seed;      /* 0: whole ranges; else random cuts of headers, ranges and chunks */
+  uint64_t max_range; /* 0: 1 MB */
 } delivery;
 
 /* Feed all headers and plan; the engine's status of the first failure. */
 sotto_status feed_headers(sotto_engine *engine, const char *const *paths, uint32_t n_files,
                           delivery how, sotto_memory_plan *plan);
 /* Feed everything after start_load. */
-sotto_status feed_body(sotto_engine *engine, const char *const *paths, uint32_t n_files, delivery how);
+sotto_status feed_body(sotto_engine *engine, const char *const *paths, uint32_t n_files,
+                       delivery how);
 /* Headers, plan, weights of a model in memory; the status of the first failure. */
 sotto_status load_bytes(sotto_engine *engine, const char *data, size_t len);
 /* An engine with the model loaded; NULL and a failed check on any failure. */

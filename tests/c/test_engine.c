@@ -9,8 +9,7 @@
 
 #define TINY(type) "models/tiny/tiny-" type ".gguf"
 
-static const char *const types[] = {"f32",  "f16",  "bf16", "q4_0",
-                                    "q4_1", "q5_0", "q5_1", "q8_0"};
+static const char *const types[] = {"f32", "f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0"};
 #define N_TYPES (sizeof types / sizeof *types)
 
 static const sotto_engine_options small = {.n_ctx = 128, .n_batch = 32, .n_parallel = 3};
@@ -101,10 +100,10 @@ TEST(engine_cpu_stays_near_transformers) {
   }
 }
 
-static const int32_t prompt[] = {5,  17, 42, 99, 120, 7,  33, 64, 200, 210, 3, 80, 81, 82,
-                                 83, 84, 90, 91, 92,  93, 94, 95, 96,  97,  1, 2,  3,  4,
+static const int32_t prompt[] = {5,  17, 42, 99, 120, 7,  33, 64, 200, 210, 3,  80, 81, 82,
+                                 83, 84, 90, 91, 92,  93, 94, 95, 96,  97,  1,  2,  3,  4,
                                  5,  6,  7,  8,  9,   10, 11, 12, 13,  14,  15, 16};
-#define N_PROMPT (sizeof prompt / sizeof *prompt)
+#define N_PROMPT   (sizeof prompt / sizeof *prompt)
 #define ALL_LOGITS (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
 static outcome run_one(sotto_engine *e, sotto_request request) {
@@ -459,7 +458,8 @@ TEST(engine_survives_every_failed_allocation) {
     const char *text;
     uint32_t n_ids, len, id;
     if (status == SOTTO_OK) {
-      status = sotto_engine_apply_chat_template(e, json, sizeof json - 1, 0, &ids, &n_ids, &text, &len);
+      status =
+          sotto_engine_apply_chat_template(e, json, sizeof json - 1, 0, &ids, &n_ids, &text, &len);
     }
     if (status == SOTTO_OK) {
       sotto_request request = greedy(ids, n_ids, 5, SOTTO_REQUEST_IGNORE_EOS);

@@ -64,12 +64,15 @@ TEST(hostile_random_damage_never_crashes) {
     memcpy(copy, data, len);
     for (int n = 1 + round % 4; n > 0; n--) {
       state = state * 1664525u + 1013904223u;
-      size_t at = (state >> 4) % (round % 2 ? len : 12000); /* the header more often than its share */
+      size_t at =
+          (state >> 4) % (round % 2 ? len : 12000); /* the header more often than its share */
       state = state * 1664525u + 1013904223u;
       copy[at] = (char)(state >> 16);
     }
-    if (try_model(copy, len, NULL) == SOTTO_OK) loaded++;
-    else refused++;
+    if (try_model(copy, len, NULL) == SOTTO_OK)
+      loaded++;
+    else
+      refused++;
     free(copy);
   }
   CHECK(loaded > 100 && refused > 100);
@@ -99,9 +102,9 @@ TEST(hostile_non_finite_weights_are_named) {
     unsigned char bytes[4];
     size_t n;
   } cases[] = {
-      {"blk.1.ffn_up.weight", {0x00, 0x7E}, 2},             /* f16 NaN as a scale */
-      {"blk.0.attn_q.weight", {0x00, 0xFC}, 2},             /* -inf */
-      {"output_norm.weight", {0x00, 0x00, 0x80, 0x7F}, 4},  /* f32 inf */
+      {"blk.1.ffn_up.weight", {0x00, 0x7E}, 2},            /* f16 NaN as a scale */
+      {"blk.0.attn_q.weight", {0x00, 0xFC}, 2},            /* -inf */
+      {"output_norm.weight", {0x00, 0x00, 0x80, 0x7F}, 4}, /* f32 inf */
       {"blk.0.attn_norm.weight", {0x00, 0x00, 0xC0, 0xFF}, 4},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -144,16 +147,25 @@ TEST(hostile_hyper_parameters_are_refused) {
     const char *key;
     uint32_t value;
   } cases[] = {
-      {"llama.block_count", 0},          {"llama.block_count", 3},
-      {"llama.block_count", 0xFFFFFFFF}, {"llama.embedding_length", 0},
-      {"llama.embedding_length", 65},    {"llama.embedding_length", 0xFFFFFFE0},
-      {"llama.attention.head_count", 0}, {"llama.attention.head_count", 3},
-      {"llama.attention.head_count", 1u << 30}, {"llama.attention.head_count_kv", 0},
-      {"llama.attention.head_count_kv", 3},     {"llama.attention.head_count_kv", 8},
-      {"llama.feed_forward_length", 0},  {"llama.feed_forward_length", 95},
-      {"llama.rope.dimension_count", 0}, {"llama.rope.dimension_count", 7},
+      {"llama.block_count", 0},
+      {"llama.block_count", 3},
+      {"llama.block_count", 0xFFFFFFFF},
+      {"llama.embedding_length", 0},
+      {"llama.embedding_length", 65},
+      {"llama.embedding_length", 0xFFFFFFE0},
+      {"llama.attention.head_count", 0},
+      {"llama.attention.head_count", 3},
+      {"llama.attention.head_count", 1u << 30},
+      {"llama.attention.head_count_kv", 0},
+      {"llama.attention.head_count_kv", 3},
+      {"llama.attention.head_count_kv", 8},
+      {"llama.feed_forward_length", 0},
+      {"llama.feed_forward_length", 95},
+      {"llama.rope.dimension_count", 0},
+      {"llama.rope.dimension_count", 7},
       {"llama.rope.dimension_count", 1u << 20},
-      {"llama.rope.freq_base", 0x7FC00000}, {"llama.rope.freq_base", 0},
+      {"llama.rope.freq_base", 0x7FC00000},
+      {"llama.rope.freq_base", 0},
       {"llama.attention.layer_norm_rms_epsilon", 0x7FC00000},
       {"llama.attention.layer_norm_rms_epsilon", 0},
       {"llama.context_length", 0},
@@ -163,11 +175,14 @@ TEST(hostile_hyper_parameters_are_refused) {
     char message[SOTTO_MESSAGE_SIZE], *data = test_read_file(MODEL, &len);
     REQUIRE(data != NULL);
     char *at = value_of(data, len, cases[i].key, 0);
-    if (!CHECK(at != NULL)) puts(cases[i].key);
-    else memcpy(at, &cases[i].value, 4);
+    if (!CHECK(at != NULL))
+      puts(cases[i].key);
+    else
+      memcpy(at, &cases[i].value, 4);
     sotto_status status = try_model(data, len, message);
     if (!CHECK(status == SOTTO_ERR_INVALID_MODEL)) {
-      printf("    %s = %u: %s %s\n", cases[i].key, cases[i].value, sotto_status_name(status), message);
+      printf("    %s = %u: %s %s\n", cases[i].key, cases[i].value, sotto_status_name(status),
+             message);
     }
     free(data);
   }

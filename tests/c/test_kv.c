@@ -88,7 +88,8 @@ TEST(kv_snapshots_hold_rows_not_pages) {
   CHECK(b.n_tokens == 0 && b.n_pages == 0);
   CHECK(sotto_kv_load(kv, &b, 123, one.data, one.len) == SOTTO_OK);
   CHECK(b.n_tokens == 41);
-  for (uint32_t i = 0; i < 41; i++) CHECK(b.tokens[i] == a.tokens[i] && row_is(kv, &b, i, 7.0f + (float)i));
+  for (uint32_t i = 0; i < 41; i++)
+    CHECK(b.tokens[i] == a.tokens[i] && row_is(kv, &b, i, 7.0f + (float)i));
   CHECK(sotto_kv_save(kv, &b, 41, 123, &two) == SOTTO_OK);
   CHECK(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
   sotto_kv_trim(kv, &b, 0);

@@ -4,6 +4,7 @@
 
 #include "arch/arch.h"
 #include "backend/memory.h"
+#include "load/load.h"
 #include "test.h"
 
 typedef struct model {
@@ -63,10 +64,10 @@ static sotto_status feed_all(sotto_load *load, const model *m, uint64_t max_leng
 }
 
 TEST(load_upload_and_cpu_paths_get_the_same_bytes) {
-  static const char *const paths[] = {
-      "models/tiny/tiny-f32.gguf",  "models/tiny/tiny-f16.gguf",  "models/tiny/tiny-bf16.gguf",
-      "models/tiny/tiny-q4_0.gguf", "models/tiny/tiny-q4_1.gguf", "models/tiny/tiny-q5_0.gguf",
-      "models/tiny/tiny-q5_1.gguf", "models/tiny/tiny-q8_0.gguf"};
+  static const char *const paths[] = {"models/tiny/tiny-f32.gguf",  "models/tiny/tiny-f16.gguf",
+                                      "models/tiny/tiny-bf16.gguf", "models/tiny/tiny-q4_0.gguf",
+                                      "models/tiny/tiny-q4_1.gguf", "models/tiny/tiny-q5_0.gguf",
+                                      "models/tiny/tiny-q5_1.gguf", "models/tiny/tiny-q8_0.gguf"};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
     model m;
     REQUIRE(open_header(&m, paths[i]));
@@ -91,14 +92,15 @@ TEST(load_upload_and_cpu_paths_get_the_same_bytes) {
     for (size_t t = 0; t < cpu.n; t++) {
       const sotto_placement *p = &cpu.placements[t];
       const char *uploaded = r.bytes + r.starts[t];
-      CHECK(sotto_load_ready(to_sink, t));
+      CHECK(sotto_load_ready(to_sink)[t]);
       CHECK(memcmp(uploaded, m.data + p->tensor->offset, (size_t)p->tensor->size) == 0);
       if (p->kind != SOTTO_PLACE_PACKED) continue;
       size_t row = (size_t)sotto_dtype_row_bytes(p->tensor->type, p->cols);
       char *rows = malloc(4 * row);
       for (uint64_t first = 0; first < p->rows; first += 4) {
         size_t n = p->rows - first < 4 ? (size_t)(p->rows - first) : 4;
-        sotto_unpack_tile_row(p->tensor->type, (char *)p->dst + first * row, n, (size_t)p->cols, rows);
+        sotto_unpack_tile_row(p->tensor->type, (char *)p->dst + first * row, n, (size_t)p->cols,
+                              rows);
         CHECK(memcmp(rows, uploaded + first * row, n * row) == 0);
       }
       free(rows);
@@ -129,10 +131,10 @@ TEST(load_hands_out_early_layers_first) {
     REQUIRE(sotto_load_feed(load, file, offset, m.data + offset, (size_t)length) == SOTTO_OK);
     /* Whatever has arrived, no stage is begun before the one before it is complete. */
     for (size_t i = 0; i < w.n; i++) {
-      if (!sotto_load_ready(load, i)) continue;
+      if (!sotto_load_ready(load)[i]) continue;
       if (w.placements[i].stage > ready_stage) ready_stage = w.placements[i].stage;
       for (size_t j = 0; j < w.n; j++) {
-        if (w.placements[j].stage < w.placements[i].stage) CHECK(sotto_load_ready(load, j));
+        if (w.placements[j].stage < w.placements[i].stage) CHECK(sotto_load_ready(load)[j]);
       }
     }
   }

@@ -7,9 +7,9 @@
 #include "engine_support.h"
 #include "test.h"
 
-#define MODEL "models/cache/SmolLM2-135M-Instruct.Q4_1.gguf"
+#define MODEL  "models/cache/SmolLM2-135M-Instruct.Q4_1.gguf"
 #define GOLDEN "tests/golden/logits-hash.txt"
-#define FLAGS (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
+#define FLAGS  (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
 /* The first 64 ids of the golden file's text. */
 static bool prompt_ids(int32_t ids[64]) {
@@ -40,7 +40,8 @@ TEST(hash_is_the_same_for_every_variant_cut_and_company) {
   int32_t ids[64];
   REQUIRE(prompt_ids(ids));
   for (uint32_t variant = SOTTO_VARIANT_SCALAR; variant <= SOTTO_VARIANT_RELAXED; variant++) {
-    sotto_engine_options options = {.n_ctx = 256, .n_batch = 64, .n_parallel = 2, .variant = variant};
+    sotto_engine_options options = {
+        .n_ctx = 256, .n_batch = 64, .n_parallel = 2, .variant = variant};
     sotto_memory_plan plan;
     const char *path = MODEL;
     sotto_engine *e = sotto_engine_new(&options);

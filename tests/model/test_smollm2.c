@@ -31,9 +31,9 @@ static bool read_golden(const char *path, golden *g) {
 }
 
 typedef struct agreement {
-  double largest;    /* of |log-probability - reference| over the best and the target */
-  double top1;       /* share of positions with the same best token */
-  double mean_kl;    /* KL(reference || ours) over the best and the rest bucket */
+  double largest; /* of |log-probability - reference| over the best and the target */
+  double top1;    /* share of positions with the same best token */
+  double mean_kl; /* KL(reference || ours) over the best and the rest bucket */
   double perplexity;
   double ms;
 } agreement;
@@ -96,7 +96,8 @@ static agreement measure(const char *model, const char *path, uint32_t backend, 
   }
   CHECK(rows == g.n);
   a.perplexity = exp(a.perplexity);
-  printf("  %s %s: largest %.3g, top-1 %.2f %%, mean KL %.3g, perplexity %.4f (reference %.4f), %.1f s\n",
+  printf("  %s %s: largest %.3g, top-1 %.2f %%, mean KL %.3g, perplexity %.4f (reference %.4f), "
+         "%.1f s\n",
          model, backend == SOTTO_BACKEND_NAIVE ? "naive" : sotto_engine_variant(e), a.largest,
          100 * a.top1, a.mean_kl, a.perplexity, (double)g.perplexity, a.ms / 1e3);
   CHECK(fabs(a.perplexity / (double)g.perplexity - 1) <= 0.005);

@@ -18,7 +18,8 @@ static uint32_t widest_matmul_input(const sotto_program *p) {
 }
 
 /* Bytes of the scratch block; with `b`, also points its parts into b->scratch. */
-static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config, cpu_backend *b) {
+static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config,
+                        cpu_backend *b) {
   uint64_t rows = config->n_batch > config->n_outputs ? config->n_batch : config->n_outputs;
   uint64_t n = widest_matmul_input(p), n_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
   uint64_t floats = sotto_buffers_plan(p, config, b ? b->offsets : NULL);
@@ -143,19 +144,18 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   b->unit = 0;
 }
 
-static bool weights_ready(const cpu_backend *b, const cpu_step *step, const sotto_load *load) {
+static bool weights_ready(const cpu_backend *b, const cpu_step *step, const bool *ready) {
   sotto_weight_id factors = b->program->hparams.rope_factors;
-  if (b->step == 0 && factors >= 0 && !sotto_load_ready(load, (size_t)factors)) return false;
-  return step->kind == CPU_QUANTIZE || step->op->weight < 0 ||
-         sotto_load_ready(load, (size_t)step->op->weight);
+  if (b->step == 0 && factors >= 0 && !ready[factors]) return false;
+  return step->kind == CPU_QUANTIZE || step->op->weight < 0 || ready[step->op->weight];
 }
 
-static sotto_run_result run(sotto_backend *backend, const sotto_load *load, double deadline_ms) {
+static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
   cpu_backend *b = (cpu_backend *)backend;
   bool worked = false;
   for (; b->step < b->n_steps; b->step++, b->unit = 0) {
     const cpu_step *step = &b->steps[b->step];
-    if (!weights_ready(b, step, load)) return SOTTO_RUN_WAIT_WEIGHTS;
+    if (!weights_ready(b, step, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
     if (b->step == 0 && b->unit == 0) cpu_prepare_batch(b);
     uint64_t units = cpu_step_units(b, step); /* 0: an output step of a batch without outputs */
     uint64_t slice = units ? cpu_step_slice(b, step) : 0;

@@ -34,7 +34,9 @@ static float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row)
   return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
 }
 
-static void *weight(const cpu_backend *b, sotto_weight_id id) { return b->weights.placements[id].dst; }
+static void *weight(const cpu_backend *b, sotto_weight_id id) {
+  return b->weights.placements[id].dst;
+}
 
 void cpu_prepare_batch(cpu_backend *b) {
   const sotto_hparams *h = &b->program->hparams;
@@ -129,7 +131,8 @@ static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rms_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight), dim, h->norm_eps);
     break;
   case CPU_QUANTIZE:
-    kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act, (size_t)t);
+    kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
+                          (size_t)t);
     break;
   case CPU_ROPE:
     kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,

@@ -81,7 +81,9 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   b->next_op = 0;
 }
 
-static float *buffer(const naive *b, sotto_buffer_id id) { return b->scratch + b->offsets[id]; }
+static float *buffer(const naive *b, sotto_buffer_id id) {
+  return b->scratch + b->offsets[id];
+}
 
 static const float *weight(const naive *b, sotto_weight_id id) {
   return b->weights.placements[id].dst;
@@ -205,15 +207,15 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   }
 }
 
-static sotto_run_result run(sotto_backend *backend, const sotto_load *load, double deadline_ms) {
+static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
   naive *b = (naive *)backend;
   const sotto_program *p = b->program;
   for (; b->next_op < p->n_ops; b->next_op++) {
     const sotto_op *op = &p->ops[b->next_op];
     if (b->next_op && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
-    if (op->weight >= 0 && !sotto_load_ready(load, (size_t)op->weight)) return SOTTO_RUN_WAIT_WEIGHTS;
+    if (op->weight >= 0 && !ready[op->weight]) return SOTTO_RUN_WAIT_WEIGHTS;
     if (op->kind == SOTTO_OP_EMBED && p->hparams.rope_factors >= 0 &&
-        !sotto_load_ready(load, (size_t)p->hparams.rope_factors)) {
+        !ready[p->hparams.rope_factors]) {
       return SOTTO_RUN_WAIT_WEIGHTS;
     }
     if (b->next_op == 0) {
@@ -224,7 +226,8 @@ static sotto_run_result run(sotto_backend *backend, const sotto_load *load, doub
     uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
     if (op->kind == SOTTO_OP_MATMUL) {
       const sotto_weight *w = &p->weights[op->weight];
-      matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight), w->rows, w->cols, rows);
+      matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight), w->rows, w->cols,
+             rows);
       continue;
     }
     for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);
