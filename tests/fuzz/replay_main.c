@@ -48,8 +48,10 @@ int main(int argc, char **argv) {
   int failed = 0, count = 0;
   for (int i = 1; i < argc; i++) {
     struct stat info;
-    if (stat(argv[i], &info) == 0 && !S_ISDIR(info.st_mode)) failed |= replay_file(argv[i]), count++;
-    else failed |= replay_folder(argv[i], &count);
+    if (stat(argv[i], &info) == 0 && !S_ISDIR(info.st_mode))
+      failed |= replay_file(argv[i]), count++;
+    else
+      failed |= replay_folder(argv[i], &count);
   }
   printf("%d inputs replayed\n", count);
   return failed || count == 0;
