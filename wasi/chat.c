@@ -35,6 +35,7 @@ static int add_message(chat *chat, const char *role, const char *text, size_t le
 }
 
 static void drop_messages(chat *chat, size_t from, size_t to) {
+  if (from == to) return;
   for (size_t i = from; i < to; i++) sotto_str_free(&chat->messages[i].content);
   memmove(chat->messages + from, chat->messages + to, (chat->count - to) * sizeof *chat->messages);
   chat->count -= to - from;

@@ -14,8 +14,8 @@ static const cli_option model[] = {
     {{"-m", "--model"}, CLI_TEXT, AT(model), "FILE", .required = true,
      .help = "GGUF file; of a model split in several, any part"},
     {{"-c", "--ctx-size"}, CLI_U32, AT(engine.n_ctx), "N", WITHIN(0, MAX_CONTEXT),
-     .help = "positions in the context (default: what the model was trained for, at most "
-             "4096; perplexity: 512; bench: what the tests need)"},
+     .help = "positions in the context, n_ctx (default: what the model was trained for, at "
+             "most 4096; perplexity: 512; bench: what the tests need)"},
     {{"-b", "--batch-size"}, CLI_U32, AT(engine.n_batch), "N", WITHIN(1, 4096),
      .help = "prompt tokens in one pass", .shows_default = true},
     {{"--variant"}, CLI_CHOICE, AT(engine.variant), "auto|scalar|simd128|relaxed",

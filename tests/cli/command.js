@@ -27,20 +27,22 @@ const compile = spawnSync(wasmtime, ['compile', '-o', compiled, module], { encod
 if (compile.status !== 0) throw new Error(`${wasmtime} compile: ${compile.stderr}`)
 
 /** The arguments of wasmtime that run the command with these folders granted. */
-export const command = (dirs = ['models', scratch]) => [
+export const command = (dirs = ['models', scratch], flags = []) => [
   'run',
   '--allow-precompiled',
+  ...flags,
   ...dirs.map((dir) => `--dir=${dir}`),
   compiled,
 ]
 
 /**
- * Runs `sotto …args`. Standard input is empty unless `input` (text or bytes) says otherwise.
+ * Runs `sotto …args`. Standard input is empty unless `input` (text or bytes) says otherwise; flags
+ * are wasmtime's.
  * @returns {Promise<{code: number, stdout: string, stderr: string, bytes: Buffer}>}
  */
-export function sotto(args, { input = '', dirs } = {}) {
+export function sotto(args, { input = '', dirs, flags } = {}) {
   return new Promise((done, fail) => {
-    const child = spawn(wasmtime, [...command(dirs), ...args], { cwd: root })
+    const child = spawn(wasmtime, [...command(dirs, flags), ...args], { cwd: root })
     const out = []
     const err = []
     child.stdout.on('data', (data) => out.push(data))

@@ -109,6 +109,19 @@ test('a memory budget that is too small is refused before the body is read', asy
   assert.match(stderr, /^sotto: models\/tiny\/tiny-f32\.gguf: .*\d/)
 })
 
+test('memory that the host refuses', async () => {
+  const args = ['run', '-m', tiny('f32'), '-p', 'x', '-n', '1', '--json']
+  for (let limit = 1_300_000; ; limit += 200_000) {
+    const flags = ['-W', `max-memory-size=${limit}`]
+    const { code, stdout, stderr } = await sotto(args, { flags })
+    if (code === 0) break
+    assert.ok(limit < 5_000_000)
+    assert.equal(code, 1, stderr)
+    assert.match(stderr, /^sotto: .*out of memory.*\n$/)
+    assert.equal(JSON.parse(stdout).error.code, 'out_of_memory')
+  }
+})
+
 test('a prompt, template or state that cannot be read', async () => {
   const run = ['run', '-m', tiny('f32')]
   const reason = 'No such file or directory'
