@@ -2,6 +2,7 @@
 //   npm test [-- lint modules c cli js browser]      names choose sections
 // JavaScript tests run under the Node.js that runs npm and again under Node.js 24, except those in
 // tests/js/once/ (bundlers and the like), whose subject is not the version of Node.js.
+import { availableParallelism } from 'node:os'
 import { build } from './build.mjs'
 import { main } from './lib/main.mjs'
 import { inRoot, root } from './lib/paths.mjs'
@@ -60,7 +61,8 @@ async function nodeTests(node, files) {
   await run(node, args, { show: true, env })
 }
 
-const ctest = (preset) => run('ctest', ['--preset', preset], { show: true })
+const ctest = (preset) =>
+  run('ctest', ['--preset', preset, '--parallel', String(availableParallelism())], { show: true })
 
 /** Runs one part of a section and notes how it went. */
 async function runPart(results, name, work) {
