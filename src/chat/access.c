@@ -131,7 +131,21 @@ sotto_status chat_slice(runtime *rt, value v, value from, value to, value by, va
   }
   value *items;
   value_type type = v.type == V_TUPLE ? V_TUPLE : V_LIST;
-  if (v.type == V_RANGE) return chat_fail(rt, "a range cannot be sliced; make it a list first");
+  if (v.type == V_RANGE) {
+    const range *r = v.as.range;
+    range *part = chat_alloc(rt, sizeof *part);
+    CHAT_NO_MEMORY(part);
+    *part = (range){.n = count};
+    if (__builtin_mul_overflow(r->step, step, &part->step) ||
+        __builtin_mul_overflow(r->step, start, &part->start) ||
+        __builtin_mul_overflow(r->step, stop, &part->stop) ||
+        __builtin_add_overflow(r->start, part->start, &part->start) ||
+        __builtin_add_overflow(r->start, part->stop, &part->stop)) {
+      return chat_fail(rt, "an integer does not fit 64 bits");
+    }
+    *out = (value){.type = V_RANGE, .as.range = part};
+    return SOTTO_OK;
+  }
   SOTTO_TRY(chat_work(rt, (size_t)count * sizeof(value)));
   SOTTO_TRY(chat_list_new(rt, (size_t)count, type, out, &items));
   for (int64_t i = 0; i < count; i++) items[i] = v.as.list->items[start + i * step];

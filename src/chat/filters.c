@@ -5,13 +5,15 @@
 #include "base/utf8.h"
 #include "chat/filters.h"
 
+enum { NOW, LAZY };
+
 static const struct filter {
   const char *name, *parameters;
-  size_t required;
+  uint8_t required, when;
   method_function *call;
 } filters[] = {
-#define X(name, parameters, required, function)                                                    \
-  {#name, parameters, required, chat_filter_##function},
+#define X(name, parameters, required, function, when)                                              \
+  {#name, parameters, required, when, chat_filter_##function},
 #include "chat/filters.def"
 #undef X
 };
@@ -23,11 +25,28 @@ int chat_find_filter(const char *name, size_t len) {
   return -1;
 }
 
+/* The call of a lazy filter, until it is needed. */
+typedef struct deferred {
+  const struct filter *filter;
+  value input, slots[CHAT_MAX_PARAMETERS];
+  arguments args;
+} deferred;
+
+static sotto_status run_deferred(runtime *rt, void *data, value *out) {
+  deferred *d = data;
+  return d->filter->call(rt, d->input, d->slots, &d->args, out);
+}
+
 sotto_status chat_filter(runtime *rt, int number, value input, const arguments *args, value *out) {
   const struct filter *f = &filters[number];
-  value slots[CHAT_MAX_PARAMETERS];
+  value slots[CHAT_MAX_PARAMETERS] = {0};
   if (f->parameters) SOTTO_TRY(chat_bind(rt, f->name, f->parameters, f->required, args, slots));
-  return f->call(rt, input, slots, args, out);
+  if (f->when == NOW) return f->call(rt, input, slots, args, out);
+  deferred *d = chat_alloc(rt, sizeof *d);
+  CHAT_NO_MEMORY(d);
+  *d = (deferred){.filter = f, .input = input, .args = *args};
+  memcpy(d->slots, slots, sizeof slots);
+  return chat_iterator_deferred(rt, run_deferred, d, out);
 }
 
 /* ---- text ----------------------------------------------------------------------------------- */
@@ -141,20 +160,20 @@ FILTER(indent) {
 FILTER(truncate) {
   FILTER_UNUSED;
   const str *s = NULL, *end = CHAT_STR(rt, "..."), *cut;
-  int64_t length = 255, leeway = 5;
+  int64_t length = 255, leeway = 5, n;
   bool kill_words;
   builder b;
   CHAT_NO_MEMORY(end);
-  SOTTO_TRY(chat_take_string(rt, in, &s));
-  if (!s) return chat_fail(rt, "truncate needs a string, not %s", chat_type_name(in));
+  SOTTO_TRY(chat_length(rt, in, &n));
   SOTTO_TRY(chat_take_integer(rt, a[0], &length));
   SOTTO_TRY(chat_truth(rt, a[1], &kill_words));
   SOTTO_TRY(chat_take_string(rt, a[2], &end));
   SOTTO_TRY(chat_take_integer(rt, a[3], &leeway));
   if (length < (int64_t)end->chars || leeway < 0) return chat_fail(rt, "truncate: too short");
-  if (leeway >= (int64_t)s->chars || length >= (int64_t)s->chars - leeway) {
-    return chat_string_result(rt, s, out);
-  }
+  *out = in;
+  if (leeway >= n || length >= n - leeway) return SOTTO_OK;
+  SOTTO_TRY(chat_take_string(rt, in, &s));
+  if (!s) return chat_fail(rt, "truncate needs a string, not %s", chat_type_name(in));
   size_t at = chat_str_byte(s, (size_t)(length - (int64_t)end->chars)), space;
   if (!kill_words) {
     const str *blank = CHAT_STR(rt, " ");

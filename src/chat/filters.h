@@ -4,7 +4,7 @@
 
 #include "chat/methods.h"
 
-#define X(name, parameters, required, function) method_function chat_filter_##function;
+#define X(name, parameters, required, function, when) method_function chat_filter_##function;
 #include "chat/filters.def"
 #undef X
 

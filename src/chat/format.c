@@ -229,9 +229,8 @@ sotto_status chat_format_percent(runtime *rt, const str *format, value values, v
     p.at++;
     SOTTO_TRY(put_percent(&p, &b));
   }
-  size_t n = values.type == V_TUPLE                           ? values.as.list->n
-             : values.type == V_DICT || values.type == V_LIST ? 0
-                                                              : 1;
+  bool any = values.type == V_DICT || values.type == V_LIST || values.type == V_UNDEFINED;
+  size_t n = values.type == V_TUPLE ? values.as.list->n : !any;
   if (p.used < n) return chat_fail(rt, "format: not all values are used");
   SOTTO_TRY(chat_builder_finish(&b, &result));
   SOTTO_TRY(chat_str_mark(rt, result, format->markup, &result));

@@ -3,7 +3,7 @@
 #include "chat/strings.h"
 
 struct iterator {
-  enum { OVER_LIST, OVER_STRING, OVER_DICT, OVER_RANGE, OVER_ITERATOR } what;
+  enum { OVER_LIST, OVER_STRING, OVER_DICT, OVER_RANGE, OVER_ITERATOR, DEFERRED } what;
   const list *list;
   const str *string;
   const dict *dict;
@@ -11,6 +11,7 @@ struct iterator {
   const range *range;
   iterator *source; /* OVER_ITERATOR, with step */
   iterate_step *step;
+  iterate_make *make; /* DEFERRED */
   void *data;
   size_t at;
 };
@@ -83,6 +84,18 @@ static sotto_status next_of_source(runtime *rt, iterator *it, value *out, bool *
   return SOTTO_OK;
 }
 
+static sotto_status start_deferred(runtime *rt, iterator *it) {
+  value made;
+  iterator *over;
+  if (rt->depth >= CHAT_MAX_DEPTH) return chat_fail(rt, "filters of filters nested too deeply");
+  rt->depth++;
+  SOTTO_TRY(it->make(rt, it->data, &made));
+  rt->depth--;
+  SOTTO_TRY(chat_iterate(rt, made, &over));
+  *it = *over; /* nobody else has it */
+  return SOTTO_OK;
+}
+
 sotto_status chat_next(runtime *rt, iterator *it, value *out, bool *more) {
   SOTTO_TRY(chat_work(rt, CHAT_WORK_STEP));
   switch (it->what) {
@@ -107,6 +120,7 @@ sotto_status chat_next(runtime *rt, iterator *it, value *out, bool *more) {
     if (*more) *out = value_int(it->range->start + (int64_t)it->at++ * it->range->step);
     return SOTTO_OK;
   case OVER_ITERATOR: return next_of_source(rt, it, out, more);
+  case DEFERRED: SOTTO_TRY(start_deferred(rt, it)); return chat_next(rt, it, out, more);
   }
   return SOTTO_OK;
 }
@@ -144,6 +158,16 @@ sotto_status chat_iterator_new(runtime *rt, iterator *source, iterate_step *step
   (*out)->source = source;
   (*out)->step = step;
   (*out)->data = data;
+  return SOTTO_OK;
+}
+
+sotto_status chat_iterator_deferred(runtime *rt, iterate_make *make, void *data, value *out) {
+  iterator *it = chat_alloc(rt, sizeof *it);
+  CHAT_NO_MEMORY(it);
+  it->what = DEFERRED;
+  it->make = make;
+  it->data = data;
+  *out = (value){.type = V_ITERATOR, .as.iter = it};
   return SOTTO_OK;
 }
 

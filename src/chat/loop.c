@@ -78,6 +78,8 @@ static sotto_status start(runtime *rt, const node *n, scope *s, value iterable, 
 static sotto_status run(runtime *rt, struct loop *l, flow *flow) {
   const node *n = l->node;
   scope *s = NULL;
+  bool completed =
+      false; /* some body ran to its end; as in the reference, `else` runs if none did */
   *flow = FLOW_NORMAL;
   for (;;) {
     value item;
@@ -97,9 +99,10 @@ static sotto_status run(runtime *rt, struct loop *l, flow *flow) {
     SOTTO_TRY(chat_assign(rt, n->a, s, item));
     SOTTO_TRY(chat_exec(rt, n->c, s, flow));
     if (*flow == FLOW_BREAK) break;
+    completed |= *flow == FLOW_NORMAL;
   }
   *flow = FLOW_NORMAL;
-  if (l->index0 >= 0 || !n->d) return SOTTO_OK;
+  if (completed || !n->d) return SOTTO_OK;
   SOTTO_TRY(chat_scope_new(rt, l->outer, &s));
   return chat_exec(rt, n->d, s, flow);
 }

@@ -166,7 +166,7 @@ static sotto_status arithmetic(runtime *rt, operator op, value a, value b, value
   if (op == OP_MUL && is_sequence(a) && (b.type == V_INT || b.type == V_BOOL)) {
     return repeat(rt, a, b.type == V_INT ? b.as.integer : b.as.boolean, out);
   }
-  if (op == OP_MOD && a.type == V_STRING && b.type != V_UNDEFINED) {
+  if (op == OP_MOD && a.type == V_STRING) {
     return chat_format_percent(rt, a.as.string, b, out);
   }
   if (a.type == V_UNDEFINED) return chat_fail_undefined(rt, a);

@@ -115,6 +115,9 @@ sotto_status chat_to_list(runtime *rt, value v, list *out);
 typedef sotto_status iterate_step(runtime *rt, void *data, value item, value *out, bool *keep);
 sotto_status chat_iterator_new(runtime *rt, iterator *source, iterate_step *step, void *data,
                                iterator **out);
+/* Over what `make` gives, which is called when the first item is asked for. */
+typedef sotto_status iterate_make(runtime *rt, void *data, value *out);
+sotto_status chat_iterator_deferred(runtime *rt, iterate_make *make, void *data, value *out);
 sotto_status chat_iterator_of_list(runtime *rt, const list *items, value *out);
 
 /* text.c, json_text.c, format.c */

@@ -87,7 +87,11 @@ static sotto_status write_repr(runtime *rt, builder *b, value v) {
     snprintf(text, sizeof text, "%lld", (long long)v.as.integer);
     return chat_builder_add_c(b, text, false);
   case V_FLOAT: return chat_builder_add(b, text, sotto_decimal_repr(v.as.number, text), false);
-  case V_STRING: return write_string_repr(b, v.as.string);
+  case V_STRING:
+    if (!v.as.string->markup) return write_string_repr(b, v.as.string);
+    SOTTO_TRY(chat_builder_add_c(b, "Markup(", false));
+    SOTTO_TRY(write_string_repr(b, v.as.string));
+    return chat_builder_add_c(b, ")", false);
   case V_LIST: return write_items(rt, b, v.as.list, "[", "]");
   case V_TUPLE: return write_items(rt, b, v.as.list, "(", ")");
   case V_DICT: return write_dict(rt, b, v.as.dict);
