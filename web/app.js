@@ -25,10 +25,7 @@ async function start(source, name) {
     await engine?.dispose()
     engine = await load(source, abort.signal)
     conversation.begin(engine)
-    const { n_params, architecture } = engine.info
-    const size = `${(n_params / 1e6).toFixed(0)} M parameters`
-    byId('model-name').textContent = `${engine.info.name || name} · ${size} · ${engine.variant}`
-    document.body.dataset.architecture = architecture
+    describe(engine, name)
     showState('ready')
     byId('question').focus()
   } catch (error) {
@@ -39,6 +36,19 @@ async function start(source, name) {
     showState('failed')
     byId('back').focus()
   }
+}
+
+/**
+ * @param {Engine} loaded
+ * @param {string} name what the visitor knows it by
+ */
+function describe({ info, plan, variant }, name) {
+  const millions = (/** @type {number} */ n) => (n / 1e6).toFixed(n < 1e7 ? 1 : 0)
+  const element = byId('model-name')
+  element.textContent = `${name} · ${variant}`
+  const facts = [info.name, info.architecture, `${millions(info.n_params)} M parameters`]
+  const memory = `${millions(plan.total)} MB of memory`
+  element.title = [...facts, `${plan.n_ctx} tokens of context`, memory].filter(Boolean).join(' · ')
 }
 
 /** @param {FileList | undefined | null} list */

@@ -161,8 +161,9 @@ class AnswerView {
   #factsText() {
     const t = this.#timings
     if (t) {
-      const prompt = `${t.prompt_n + t.cache_n} tokens read in ${(t.prompt_ms / 1000).toFixed(1)} s`
-      return `${t.predicted_per_second.toFixed(1)} tokens/s · ${t.predicted_n} tokens · ${prompt}`
+      const read = `${t.prompt_n} of ${t.prompt_n + t.cache_n} tokens read`
+      const time = `${(t.prompt_ms / 1000).toFixed(2)} s`
+      return `${t.predicted_per_second.toFixed(1)} tokens/s · ${t.predicted_n} tokens · ${read} in ${time}`
     }
     const seconds = (performance.now() - this.#begin) / 1000
     if (this.#pieces < 3) return ''

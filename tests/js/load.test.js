@@ -2,11 +2,12 @@
 // says what to do, and leaves nothing behind.
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { loadModel } from 'sotto'
-import { logitsDigest, tinyBytes, tinyPath, withEngine, withTiny } from './lib/models.js'
+import { logitsDigest, realPath, tinyBytes, tinyPath, withEngine, withTiny } from './lib/models.js'
 import { rangeServer } from './lib/range-server.js'
 
 const bytes = tinyBytes()
@@ -99,6 +100,39 @@ test('a URL, with ranges, without, and with a fetch of the caller', async () => 
   await loadsTheSame(`${plain.url}/tiny.gguf`)
   assert.equal(plain.requests.length, 1)
   await plain.close()
+})
+
+test('a large file comes in ranges, at most 16 MB of them at a time', async () => {
+  const file = await open(realPath)
+  const { size } = await file.stat()
+  const ranges = []
+  let running = 0
+  let most = 0
+  async function* read(offset, length) {
+    ranges.push({ offset, length })
+    running += length
+    most = Math.max(most, running)
+    const buffer = new Uint8Array(1 << 20)
+    for (let at = offset; at < offset + length; ) {
+      const want = Math.min(buffer.length, offset + length - at)
+      const { bytesRead } = await file.read(buffer, 0, want, at)
+      yield buffer.subarray(0, bytesRead)
+      at += bytesRead
+    }
+    running -= length
+  }
+  try {
+    const source = { size, supportsRanges: true, read }
+    await withEngine(source, { n_ctx: 64 }, async (engine) => {
+      const { module } = await engine.memory()
+      assert.ok(module < engine.plan.total + 64e6)
+    })
+  } finally {
+    await file.close()
+  }
+  assert.ok(most > 4 << 20 && most <= 16 << 20, `${most} bytes under way`)
+  const bytes = ranges.reduce((sum, { length }) => sum + length, 0)
+  assert.ok(bytes < 1.1 * size, 'nothing is fetched twice')
 })
 
 test('split files: the first names the rest, or all are given', async () => {

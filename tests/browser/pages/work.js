@@ -1,0 +1,95 @@
+// What library.test.js asks the page to do.
+import { logitsHash } from '/lib/fnv.js'
+import { loadModel } from '/sotto/src/browser.js'
+
+const prompt = 'A river runs past 12 old houses; it does not stop.'
+
+async function withEngine(source, options, work) {
+  const engine = await loadModel(source, options)
+  try {
+    return await work(engine)
+  } finally {
+    await engine.dispose()
+  }
+}
+
+/** The model at a URL as each kind of source. */
+const kinds = {
+  url: (url) => new URL(url, location.href),
+  blob: async (url) => (await fetch(url)).blob(),
+  file: async (url) => new File([await (await fetch(url)).blob()], 'model.gguf'),
+  bytes: async (url) => (await fetch(url)).arrayBuffer(),
+  stream: async (url) => (await (await fetch(url)).blob()).stream(),
+  'response stream': async (url) => (await fetch(url)).body,
+  async object(url) {
+    const blob = await (await fetch(url)).blob()
+    return {
+      size: blob.size,
+      supportsRanges: true,
+      async *read(offset, length) {
+        yield new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer())
+      },
+    }
+  },
+}
+
+export const hash = ({ source, variant, n_batch, request }) =>
+  withEngine(source, { variant, n_batch, n_ctx: 256 }, async (engine) => ({
+    ...(await logitsHash(engine, request)),
+    variant: engine.variant,
+  }))
+
+/** As logitsDigest in tests/js/lib/models.js. */
+export async function digest({ source, kind, options }) {
+  const given = kind ? await kinds[kind](source) : source
+  return withEngine(given, options, async (engine) => {
+    const request = { prompt, max_tokens: 8, temperature: 0, ignore_eos: true }
+    const parts = []
+    for await (const { logits } of engine.logits(request)) parts.push(logits)
+    const bytes = await new Blob(parts).arrayBuffer()
+    const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
+    const hex = Array.from(sum, (byte) => byte.toString(16).padStart(2, '0'))
+    return { digest: hex.join(''), steps: parts.length }
+  })
+}
+
+export async function progress({ source }) {
+  let last
+  const onProgress = (now) => {
+    last = now
+  }
+  await withEngine(source, { n_ctx: 64, onProgress }, () => {})
+  return last
+}
+
+export async function failure({ source, options: { abortAfter, ...options } = {} }) {
+  const abort = new AbortController()
+  if (abortAfter === 0) abort.abort()
+  if (abortAfter) setTimeout(() => abort.abort(), abortAfter)
+  try {
+    await withEngine(source, { ...options, signal: abort.signal }, () => {})
+    return { name: 'no error' }
+  } catch ({ name, code, message, details }) {
+    return { name, code, message, details: details && JSON.parse(JSON.stringify(details)) }
+  }
+}
+
+export const responsive = ({ source }) =>
+  withEngine(source, { n_ctx: 512 }, async (engine) => {
+    let longest = 0
+    let last = performance.now()
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }, 5)
+    const abort = new AbortController()
+    const request = { prompt: prompt.repeat(15), max_tokens: 200, ignore_eos: true }
+    const running = engine.completions.create({ ...request, signal: abort.signal })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const begin = performance.now()
+    abort.abort()
+    await running.catch(() => {})
+    await engine.memory() // the worker answers again
+    clearInterval(timer)
+    return { longest, cancelled: performance.now() - begin }
+  })
