@@ -80,6 +80,32 @@ for (const where of ['step', 'tokenize']) {
   })
 }
 
+test('kernels that fail their test give way to the next ones, unless they were asked for', async () => {
+  const file = join(folder, 'untrue.mjs')
+  const own = (name) => new URL(`../../js/src/${name}.js`, import.meta.url)
+  writeFileSync(
+    file,
+    `import { SottoError } from '${own('errors')}'
+    import { CoreEngine } from '${own('worker/engine')}'
+    const { startLoad } = CoreEngine.prototype
+    CoreEngine.prototype.startLoad = function (plan) {
+      if (this.variant() === 'scalar') return startLoad.call(this, plan)
+      throw new SottoError('internal_error', 'wrong results')
+    }
+    await import('${own('worker/node')}')`,
+  )
+  const workerUrl = pathToFileURL(file)
+  const engine = await loadModel(tinyPath(), { workerUrl })
+  assert.equal(engine.variant, 'scalar')
+  assert.equal(
+    (await engine.completions.create({ prompt: 'a', max_tokens: 2 })).usage.completion_tokens,
+    2,
+  )
+  await engine.dispose()
+  const asked = loadModel(tinyPath(), { workerUrl, variant: 'simd128' })
+  await assert.rejects(asked, { code: 'internal_error' })
+})
+
 test('a module that is missing or none', async () => {
   const none = new URL('./failures.test.js', import.meta.url)
   const missing = new URL('./nothing/', import.meta.url)

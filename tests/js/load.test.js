@@ -113,13 +113,16 @@ test('a large file comes in ranges, at most 16 MB of them at a time', async () =
     running += length
     most = Math.max(most, running)
     const buffer = new Uint8Array(1 << 20)
-    for (let at = offset; at < offset + length; ) {
-      const want = Math.min(buffer.length, offset + length - at)
-      const { bytesRead } = await file.read(buffer, 0, want, at)
-      yield buffer.subarray(0, bytesRead)
-      at += bytesRead
+    try {
+      for (let at = offset; at < offset + length; ) {
+        const want = Math.min(buffer.length, offset + length - at)
+        const { bytesRead } = await file.read(buffer, 0, want, at)
+        yield buffer.subarray(0, bytesRead)
+        at += bytesRead
+      }
+    } finally {
+      running -= length
     }
-    running -= length
   }
   try {
     const source = { size, supportsRanges: true, read }

@@ -6,11 +6,12 @@ import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
 import { CoreModule, MAX_MEMORY } from './module.js'
+import { candidates } from './variant.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { MemoryPlan, Progress } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
-/** @import { ModuleName } from './variant.js' */
+/** @import { Candidate, ModuleName } from './variant.js' */
 
 const MB = 1 << 20
 const RANGE = 4 * MB
@@ -24,8 +25,7 @@ const RESERVE = 48 * MB
  * @typedef {object} LoadJob
  * @property {OpenableSource[]} sources
  * @property {LoadOptions} options
- * @property {WebAssembly.Module} compiled
- * @property {ModuleName} moduleName
+ * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
  * @property {(progress: Progress) => void} onProgress
  */
 
@@ -37,9 +37,9 @@ export async function load(job) {
   const abort = new AbortController()
   const files = job.sources.map((source) => new ModelFileReader(source, abort.signal))
   try {
-    const plan = await readHeaders(job, files)
-    const engine = await makeEngine(job, files, plan)
-    engine.startLoad(plan)
+    const choice = candidates(job.options.variant)
+    const plan = await readHeaders(job, choice[0], files)
+    const engine = await startEngine(job, choice, files, plan)
     await readWeights(job, files, engine, abort.signal)
     return { engine, plan }
   } finally {
@@ -50,20 +50,19 @@ export async function load(job) {
 
 /**
  * @param {LoadJob} job
+ * @param {Candidate} candidate
  * @param {ModelFileReader[]} files
  * @returns {Promise<MemoryPlan>}
  */
-async function readHeaders({ compiled, moduleName, options, onProgress }, files) {
-  const size = { initial: 0, maximum: HEADER_MEMORY }
-  const module = await CoreModule.create(compiled, moduleName, size)
-  const engine = new CoreEngine(module, coreOptions(module, options))
+async function readHeaders(job, candidate, files) {
+  const engine = await makeEngine(job, candidate, { initial: 0, maximum: HEADER_MEMORY })
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     await file.open()
     if (file.size !== undefined) engine.setFileSize(index, file.size)
     await file.readHeader(
       (bytes) => engine.feedHeader(index, bytes),
-      (loaded) => onProgress({ status: 'header', loaded, total: 0 }),
+      (loaded) => job.onProgress({ status: 'header', loaded, total: 0 }),
     )
     engine.endHeader(index)
     const parts = engine.splitCount()
@@ -75,15 +74,17 @@ async function readHeaders({ compiled, moduleName, options, onProgress }, files)
 }
 
 /**
+ * An engine in a memory made to the plan, with the headers read and everything allocated.
  * @param {LoadJob} job
+ * @param {Candidate[]} choice
  * @param {ModelFileReader[]} files
  * @param {MemoryPlan} plan
+ * @returns {Promise<CoreEngine>}
  */
-async function makeEngine({ compiled, moduleName, options }, files, plan) {
+async function startEngine(job, [candidate, ...others], files, plan) {
   // A snapshot of the KV state is made inside the memory, and so is one that is put back.
   const maximum = plan.total + RESERVE + plan.kv
-  const module = await CoreModule.create(compiled, moduleName, { initial: plan.total, maximum })
-  const engine = new CoreEngine(module, coreOptions(module, options))
+  const engine = await makeEngine(job, candidate, { initial: plan.total, maximum })
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     if (file.size !== undefined) engine.setFileSize(index, file.size)
@@ -91,7 +92,24 @@ async function makeEngine({ compiled, moduleName, options }, files, plan) {
     engine.endHeader(index)
   }
   engine.plan()
-  return engine
+  try {
+    engine.startLoad(plan)
+    return engine
+  } catch (error) {
+    const failedItsTest = error instanceof SottoError && error.code === 'internal_error'
+    if (failedItsTest && others.length) return startEngine(job, others, files, plan)
+    throw error
+  }
+}
+
+/**
+ * @param {LoadJob} job
+ * @param {Candidate} candidate
+ * @param {{ initial: number, maximum: number }} size of its memory
+ */
+async function makeEngine({ compile, options }, { module: name, variant }, size) {
+  const module = await CoreModule.create(await compile(name), name, size)
+  return new CoreEngine(module, coreOptions(module, { ...options, variant }))
 }
 
 /**

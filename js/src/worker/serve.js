@@ -8,7 +8,6 @@ import { HttpSource } from '../source/http.js'
 import { RemoteSources } from '../source/remote.js'
 import { load } from './loader.js'
 import { Loop } from './loop.js'
-import { pickModule } from './variant.js'
 
 /** @import { EngineEvent, FromWorker, LoadedModel, SourceDescriptor, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from '../source/source.js' */
@@ -98,13 +97,16 @@ class WorkerSide {
         `The library speaks protocol ${protocol}, not ${PROTOCOL}`,
       )
     }
-    const moduleName = pickModule(options.variant)
-    const compiled = await this.#host.compile(moduleName, options.wasmUrl)
+    /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
+    const modules = new Map()
     const { engine, plan } = await load({
       sources: sources.map((descriptor) => this.#source(descriptor)),
       options,
-      compiled,
-      moduleName,
+      compile: (name) => {
+        const compiled = modules.get(name) ?? this.#host.compile(name, options.wasmUrl)
+        modules.set(name, compiled)
+        return compiled
+      },
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
     })
     this.#engine = engine

@@ -1,8 +1,9 @@
-// Which of the two modules this engine can run, and compiling it. The probes are the smallest
+// Which of the two modules this host can run, and compiling it. The probes are the smallest
 // modules that use one instruction of each feature.
 import { SottoError } from '../errors.js'
 
 /** @typedef {'simd128' | 'relaxed'} ModuleName */
+/** @typedef {{ module: ModuleName, variant: string }} Candidate */
 
 const probe = (/** @type {number[]} */ code) =>
   WebAssembly.validate(
@@ -21,21 +22,28 @@ const hasSimd = () => probe(splat)
 const hasRelaxedSimd = () => probe([...splat, ...splat, ...splat, 0xfd, 0x93, 0x02])
 
 /**
+ * What to run, best first. Each engine tests its kernels before it loads anything; where they fail
+ * and the caller left the choice to us, the next one has its turn.
  * @param {string} variant the option: auto, scalar, simd128, relaxed
- * @returns {ModuleName}
+ * @returns {Candidate[]}
  */
-export function pickModule(variant) {
+export function candidates(variant) {
   if (typeof WebAssembly === 'undefined' || !hasSimd()) {
-    throw new SottoError('unsupported_environment', 'This engine has no WebAssembly SIMD')
+    throw new SottoError('unsupported_environment', 'This host has no WebAssembly SIMD')
   }
-  if (variant === 'auto') return hasRelaxedSimd() ? 'relaxed' : 'simd128'
-  if (variant !== 'relaxed') return 'simd128'
-  if (hasRelaxedSimd()) return 'relaxed'
-  throw new SottoError(
-    'unsupported_environment',
-    'variant: this engine has no relaxed SIMD; use "auto" or "simd128"',
-    { details: { field: 'variant' } },
-  )
+  const relaxed = hasRelaxedSimd()
+  if (variant === 'relaxed' && !relaxed) {
+    const text = 'variant: this host has no relaxed SIMD; use "auto" or "simd128"'
+    throw new SottoError('unsupported_environment', text, { details: { field: 'variant' } })
+  }
+  if (variant === 'relaxed') return [{ module: 'relaxed', variant }]
+  if (variant !== 'auto') return [{ module: 'simd128', variant }]
+  /** @type {Candidate[]} */
+  const plain = [
+    { module: 'simd128', variant: 'simd128' },
+    { module: 'simd128', variant: 'scalar' },
+  ]
+  return relaxed ? [{ module: 'relaxed', variant: 'relaxed' }, ...plain] : plain
 }
 
 /**
