@@ -166,7 +166,7 @@ export class Connection {
   /** @param {FromWorker} message */
   #onMessage(message) {
     if (message.type === 'ready') return this.#start(message.protocol)
-    if (message.type === 'progress') return this.#onProgress(message.progress)
+    if (message.type === 'progress') return this.#report(message.progress)
     if (message.type === 'fatal') return void this.end(unpackError(message.error))
     if (message.type === 'result') return this.#settle(message.id)?.resolve(message.value)
     if (message.type === 'error')
@@ -175,6 +175,15 @@ export class Connection {
     const listener = this.#listeners.get(message.id)
     if (message.events.at(-1)?.kind === 'done') this.#listeners.delete(message.id)
     listener?.onEvents(message.events)
+  }
+
+  /** @param {Progress} progress */
+  #report(progress) {
+    try {
+      this.#onProgress(progress)
+    } catch (error) {
+      this.end(error) // the caller's own: loading fails with it
+    }
   }
 
   /** @param {number} protocol */

@@ -3,7 +3,7 @@
 import { check, integer, oneOf } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
-import { invalidArgument } from './errors.js'
+import { invalidArgument, SottoError } from './errors.js'
 import { describeSources } from './sources.js'
 
 /** @import { WorkerPort } from './connection.js' */
@@ -42,8 +42,7 @@ export const makeLoadModel =
     const loadOptions = checkOptions(options, host)
     signal?.throwIfAborted()
     const sources = describeSources(source, options, host)
-    const port = host.startWorker(workerUrl === undefined ? undefined : String(workerUrl))
-    const connection = new Connection(port)
+    const connection = new Connection(startWorker(host, workerUrl))
     // An abort ends the worker: whatever it was doing, downloads included, ends with it.
     const stop = (/** @type {unknown} */ reason) => void connection.end(reason)
     try {
@@ -54,6 +53,20 @@ export const makeLoadModel =
       throw error
     }
   }
+
+/**
+ * @param {MainHost} host
+ * @param {string | URL} [url]
+ */
+function startWorker(host, url) {
+  try {
+    return host.startWorker(url === undefined ? undefined : String(url))
+  } catch (cause) {
+    // A service worker has none to start; a page starts none of another origin.
+    const code = cause instanceof ReferenceError ? 'unsupported_environment' : 'worker_failed'
+    throw new SottoError(code, `Cannot start a worker: ${cause}`, { cause })
+  }
+}
 
 /**
  * @param {LoadModelOptions} options

@@ -31,7 +31,7 @@
  * @property {number} metadata header, vocabulary, template
  * @property {number} total
  * @property {number} file the model's files
- * @property {number} limit the budget it was held against; 0: none
+ * @property {number} limit what it was held against: memory_budget, or the address space
  * @property {number} per_position KV bytes of one position: what a smaller n_ctx saves
  * @property {number} n_ctx after defaults were filled in
  * @property {boolean} fits

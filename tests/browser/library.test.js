@@ -86,6 +86,8 @@ test('errors are typed', async () => {
   const worker = await failure(tiny, { workerUrl: '/nothing.js' })
   assert.equal(worker.code, 'worker_failed')
   assert.equal((await failure(tiny, { workerUrl: '/empty.html' })).code, 'worker_failed')
+  const foreign = await failure(tiny, { workerUrl: 'https://a.example/worker.js' })
+  assert.equal(foreign.code, 'worker_failed')
   assert.equal((await failure(tiny, { wasmUrl: '/work.js' })).code, 'worker_failed')
   assert.equal((await failure(tiny, { abortAfter: 0 })).name, 'AbortError')
   assert.equal((await failure(real, { abortAfter: 20 })).name, 'AbortError')

@@ -24,6 +24,8 @@ const load = (how) => loadModel(tinyPath(), { workerUrl: bad(how) })
 test('a worker whose file is missing, throws or exits', async () => {
   const missing = { workerUrl: new URL('./lib/nothing.js', import.meta.url) }
   await assert.rejects(loadModel(tinyPath(), missing), { code: 'worker_failed' })
+  const elsewhere = { workerUrl: 'https://a.example/worker.js' }
+  await assert.rejects(loadModel(tinyPath(), elsewhere), { code: 'worker_failed' })
   await assert.rejects(load('throws'), { code: 'worker_failed', message: /no luck today/ })
   await assert.rejects(load('exits'), { code: 'worker_failed', message: /exit code 3/ })
 })

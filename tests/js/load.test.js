@@ -224,6 +224,18 @@ test('over the memory budget: the numbers, before the body is fetched', async ()
   assert.equal(reads.length, 1)
 })
 
+test('a context that no memory holds', async () => {
+  const loading = loadModel(tinyPath(), { n_ctx: 2 ** 24 })
+  await assert.rejects(loading, { code: 'memory_budget_exceeded', message: /n_ctx|context/ })
+})
+
+test('an onProgress that throws ends loading with its error', async () => {
+  const onProgress = () => {
+    throw new RangeError('my mistake')
+  }
+  await assert.rejects(loadModel(tinyPath(), { onProgress }), /my mistake/)
+})
+
 const refused = {
   'an empty file': [new Uint8Array(0), 'truncated_file'],
   text: [new TextEncoder().encode('<!doctype html> not a model'), 'invalid_model'],

@@ -84,7 +84,7 @@ async function readHeaders(job, candidate, files) {
 async function startEngine(job, [candidate, ...others], files, plan) {
   // A snapshot of the KV state is made inside the memory, and so is one that is put back.
   const maximum = plan.total + RESERVE + plan.kv
-  const engine = await makeEngine(job, candidate, { initial: plan.total, maximum })
+  const engine = await makeEngine(job, candidate, { initial: plan.total + 4 * MB, maximum })
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     if (file.size !== undefined) engine.setFileSize(index, file.size)
