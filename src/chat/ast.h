@@ -87,6 +87,8 @@ struct sotto_template {
   node *body;
   const str **names; /* names[n_names] */
   uint32_t n_names, cap_names;
+  uint64_t max_work; /* of one rendering, see runtime.h; tests lower them */
+  size_t max_memory;
 };
 
 /* The number of an identifier, or n_names when the template does not contain it. */

@@ -87,7 +87,8 @@ static sotto_status next_of_source(runtime *rt, iterator *it, value *out, bool *
 static sotto_status start_deferred(runtime *rt, iterator *it) {
   value made;
   iterator *over;
-  if (rt->depth >= CHAT_MAX_DEPTH) return chat_fail(rt, "filters of filters nested too deeply");
+  /* These take more stack than expressions do. */
+  if (rt->depth >= CHAT_MAX_DEPTH / 2) return chat_fail(rt, "filters of filters nested too deeply");
   rt->depth++;
   SOTTO_TRY(it->make(rt, it->data, &made));
   rt->depth--;

@@ -154,6 +154,8 @@ sotto_status sotto_template_parse(sotto_ctx *ctx, sotto_slice source, sotto_temp
   sotto_template *tmpl = sotto_alloc_zero(ctx, sizeof *tmpl);
   if (!tmpl) return SOTTO_ERR_OUT_OF_MEMORY;
   tmpl->ctx = ctx;
+  tmpl->max_work = CHAT_MAX_WORK;
+  tmpl->max_memory = CHAT_MAX_MEMORY;
   sotto_arena_init(&tmpl->arena, ctx);
   sotto_status status = parse(tmpl, source);
   if (status == SOTTO_OK)

@@ -15,8 +15,8 @@ typedef struct undefined {
 } undefined;
 
 void *chat_alloc(runtime *rt, size_t size) {
-  if (size > CHAT_MAX_MEMORY - rt->memory) {
-    chat_fail(rt, "rendering needs more than %zu MB of memory", CHAT_MAX_MEMORY >> 20);
+  if (size > rt->tmpl->max_memory - rt->memory) {
+    chat_fail(rt, "rendering needs more than %zu MB of memory", rt->tmpl->max_memory >> 20);
     return NULL;
   }
   rt->memory += size;
@@ -42,9 +42,10 @@ sotto_status chat_fail(runtime *rt, const char *format, ...) {
 }
 
 sotto_status chat_work(runtime *rt, uint64_t bytes) {
-  if (bytes > CHAT_MAX_WORK) bytes = CHAT_MAX_WORK;
-  rt->work += bytes;
-  if (rt->work <= CHAT_MAX_WORK) return SOTTO_OK;
+  if (bytes <= rt->tmpl->max_work - rt->work) {
+    rt->work += bytes;
+    return SOTTO_OK;
+  }
   return chat_fail(rt, "rendering takes too long (an endless loop?)");
 }
 
