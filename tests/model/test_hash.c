@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "engine_support.h"
+#include "kernels/kernels.h"
 #include "test.h"
 
 #define MODEL  "models/cache/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -58,6 +59,11 @@ TEST(hash_is_the_same_for_every_variant_cut_and_company) {
     run_requests(e, requests, 1, o);
     CHECK(o[0].n_logits == 96);
     check_hash(sotto_engine_variant(e), o[0].hash);
+    /* Cuts and company of the scalar kernels are for native builds: in wasm they take minutes. */
+    if (variant == SOTTO_VARIANT_SCALAR && sotto_kernels_count() > 1) {
+      sotto_engine_free(e);
+      continue;
+    }
     run_requests(e, requests, 2, o);
     check_hash("beside another sequence", o[0].hash);
     sotto_engine_free(e);
