@@ -16,7 +16,11 @@ function runs(map) {
     const delta = to - from
     const last = out.at(-1)
     const gap = last && from - last.last
-    if (last && last.delta === delta && (gap === last.step || (last.first === last.last && gap <= 2))) {
+    if (
+      last &&
+      last.delta === delta &&
+      (gap === last.step || (last.first === last.last && gap <= 2))
+    ) {
       last.step = gap
       last.last = from
     } else {
@@ -29,7 +33,8 @@ function runs(map) {
 const hex = (n) => `0x${n.toString(16)}`
 const rows = (items, perLine) => {
   const lines = []
-  for (let i = 0; i < items.length; i += perLine) lines.push(`  ${items.slice(i, i + perLine).join(' ')}`)
+  for (let i = 0; i < items.length; i += perLine)
+    lines.push(`  ${items.slice(i, i + perLine).join(' ')}`)
   return lines.join('\n')
 }
 

@@ -192,4 +192,6 @@ TEST(template_language) {
   check_language("tests/golden/templates/language.json", 700);
 }
 
-TEST(template_language_corners) { check_language("tests/golden/jinja-cases.json", 800); }
+TEST(template_language_corners) {
+  check_language("tests/golden/jinja-cases.json", 800);
+}
