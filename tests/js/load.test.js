@@ -224,6 +224,15 @@ test('over the memory budget: the numbers, before the body is fetched', async ()
   assert.equal(reads.length, 1)
 })
 
+test('memory above 2 GiB: pointers are unsigned', async () => {
+  await withEngine(tinyPath(), { n_ctx: 8_300_000 }, async (engine) => {
+    assert.ok(engine.plan.total > 2 ** 31 && engine.plan.kv < 2 ** 31)
+    assert.deepEqual(await logitsDigest(engine), expected)
+    assert.ok((await engine.memory()).module > 2 ** 31)
+    assert.ok((await engine.saveState()).length > 1_000)
+  })
+})
+
 test('a context that no memory holds', async () => {
   const loading = loadModel(tinyPath(), { n_ctx: 2 ** 24 })
   await assert.rejects(loading, { code: 'memory_budget_exceeded', message: /n_ctx|context/ })

@@ -200,7 +200,7 @@ export class CoreModule {
   }
 
   /**
-   * A copy of bytes in the module's memory.
+   * A copy of bytes in the module's memory; decoders and the like take no view of a shared one.
    * @param {number} ptr
    * @param {number} length
    */
@@ -210,7 +210,7 @@ export class CoreModule {
 
   /** @param {number} ptr @param {number} length */
   text(ptr, length) {
-    return length ? decoder.decode(this.u8.subarray(ptr, ptr + length)) : ''
+    return length ? decoder.decode(this.bytes(ptr, length)) : ''
   }
 
   /** @param {number} ptr */
