@@ -16,17 +16,25 @@
 #define SOTTO_ACT_BLOCK 32 /* activations that share a scale */
 #define SOTTO_PAGE_SIZE 32 /* positions in a page of the KV cache */
 
-/* Quantised activations of some tokens, k values each (k a multiple of 32).
- *   scale = max|x| / 127 of each block, 0 for an all-zero block; q = nearest-even(x * inv) with
- *   inv = 127.0f / max|x|, clamped to +-127. A maximum too small for inv to be finite counts as
- *   zero. NaN or infinite activations give scale NaN (0x7FC00000), which reaches the logits. */
+/* Quantised activations of some tokens, k values each (k a multiple of 32), narrow or wide:
+ *   limit = 127 (narrow: 8 bits), 127 * 256 = 32512 (wide: 16 bits)
+ *   inv = limit / max|x| of each block, q = nearest-even(x * inv), clamped to +-limit;
+ *   scale = max|x| / limit. Both quotients and the product are float32.
+ * A block whose inv is infinite (all values zero, or a maximum below about limit * 2^-128) counts as
+ * zero: q = 0, scale = +0. NaN or infinite activations give their block q = 0 and scale NaN
+ * (0x7FC00000), which reaches the logits. */
 typedef struct sotto_act {
   /* [n][k], 2 bytes reserved per value: token t starts at byte 2 * k * t; width and order within a
    * token are the variant's */
   void *q;
   float *scale; /* [n][k/32] */
-  int32_t *sum; /* [n][k/32]: sum of q */
+  int32_t *sum; /* [n][k/32]: sum of q, below 2^24 and so exact in float32 */
+  bool wide;    /* of all tokens, from quantize_act to the last GEMM that reads them */
 } sotto_act;
+
+static inline float sotto_act_limit(const sotto_act *act) {
+  return act->wide ? 32512.0f : 127.0f;
+}
 
 /* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 4).
  *
@@ -34,6 +42,7 @@ typedef struct sotto_act {
  *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of (q_w - offset) * q_x, exact int32
  *   acc = acc + m_b * (scale_b * (float)sum_b)      Q4_1, Q5_1 only, after the line above
  *   offset: 8 for Q4_0, 16 for Q5_0, else 0. acc starts at +0.
+ *   |i_b| <= 32 * 128 * 32512 < 2^27: no sum of a block leaves int32, in any order.
  * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x from
  * +0; then the fold.
  * Scales and weights are finite: sotto_row_is_finite is asked at load. */

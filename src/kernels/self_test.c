@@ -45,26 +45,26 @@ static void fill_weights(uint32_t *state, sotto_dtype type, void *w, size_t n) {
 }
 
 static void run_gemm(const sotto_kernels *kernels, sotto_dtype type, const void *w, const float *x,
-                     float y[TOKENS * STRIDE]) {
+                     bool wide, float y[TOKENS * STRIDE]) {
   uint16_t q[TOKENS * K];
   float scale[TOKENS * K / SOTTO_ACT_BLOCK];
   int32_t sum[TOKENS * K / SOTTO_ACT_BLOCK];
-  const sotto_act act = {q, scale, sum};
+  const sotto_act act = {q, scale, sum, wide};
   const sotto_gemm gemm = {y, STRIDE, w, x, K, &act, 0, ROWS, K, TOKENS};
   memset(y, 0, TOKENS * STRIDE * sizeof *y);
   for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);
   sotto_kernels_gemm(kernels, type)(&gemm);
 }
 
-static bool test_gemm(const sotto_kernels *kernels, sotto_dtype type) {
+static bool test_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide) {
   uint32_t state = 1;
   uint32_t w[8 * K];
   float x[TOKENS * K], y[TOKENS * STRIDE], expected[TOKENS * STRIDE];
   fill_weights(&state, type, w, 8 * K);
   fill_floats(&state, x, TOKENS * K);
-  for (int i = 0; i < K; i++) x[i] = i < K / 2 ? 3.0f : -3.0f; /* quants of +-127 */
-  run_gemm(&sotto_kernels_scalar, type, w, x, expected);
-  run_gemm(kernels, type, w, x, y);
+  for (int i = 0; i < K; i++) x[i] = i < K / 2 ? 3.0f : -3.0f; /* quants of +-limit */
+  run_gemm(&sotto_kernels_scalar, type, w, x, wide, expected);
+  run_gemm(kernels, type, w, x, wide, y);
   return memcmp(y, expected, sizeof y) == 0;
 }
 
@@ -103,7 +103,9 @@ static void run_vectors(const sotto_kernels *kernels, float out[6 * N]) {
 
 bool sotto_kernels_self_test(const sotto_kernels *kernels) {
   bool ok = true;
-#define X(NAME, number, text, weights, bytes) ok = test_gemm(kernels, SOTTO_##NAME) && ok;
+#define X(NAME, number, text, weights, bytes)                                                      \
+  ok = test_gemm(kernels, SOTTO_##NAME, false) && ok;                                              \
+  if (sotto_dtype_takes_act(SOTTO_##NAME)) ok = test_gemm(kernels, SOTTO_##NAME, true) && ok;
 #include "tensor/dtypes.def"
 #undef X
   float out[6 * N], expected[6 * N];

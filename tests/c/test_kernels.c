@@ -53,7 +53,7 @@ static void fill_block(float *x, uint32_t what) {
     case 1: x[i] = i % 2 ? 0.0f : -0.0f; break;
     case 2: x[i] = plain() * scale; break;
     case 3: x[i] = i == 0 ? 127.0f : (float)(int)(next() % 254) - 126.5f; break; /* ties */
-    case 4: x[i] = next() % 2 ? 5.0f : -5.0f; break;                             /* +-127 */
+    case 4: x[i] = next() % 2 ? 5.0f : -5.0f; break;                             /* +-limit */
     case 5: x[i] = i == 31 ? -1e30f : plain(); break;
     case 6: x[i] = any_float(); break;
     default: x[i] = plain();
@@ -104,7 +104,7 @@ typedef struct gemm_case {
 } gemm_case;
 
 static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, size_t tokens,
-                      bool extreme) {
+                      bool extreme, bool wide) {
   *c = (gemm_case){type, rows, k, tokens, rows + next() % 4, k + next() % 3, 0, 0, 0, {0}};
   size_t row = (size_t)sotto_dtype_row_bytes(type, k);
   unsigned char *file = malloc(4 * row);
@@ -129,6 +129,7 @@ static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, siz
   c->act.q = c->act_q + 2;
   c->act.scale = malloc(blocks * sizeof(float) + 1);
   c->act.sum = malloc(blocks * sizeof(int32_t) + 1);
+  c->act.wide = wide;
 }
 
 static void free_case(gemm_case *c) {
@@ -140,7 +141,7 @@ static void run_part(const sotto_kernels *kernels, const gemm_case *c, float *y,
                      size_t row1, size_t t0, size_t t1) {
   size_t blocks = c->k / SOTTO_ACT_BLOCK;
   sotto_act act = {(unsigned char *)c->act.q + 2 * c->k * t0, c->act.scale + t0 * blocks,
-                   c->act.sum + t0 * blocks};
+                   c->act.sum + t0 * blocks, c->act.wide};
   sotto_gemm gemm = {
       .y = y + t0 * c->y_stride,
       .y_stride = c->y_stride,
@@ -184,8 +185,9 @@ static bool check_case(const gemm_case *c) {
       if (token < c->tokens) run_part(kernels, c, y, 0, row, token, c->tokens);
       if (row < c->rows) run_part(kernels, c, y, row, c->rows, 0, c->tokens);
       if (!CHECK(same(expected, y, n))) {
-        printf("    %s gemm_%s: %zu rows, k %zu, %zu tokens, cut %d\n", kernels->name,
-               sotto_dtype_name(c->type), c->rows, c->k, c->tokens, cut);
+        printf("    %s gemm_%s%s: %zu rows, k %zu, %zu tokens, cut %d\n", kernels->name,
+               sotto_dtype_name(c->type), c->act.wide ? " wide" : "", c->rows, c->k, c->tokens,
+               cut);
         ok = false;
       }
     }
@@ -194,14 +196,14 @@ static bool check_case(const gemm_case *c) {
   return ok;
 }
 
-static void sweep(sotto_dtype type, const size_t *ks, size_t n_ks, bool extreme) {
+static void sweep(sotto_dtype type, const size_t *ks, size_t n_ks, bool extreme, bool wide) {
   static const size_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13};
   for (size_t i = 0; i < n_ks; i++)
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
       for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
         if (ks[i] > 100 && (r % 3 != 2 || tokens % 4 > 1)) continue;
         gemm_case c;
-        make_case(&c, type, rows[r], ks[i], tokens, extreme);
+        make_case(&c, type, rows[r], ks[i], tokens, extreme, wide);
         bool ok = check_case(&c);
         free_case(&c);
         if (!ok) return; /* one report a type is enough */
@@ -214,10 +216,12 @@ TEST(kernels_gemm_same_bits_in_all_variants) {
   state = 1;
 #define X(NAME, number, text, weights, bytes)                                                      \
   for (int extreme = 0; extreme < 2; extreme++) {                                                  \
-    if (sotto_dtype_takes_act(SOTTO_##NAME))                                                       \
-      sweep(SOTTO_##NAME, quant_ks, sizeof quant_ks / sizeof *quant_ks, extreme);                  \
-    else                                                                                           \
-      sweep(SOTTO_##NAME, float_ks, sizeof float_ks / sizeof *float_ks, extreme);                  \
+    if (sotto_dtype_takes_act(SOTTO_##NAME)) {                                                     \
+      sweep(SOTTO_##NAME, quant_ks, sizeof quant_ks / sizeof *quant_ks, extreme, false);           \
+      sweep(SOTTO_##NAME, quant_ks, sizeof quant_ks / sizeof *quant_ks, extreme, true);            \
+    } else {                                                                                       \
+      sweep(SOTTO_##NAME, float_ks, sizeof float_ks / sizeof *float_ks, extreme, false);           \
+    }                                                                                              \
   }
 #include "tensor/dtypes.def"
 #undef X
@@ -231,9 +235,10 @@ TEST(kernels_quantize_act_same_bits_in_all_variants) {
     int32_t sum[BLOCKS], expected_sum[BLOCKS];
     uint16_t q[K];
     for (int b = 0; b < BLOCKS; b++) fill_block(x + 1 + 32 * b, next());
-    if (round % 10 == 0) x[1 + next() % K] = float_of(0x7F800000 | (next() % 3) << 30);
-    if (round % 10 == 1) x[1 + next() % K] = float_of(0x7FC00000);
-    sotto_act expected = {q, expected_scale, expected_sum}, act = {q, scale, sum};
+    if (round % 10 < 2) x[1 + next() % K] = float_of(0x7F800000 | (next() % 3) << 30);
+    if (round % 10 > 7) x[1 + next() % K] = float_of(0x7FC00000);
+    bool wide = round % 2;
+    sotto_act expected = {q, expected_scale, expected_sum, wide}, act = {q, scale, sum, wide};
     sotto_kernels_scalar.quantize_act(x + 1, K, &expected, 0);
     for (size_t v = 0; v < sotto_kernels_count(); v++) {
       sotto_kernels_at(v)->quantize_act(x + 1, K, &act, 0);

@@ -14,18 +14,18 @@ static float uniform(void) { /* -1 … 1 */
   return ((float)(state >> 8) - 0x1p23f) * 0x1p-23f;
 }
 
-/* x as the GEMM of quantised weights sees it: nearest-even in steps of max / 127 a block. */
-static void round_activations(const float *x, size_t k, double *out) {
+/* x as the GEMM of quantised weights sees it: nearest-even in steps of max / limit a block. */
+static void round_activations(const float *x, size_t k, float limit, double *out) {
   for (size_t b = 0; b < k; b += 32) {
     float max = 0.0f;
     for (size_t i = b; i < b + 32; i++) max = fmaxf(max, fabsf(x[i]));
-    float inv = 127.0f / max;
+    float inv = limit / max;
     for (size_t i = b; i < b + 32; i++)
-      out[i] = max == 0.0f ? 0.0 : nearbyint((double)(x[i] * inv)) * ((double)max / 127.0);
+      out[i] = max == 0.0f ? 0.0 : nearbyint((double)(x[i] * inv)) * ((double)max / (double)limit);
   }
 }
 
-static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens) {
+static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens, bool wide) {
   size_t row = (size_t)sotto_dtype_row_bytes(type, k);
   unsigned char *file = malloc(rows * row),
                 *packed = malloc((size_t)sotto_packed_bytes(type, rows, k));
@@ -34,7 +34,7 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens) {
   double *rounded = malloc(k * sizeof *rounded);
   size_t n_blocks = tokens * (k / SOTTO_ACT_BLOCK);
   sotto_act act = {malloc(tokens * k * 2), malloc(n_blocks * sizeof(float) + 1),
-                   malloc(n_blocks * sizeof(int32_t) + 1)};
+                   malloc(n_blocks * sizeof(int32_t) + 1), wide};
   for (size_t r = 0; r < rows; r++) {
     for (size_t i = 0; i < k; i++) w[i] = uniform() + 0.25f;
     sotto_quantize_row(type, w, file + r * row, k);
@@ -50,7 +50,7 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens) {
     sotto_dequantize_row(type, file + r * row, w, k);
     for (size_t t = 0; t < tokens; t++) {
       if (sotto_dtype_takes_act(type))
-        round_activations(x + t * k, k, rounded);
+        round_activations(x + t * k, k, wide ? 32512.0f : 127.0f, rounded);
       else
         for (size_t i = 0; i < k; i++) rounded[i] = x[t * k + i];
       double sum = 0.0, magnitude = 0.0;
@@ -62,7 +62,7 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens) {
        * holds; the minimum of Q4_1 and Q5_1 can make terms larger than their sum: factor 4. */
       double steps = sotto_dtype_takes_act(type) ? 4 * (double)(k / 32 + 8) : (double)k / 4 + 4;
       if (!CHECK(fabs(sum - (double)y[t * rows + r]) <= steps * EPS * magnitude))
-        printf("    %s, k %zu: %.9g, not %.9g\n", sotto_dtype_name(type), k,
+        printf("    %s%s, k %zu: %.9g, not %.9g\n", sotto_dtype_name(type), wide ? " wide" : "", k,
                (double)y[t * rows + r], sum);
     }
   }
@@ -73,43 +73,61 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens) {
 TEST(kernels_scalar_gemm_is_the_dot_product) {
   state = 1;
 #define X(NAME, number, text, weights, bytes)                                                      \
-  check_gemm(SOTTO_##NAME, 7, 96, 3);                                                              \
-  check_gemm(SOTTO_##NAME, 4, 576, 2);                                                             \
-  check_gemm(SOTTO_##NAME, 1, 4096, 1);                                                            \
-  if (!sotto_dtype_takes_act(SOTTO_##NAME)) check_gemm(SOTTO_##NAME, 5, 37, 2);
+  for (int wide = 0; wide <= sotto_dtype_takes_act(SOTTO_##NAME); wide++) {                        \
+    check_gemm(SOTTO_##NAME, 7, 96, 3, wide);                                                      \
+    check_gemm(SOTTO_##NAME, 4, 576, 2, wide);                                                     \
+    check_gemm(SOTTO_##NAME, 1, 4096, 1, wide);                                                    \
+  }                                                                                                \
+  if (!sotto_dtype_takes_act(SOTTO_##NAME)) check_gemm(SOTTO_##NAME, 5, 37, 2, false);
 #include "tensor/dtypes.def"
 #undef X
 }
 
-TEST(kernels_scalar_quantize_act) {
-  float x[96], scale[3];
-  int32_t sum[3];
-  int16_t q[96];
-  sotto_act act = {q, scale, sum};
-  /* Ties go to the even quant: max 127, so that x is the quant. */
-  for (int i = 0; i < 32; i++) x[i] = (float)i + 0.5f;
-  x[31] = 127.0f;
-  /* All zero, and a maximum whose inverse overflows. */
+/* The order and width of quants are the variant's: scalar holds int16 in plain order. */
+static void check_quantize_act(bool wide, float limit, float too_small, float large_enough) {
+  enum { K = 128 };
+  float x[K], scale[K / 32];
+  int32_t sum[K / 32];
+  int16_t q[K];
+  sotto_act act = {q, scale, sum, wide};
+  /* Ties go to the even quant, of either sign: the maximum is limit, so that x is the quant. */
+  for (int i = 0; i < 32; i++) x[i] = ((float)i + 0.5f) * (i % 3 ? 1.0f : -1.0f);
+  x[31] = -limit;
+  /* All zero, a maximum whose inverse overflows, and one whose inverse does not. */
   for (int i = 32; i < 64; i++) x[i] = -0.0f;
-  for (int i = 64; i < 96; i++) x[i] = 1e-38f;
-  sotto_kernels_scalar.quantize_act(x, 96, &act, 0);
+  for (int i = 64; i < 96; i++) x[i] = too_small;
+  for (int i = 96; i < 128; i++) x[i] = i % 2 ? -large_enough : large_enough * 0.5f;
+  sotto_kernels_scalar.quantize_act(x, K, &act, 0);
   CHECK(scale[0] == 1.0f && scale[1] == 0.0f && scale[2] == 0.0f);
-  int expected = 127;
-  for (int i = 0; i < 31; i++) expected += i + i % 2; /* 0.5 -> 0, 1.5 -> 2, 2.5 -> 2 … */
-  CHECK(sum[0] == expected && sum[1] == 0 && sum[2] == 0);
+  CHECK(!signbit(scale[1]) && scale[3] == large_enough / limit && scale[3] > 0.0f);
+  int total = 0;
+  for (int i = 0; i < 31; i++) {
+    int even = (i + i % 2) * (i % 3 ? 1 : -1); /* 0.5 -> 0, 1.5 -> 2, 2.5 -> 2 … */
+    CHECK(q[i] == even);
+    total += even;
+  }
+  CHECK(q[31] == -(int)limit && sum[0] == total - (int)limit && sum[1] == 0 && sum[2] == 0);
+  for (int i = 32; i < 96; i++) CHECK(q[i] == 0);
+  for (int i = 97; i < 128; i += 2) CHECK(q[i] == -(int)limit);
   x[40] = INFINITY;
   x[70] = NAN;
-  sotto_kernels_scalar.quantize_act(x, 96, &act, 0);
+  sotto_kernels_scalar.quantize_act(x, K, &act, 0);
   CHECK(scale[0] == 1.0f && scale[1] != scale[1] && scale[2] != scale[2]);
+  for (int i = 32; i < 96; i++) CHECK(q[i] == 0);
 }
 
-TEST(kernels_scalar_nan_activation_reaches_the_result) {
+TEST(kernels_scalar_quantize_act) {
+  check_quantize_act(false, 127.0f, 3.7e-37f, 3.8e-37f);
+  check_quantize_act(true, 32512.0f, 9.5e-35f, 9.6e-35f);
+}
+
+static void check_nan(bool wide) {
   enum { K = 64 };
   float w[K], x[K], scale[2], y[4];
   int32_t sum[2];
   int16_t q[K];
   unsigned char file[256], packed[4 * 256];
-  sotto_act act = {q, scale, sum};
+  sotto_act act = {q, scale, sum, wide};
   state = 2;
   for (int i = 0; i < K; i++) w[i] = x[i] = uniform();
   x[K - 1] = NAN;
@@ -124,6 +142,11 @@ TEST(kernels_scalar_nan_activation_reaches_the_result) {
   }
 #include "tensor/dtypes.def"
 #undef X
+}
+
+TEST(kernels_scalar_nan_activation_reaches_the_result) {
+  check_nan(false);
+  check_nan(true);
 }
 
 static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep) {

@@ -1,7 +1,9 @@
 /* Quantised GEMM by i32x4.relaxed_dot_i8x16_i7x16_add. What is relaxed is how a second operand with
  * bit 7 set counts, and whether pairs of products saturate int16: neither can happen here. The first
- * operand holds activations (-127..127), the second quants of 0..31, or of Q8_0 the low seven bits
- * and the sign bit (w = low - 128 * sign), so that |pairs| <= 2 * 127 * 127. */
+ * operand holds activations (-128..127), the second quants of 0..31, or of Q8_0 the low seven bits
+ * and the sign bit (w = low - 128 * sign), so that |pairs| <= 2 * 128 * 127.
+ * Activations: int8 in plain order. Wide ones are two such planes a block, low then high, with
+ * q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. */
 #include <string.h>
 
 #include "kernels/relaxed/relaxed.h"
@@ -10,6 +12,8 @@
 
 #define VARIANT(name) name##__relaxed
 #define GROUP_BYTES   4
+#define PLANE_BYTES   32
+#define PLANES(act)   ((act)->wide ? 2 : 1)
 
 typedef struct weights {
   v128_t low, sign; /* sign: Q8_0 only */
@@ -28,36 +32,52 @@ ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   return (weights){wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)};
 }
 
+/* Of each plane of activations. */
 typedef struct sums {
-  v128_t low, sign;
+  v128_t low[2], sign[2];
 } sums;
 
 /* offset * sum of the activations is taken away first. */
 ALWAYS_INLINE sums start(sotto_tile_layout layout, v128_t sum) {
-  v128_t zero = wasm_i32x4_const_splat(0);
-  if (layout.offset == 0) return (sums){zero, zero};
-  return (sums){wasm_i32x4_neg(wasm_i32x4_shl(sum, layout.offset == 8 ? 3 : 4)), zero};
+  v128_t zero = wasm_i32x4_const_splat(0), first = zero;
+  if (layout.offset != 0) first = wasm_i32x4_neg(wasm_i32x4_shl(sum, layout.offset == 8 ? 3 : 4));
+  return (sums){{first, zero}, {zero, zero}};
 }
 
-ALWAYS_INLINE sums dot(sotto_tile_layout layout, sums s, weights w, const uint8_t *x) {
-  v128_t splat = wasm_v128_load32_splat(x);
-  s.low = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w.low, s.low);
-  if (layout.quant_bytes == 128)
-    s.sign = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w.sign, s.sign);
+ALWAYS_INLINE sums dot(sotto_tile_layout layout, sums s, weights w, const uint8_t *x, int planes) {
+  for (int p = 0; p < planes; p++) {
+    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
+    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w.low, s.low[p]);
+    if (layout.quant_bytes == 128)
+      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w.sign, s.sign[p]);
+  }
   return s;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s) {
-  if (layout.quant_bytes == 64) return s.low;
-  return wasm_i32x4_sub(s.low, wasm_i32x4_shl(s.sign, 7));
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, int planes) {
+  v128_t sum = s.low[0];
+  if (planes == 2) sum = wasm_i32x4_add(sum, wasm_i32x4_shl(s.low[1], 8));
+  if (layout.quant_bytes == 64) return sum;
+  v128_t sign = s.sign[0];
+  if (planes == 2) sign = wasm_i32x4_add(sign, wasm_i32x4_shl(s.sign[1], 8));
+  return wasm_i32x4_sub(sum, wasm_i32x4_shl(sign, 7));
 }
 
-ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8]) {
-  for (int i = 0; i < 2; i++) {
-    v128_t low = wasm_i16x8_narrow_i32x4(v[4 * i], v[4 * i + 1]);
-    v128_t high = wasm_i16x8_narrow_i32x4(v[4 * i + 2], v[4 * i + 3]);
-    wasm_v128_store(q + 16 * i, wasm_i8x16_narrow_i16x8(low, high));
+/* 32 int16 that fit int8. */
+ALWAYS_INLINE void store_plane(uint8_t *q, const v128_t v[4]) {
+  for (int i = 0; i < 2; i++)
+    wasm_v128_store(q + 16 * i, wasm_i8x16_narrow_i16x8(v[2 * i], v[2 * i + 1]));
+}
+
+ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
+  v128_t low[4], high[4];
+  for (int i = 0; i < 4; i++) {
+    low[i] = wasm_i16x8_narrow_i32x4(v[2 * i], v[2 * i + 1]);
+    high[i] = wasm_i16x8_shr(wasm_i16x8_add(low[i], wasm_i16x8_const_splat(128)), 8);
+    if (planes == 2) low[i] = wasm_i16x8_shr(wasm_i16x8_shl(low[i], 8), 8);
   }
+  store_plane(q, low);
+  if (planes == 2) store_plane(q + PLANE_BYTES, high);
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

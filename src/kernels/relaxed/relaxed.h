@@ -1,5 +1,6 @@
 /* The relaxed-SIMD kernels: integer dot products only, so that every engine gives the same bits.
- * Activations: int8 in plain order. All else is the SIMD128 variant's. */
+ * Activations: int8 in plain order, wide ones two such planes a block. All else is the SIMD128
+ * variant's. */
 #ifndef SOTTO_KERNELS_RELAXED_RELAXED_H
 #define SOTTO_KERNELS_RELAXED_RELAXED_H
 

@@ -1,19 +1,20 @@
 /* Quantised weights times quantised activations, one row and one token at a time; and the
- * quantisation of activations, whose buffer here holds int8 in plain order. */
+ * quantisation of activations, whose buffer here holds int16 in plain order. */
 #include <string.h>
 
 #include "base/bytes.h"
 #include "kernels/scalar/scalar.h"
 #include "kernels/tile.h"
 
-static const int8_t *act_row(const sotto_act *act, size_t k, size_t token) {
-  return (const int8_t *)act->q + token * k * 2;
+static const int16_t *act_row(const sotto_act *act, size_t k, size_t token) {
+  return (const int16_t *)act->q + token * k;
 }
 
 void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, size_t token) {
-  int8_t *q = (int8_t *)act->q + token * k * 2;
+  int16_t *q = (int16_t *)act->q + token * k;
   float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
   int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
+  float limit = sotto_act_limit(act);
   for (size_t b = 0; b < k / SOTTO_ACT_BLOCK; b++, q += SOTTO_ACT_BLOCK, x += SOTTO_ACT_BLOCK) {
     /* Compared as integers, magnitudes keep their order, and infinity and NaN are the largest. */
     uint32_t most = 0;
@@ -22,18 +23,18 @@ void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, 
       if (magnitude > most) most = magnitude;
     }
     float max = sotto_read_f32(&most);
-    float inv = 127.0f / max;
+    float inv = limit / max;
     bool finite = most < 0x7F800000, zero = inv > 0x1.fffffep127f;
-    scale[b] = max / 127.0f;
+    scale[b] = max / limit;
     if (zero) scale[b] = 0.0f;
     if (!finite) memcpy(scale + b, &(uint32_t){0x7FC00000}, 4);
     sum[b] = 0;
     for (int i = 0; i < SOTTO_ACT_BLOCK; i++) {
       /* Adding 1.5 * 2^23 rounds to the nearest integer, ties to even. */
       float nearest = finite && !zero ? (x[i] * inv + 0x1.8p23f) - 0x1.8p23f : 0.0f;
-      if (nearest > 127.0f) nearest = 127.0f;
-      if (nearest < -127.0f) nearest = -127.0f;
-      q[i] = (int8_t)nearest;
+      if (nearest > limit) nearest = limit;
+      if (nearest < -limit) nearest = -limit;
+      q[i] = (int16_t)nearest;
       sum[b] += q[i];
     }
   }
@@ -51,7 +52,7 @@ static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {
     const uint8_t *tiles = (const uint8_t *)g->w + row / 4 * n_blocks * (size_t)layout.bytes;
     size_t n_rows = g->row1 - row < 4 ? g->row1 - row : 4;
     for (size_t t = 0; t < g->n_tokens; t++) {
-      const int8_t *x = act_row(g->act, g->k, t);
+      const int16_t *x = act_row(g->act, g->k, t);
       const float *scale = g->act->scale + t * n_blocks;
       const int32_t *sum = g->act->sum + t * n_blocks;
       float acc[4] = {0.0f, 0.0f, 0.0f, 0.0f};

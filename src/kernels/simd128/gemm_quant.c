@@ -1,5 +1,6 @@
 /* Quantised GEMM with strict instructions: quants widen to int16 by masks and shifts, and
- * i32x4.dot_i16x8_s adds pairs. Activations: int16, each group of four in the order 0, 2, 1, 3. */
+ * i32x4.dot_i16x8_s adds pairs. Activations: int16, each group of four in the order 0, 2, 1, 3,
+ * narrow or wide: all that is 16 bits are they and the quants, every product and sum has 32. */
 #include <string.h>
 
 #include "kernels/simd128/simd.h"
@@ -8,6 +9,7 @@
 
 #define VARIANT(name) name##__simd128
 #define GROUP_BYTES   8
+#define PLANES(act)   1
 
 /* int16 lane 2 * r + i: weights 0 and 2, weights 1 and 3 of row r. */
 typedef struct weights {
@@ -36,18 +38,19 @@ ALWAYS_INLINE sums start(sotto_tile_layout layout, v128_t sum) {
   return wasm_i32x4_neg(wasm_i32x4_shl(sum, layout.offset == 8 ? 3 : 4));
 }
 
-ALWAYS_INLINE sums dot(sotto_tile_layout layout, sums s, weights w, const uint8_t *x) {
-  (void)layout;
+ALWAYS_INLINE sums dot(sotto_tile_layout layout, sums s, weights w, const uint8_t *x, int planes) {
+  (void)layout, (void)planes;
   s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.even, wasm_v128_load32_splat(x)));
   return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.odd, wasm_v128_load32_splat(x + 4)));
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s) {
-  (void)layout;
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, int planes) {
+  (void)layout, (void)planes;
   return s;
 }
 
-ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8]) {
+ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
+  (void)planes;
   for (int i = 0; i < 4; i++) {
     v128_t pair = wasm_i16x8_narrow_i32x4(v[2 * i], v[2 * i + 1]);
     wasm_v128_store(q + 16 * i, wasm_i16x8_shuffle(pair, pair, 0, 2, 1, 3, 4, 6, 5, 7));
