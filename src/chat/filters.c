@@ -145,6 +145,7 @@ FILTER(indent) {
     SOTTO_TRY(chat_builder_finish(&b, &width));
   }
   chat_builder_init(&b, rt);
+  SOTTO_TRY(chat_work(rt, (uint64_t)s->len * 8));
   if (first) SOTTO_TRY(chat_builder_add_str(&b, width));
   for (size_t at = 0, end, next;; at = next) { /* an empty line at the end counts */
     chat_str_line(s, at, &end, &next);
@@ -203,7 +204,7 @@ FILTER(wordcount) {
     inside = word;
   }
   *out = value_int(n);
-  return chat_work(rt, s->len);
+  return chat_work(rt, (uint64_t)s->len * 16);
 }
 
 FILTER(format) {
@@ -385,6 +386,7 @@ FILTER(int) {
   int64_t base = 10, i;
   double f;
   bool too_large;
+  SOTTO_TRY(chat_work(rt, in.type == V_STRING ? CHAT_WORK_DECIMAL : 0));
   *out = a[0].type == V_ABSENT ? value_int(0) : a[0];
   SOTTO_TRY(chat_take_integer(rt, a[1], &base));
   switch (in.type) {
@@ -409,6 +411,7 @@ FILTER(int) {
 FILTER(float) {
   FILTER_UNUSED;
   double f;
+  SOTTO_TRY(chat_work(rt, CHAT_WORK_DECIMAL));
   *out = a[0].type == V_ABSENT ? value_float(0) : a[0];
   if (in.type == V_UNDEFINED) return chat_fail_undefined(rt, in);
   if (chat_is_number(in))
@@ -463,6 +466,7 @@ FILTER(round) {
   }
   *out = in;
   if (precision > 323 || f - f != 0) return SOTTO_OK;
+  SOTTO_TRY(chat_work(rt, CHAT_WORK_DECIMAL));
   size_t n = sotto_decimal_fixed(f, precision < -309 ? -309 : (int)precision, text);
   *out = value_float(sotto_decimal_parse(text, n));
   return SOTTO_OK;

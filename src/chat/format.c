@@ -82,6 +82,7 @@ static sotto_status put_float(runtime *rt, builder *out, double v, const spec *f
   char digits[SOTTO_DECIMAL_FIXED_SIZE + 2];
   int64_t precision = f->precision < 0 ? 6 : f->precision;
   if (precision > SOTTO_DECIMAL_FIXED_MAX - 2) return chat_fail(rt, "format: too many decimals");
+  SOTTO_TRY(chat_work(rt, CHAT_WORK_DECIMAL));
   if (f->type == '%') v *= 100;
   if (v - v != 0)
     sotto_decimal_repr(v, digits);

@@ -36,6 +36,7 @@ static sotto_status put_unicode(writer *w, uint32_t c) {
 
 static sotto_status put_string(writer *w, const str *s) {
   SOTTO_TRY(put(w, "\""));
+  SOTTO_TRY(chat_work(w->rt, (uint64_t)s->len * 4));
   size_t plain = 0, n;
   for (size_t i = 0; i < s->len; i += n) {
     uint32_t c;
@@ -135,7 +136,7 @@ static sotto_status put_dict(writer *w, const dict *d) {
 static sotto_status put_value(writer *w, value v) {
   char text[SOTTO_DECIMAL_SIZE];
   runtime *rt = w->rt;
-  SOTTO_TRY(chat_work(rt, CHAT_WORK_STEP));
+  SOTTO_TRY(chat_work(rt, v.type == V_FLOAT ? CHAT_WORK_DECIMAL : CHAT_WORK_STEP));
   if (v.type == V_STRING) return put_string(w, v.as.string);
   const char *written = scalar(v, text);
   if (written) return put(w, written);

@@ -47,6 +47,7 @@ static sotto_status float_power(runtime *rt, double base, double exponent, value
     *out = value_float(sqrt(base));
     return SOTTO_OK;
   }
+  SOTTO_TRY(chat_work(rt, supported ? (uint64_t)n * 16 : 0));
   for (; supported && n > 0; n--) {
     supported = exact && fabs(result) < 1e150;
     exact = is_exact_product(result, base);

@@ -11,8 +11,9 @@
  * templates need: a conversation of 1,000 messages takes 0.3 % of the work, and 6 % in the one known
  * template that looks back from each message to those before it. */
 #define CHAT_MAX_WORK        ((uint64_t)50000000 * CHAT_WORK_STEP) /* 50 million evaluated nodes */
-#define CHAT_WORK_STEP       64                 /* a node costs as much as 64 bytes */
-#define CHAT_MAX_STRING      ((size_t)64 << 20) /* one string, and the output */
+#define CHAT_WORK_STEP       64                    /* a node costs as much as 64 bytes */
+#define CHAT_WORK_DECIMAL    (64 * CHAT_WORK_STEP) /* a float to or from text */
+#define CHAT_MAX_STRING      ((size_t)64 << 20)    /* one string, and the output */
 #define CHAT_MAX_MEMORY      ((size_t)256 << 20)
 #define CHAT_MAX_DEPTH       400    /* nested evaluations, macro calls included */
 #define CHAT_MAX_VALUE_DEPTH 100    /* nested lists and dicts when written or compared */

@@ -97,7 +97,7 @@ static sotto_status all(runtime *rt, const str *s, bool (*is)(uint32_t), bool em
     result = is(c);
   }
   *out = value_bool(result);
-  return chat_work(rt, s->len);
+  return chat_work(rt, (uint64_t)s->len * 16);
 }
 
 /* Letters of this case only, and at least one. */
@@ -110,7 +110,7 @@ static sotto_status all_case(runtime *rt, const str *s, bool upper, value *out) 
     other = chat_has_case(c, !upper);
   }
   *out = value_bool(some && !other);
-  return chat_work(rt, s->len);
+  return chat_work(rt, (uint64_t)s->len * 16);
 }
 
 METHOD(str_isalnum) {

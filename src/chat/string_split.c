@@ -45,6 +45,8 @@ static sotto_status need_string(runtime *rt, value v, const str **out) {
 sotto_status chat_take_bounds(runtime *rt, const str *s, const value *a, size_t *start,
                               size_t *end) {
   int64_t from = 0, to = INT64_MAX, n = s->chars;
+  bool given = a[0].type != V_ABSENT || a[1].type != V_ABSENT;
+  if (given && !chat_str_is_ascii(s)) SOTTO_TRY(chat_work(rt, (uint64_t)s->len * 4));
   SOTTO_TRY(chat_take_integer(rt, a[0], &from));
   SOTTO_TRY(chat_take_integer(rt, a[1], &to));
   if (from < 0) from = from < -n ? 0 : from + n;
@@ -81,7 +83,7 @@ static sotto_status find(runtime *rt, const str *s, const value *a, bool last, b
     SOTTO_TRY(chat_str_find(rt, s, what, start, end, &at));
   if (at == SIZE_MAX && must) return chat_fail(rt, "index(): the string does not contain it");
   *out = value_int(at == SIZE_MAX ? -1 : (int64_t)chat_str_char(s, at));
-  return chat_work(rt, s->len);
+  return chat_work(rt, at == SIZE_MAX || chat_str_is_ascii(s) ? 0 : at);
 }
 
 METHOD(str_find) {
@@ -192,7 +194,7 @@ static sotto_status strip(runtime *rt, const str *s, value chars, bool left, boo
   const str *set = NULL;
   size_t start, end;
   SOTTO_TRY(chat_take_string(rt, chars, &set));
-  if (set && set->len > 64) SOTTO_TRY(chat_work(rt, (uint64_t)s->len * set->len));
+  SOTTO_TRY(chat_work(rt, (uint64_t)s->len * (set ? set->len : 1)));
   chat_str_strip(s, set, left, right, &start, &end);
   return sub_result(rt, s, start, end, out);
 }
@@ -289,8 +291,8 @@ static sotto_status split(runtime *rt, const str *s, const value *a, bool right,
   pieces p = {.rt = rt};
   SOTTO_TRY(chat_take_string(rt, a[0], &separator));
   SOTTO_TRY(chat_take_integer(rt, a[1], &limit));
-  SOTTO_TRY(chat_work(rt, s->len));
   if (!separator) {
+    SOTTO_TRY(chat_work(rt, (uint64_t)s->len * 8));
     SOTTO_TRY(right ? rsplit_space(&p, s, limit) : split_space(&p, s, limit));
     return pieces_result(&p, right, out);
   }
@@ -329,7 +331,7 @@ METHOD(str_splitlines) {
   bool keep;
   pieces p = {.rt = rt};
   SOTTO_TRY(chat_truth(rt, a[0], &keep));
-  SOTTO_TRY(chat_work(rt, s->len));
+  SOTTO_TRY(chat_work(rt, (uint64_t)s->len * 8));
   for (size_t at = 0, end, next; at < s->len; at = next) {
     chat_str_line(s, at, &end, &next);
     SOTTO_TRY(add_piece(&p, s, at, keep ? next : end));

@@ -225,7 +225,17 @@ sotto_status chat_repeat(runtime *rt, const str *s, int64_t times, const str **o
   if (s->len && times > (int64_t)(CHAT_MAX_STRING / s->len)) {
     return chat_fail(rt, "a text of more than %zu MB", CHAT_MAX_STRING >> 20);
   }
-  for (int64_t i = 0; s->len && i < times; i++) SOTTO_TRY(chat_builder_add_str(&text, s));
+  if (s->trust == MIXED) SOTTO_TRY(chat_work(rt, (uint64_t)(times > 0 ? times : 0) * 16));
+  for (size_t done = 0, all = times > 0 ? s->len * (size_t)times : 0; done < all;) {
+    /* Double what is there; of several stretches, add one after the other. */
+    size_t n = done && s->trust != MIXED ? done : s->len;
+    if (n > all - done) n = all - done;
+    if (n <= s->len)
+      SOTTO_TRY(chat_builder_add_sub(&text, s, 0, n));
+    else
+      SOTTO_TRY(chat_builder_add(&text, text.data, n, s->trust == TRUSTED));
+    done += n;
+  }
   SOTTO_TRY(chat_builder_finish(&text, out));
   return chat_str_mark(rt, *out, s->markup, out);
 }
@@ -233,6 +243,7 @@ sotto_status chat_repeat(runtime *rt, const str *s, int64_t times, const str **o
 sotto_status chat_str_slice(runtime *rt, const str *s, int64_t start, int64_t step, int64_t n,
                             const str **out) {
   if (n <= 0) return chat_str_sub(rt, s, 0, 0, out);
+  if (!chat_str_is_ascii(s)) SOTTO_TRY(chat_work(rt, (uint64_t)s->len * 2)); /* count to there */
   if (step == 1) {
     size_t from = chat_str_byte(s, (size_t)start);
     size_t to = n == (int64_t)s->chars - start ? s->len : chat_str_byte(s, (size_t)(start + n));
@@ -273,6 +284,7 @@ sotto_status chat_str_escape(runtime *rt, const str *s, const str **out) {
   if (s->markup) return SOTTO_OK;
   builder text;
   chat_builder_init(&text, rt);
+  SOTTO_TRY(chat_work(rt, (uint64_t)s->len * 4));
   for (size_t i = 0, plain = 0; i <= s->len; i++) {
     const char *entity = NULL;
     switch (i < s->len ? s->data[i] : 'x') {
@@ -329,12 +341,13 @@ sotto_status chat_str_find(runtime *rt, const str *s, const str *what, size_t st
     *out = start;
     return SOTTO_OK;
   }
-  SOTTO_TRY(chat_work(rt, end - start));
   for (size_t at = start, last = end - what->len; at <= last; at++) {
     const char *hit = memchr(s->data + at, what->data[0], last - at + 1);
-    if (!hit) break;
-    at = (size_t)(hit - s->data);
-    SOTTO_TRY(chat_work(rt, what->len)); /* hostile patterns match for long, again and again */
+    if (!hit) return chat_work(rt, last - at);
+    size_t skipped = (size_t)(hit - s->data) - at;
+    at += skipped;
+    /* Hostile patterns match for long, again and again. */
+    SOTTO_TRY(chat_work(rt, skipped + what->len + 16));
     if (memcmp(hit, what->data, what->len) == 0) {
       *out = at;
       break;
@@ -347,15 +360,15 @@ sotto_status chat_str_rfind(runtime *rt, const str *s, const str *what, size_t s
                             size_t *out) {
   *out = SIZE_MAX;
   if (start > end || what->len > end - start) return SOTTO_OK;
-  SOTTO_TRY(chat_work(rt, end - start));
-  for (size_t at = end - what->len + 1; at-- > start;) {
+  size_t at = end - what->len + 1;
+  while (at-- > start) {
     if (what->len && s->data[at] != what->data[0]) continue;
     SOTTO_TRY(chat_work(rt, what->len));
     if (what->len && memcmp(s->data + at, what->data, what->len) != 0) continue;
     *out = at;
-    break;
+    return chat_work(rt, (end - at) * 2);
   }
-  return SOTTO_OK;
+  return chat_work(rt, (end - start) * 2);
 }
 
 static bool to_strip(uint32_t c, const str *chars) {
@@ -399,6 +412,7 @@ sotto_status chat_str_replace(runtime *rt, const str *s, const str *old, const s
     else
       hit = done == 0 ? 0 : at < s->len ? next_char(s, at) : SIZE_MAX;
     if (hit == SIZE_MAX) break;
+    SOTTO_TRY(chat_work(rt, CHAT_WORK_STEP / 2));
     SOTTO_TRY(chat_builder_add_sub(&text, s, at, hit));
     SOTTO_TRY(chat_builder_add_str(&text, fresh));
     at = hit + old->len;

@@ -17,6 +17,7 @@ static sotto_status write_escape(builder *b, uint32_t c) {
 static sotto_status write_string_repr(builder *b, const str *s) {
   bool single = memchr(s->data, '\'', s->len) != NULL, twice = memchr(s->data, '"', s->len) != NULL;
   const char *quote = single && !twice ? "\"" : "'";
+  SOTTO_TRY(chat_work(b->rt, (uint64_t)s->len * 16));
   SOTTO_TRY(chat_builder_add_c(b, quote, false));
   for (size_t i = 0, n; i < s->len; i += n) {
     uint32_t c;
@@ -86,7 +87,9 @@ static sotto_status write_repr(runtime *rt, builder *b, value v) {
   case V_INT:
     snprintf(text, sizeof text, "%lld", (long long)v.as.integer);
     return chat_builder_add_c(b, text, false);
-  case V_FLOAT: return chat_builder_add(b, text, sotto_decimal_repr(v.as.number, text), false);
+  case V_FLOAT:
+    SOTTO_TRY(chat_work(rt, CHAT_WORK_DECIMAL));
+    return chat_builder_add(b, text, sotto_decimal_repr(v.as.number, text), false);
   case V_STRING:
     if (!v.as.string->markup) return write_string_repr(b, v.as.string);
     SOTTO_TRY(chat_builder_add_c(b, "Markup(", false));

@@ -125,6 +125,7 @@ sotto_status chat_format_time(runtime *rt, const str *format, int64_t now, value
   if (now < -62135596800 || now > 253402300799) {
     return chat_fail(rt, "strftime_now(): the clock is outside the years 1 to 9999");
   }
+  SOTTO_TRY(chat_work(rt, (uint64_t)format->len * CHAT_WORK_STEP));
   calendar c = from_seconds(now);
   builder b;
   const str *result;

@@ -128,6 +128,7 @@ static bool is_final(const str *s, size_t at, size_t end) {
 
 sotto_status chat_builder_add_case(builder *b, const str *s, size_t start, size_t end,
                                    letter_case to) {
+  SOTTO_TRY(chat_work(b->rt, (uint64_t)(end - start) * 16));
   for (size_t i = start, n; i < end; i += n) {
     uint32_t c, mapped[3];
     n = sotto_utf8_decode(s->data + i, s->len - i, &c);

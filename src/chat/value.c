@@ -141,7 +141,7 @@ sotto_status chat_equal(runtime *rt, value a, value b, bool *out) {
   case V_NONE: *out = true; return SOTTO_OK;
   case V_STRING:
     *out = chat_str_equal(a.as.string, b.as.string);
-    return chat_work(rt, *out ? a.as.string->len : 0);
+    return chat_work(rt, a.as.string->len == b.as.string->len ? a.as.string->len : 0);
   case V_RANGE: {
     const range *x = a.as.range, *y = b.as.range;
     *out = x->n == y->n && (x->n == 0 || x->start == y->start) && (x->n < 2 || x->step == y->step);
@@ -329,7 +329,7 @@ sotto_status chat_dict_new(runtime *rt, size_t cap, dict **out) {
 
 sotto_status chat_dict_set(runtime *rt, dict *d, value key, value v) {
   SOTTO_TRY(check_key(rt, key, 0));
-  SOTTO_TRY(chat_work(rt, d->order ? 16 : d->n * 4));
+  SOTTO_TRY(chat_work(rt, d->order ? CHAT_WORK_STEP : d->n * 16));
   size_t i = find_entry(d, key);
   if (i != SIZE_MAX) {
     d->entries[i].value = v;
@@ -374,7 +374,7 @@ sotto_status chat_dict_seal(runtime *rt, dict *d) {
 
 sotto_status chat_dict_get(runtime *rt, const dict *d, value key, const value **out) {
   SOTTO_TRY(check_key(rt, key, 0));
-  SOTTO_TRY(chat_work(rt, d->order ? 16 : d->n * 4));
+  SOTTO_TRY(chat_work(rt, d->order ? CHAT_WORK_STEP : d->n * 16));
   size_t i = find_entry(d, key);
   *out = i == SIZE_MAX ? NULL : &d->entries[i].value;
   return SOTTO_OK;

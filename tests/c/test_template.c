@@ -375,6 +375,40 @@ TEST(template_sizes_of_the_source) {
   finish(&s);
 }
 
+/* What honest templates do with a long text of many lines stays far from the limits. */
+TEST(template_long_texts) {
+  enum { LINES = 100000 };
+  scene s;
+  char *json = malloc(LINES * 24 + 100);
+  size_t n = (size_t)sprintf(json, "[{\"role\": \"user\", \"content\": \"");
+  for (int i = 0; i < LINES; i++) n += (size_t)sprintf(json + n, "a <b> \xC3\xA9 line, x\\n");
+  n += (size_t)sprintf(json + n, "\"}]");
+  sotto_slice source = SOTTO_SLICE(
+      "{% set c = messages[0].content %}{{ c.split('\n')|length }} {{ c.splitlines()|length }} "
+      "{{ c.split('<b>')|join('<i>')|length }} {{ c|replace('a', 'bb')|length }} {{ c.count('\n') "
+      "}} "
+      "{{ c.split()|length }} {{ c.rsplit(',')|length }} {{ 'zz' in c }} {{ c|trim|length }} "
+      "{{ c.strip('\n x')|upper|length }} {{ c|tojson|length }} {{ (c ~ c)[9:-9]|length }} "
+      "{{ c.startswith('a <b>') }} {{ c.find('zz') }} {{ c.split('\n')[-2].lstrip('\n') }}");
+  sotto_ctx_init(&s.ctx, NULL, NULL);
+  sotto_arena_init(&s.arena, &s.ctx);
+  sotto_rendered_init(&s.out, &s.ctx);
+  sotto_json *messages;
+  REQUIRE(sotto_json_parse(&s.arena, (sotto_slice){json, n}, &messages) == SOTTO_OK);
+  free(json);
+  REQUIRE(sotto_template_parse(&s.ctx, source, &s.tmpl) == SOTTO_OK);
+  s.input = (sotto_template_input){.messages = messages};
+  s.status = sotto_template_render(s.tmpl, &s.input, &s.out);
+  if (!CHECK(s.status == SOTTO_OK))
+    printf("    %s\n", s.ctx.message);
+  else {
+    CHECK_STR(s.out.text.data,
+              "100001 100000 1600000 1700000 100000 500000 100001 False 1599999 1599997 1700002 "
+              "3199982 True -1 a <b> \xC3\xA9 line, x");
+  }
+  finish(&s);
+}
+
 /* A text grown piece by piece is not copied each time. */
 TEST(template_appends_in_place) {
   scene s;
