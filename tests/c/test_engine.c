@@ -205,6 +205,33 @@ finished:
   sotto_engine_free(e);
 }
 
+/* Given up in the middle of loading, with ranges open and a request waiting: nothing leaks. */
+TEST(engine_can_be_freed_at_any_point_of_loading) {
+  const char *path = TINY("q5_0");
+  size_t len;
+  char *data = test_read_file(path, &len);
+  REQUIRE(data != NULL);
+  for (uint32_t stop_at = 0; stop_at < 40; stop_at++) {
+    sotto_engine *e = sotto_engine_new(&small);
+    sotto_memory_plan plan;
+    sotto_request request = greedy(prompt, N_PROMPT, 4, 0);
+    uint32_t id;
+    REQUIRE(feed_headers(e, &path, 1, whole, &plan) == SOTTO_OK);
+    REQUIRE(sotto_engine_start_load(e) == SOTTO_OK);
+    REQUIRE(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+    for (uint32_t i = 0; i < stop_at; i++) {
+      sotto_range range;
+      REQUIRE(sotto_engine_next_range(e, 1500, &range) == SOTTO_OK);
+      if (range.length == 0) break;
+      uint32_t n = (uint32_t)range.length - (i % 7 == 6); /* every seventh stays open */
+      REQUIRE(sotto_engine_feed(e, range.file, range.offset, data + range.offset, n) == SOTTO_OK);
+      sotto_engine_step(e, 0);
+    }
+    sotto_engine_free(e);
+  }
+  free(data);
+}
+
 TEST(engine_reuses_prefixes_without_changing_bits) {
   sotto_engine *e = open_model(TINY("q5_1"), &small, whole);
   REQUIRE(e != NULL);

@@ -59,20 +59,15 @@ TEST(hash_is_the_same_for_every_variant_cut_and_company) {
     run_requests(e, requests, 1, o);
     CHECK(o[0].n_logits == 96);
     check_hash(sotto_engine_variant(e), o[0].hash);
-    /* Cuts and company of the scalar kernels are for native builds: in wasm they take minutes. */
-    if (variant == SOTTO_VARIANT_SCALAR && sotto_kernels_count() > 1) {
-      sotto_engine_free(e);
-      continue;
-    }
-    run_requests(e, requests, 2, o);
-    check_hash("beside another sequence", o[0].hash);
     sotto_engine_free(e);
+    /* Cuts and company of the scalar kernels are for native builds: in wasm they take minutes. */
+    if (variant == SOTTO_VARIANT_SCALAR && sotto_kernels_count() > 1) continue;
 
     options.n_batch = 7;
     e = open_model(MODEL, &options, (delivery){.seed = 99});
     REQUIRE(e != NULL);
-    run_requests(e, requests, 1, o);
-    check_hash("in cuts of 7", o[0].hash);
+    run_requests(e, requests, 2, o);
+    check_hash("in cuts of 7 beside another sequence", o[0].hash);
     sotto_engine_free(e);
   }
 }

@@ -22,6 +22,7 @@ typedef enum cpu_step_kind {
 typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
+  bool wide; /* of QUANTIZE: to 16 bits instead of 8 */
 } cpu_step;
 
 typedef struct cpu_backend {

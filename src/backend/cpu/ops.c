@@ -131,6 +131,7 @@ static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rms_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight), dim, h->norm_eps);
     break;
   case CPU_QUANTIZE:
+    b->act.wide = step->wide;
     kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
                           (size_t)t);
     break;
