@@ -1,0 +1,140 @@
+// A model of Llama 3.2 1B's shape with random weights, to measure on: large enough to leave every
+// cache, and made here instead of fetched. Same seed, same bytes. The tokenizer is another model's,
+// filled up with unused tokens to Llama 3's 128256, so that any GGUF program loads the file.
+//   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0
+import { isMain, main } from '../tools/lib/main.mjs'
+import { say } from '../tools/lib/report.mjs'
+import { readGguf, rowBytes, tensorTypes, writeGguf } from './gguf.mjs'
+import { f32ToF16 } from './quants.mjs'
+
+const shape = { width: 2048, layers: 16, heads: 32, kvHeads: 8, head: 64, ffn: 8192, vocab: 128256 }
+const UNUSED = 5 // token type
+const types = { u32: 4, f32: 6, string: 8 }
+
+function metadataOf(tokenizer, type, { layers, vocab }) {
+  const scalar = (kind, value) => ({ type: types[kind], value })
+  const metadata = new Map([
+    ['general.architecture', scalar('string', 'llama')],
+    ['general.name', scalar('string', `Random weights, shape of Llama 3.2 1B, ${type}`)],
+    ['general.file_type', scalar('u32', tensorTypes[type].fileType)],
+    ['general.quantization_version', scalar('u32', 2)],
+    ['llama.block_count', scalar('u32', layers)],
+    ['llama.context_length', scalar('u32', 8192)],
+    ['llama.embedding_length', scalar('u32', shape.width)],
+    ['llama.feed_forward_length', scalar('u32', shape.ffn)],
+    ['llama.attention.head_count', scalar('u32', shape.heads)],
+    ['llama.attention.head_count_kv', scalar('u32', shape.kvHeads)],
+    ['llama.attention.layer_norm_rms_epsilon', scalar('f32', 1e-5)],
+    ['llama.rope.dimension_count', scalar('u32', shape.head)],
+    ['llama.rope.freq_base', scalar('f32', 500000)],
+    ['llama.vocab_size', scalar('u32', vocab)],
+  ])
+  for (const [key, entry] of tokenizer.metadata) {
+    if (key.startsWith('tokenizer.')) metadata.set(key, padded(key, entry, vocab))
+  }
+  return metadata
+}
+
+/** Lists with an entry for every token grow to the vocabulary's size. */
+function padded(key, entry, vocab) {
+  const fill = {
+    'tokenizer.ggml.tokens': (i) => `<|unused_${i}|>`,
+    'tokenizer.ggml.token_type': () => UNUSED,
+    'tokenizer.ggml.scores': () => 0,
+  }[key]
+  if (!fill) return entry
+  const missing = vocab - entry.value.length
+  const more = Array.from({ length: missing }, (_, i) => fill(i + entry.value.length))
+  return { ...entry, value: [...entry.value, ...more] }
+}
+
+/** xorshift128, one stream for the whole file. */
+function* randomWords(seed) {
+  let [x, y, z, w] = [seed >>> 0 || 1, 362436069, 521288629, 88675123]
+  const words = new Uint32Array(1 << 16)
+  for (;;) {
+    for (let i = 0; i < words.length; i++) {
+      const t = x ^ (x << 11)
+      x = y
+      y = z
+      z = w
+      w = w ^ (w >>> 19) ^ t ^ (t >>> 8)
+      words[i] = w
+    }
+    yield words
+  }
+}
+
+/** Standard deviation of the integers that random bytes make in a format. */
+const spread = { Q4_0: Math.sqrt((16 ** 2 - 1) / 12), Q8_0: Math.sqrt((256 ** 2 - 1) / 12) }
+
+/**
+ * Random blocks, several rows at a time: random integers, and scales that give weights of deviation
+ * `gain / sqrt(columns)`, so that activations neither vanish nor overflow.
+ */
+function* randomRows(random, type, columns, rows, gain) {
+  const { bytes: size } = tensorTypes[type]
+  const atOnce = Math.max(1, Math.floor((2 << 20) / rowBytes(type, columns)))
+  const d = gain / Math.sqrt(columns) / spread[type]
+  const scales = Array.from({ length: 256 }, (_, i) => f32ToF16(d * (0.75 + i / 512)))
+  for (let row = 0; row < rows; row += atOnce) {
+    const bytes = Buffer.alloc(Math.min(atOnce, rows - row) * rowBytes(type, columns))
+    for (let at = 0; at < bytes.length; ) {
+      const words = random.next().value
+      const piece = Buffer.from(words.buffer).subarray(0, bytes.length - at)
+      at += piece.copy(bytes, at)
+    }
+    for (let at = 0; at < bytes.length; at += size) {
+      bytes.writeUInt16LE(scales[bytes[at]], at)
+    }
+    yield bytes
+  }
+}
+
+function* ones(n) {
+  yield Buffer.from(new Float32Array(n).fill(1).buffer)
+}
+
+function tensorsOf(type, { width, layers, heads, kvHeads, head, ffn, vocab }, random) {
+  const matrix = (name, columns, rows, gain = 1) => ({
+    name,
+    shape: [columns, rows],
+    type,
+    rows: () => randomRows(random, type, columns, rows, gain),
+  })
+  const norm = (name) => ({ name, shape: [width], type: 'F32', rows: () => ones(width) })
+  const layer = (i) => [
+    norm(`blk.${i}.attn_norm.weight`),
+    matrix(`blk.${i}.attn_q.weight`, width, heads * head),
+    matrix(`blk.${i}.attn_k.weight`, width, kvHeads * head),
+    matrix(`blk.${i}.attn_v.weight`, width, kvHeads * head),
+    matrix(`blk.${i}.attn_output.weight`, heads * head, width),
+    norm(`blk.${i}.ffn_norm.weight`),
+    matrix(`blk.${i}.ffn_gate.weight`, width, ffn),
+    matrix(`blk.${i}.ffn_up.weight`, width, ffn),
+    matrix(`blk.${i}.ffn_down.weight`, ffn, width),
+  ]
+  return [
+    // Tied: also the output matrix. The gain gives logits a real model's spread.
+    matrix('token_embd.weight', width, vocab, 2.5),
+    ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
+    norm('output_norm.weight'),
+  ]
+}
+
+/** `change` replaces numbers of the shape. */
+export function makeRandom(tokenizerPath, target, type, { seed = 20, ...change } = {}) {
+  if (!spread[type]) throw new Error(`random weights are made as ${Object.keys(spread)}`)
+  const tokenizer = readGguf(tokenizerPath)
+  const sizes = { ...shape, ...change }
+  writeGguf(target, metadataOf(tokenizer, type, sizes), tensorsOf(type, sizes, randomWords(seed)))
+}
+
+if (isMain(import.meta.url)) {
+  await main(async () => {
+    const [tokenizer, target, type] = process.argv.slice(2)
+    if (!target) throw new Error('node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0')
+    makeRandom(tokenizer, target, type)
+    say(`${target}: ${readGguf(target).bytes} bytes`)
+  })
+}

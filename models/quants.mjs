@@ -1,0 +1,134 @@
+// Rows of weights to and from float32, as src/tensor/dtype.c defines them: ggml's reference rounding.
+// float32 arithmetic is Math.fround after every operation.
+import { tensorTypes } from './gguf.mjs'
+
+const f = Math.fround
+const floats = new Float32Array(1)
+const bits = new Uint32Array(floats.buffer)
+
+/** Nearest, ties to even; overflow gives infinity. */
+export function f32ToF16(value) {
+  floats[0] = value
+  const sign = (bits[0] >>> 16) & 0x8000
+  const magnitude = bits[0] & 0x7fffffff
+  if (magnitude > 0x7f800000) return sign | 0x7e00
+  if (magnitude >= 0x47800000) return sign | 0x7c00
+  if (magnitude < 0x38800000) {
+    // Subnormal: adding 0.5 leaves the rounded value in the lowest bits.
+    floats[0] = f(f(Math.abs(value)) + 0.5)
+    return sign | (bits[0] - 0x3f000000)
+  }
+  const odd = (magnitude >>> 13) & 1
+  return sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13)
+}
+
+export function f16ToF32(half) {
+  const exponent = (half >>> 10) & 31
+  const fraction = half & 1023
+  const sign = half & 0x8000 ? -1 : 1
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const dequantizers = {
+  F32(bytes, out) {
+    const view = viewOf(bytes)
+    for (let i = 0; i < out.length; i++) out[i] = view.getFloat32(4 * i, true)
+  },
+  F16(bytes, out) {
+    const view = viewOf(bytes)
+    for (let i = 0; i < out.length; i++) out[i] = f16ToF32(view.getUint16(2 * i, true))
+  },
+  Q4_0: (bytes, out) => nibbles(bytes, out, 18, 2, -8),
+  Q4_1: (bytes, out) => nibbles(bytes, out, 20, 4, 0),
+  Q8_0(bytes, out) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < out.length; at += 34) {
+      const d = f16ToF32(view.getUint16(at, true))
+      for (let j = 0; j < 32; j++) out[i++] = f(view.getInt8(at + 2 + j) * d)
+    }
+  },
+}
+
+/** Blocks of [d][m, if the head has 4 bytes][16 bytes of nibbles]. */
+function nibbles(bytes, out, size, head, zero) {
+  const view = viewOf(bytes)
+  for (let at = 0, i = 0; i < out.length; at += size, i += 32) {
+    const d = f16ToF32(view.getUint16(at, true))
+    const m = head === 4 ? f16ToF32(view.getUint16(at + 2, true)) : 0
+    for (let j = 0; j < 16; j++) {
+      const both = bytes[at + head + j]
+      out[i + j] = f(f(((both & 15) + zero) * d) + m)
+      out[i + j + 16] = f(f(((both >>> 4) + zero) * d) + m)
+    }
+  }
+}
+
+const quantizers = {
+  F16(x, bytes) {
+    const view = viewOf(bytes)
+    for (let i = 0; i < x.length; i++) view.setUint16(2 * i, f32ToF16(x[i]), true)
+  },
+  Q4_0(x, bytes) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < x.length; at += 18, i += 32) {
+      let max = 0
+      for (let j = 0; j < 32; j++) if (Math.abs(x[i + j]) > Math.abs(max)) max = x[i + j]
+      const d = f(max / -8)
+      const inverse = d ? f(1 / d) : 0
+      view.setUint16(at, f32ToF16(d), true)
+      const q = (value) => Math.min(15, Math.trunc(f(f(value * inverse) + 8.5)))
+      for (let j = 0; j < 16; j++) bytes[at + 2 + j] = q(x[i + j]) | (q(x[i + j + 16]) << 4)
+    }
+  },
+  Q4_1(x, bytes) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < x.length; at += 20, i += 32) {
+      let min = x[i]
+      let max = x[i]
+      for (let j = 1; j < 32; j++) {
+        if (x[i + j] < min) min = x[i + j]
+        if (x[i + j] > max) max = x[i + j]
+      }
+      const d = f(f(max - min) / 15)
+      const inverse = d ? f(1 / d) : 0
+      view.setUint16(at, f32ToF16(d), true)
+      view.setUint16(at + 2, f32ToF16(min), true)
+      const q = (value) => Math.min(15, Math.trunc(f(f(f(value - min) * inverse) + 0.5)))
+      for (let j = 0; j < 16; j++) bytes[at + 4 + j] = q(x[i + j]) | (q(x[i + j + 16]) << 4)
+    }
+  },
+  Q8_0(x, bytes) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < x.length; at += 34, i += 32) {
+      let max = 0
+      for (let j = 0; j < 32; j++) max = Math.max(max, Math.abs(x[i + j]))
+      const d = f(max / 127)
+      const inverse = d ? f(1 / d) : 0
+      view.setUint16(at, f32ToF16(d), true)
+      for (let j = 0; j < 32; j++) {
+        const value = f(x[i + j] * inverse)
+        // Halves away from zero, as roundf.
+        view.setInt8(at + 2 + j, Math.sign(value) * Math.floor(Math.abs(value) + 0.5))
+      }
+    }
+  },
+}
+
+/** The n values of a row. */
+export function dequantizeRow(type, bytes, n) {
+  const out = new Float32Array(n)
+  dequantizers[type](bytes, out)
+  return out
+}
+
+/** A row in the format. */
+export function quantizeRow(type, x) {
+  const { weights, bytes } = tensorTypes[type]
+  const row = Buffer.alloc((x.length / weights) * bytes)
+  quantizers[type](x, row)
+  return row
+}
