@@ -146,7 +146,7 @@ static sotto_status call_macro(runtime *rt, const struct macro *m, const argumen
   const node *n = m->node;
   arguments args = *given;
   scope *s;
-  flow flow;
+  flow how;
   const str *text;
   SOTTO_TRY(chat_scope_new(rt, m->scope, &s));
   if (args.n_keywords) { /* a copy to take keywords out of */
@@ -156,7 +156,7 @@ static sotto_status call_macro(runtime *rt, const struct macro *m, const argumen
   }
   SOTTO_TRY(set_parameters(rt, n, s, &args));
   SOTTO_TRY(set_special(rt, n, s, &args));
-  SOTTO_TRY(chat_capture(rt, n->c, s, &flow, &text));
+  SOTTO_TRY(chat_capture(rt, n->c, s, &how, &text));
   *out = value_string(text);
   return SOTTO_OK;
 }

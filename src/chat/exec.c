@@ -33,11 +33,11 @@ sotto_status chat_assign(runtime *rt, const node *target, scope *s, value v) {
 }
 
 /* What a body writes, as a string. */
-sotto_status chat_capture(runtime *rt, const node *body, scope *s, flow *flow, const str **out) {
+sotto_status chat_capture(runtime *rt, const node *body, scope *s, flow *how, const str **out) {
   builder text, *outer = rt->out;
   chat_builder_init(&text, rt);
   rt->out = &text;
-  SOTTO_TRY(chat_exec(rt, body, s, flow));
+  SOTTO_TRY(chat_exec(rt, body, s, how));
   rt->out = outer;
   return chat_builder_finish(&text, out);
 }
@@ -60,42 +60,42 @@ static sotto_status apply_filters(runtime *rt, const node *filter, scope *s, val
   return chat_filter(rt, filter->number, v, &args, out);
 }
 
-static sotto_status exec_if(runtime *rt, const node *n, scope *s, flow *flow) {
+static sotto_status exec_if(runtime *rt, const node *n, scope *s, flow *how) {
   for (;;) {
     value test;
     bool truth;
     SOTTO_TRY(chat_eval(rt, n->a, s, &test));
     SOTTO_TRY(chat_truth(rt, test, &truth));
-    if (truth) return chat_exec(rt, n->b, s, flow);
+    if (truth) return chat_exec(rt, n->b, s, how);
     n = n->c;
     if (!n) return SOTTO_OK;
-    if (n->kind != N_IF || !n->flag) return chat_exec(rt, n, s, flow);
+    if (n->kind != N_IF || !n->flag) return chat_exec(rt, n, s, how);
   }
 }
 
-static sotto_status exec_set_block(runtime *rt, const node *n, scope *s, flow *flow) {
+static sotto_status exec_set_block(runtime *rt, const node *n, scope *s, flow *how) {
   scope *inner;
   const str *text;
   value v;
   SOTTO_TRY(chat_scope_new(rt, s, &inner));
-  SOTTO_TRY(chat_capture(rt, n->c, inner, flow, &text));
-  if (*flow != FLOW_NORMAL) return SOTTO_OK;
+  SOTTO_TRY(chat_capture(rt, n->c, inner, how, &text));
+  if (*how != FLOW_NORMAL) return SOTTO_OK;
   SOTTO_TRY(apply_filters(rt, n->b, s, value_string(text), &v));
   return chat_assign(rt, n->a, s, v);
 }
 
-static sotto_status exec_filter_block(runtime *rt, const node *n, scope *s, flow *flow) {
+static sotto_status exec_filter_block(runtime *rt, const node *n, scope *s, flow *how) {
   scope *inner;
   const str *text;
   value v;
   SOTTO_TRY(chat_scope_new(rt, s, &inner));
-  SOTTO_TRY(chat_capture(rt, n->c, inner, flow, &text));
-  if (*flow != FLOW_NORMAL) return SOTTO_OK;
+  SOTTO_TRY(chat_capture(rt, n->c, inner, how, &text));
+  if (*how != FLOW_NORMAL) return SOTTO_OK;
   SOTTO_TRY(apply_filters(rt, n->b, inner, value_string(text), &v));
   return chat_write(rt, rt->out, v);
 }
 
-static sotto_status exec_with(runtime *rt, const node *n, scope *s, flow *flow) {
+static sotto_status exec_with(runtime *rt, const node *n, scope *s, flow *how) {
   scope *inner;
   SOTTO_TRY(chat_scope_new(rt, s, &inner));
   for (const node *target = n->a; target; target = target->next->next) {
@@ -103,7 +103,7 @@ static sotto_status exec_with(runtime *rt, const node *n, scope *s, flow *flow) 
     SOTTO_TRY(chat_eval(rt, target->next, s, &v));
     SOTTO_TRY(chat_assign(rt, target, inner, v));
   }
-  return chat_exec(rt, n->c, inner, flow);
+  return chat_exec(rt, n->c, inner, how);
 }
 
 static sotto_status exec_call_block(runtime *rt, const node *n, scope *s) {
@@ -125,7 +125,7 @@ static sotto_status exec_call_block(runtime *rt, const node *n, scope *s) {
   return chat_write(rt, rt->out, result);
 }
 
-static sotto_status exec_statement(runtime *rt, const node *n, scope *s, flow *flow) {
+static sotto_status exec_statement(runtime *rt, const node *n, scope *s, flow *how) {
   value v;
   scope *inner;
   switch ((node_kind)n->kind) {
@@ -134,34 +134,34 @@ static sotto_status exec_statement(runtime *rt, const node *n, scope *s, flow *f
     SOTTO_TRY(chat_eval(rt, n->a, s, &v));
     rt->at = n;
     return chat_write(rt, rt->out, v);
-  case N_IF: return exec_if(rt, n, s, flow);
-  case N_FOR: return chat_exec_for(rt, n, s, flow);
+  case N_IF: return exec_if(rt, n, s, how);
+  case N_FOR: return chat_exec_for(rt, n, s, how);
   case N_SET: SOTTO_TRY(chat_eval(rt, n->b, s, &v)); return chat_assign(rt, n->a, s, v);
-  case N_SET_BLOCK: return exec_set_block(rt, n, s, flow);
+  case N_SET_BLOCK: return exec_set_block(rt, n, s, how);
   case N_MACRO: SOTTO_TRY(chat_macro_new(rt, n, s, &v)); return chat_scope_set(rt, s, n->name, v);
   case N_CALL_BLOCK: return exec_call_block(rt, n, s);
-  case N_FILTER_BLOCK: return exec_filter_block(rt, n, s, flow);
-  case N_WITH: return exec_with(rt, n, s, flow);
+  case N_FILTER_BLOCK: return exec_filter_block(rt, n, s, how);
+  case N_WITH: return exec_with(rt, n, s, how);
   case N_SCOPE:
     SOTTO_TRY(chat_scope_new(rt, n->flag ? rt->root : s, &inner));
-    return chat_exec(rt, n->c, inner, flow);
-  case N_BREAK: *flow = FLOW_BREAK; return SOTTO_OK;
-  case N_CONTINUE: *flow = FLOW_CONTINUE; return SOTTO_OK;
+    return chat_exec(rt, n->c, inner, how);
+  case N_BREAK: *how = FLOW_BREAK; return SOTTO_OK;
+  case N_CONTINUE: *how = FLOW_CONTINUE; return SOTTO_OK;
   default: return chat_fail(rt, "not a statement"); /* the parser makes no such tree */
   }
 }
 
-sotto_status chat_exec(runtime *rt, const node *first, scope *s, flow *flow) {
-  *flow = FLOW_NORMAL;
+sotto_status chat_exec(runtime *rt, const node *first, scope *s, flow *how) {
+  *how = FLOW_NORMAL;
   if (rt->depth >= CHAT_MAX_DEPTH) {
     if (first) rt->at = first;
     return chat_fail(rt, "nested too deeply (endless recursion?)");
   }
   rt->depth++;
-  for (const node *n = first; n && *flow == FLOW_NORMAL; n = n->next) {
+  for (const node *n = first; n && *how == FLOW_NORMAL; n = n->next) {
     rt->at = n;
     SOTTO_TRY(chat_work(rt, CHAT_WORK_STEP));
-    SOTTO_TRY(exec_statement(rt, n, s, flow));
+    SOTTO_TRY(exec_statement(rt, n, s, how));
   }
   rt->depth--;
   return SOTTO_OK;

@@ -75,12 +75,12 @@ static sotto_status start(runtime *rt, const node *n, scope *s, value iterable, 
   return SOTTO_OK;
 }
 
-static sotto_status run(runtime *rt, struct loop *l, flow *flow) {
+static sotto_status run(runtime *rt, struct loop *l, flow *how) {
   const node *n = l->node;
   scope *s = NULL;
   bool completed =
       false; /* some body ran to its end; as in the reference, `else` runs if none did */
-  *flow = FLOW_NORMAL;
+  *how = FLOW_NORMAL;
   for (;;) {
     value item;
     bool more;
@@ -97,23 +97,23 @@ static sotto_status run(runtime *rt, struct loop *l, flow *flow) {
       SOTTO_TRY(chat_scope_set(rt, s, rt->loop_name, self));
     }
     SOTTO_TRY(chat_assign(rt, n->a, s, item));
-    SOTTO_TRY(chat_exec(rt, n->c, s, flow));
-    if (*flow == FLOW_BREAK) break;
-    completed |= *flow == FLOW_NORMAL;
+    SOTTO_TRY(chat_exec(rt, n->c, s, how));
+    if (*how == FLOW_BREAK) break;
+    completed |= *how == FLOW_NORMAL;
   }
-  *flow = FLOW_NORMAL;
+  *how = FLOW_NORMAL;
   if (completed || !n->d) return SOTTO_OK;
   SOTTO_TRY(chat_scope_new(rt, l->outer, &s));
-  return chat_exec(rt, n->d, s, flow);
+  return chat_exec(rt, n->d, s, how);
 }
 
-sotto_status chat_exec_for(runtime *rt, const node *n, scope *s, flow *flow) {
+sotto_status chat_exec_for(runtime *rt, const node *n, scope *s, flow *how) {
   value iterable;
   struct loop *l;
   SOTTO_TRY(chat_eval(rt, n->b, s, &iterable));
   rt->at = n;
   SOTTO_TRY(start(rt, n, s, iterable, &l));
-  return run(rt, l, flow);
+  return run(rt, l, how);
 }
 
 /* loop(items), in a loop marked recursive: the whole loop again, over these. */
@@ -121,7 +121,7 @@ sotto_status chat_call_loop(runtime *rt, struct loop *l, const arguments *args, 
   value slots[CHAT_MAX_PARAMETERS];
   struct loop *inner;
   builder text, *outer = rt->out;
-  flow flow;
+  flow how;
   const str *result;
   SOTTO_TRY(chat_bind(rt, "loop()", "iterable", 1, args, slots));
   if (!l->node->flag) return chat_fail(rt, "loop() needs a loop marked 'recursive'");
@@ -131,7 +131,7 @@ sotto_status chat_call_loop(runtime *rt, struct loop *l, const arguments *args, 
   inner->depth0 = l->depth0 + 1;
   chat_builder_init(&text, rt);
   rt->out = &text;
-  SOTTO_TRY(run(rt, inner, &flow));
+  SOTTO_TRY(run(rt, inner, &how));
   rt->out = outer;
   rt->depth--;
   SOTTO_TRY(chat_builder_finish(&text, &result));

@@ -172,11 +172,11 @@ static sotto_status copy_result(const builder *text, sotto_rendered *out) {
 
 static sotto_status run(runtime *rt, const sotto_template_input *input, sotto_rendered *out) {
   builder text;
-  flow flow;
+  flow how;
   chat_builder_init(&text, rt);
   rt->out = &text;
   SOTTO_TRY(prepare(rt, input));
-  SOTTO_TRY(chat_exec(rt, rt->tmpl->body, rt->root, &flow));
+  SOTTO_TRY(chat_exec(rt, rt->tmpl->body, rt->root, &how));
   return copy_result(&text, out);
 }
 

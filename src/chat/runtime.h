@@ -86,9 +86,9 @@ sotto_status chat_bind(runtime *rt, const char *callee, const char *names, size_
 /* eval.c, exec.c, call.c */
 sotto_status chat_eval(runtime *rt, const node *n, scope *s, value *out);
 typedef enum flow { FLOW_NORMAL, FLOW_BREAK, FLOW_CONTINUE } flow;
-sotto_status chat_exec(runtime *rt, const node *first, scope *s, flow *flow);
-sotto_status chat_capture(runtime *rt, const node *body, scope *s, flow *flow, const str **out);
-sotto_status chat_exec_for(runtime *rt, const node *n, scope *s, flow *flow);
+sotto_status chat_exec(runtime *rt, const node *first, scope *s, flow *how);
+sotto_status chat_capture(runtime *rt, const node *body, scope *s, flow *how, const str **out);
+sotto_status chat_exec_for(runtime *rt, const node *n, scope *s, flow *how);
 sotto_status chat_assign(runtime *rt, const node *target, scope *s, value v);
 sotto_status chat_eval_arguments(runtime *rt, const node *first, scope *s, arguments *out);
 sotto_status chat_call(runtime *rt, value callee, const arguments *args, value *out);

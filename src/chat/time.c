@@ -50,13 +50,13 @@ static int iso_week(const calendar *c, int *year) {
 }
 
 /* A number of at least `width` digits; '-' in the format takes the zeros or spaces away. */
-static void number(char *out, size_t size, int value, int width, char fill, char flag) {
+static void number(char *out, size_t size, int n, int width, char fill, char flag) {
   if (flag == '-')
-    snprintf(out, size, "%d", value);
+    snprintf(out, size, "%d", n);
   else if (fill == ' ')
-    snprintf(out, size, "%*d", width, value);
+    snprintf(out, size, "%*d", width, n);
   else
-    snprintf(out, size, "%0*d", width, value);
+    snprintf(out, size, "%0*d", width, n);
 }
 
 /* One conversion; false when it is unknown. */
