@@ -14,7 +14,7 @@ TEST(base_alloc_accounts_exactly) {
   sotto_free_aligned(&ctx, a, 100);
   sotto_free(&ctx, b, 1000);
   CHECK(ctx.bytes_in_use == 0);
-  CHECK(sotto_alloc(&ctx, (size_t)-1 / 2) == NULL);
+  CHECK(sotto_alloc(&ctx, (size_t)-1 - 100) == NULL);
   CHECK(ctx.status == SOTTO_ERR_OUT_OF_MEMORY);
 }
 

@@ -95,8 +95,7 @@ static void lower(cpu_backend *b) {
   bool quantized_wide = false;
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
-    if (op->kind == SOTTO_OP_MATMUL &&
-        sotto_dtype_takes_act(p->weights[op->weight].tensor->type)) {
+    if (op->kind == SOTTO_OP_MATMUL && sotto_dtype_takes_act(p->weights[op->weight].tensor->type)) {
       bool wide = is_sensitive(p, i);
       if (op->in[0] != quantized || wide != quantized_wide) {
         b->steps[b->n_steps++] = (cpu_step){CPU_QUANTIZE, op, wide};
