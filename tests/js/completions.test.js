@@ -241,11 +241,13 @@ test('a stream that nobody reads holds up nobody', async () => {
 })
 
 test('too many requests are refused as busy', async () => {
-  const requests = Array.from({ length: 80 }, () => create({ max_tokens: 2 }))
+  // Posted far faster than they are answered, whatever else the machine does.
+  const requests = Array.from({ length: 200 }, () => create({ max_tokens: 60, ignore_eos: true }))
   const results = await Promise.allSettled(requests)
   const refused = results.filter(({ status }) => status === 'rejected')
   assert.ok(refused.every(({ reason }) => reason.code === 'busy'))
-  assert.ok(refused.length > 0 && refused.length < 20, `${refused.length} refused`)
+  assert.ok(refused.length > 0 && refused.length <= 200 - 64, `${refused.length} refused`)
+  assert.equal((await create()).usage.completion_tokens, 12)
 })
 
 test('logits: every position of prompt and answer, the same alone and beside others', async () => {
