@@ -96,19 +96,25 @@ static void rms_norm(float *out, const float *x, const float *w, uint32_t n, flo
   for (uint32_t i = 0; i < n; i++) out[i] = x[i] * r * w[i];
 }
 
-/* y[t][rows] = w[rows][cols] · x[t][cols]. Rows go in groups, each kept near while all tokens use it. */
+/* The sum of products in double, in eight lanes that a compiler can keep in vectors. */
+static double dot(const float *a, const float *b, uint64_t n) {
+  enum { LANES = 8 };
+  double lanes[LANES] = {0}, sum = 0;
+  uint64_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    for (int l = 0; l < LANES; l++) lanes[l] += (double)a[i + l] * (double)b[i + l];
+  }
+  for (; i < n; i++) sum += (double)a[i] * (double)b[i];
+  for (int l = 0; l < LANES; l++) sum += lanes[l];
+  return sum;
+}
+
+/* y[t][rows] = w[rows][cols] · x[t][cols]. A row is kept near while all tokens use it. */
 static void matmul(float *y, const float *x, const float *w, uint64_t rows, uint64_t cols,
                    uint32_t n_tokens) {
-  enum { GROUP = 8 };
-  for (uint64_t r = 0; r < rows; r += GROUP) {
-    const uint64_t n = rows - r < GROUP ? rows - r : GROUP;
+  for (uint64_t r = 0; r < rows; r++) {
     for (uint32_t t = 0; t < n_tokens; t++) {
-      double sums[GROUP] = {0};
-      for (uint64_t c = 0; c < cols; c++) {
-        const double value = x[t * cols + c];
-        for (uint64_t i = 0; i < n; i++) sums[i] += (double)w[(r + i) * cols + c] * value;
-      }
-      for (uint64_t i = 0; i < n; i++) y[t * rows + r + i] = (float)sums[i];
+      y[t * rows + r] = (float)dot(w + r * cols, x + t * cols, cols);
     }
   }
 }
@@ -152,9 +158,7 @@ static void attention(naive *b, uint32_t layer, float *out, const float *q, uint
     for (uint32_t i = 0; i < n; i++) {
       const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
-      double dot = 0;
-      for (uint32_t j = 0; j < d; j++) dot += (double)q[j] * (double)k[j];
-      scores[i] = (float)dot * h->attention_scale;
+      scores[i] = (float)dot(q, k, d) * h->attention_scale;
       if (scores[i] > max) max = scores[i];
     }
     for (uint32_t i = 0; i < n; i++) {
