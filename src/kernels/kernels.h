@@ -20,8 +20,8 @@
  *   limit = 127 (narrow: 8 bits), 127 * 256 = 32512 (wide: 16 bits)
  *   inv = limit / max|x| of each block, q = nearest-even(x * inv), clamped to +-limit;
  *   scale = max|x| / limit. Both quotients and the product are float32.
- * A block whose inv is infinite (all values zero, or a maximum below about limit * 2^-128) counts as
- * zero: q = 0, scale = +0. NaN or infinite activations give their block q = 0 and scale NaN
+ * A block whose inv is infinite (all values zero, or a maximum below about limit * 2^-128) counts
+ * as zero: q = 0, scale = +0. NaN or infinite activations give their block q = 0 and scale NaN
  * (0x7FC00000), which reaches the logits. */
 typedef struct sotto_act {
   /* [n][k], 2 bytes reserved per value: token t starts at byte 2 * k * t; width and order within a

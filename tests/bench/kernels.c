@@ -1,6 +1,7 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
- * (GEMM), the best of several rounds, over 16 MB of weights in matrices of 1536 x 576; and of
- * attention. Arguments: a part of a format's name, to run only these. */
+ * (GEMM), with narrow and wide activations, the best of several rounds, over 16 MB of weights in
+ * matrices of 1536 x 576; and of attention. Arguments: a part of a format's name, to run only
+ * these. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,11 +56,11 @@ static void *fill(size_t n) {
   return bytes;
 }
 
-static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, const float *x) {
+static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide, const float *x) {
   static float y[TOKENS * ROWS], scale[TOKENS * K / 32];
   static int32_t sum[TOKENS * K / 32];
   static uint16_t q[TOKENS * K];
-  sotto_act act = {q, scale, sum};
+  sotto_act act = {q, scale, sum, wide};
   size_t matrix = (size_t)sotto_packed_bytes(type, ROWS, K), n = WEIGHT_BYTES / matrix;
   unsigned char *weights = fill(n * matrix),
                 *row = fill((size_t)sotto_dtype_row_bytes(type, 4 * K));
@@ -81,8 +82,9 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, const flo
   g.gemm.n_tokens = TOKENS;
   g.n = 2;
   double gemm = (double)ROWS * K * 2 * TOKENS / best_time(run_gemms, &g) / 1e9;
-  printf("%-5s %-8s  GEMV %6.2f GMAC/s %6.2f GB/s   GEMM %6.2f GMAC/s\n", sotto_dtype_name(type),
-         kernels->name, gemv, gemv * (double)matrix / (ROWS * K), gemm);
+  printf("%-5s%-5s %-8s  GEMV %6.2f GMAC/s %6.2f GB/s   GEMM %6.2f GMAC/s\n",
+         sotto_dtype_name(type), wide ? "wide" : "", kernels->name, gemv,
+         gemv * (double)matrix / (ROWS * K), gemm);
   free(weights), free(row);
 }
 
@@ -117,7 +119,8 @@ int main(int argc, char **argv) {
     x[i] = (float)(int32_t)(state = state * 1664525u + 1013904223u) * 0x1p-31f;
 #define X(NAME, number, text, weights, bytes)                                                      \
   for (size_t v = 0; v < sotto_kernels_count(); v++)                                               \
-    if (argc < 2 || strstr(text, argv[1])) bench_gemm(sotto_kernels_at(v), SOTTO_##NAME, x);
+    for (int wide = 0; wide <= sotto_dtype_takes_act(SOTTO_##NAME); wide++)                        \
+      if (argc < 2 || strstr(text, argv[1])) bench_gemm(sotto_kernels_at(v), SOTTO_##NAME, wide, x);
 #include "tensor/dtypes.def"
 #undef X
   for (size_t v = 0; v < sotto_kernels_count(); v++)

@@ -227,6 +227,24 @@ TEST(kernels_gemm_same_bits_in_all_variants) {
 #undef X
 }
 
+/* Around the length at which the relaxed Q8_0 kernel for wide activations changes its way, and more
+ * tokens than that takes at a time. */
+TEST(kernels_gemm_same_bits_with_long_rows) {
+  static const size_t ks[] = {2048, 4096, 4128, 16384, 16416}, tokens[] = {9, 5, 4, 1, 2};
+  state = 7;
+  for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  for (int wide = 0; wide < 2; wide++) {                                                           \
+    gemm_case c;                                                                                   \
+    make_case(&c, SOTTO_##NAME, 6, ks[i], tokens[i], true, wide);                                  \
+    check_case(&c);                                                                                \
+    free_case(&c);                                                                                 \
+  }
+#include "kernels/tiles.def"
+#undef T
+  }
+}
+
 TEST(kernels_quantize_act_same_bits_in_all_variants) {
   enum { BLOCKS = 5, K = 32 * BLOCKS };
   state = 2;

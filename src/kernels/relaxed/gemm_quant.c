@@ -10,10 +10,8 @@
 #include "kernels/simd128/simd.h"
 #include "kernels/tile.h"
 
-#define VARIANT(name) name##__relaxed
-#define GROUP_BYTES   4
-#define PLANE_BYTES   32
-#define PLANES(act)   ((act)->wide ? 2 : 1)
+#define GROUP_BYTES 4
+#define PLANE_BYTES 32
 
 typedef struct weights {
   v128_t low, sign; /* sign: Q8_0 only */
@@ -81,3 +79,61 @@ ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
+
+/* Q8_0 with wide activations would take four relaxed dots where two strict ones do: the planes are
+ * put together again and the SIMD128 kernel runs, as long as the result fits on the stack. */
+enum { MAX_INT16 = 16384 };
+
+static void restore_int16(const uint8_t *planes, size_t n, int16_t *q) {
+  for (size_t i = 0; i < n; i += 16, q += 16) {
+    const uint8_t *x = planes + i / 32 * (2 * PLANE_BYTES) + i % 32;
+    v128_t low = wasm_v128_load(x), high = wasm_v128_load(x + PLANE_BYTES);
+    v128_t first = wasm_i16x8_shl(wasm_i16x8_extend_low_i8x16(high), 8);
+    v128_t last = wasm_i16x8_shl(wasm_i16x8_extend_high_i8x16(high), 8);
+    first = wasm_i16x8_add(first, wasm_i16x8_extend_low_i8x16(low));
+    last = wasm_i16x8_add(last, wasm_i16x8_extend_high_i8x16(low));
+    wasm_v128_store(q, act_order(first));
+    wasm_v128_store(q + 8, act_order(last));
+  }
+}
+
+/* False where not even a tile's tokens fit. */
+static bool gemm_int16(const sotto_gemm *g) {
+  int16_t q[MAX_INT16];
+  size_t max_tokens = MAX_INT16 / g->k;
+  if (max_tokens < g->n_tokens) max_tokens = max_tokens / 4 * 4;
+  if (max_tokens == 0) return false;
+  for (size_t t = 0; t < g->n_tokens; t += max_tokens) {
+    size_t n_tokens = g->n_tokens - t < max_tokens ? g->n_tokens - t : max_tokens;
+    size_t block = t * (g->k / SOTTO_ACT_BLOCK);
+    restore_int16((const uint8_t *)g->act->q + t * g->k * 2, n_tokens * g->k, q);
+    sotto_act act = {q, g->act->scale + block, g->act->sum + block, true};
+    sotto_gemm part = *g;
+    part.y += t * g->y_stride;
+    part.act = &act;
+    part.n_tokens = n_tokens;
+    sotto_gemm_Q8_0__simd128(&part);
+  }
+  return true;
+}
+
+ALWAYS_INLINE void gemm_narrow_or_wide(const sotto_gemm *g, sotto_tile_layout layout) {
+  if (!g->act->wide)
+    gemm(g, layout, 1);
+  else if (layout.quant_bytes != 128 || !gemm_int16(g))
+    gemm(g, layout, 2);
+}
+
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  void sotto_gemm_##NAME##__relaxed(const sotto_gemm *g) {                                         \
+    gemm_narrow_or_wide(g, sotto_tile_##NAME);                                                     \
+  }
+#include "kernels/tiles.def"
+#undef T
+
+void sotto_quantize_act__relaxed(const float *x, size_t k, const sotto_act *act, size_t token) {
+  if (act->wide)
+    quantize(x, k, act, token, 2);
+  else
+    quantize(x, k, act, token, 1);
+}

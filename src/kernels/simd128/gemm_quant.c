@@ -7,9 +7,7 @@
 #include "kernels/simd128/simd128.h"
 #include "kernels/tile.h"
 
-#define VARIANT(name) name##__simd128
-#define GROUP_BYTES   8
-#define PLANES(act)   1
+#define GROUP_BYTES 8
 
 /* int16 lane 2 * r + i: weights 0 and 2, weights 1 and 3 of row r. */
 typedef struct weights {
@@ -52,9 +50,20 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, int planes) {
 ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
   (void)planes;
   for (int i = 0; i < 4; i++) {
-    v128_t pair = wasm_i16x8_narrow_i32x4(v[2 * i], v[2 * i + 1]);
-    wasm_v128_store(q + 16 * i, wasm_i16x8_shuffle(pair, pair, 0, 2, 1, 3, 4, 6, 5, 7));
+    v128_t plain = wasm_i16x8_narrow_i32x4(v[2 * i], v[2 * i + 1]);
+    wasm_v128_store(q + 16 * i, act_order(plain));
   }
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
+
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
+    gemm(g, sotto_tile_##NAME, 1);                                                                 \
+  }
+#include "kernels/tiles.def"
+#undef T
+
+void sotto_quantize_act__simd128(const float *x, size_t k, const sotto_act *act, size_t token) {
+  quantize(x, k, act, token, 1);
+}

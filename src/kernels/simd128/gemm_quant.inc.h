@@ -1,13 +1,12 @@
-/* Quantised weights times quantised activations, 4 rows x 4 tokens or x 1 token: the body of the
- * SIMD128 and the relaxed variant. The includer has defined how 4 rows x 4 weights meet 4
- * activations:
- *   PLANES(act)              planes of a block of activations in the buffer, 1 or 2
+/* Quantised weights times quantised activations, 4 rows x 4 tokens or x 1 token, and the
+ * quantisation: the bodies of the SIMD128 and the relaxed variant, gemm() and quantize(), for
+ * activations in `planes` planes a block, a constant. The includer has defined how 4 rows x 4
+ * weights meet 4 activations:
  *   GROUP_BYTES              bytes of 4 activations in a plane
  *   masks, hold_masks()      constants of the next
  *   weights, prepare()       16 quants (byte 4 * r + u: row r, weight u), ready for all tokens
  *   sums, start(), dot(), total()   exact int32 sums of a block, lane r for row r
- *   store_quants()           32 quantised activations to the buffer
- * and VARIANT(name), which makes a function's name. */
+ *   store_quants()           32 quantised activations to the buffer */
 #include "kernels/simd128/simd.h"
 #include "kernels/tile.h"
 
@@ -91,16 +90,6 @@ ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, int plane
   }
 }
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  void VARIANT(sotto_gemm_##NAME)(const sotto_gemm *g) {                                           \
-    if (PLANES(g->act) == 1)                                                                       \
-      gemm(g, sotto_tile_##NAME, 1);                                                               \
-    else                                                                                           \
-      gemm(g, sotto_tile_##NAME, 2);                                                               \
-  }
-#include "kernels/tiles.def"
-#undef T
-
 ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size_t token,
                             int planes) {
   uint8_t *q = (uint8_t *)act->q + token * k * 2;
@@ -135,11 +124,4 @@ ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size
     store_quants(q, v, planes);
     q += planes * GROUP_BYTES * SOTTO_ACT_BLOCK / 4;
   }
-}
-
-void VARIANT(sotto_quantize_act)(const float *x, size_t k, const sotto_act *act, size_t token) {
-  if (PLANES(act) == 1)
-    quantize(x, k, act, token, 1);
-  else
-    quantize(x, k, act, token, 2);
 }

@@ -39,6 +39,11 @@ ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
   return wasm_f32x4_add(sum, wasm_f32x4_mul(a, b));
 }
 
+/* Eight int16 in the order that the SIMD128 variant keeps activations in. */
+ALWAYS_INLINE v128_t act_order(v128_t plain) {
+  return wasm_i16x8_shuffle(plain, plain, 0, 2, 1, 3, 4, 6, 5, 7);
+}
+
 /* sotto_expf_steps on four lanes, line by line. */
 ALWAYS_INLINE v128_t exp_f32(v128_t x) {
   v128_t magic = wasm_f32x4_const_splat(SOTTO_EXPF_MAGIC);
