@@ -12,6 +12,19 @@ const question = /** @type {HTMLTextAreaElement} */ (byId('question'))
 const send = /** @type {HTMLButtonElement} */ (byId('send'))
 const stopButton = byId('stop')
 
+/** An answer that finds no end stops here. */
+const MAX_TOKENS = 1024
+
+/** Sampling from the page's address, for answers that can be repeated: ?temperature=0&seed=1 */
+const sampling = { max_tokens: MAX_TOKENS, ...numbersOf(location.search) }
+
+/** @param {string} search */
+function numbersOf(search) {
+  const names = ['temperature', 'seed', 'top_p', 'top_k', 'min_p', 'max_tokens']
+  const given = [...new URLSearchParams(search)].filter(([name]) => names.includes(name))
+  return Object.fromEntries(given.map(([name, value]) => [name, Number(value)]))
+}
+
 export class Conversation {
   /** @type {Engine | undefined} */
   #engine
@@ -80,7 +93,8 @@ export class Conversation {
     const view = new AnswerView()
     let text = ''
     try {
-      const request = { messages, stream: /** @type {const} */ (true), signal: abort.signal }
+      const stream = /** @type {const} */ (true)
+      const request = { messages, stream, signal: abort.signal, ...sampling }
       for await (const chunk of await engine.chat.completions.create(request)) {
         text += chunk.choices[0]?.delta.content ?? ''
         view.show(text, chunk.timings)

@@ -62,7 +62,7 @@ async function ask(text) {
 }
 
 test('load with progress, ask, read the answer and its speed', async () => {
-  await open()
+  await open(desktop, '/?temperature=0&max_tokens=100')
   await shot('start')
   await page.evaluate(() => {
     globalThis.progressSeen = []
