@@ -47,6 +47,9 @@ static float any_float(void) {
 /* One block of activations; what = 0 plain, else one of the ways to be extreme. */
 static void fill_block(float *x, uint32_t what) {
   static const float scales[] = {1e-30f, 1e30f, 1e-38f, 3e-37f, 1e-45f, 1e20f};
+  /* Around the ends of the two bytes of a wide quant. */
+  static const float wide_ends[] = {32512.0f, 32511.5f, 32384.0f, 32383.0f, 32383.5f, 128.0f,
+                                    127.0f,   127.5f,   129.0f,   255.0f,   256.0f,   0.5f};
   float scale = pick(scales, sizeof scales / sizeof *scales);
   for (int i = 0; i < 32; i++) {
     switch (what % 8) {
@@ -56,6 +59,10 @@ static void fill_block(float *x, uint32_t what) {
     case 4: x[i] = next() % 2 ? 5.0f : -5.0f; break;                             /* +-limit */
     case 5: x[i] = i == 31 ? -1e30f : plain(); break;
     case 6: x[i] = any_float(); break;
+    case 7:
+      x[i] = pick(wide_ends, i == 0 ? 1 : sizeof wide_ends / sizeof *wide_ends);
+      if (next() % 2) x[i] = -x[i];
+      break;
     default: x[i] = plain();
     }
   }
@@ -225,6 +232,53 @@ TEST(kernels_gemm_same_bits_in_all_variants) {
   }
 #include "tensor/dtypes.def"
 #undef X
+}
+
+/* One block whose quants are all +-limit against weights that are all alike and extreme: the sum is
+ * known without a kernel. Scales are 1, minima 0. */
+static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) {
+  enum { K = 32, ROWS = 4, TOKENS = 5 };
+  unsigned char file[ROWS * 64], packed[ROWS * 64];
+  size_t row = (size_t)sotto_dtype_row_bytes(type, K);
+  float w[K], x[TOKENS * K], y[TOKENS * ROWS], scale[TOKENS], limit = wide ? 32512.0f : 127.0f;
+  int32_t sum[TOKENS];
+  uint16_t q[TOKENS * K];
+  sotto_act act = {q, scale, sum, wide};
+  memset(file, byte, sizeof file);
+  for (size_t r = 0; r < ROWS; r++) {
+    memcpy(file + r * row, &(uint16_t){0x3C00}, 2);
+    if (has_min(type)) memcpy(file + r * row + 2, &(uint16_t){0}, 2);
+  }
+  sotto_pack_tile_row(type, file, ROWS, K, packed);
+  sotto_dequantize_row(type, file, w, K);
+  int64_t total = 0;
+  for (int i = 0; i < K; i++) {
+    bool negative = signs == 2 ? w[i] < 0.0f : signs;
+    total += (int64_t)w[i] * (int64_t)(negative ? -limit : limit);
+    for (int t = 0; t < TOKENS; t++) x[t * K + i] = negative ? -limit : limit;
+  }
+  sotto_gemm gemm = {y, ROWS, packed, x, K, &act, 0, ROWS, K, TOKENS};
+  for (size_t v = 0; v < sotto_kernels_count(); v++) {
+    for (size_t t = 0; t < TOKENS; t++) sotto_kernels_at(v)->quantize_act(x + t * K, K, &act, t);
+    sotto_kernels_gemm(sotto_kernels_at(v), type)(&gemm);
+    bool ok = true;
+    for (int i = 0; i < TOKENS * ROWS; i++) ok = y[i] == (float)total && ok;
+    if (!CHECK(ok))
+      printf("    %s gemm_%s%s: bytes %d, signs %d\n", sotto_kernels_at(v)->name,
+             sotto_dtype_name(type), wide ? " wide" : "", byte, signs);
+  }
+}
+
+TEST(kernels_gemm_extreme_sums_are_exact) {
+  static const int bytes[] = {0x00, 0x7F, 0x80, 0x88, 0x0F, 0xF0, 0xFF};
+  for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
+    for (int signs = 0; signs < 3; signs++)
+      for (int wide = 0; wide < 2; wide++) {
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  check_extreme_sum(SOTTO_##NAME, bytes[i], signs, wide);
+#include "kernels/tiles.def"
+#undef T
+      }
 }
 
 /* Around the length at which the relaxed Q8_0 kernel for wide activations changes its way, and more
