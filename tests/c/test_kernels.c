@@ -507,6 +507,10 @@ static void wrong_quantize_act(const float *x, size_t k, const sotto_act *act, s
   sotto_kernels_scalar.quantize_act(x, k, act, token);
   spoil(act->scale + token, 0);
 }
+static void wrong_wide_quantize_act(const float *x, size_t k, const sotto_act *act, size_t token) {
+  sotto_kernels_scalar.quantize_act(x, k, act, token);
+  if (act->wide) spoil(act->q, 2 * (token * k + 3));
+}
 static void wrong_gemm(const sotto_gemm *g) {
   memset(g->y, 0, (g->row1 - g->row0) * sizeof *g->y);
 }
@@ -550,6 +554,7 @@ TEST(kernels_self_test_finds_errors) {
 #include "tensor/dtypes.def"
 #undef X
   SPOILED(quantize_act, wrong_quantize_act)
+  SPOILED(quantize_act, wrong_wide_quantize_act)
   SPOILED(attention, wrong_attention)
   SPOILED(rms_norm, wrong_rms_norm)
   SPOILED(rope, wrong_rope)
