@@ -3,7 +3,7 @@
 import { chromium as driver } from 'playwright-core'
 import { chromium } from '../setup/system.mjs'
 
-const flags = [
+export const flags = [
   '--no-sandbox',
   '--disable-quic',
   '--no-first-run',

@@ -6,6 +6,9 @@ import { createServer } from 'node:http'
 import { extname, join, sep } from 'node:path'
 import { inRoot, modelCache } from './paths.mjs'
 
+/** Bytes read at once: small ones keep a model from arriving as fast as it could. */
+const CHUNK = 1 << 20
+
 /** What the page sees, longest prefix first. */
 export const siteMounts = {
   '/models/': modelCache,
@@ -51,10 +54,13 @@ export const headers = {
   'Accept-Ranges': 'bytes',
 }
 
-/** Serves `mounts` and resolves with { url, close } once it listens; port 0 is any free port. */
-export async function serve({ port = 0, host = '127.0.0.1', mounts = siteMounts } = {}) {
+/**
+ * Serves `mounts` and resolves with { url, close } once it listens; port 0 is any free port. `more`
+ * replaces headers of files.
+ */
+export async function serve({ port = 0, host = '127.0.0.1', mounts = siteMounts, more } = {}) {
   const server = createServer((request, response) => {
-    answer(request, response, mounts).catch((error) => {
+    answer(request, response, mounts, more).catch((error) => {
       if (response.headersSent) response.destroy(error)
       else refuse(response, 500)
     })
@@ -72,7 +78,7 @@ export async function serve({ port = 0, host = '127.0.0.1', mounts = siteMounts 
   return { url: `http://${shown}:${server.address().port}`, close }
 }
 
-async function answer(request, response, mounts) {
+async function answer(request, response, mounts, more) {
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
   const path = fileOf(request.url, mounts)
   const info = path && (await stat(path).catch(() => undefined))
@@ -80,7 +86,7 @@ async function answer(request, response, mounts) {
 
   const tag = `"${info.size.toString(16)}-${Math.trunc(info.mtimeMs).toString(16)}"`
   const type = types[extname(path)] ?? 'application/octet-stream'
-  const head = { ...headers, 'Content-Type': type, ETag: tag }
+  const head = { ...headers, ...more, 'Content-Type': type, ETag: tag }
   head['Last-Modified'] = info.mtime.toUTCString()
   if (request.headers['if-none-match'] === tag) return response.writeHead(304, head).end()
 
@@ -90,7 +96,7 @@ async function answer(request, response, mounts) {
   if (range) head['Content-Range'] = `bytes ${start}-${end}/${info.size}`
   response.writeHead(range ? 206 : 200, { ...head, 'Content-Length': end - start + 1 })
   if (request.method === 'HEAD' || info.size === 0) return response.end()
-  const file = createReadStream(path, { start, end })
+  const file = createReadStream(path, { start, end, highWaterMark: CHUNK })
   file.on('error', (error) => response.destroy(error))
   response.on('close', () => file.destroy())
   file.pipe(response)

@@ -1,0 +1,83 @@
+// sotto behind the interface that all engines of the benchmark have: load, generate, memory, close.
+// Runs in a page and in Node.js; `library` is the URL of the package's entry for the host.
+
+/** @type {any} */
+let engine
+
+/** Options that later versions of the library know; left out where this one refuses them. */
+async function withKnown(options, work) {
+  for (let rest = { ...options }; ; ) {
+    try {
+      return await work(rest)
+    } catch (error) {
+      const field = error.code === 'invalid_argument' && error.details?.field
+      if (!field || !(field in rest)) throw error
+      const { [field]: _refused, ...others } = rest
+      rest = others
+    }
+  }
+}
+
+/** Puts the file where the next load finds it without the network. */
+export async function cache({ source }) {
+  const file = await localFile(true)
+  const writable = await file.createWritable()
+  const response = await fetch(source, { cache: 'no-store' })
+  await response.body.pipeTo(writable)
+}
+
+const localFile = async (create) =>
+  (await navigator.storage.getDirectory()).getFileHandle('model.gguf', { create })
+
+/** How long it takes to fetch a URL and do nothing with it. */
+export async function drain({ source }) {
+  const begin = performance.now()
+  const response = await fetch(source, { cache: 'no-store' })
+  for (const reader = response.body.getReader(); !(await reader.read()).done; );
+  return { ms: performance.now() - begin }
+}
+
+/** `how` is url, path, or cached: what `cache` put away. */
+export async function load({ library, source, how, n_ctx, threads }) {
+  const { loadModel } = await import(library)
+  const begin = performance.now()
+  const model = how === 'cached' ? await (await localFile(false)).getFile() : source
+  engine = await withKnown({ n_threads: threads }, (more) =>
+    loadModel(model, { n_ctx, n_parallel: 1, ...more }),
+  )
+  return {
+    ms: performance.now() - begin,
+    threads: engine.n_threads ?? engine.threads ?? 1,
+    variant: engine.variant,
+  }
+}
+
+/** Evaluates a prompt of token ids and then n more tokens, one after the other. */
+export async function generate({ ids, n }) {
+  const request = { prompt: ids, max_tokens: n + 1, temperature: 0, ignore_eos: true }
+  const begin = performance.now()
+  // Prompt lookup is measured on its own: here every token costs a pass.
+  const reply = await withKnown({ prompt_lookup: false, cache_prompt: false }, (more) =>
+    engine.completions.create({ ...request, ...more }),
+  )
+  const wall_ms = performance.now() - begin
+  const { prompt_n, cache_n, prompt_ms, predicted_n, predicted_ms } = reply.timings
+  return {
+    wall_ms,
+    prompt_n,
+    cache_n,
+    prompt_ms,
+    decode_n: predicted_n - 1,
+    decode_ms: predicted_ms,
+  }
+}
+
+/** Bytes of linear memory. */
+export async function memory() {
+  return { linear: (await engine.memory()).module }
+}
+
+export async function close() {
+  await engine?.dispose()
+  engine = undefined
+}

@@ -1,0 +1,200 @@
+// The measuring itself: loads, then requests, each contender in turn, round after round (A B A B).
+import { freemem } from 'node:os'
+import { metricsOf, requestsOf } from './cases.mjs'
+import { cpuTime, othersShare } from './processes.mjs'
+
+const MB = 1e6
+
+/** Samples by contender and metric: { round, value }. */
+export class Samples {
+  #lists = new Map()
+
+  add(contender, metric, round, value) {
+    const key = `${contender} ${metric}`
+    if (!this.#lists.has(key)) this.#lists.set(key, [])
+    this.#lists.get(key).push({ round, value })
+  }
+
+  get = (contender, metric) => this.#lists.get(`${contender} ${metric}`) ?? []
+}
+
+/**
+ * What a run of one case has in common.
+ * @typedef {object} Run
+ * @property {any} model as `prepare` gives it
+ * @property {any[]} contenders
+ * @property {string} server URL
+ * @property {(length: number) => { ids: number[], text: string }} prompt
+ * @property {number} threads
+ * @property {number} rounds
+ * @property {number} patience seconds for one metric of one contender, after the first sample
+ * @property {(id: string) => boolean} wanted metrics
+ * @property {number} deadline in performance.now()'s time
+ * @property {(text: string) => void} note
+ * @property {Map<string, any>} facts what the engines said about themselves
+ */
+
+/** All samples of a case. A contender that fails is left out from there on; `failures` says why. */
+export async function measureCase(run) {
+  const samples = new Samples()
+  const failures = []
+  const working = { ...run, contenders: [...run.contenders], failures }
+  const begin = cpuTime()
+  await measureLoads(working, samples)
+  await measureRequests(working, samples)
+  return { samples, failures, others_share: othersShare(begin, cpuTime()) }
+}
+
+const late = ({ deadline }) => performance.now() > deadline
+
+/** Runs work for a contender; a failure takes it out of the run. */
+async function attempt(run, contender, work) {
+  try {
+    return await work()
+  } catch (error) {
+    run.failures.push({ contender: contender.id, message: error.message })
+    run.contenders = run.contenders.filter((other) => other !== contender)
+    run.note(`${contender.label}: ${error.message}`)
+    return undefined
+  }
+}
+
+async function openAndLoad(run, contender, how, n_ctx) {
+  const { model, server, threads, facts } = run
+  const runner = await contender.open(server)
+  try {
+    const source = contender.source(model, server)
+    if (how === 'cached') await runner.call('cache', { source })
+    const wanted = { threads: Math.min(contender.threads, threads), n_ctx }
+    const { library } = contender
+    const loaded = await runner.call('load', { library, source, how, ...wanted })
+    facts.set(contender.id, { threads: loaded.threads, variant: loaded.variant })
+    return { runner, ms: loaded.ms }
+  } catch (error) {
+    await runner.close()
+    throw error
+  }
+}
+
+// ---- loading -------------------------------------------------------------------------------------
+
+/** Every sample has a process or a browser of its own, with nothing cached but what `how` says. */
+async function measureLoads(run, samples) {
+  const metrics = ['load-url', 'load-local', 'memory']
+  if (!metrics.some(run.wanted)) return
+  for (let round = 0; round < run.rounds; round++) {
+    for (const contender of [...run.contenders]) {
+      if (late(run)) return
+      await attempt(run, contender, async () => {
+        for (const metric of Object.keys(contender.how)) {
+          if (!run.wanted(metric) && !run.wanted('memory')) continue
+          run.note(`${contender.label}: ${metric} ${round + 1}`)
+          await measureLoad(run, contender, metric, round, samples)
+        }
+        if (contender.id === 'chromium' && run.wanted('load-url')) {
+          samples.add('fetch', 'load-url', round, await fetchTime(run, contender))
+        }
+      })
+    }
+  }
+}
+
+async function measureLoad(run, contender, metric, round, samples) {
+  const { model } = run
+  const { runner, ms } = await openAndLoad(
+    run,
+    contender,
+    contender.how[metric],
+    model.sizes.memory_ctx,
+  )
+  try {
+    if (run.wanted(metric)) samples.add(contender.id, metric, round, ms)
+    // Memory is that of the first way to load, after a little work.
+    if (metric !== Object.keys(contender.how)[0]) return
+    const { length, n } = { length: model.sizes.warm, n: model.sizes.short }
+    await runner.call('generate', { ...run.prompt(length), n })
+    const { peak, baseline } = runner.resident()
+    const { linear } = await runner.call('memory')
+    if (!peak) return
+    samples.add(contender.id, 'memory', round, (peak - baseline) / MB)
+    if (linear) samples.add(contender.id, 'linear-memory', round, linear / MB)
+  } finally {
+    await runner.close()
+  }
+}
+
+/** A bare fetch of the same file, in a browser of its own. */
+async function fetchTime({ server, model }, contender) {
+  const tab = await contender.open(server)
+  try {
+    return (await tab.call('drain', { source: contender.source(model, server) })).ms
+  } finally {
+    await tab.close()
+  }
+}
+
+// ---- requests ------------------------------------------------------------------------------------
+
+/** All engines stay loaded; where memory does not suffice, they take turns. */
+async function measureRequests(run, samples) {
+  const { model, rounds } = run
+  const metrics = Object.entries(metricsOf(model.sizes))
+  const asked = Object.entries(requestsOf(model.sizes)).filter(([kind]) =>
+    metrics.some(([id, { request }]) => request === kind && run.wanted(id)),
+  )
+  if (asked.length === 0) return
+  const need = 1.6 * model.fileBytes * run.contenders.length
+  run.together = need < 0.8 * freemem()
+  const open = new Map()
+  const spent = new Map()
+  try {
+    for (let round = 0; round < rounds; round++) {
+      for (const [kind, request] of asked) {
+        for (const contender of [...run.contenders]) {
+          if (late(run)) return
+          const key = `${contender.id} ${kind}`
+          const [total, last] = spent.get(key) ?? [0, 0]
+          if (round > 0 && total + last > run.patience) continue
+          run.note(`${contender.label}: ${kind} ${round + 1}`)
+          const begin = performance.now()
+          const answer = await attempt(run, contender, () => ask(run, open, contender, request))
+          const seconds = (performance.now() - begin) / 1000
+          spent.set(key, [total + seconds, seconds])
+          if (!answer) continue
+          for (const [id, { request: of, of: value }] of metrics) {
+            if (of === kind && run.wanted(id)) samples.add(contender.id, id, round, value(answer))
+          }
+        }
+      }
+    }
+  } finally {
+    for (const runner of open.values()) await runner.close().catch(() => {})
+  }
+}
+
+/** One request to a loaded and warm engine. */
+async function ask(run, open, contender, { length, n }) {
+  const { model } = run
+  if (!open.has(contender.id)) {
+    if (!run.together) await closeAll(open)
+    const how = Object.values(contender.how)[0]
+    const { runner } = await openAndLoad(run, contender, how, model.sizes.n_ctx)
+    open.set(contender.id, runner)
+    const { warm, short } = model.sizes
+    await runner.call('generate', { ...run.prompt(warm), n: Math.min(8, short) })
+  }
+  const answer = await open.get(contender.id).call('generate', { ...run.prompt(length), n })
+  if (answer.prompt_n !== length || answer.decode_n !== n || answer.cache_n) {
+    const { prompt_n, decode_n, cache_n } = answer
+    const got = `${prompt_n} and ${decode_n}, ${cache_n} from a cache`
+    throw new Error(`asked for ${length} and ${n} tokens, measured ${got}`)
+  }
+  return answer
+}
+
+async function closeAll(open) {
+  for (const [id, runner] of open) {
+    open.delete(id)
+    await runner.close()
+  }
+}
