@@ -45,10 +45,10 @@ typedef enum sotto_variant {
 typedef struct sotto_engine_options {
   uint32_t n_ctx;   /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
   uint32_t n_batch; /* most tokens in one pass; 0: 128 */
-  uint32_t n_parallel; /* most sequences generating at once; 0: 4 */
-  uint32_t backend;    /* sotto_backend_kind */
-  uint32_t variant;    /* sotto_variant */
-  uint32_t reserved;
+  uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
+  uint32_t backend;       /* sotto_backend_kind */
+  uint32_t variant;       /* sotto_variant */
+  uint32_t n_threads;     /* that compute; 0: 1; fewer where the host has fewer */
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
 } sotto_engine_options;
 
