@@ -178,6 +178,10 @@ const char *sotto_engine_variant(const sotto_engine *e) {
   return e->kernels ? e->kernels->name : fastest()->name;
 }
 
+uint32_t sotto_engine_n_threads(const sotto_engine *e) {
+  return e->pool ? sotto_pool_n_threads(e->pool) : 1;
+}
+
 static uint64_t file_bytes(const sotto_gguf *gguf) {
   uint64_t total = 0;
   for (uint32_t i = 0; i < sotto_gguf_n_files(gguf); i++) total += sotto_gguf_data_end(gguf, i);

@@ -197,6 +197,8 @@ SOTTO_API void sotto_engine_clear_cache(sotto_engine *engine);
 
 /* Name of the kernel variant in use, e.g. "simd128"; of the one that AUTO would pick before plan. */
 SOTTO_API const char *sotto_engine_variant(const sotto_engine *engine);
+/* Threads that compute, after start_load: as many as asked for, or as the host gave. 1 before. */
+SOTTO_API uint32_t sotto_engine_n_threads(const sotto_engine *engine);
 
 /* ---- memory for hosts that cannot allocate on their own (JavaScript) ---- */
 SOTTO_API void *sotto_host_alloc(uint32_t size);
