@@ -16,11 +16,12 @@ const modules = {
   'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
 }
 
-/** @param {string} url */
+/** @param {string} url or a path */
 async function compile(url) {
-  if (!url.startsWith('file:')) return compileFromUrl(url)
+  if (/^(https?|data):/i.test(url)) return compileFromUrl(url)
   try {
-    return await WebAssembly.compile(await readFile(fileURLToPath(url)))
+    const path = /^file:/i.test(url) ? fileURLToPath(url) : url
+    return await WebAssembly.compile(await readFile(path))
   } catch (error) {
     throw moduleError(url, error)
   }
