@@ -1,4 +1,5 @@
-// Types of the Emscripten modules, copied beside them: sotto-simd128.mjs and sotto-relaxed.mjs.
+// Types of the Emscripten modules, copied beside them: sotto-simd128.mjs, sotto-relaxed.mjs, and the
+// same with -mt, which run several threads.
 // The functions are those that src/api/sotto.h marks SOTTO_API, with an underscore before the name.
 // A 64-bit integer is a bigint.
 
@@ -15,8 +16,11 @@ export interface SottoModuleOptions {
   wasmBinary?: ArrayBuffer | Uint8Array
   instantiateWasm?: (
     imports: WebAssembly.Imports,
-    receive: (instance: WebAssembly.Instance, module?: WebAssembly.Module) => void,
+    receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ) => object
+  /** Of modules with threads: how many besides the caller's, and what makes a worker for each. */
+  nThreads?: number
+  startThread?: () => object | undefined
   locateFile?: (path: string, prefix: string) => string
   print?: (text: string) => void
   printErr?: (text: string) => void

@@ -65,6 +65,15 @@ export const oneOf =
     throw invalidArgument(field, `must be one of ${list}, not ${show(value)}`)
   }
 
+/**
+ * A word that `words` allows, or what `others` does.
+ * @param {Rule} words
+ * @param {Rule} others
+ * @returns {Rule}
+ */
+export const either = (words, others) => (value, field) =>
+  typeof value === 'string' ? words(value, field) : others(value, field)
+
 /** @param {unknown} value */
 export function show(value) {
   if (typeof value === 'bigint') return `${value}n`

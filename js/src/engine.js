@@ -27,7 +27,7 @@ export class Engine {
    */
   constructor(connection, { variant, info, plan }) {
     this.#connection = connection
-    /** What the file says about itself. */
+    /** What the file says about itself, and the number of threads. */
     this.info = Object.freeze(info)
     /** What the engine needs, in bytes. */
     this.plan = Object.freeze(plan)

@@ -1,6 +1,6 @@
 // loadModel: checks the options, finds out what the source is, starts a worker and has it load.
 
-import { check, integer, oneOf } from './check.js'
+import { check, either, integer, oneOf } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { invalidArgument, SottoError } from './errors.js'
@@ -25,6 +25,7 @@ const optionRules = {
   n_ctx: integer(0, 2 ** 31),
   n_batch: integer(0, 2 ** 16),
   n_parallel: integer(0, 256),
+  n_threads: either(oneOf('auto'), integer(1, 64)),
   memory_budget: integer(0, Number.MAX_SAFE_INTEGER),
   backend: oneOf('cpu', 'naive'),
   variant: oneOf('auto', 'scalar', 'simd128', 'relaxed'),
@@ -74,12 +75,14 @@ function startWorker(host, url) {
  * @returns {LoadOptions}
  */
 function checkOptions(options, host) {
-  const { backend = 'cpu', variant = 'auto', ...core } = check(options, optionRules, otherOptions)
+  const checked = check(options, optionRules, otherOptions)
+  const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...core } = checked
   const { onProgress, wasmUrl } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress', 'must be a function')
   }
-  return { core, backend, variant, wasmUrl: wasmUrl && absolute(String(wasmUrl), host) }
+  const modules = wasmUrl && absolute(String(wasmUrl), host)
+  return { core, backend, variant, n_threads, wasmUrl: modules }
 }
 
 /** @param {string} url @param {MainHost} host the worker has another base URL than the page */

@@ -38,6 +38,7 @@
  */
 
 /**
+ * What the file says about itself, and the threads that run it.
  * @typedef {object} ModelInfo
  * @property {string} architecture
  * @property {string} name
@@ -54,6 +55,8 @@
  * @property {number} bos -1: none
  * @property {number} eos -1: none
  * @property {boolean} has_chat_template
+ * @property {number} n_threads that compute
+ * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
  */
 
 /**
@@ -61,6 +64,7 @@
  * @property {number} [n_ctx] positions in the KV cache, shared by all sequences
  * @property {number} [n_batch] most tokens in one pass
  * @property {number} [n_parallel] most sequences generating at once
+ * @property {number | 'auto'} [n_threads] that compute; auto: one a processor, at most 8
  * @property {'cpu' | 'naive'} [backend] naive is the slow float32 reference
  * @property {'auto' | 'scalar' | 'simd128' | 'relaxed'} [variant] kernels; all give the same bits
  * @property {number} [memory_budget] bytes that the engine may use in all
@@ -69,7 +73,7 @@
  * @property {RequestInit} [fetchOptions] for URLs: headers, credentials, cache …
  * @property {typeof fetch} [fetch] for URLs, instead of the worker's own
  * @property {string | URL} [workerUrl] where the worker's file is
- * @property {string | URL} [wasmUrl] a .wasm file, or a folder (ending in "/") with both
+ * @property {string | URL} [wasmUrl] a .wasm file, or a folder (ending in "/") with all
  */
 
 // ---- requests ------------------------------------------------------------------------------------

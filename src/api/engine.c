@@ -50,6 +50,7 @@ void sotto_engine_free(sotto_engine *e) {
   sotto_load_free(e->load);
   if (e->backend) e->backend->type->free(e->backend);
   sotto_kv_free(e->kv);
+  sotto_pool_free(e->pool);
   sotto_tokenizer_free(e->tokenizer);
   sotto_program_free(&e->program);
   sotto_gguf_free(e->gguf);
@@ -134,6 +135,7 @@ static sotto_status fill_options(sotto_engine *e) {
   if (o->n_ctx == 0) o->n_ctx = h->n_ctx_train < DEFAULT_N_CTX ? h->n_ctx_train : DEFAULT_N_CTX;
   if (o->n_batch == 0) o->n_batch = DEFAULT_N_BATCH;
   if (o->n_parallel == 0) o->n_parallel = DEFAULT_N_PARALLEL;
+  if (o->n_threads == 0) o->n_threads = 1;
   const struct {
     const char *name;
     uint32_t value, largest;
@@ -141,6 +143,7 @@ static sotto_status fill_options(sotto_engine *e) {
       {"n_ctx", o->n_ctx, LARGEST_N_CTX},
       {"n_batch", o->n_batch, LARGEST_N_BATCH},
       {"n_parallel", o->n_parallel, LARGEST_N_PARALLEL},
+      {"n_threads", o->n_threads, SOTTO_MAX_THREADS},
       {"backend", o->backend, SOTTO_BACKEND_NAIVE},
       {"variant", o->variant, SOTTO_VARIANT_RELAXED},
   };
@@ -175,6 +178,10 @@ const char *sotto_engine_variant(const sotto_engine *e) {
   return e->kernels ? e->kernels->name : fastest()->name;
 }
 
+uint32_t sotto_engine_n_threads(const sotto_engine *e) {
+  return e->pool ? sotto_pool_n_threads(e->pool) : 1;
+}
+
 static uint64_t file_bytes(const sotto_gguf *gguf) {
   uint64_t total = 0;
   for (uint32_t i = 0; i < sotto_gguf_n_files(gguf); i++) total += sotto_gguf_data_end(gguf, i);
@@ -201,7 +208,11 @@ static sotto_status build(sotto_engine *e) {
   const sotto_engine_options *o = &e->options;
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
-  e->backend_config = (sotto_backend_config){o->n_batch, n_outputs, o->n_ctx, e->kernels};
+  e->backend_config = (sotto_backend_config){.n_batch = o->n_batch,
+                                             .n_outputs = n_outputs,
+                                             .n_ctx = o->n_ctx,
+                                             .kernels = e->kernels,
+                                             .n_threads = o->n_threads};
   e->generator_config =
       (sotto_generator_config){o->n_ctx, o->n_batch, n_outputs, o->n_parallel, h->n_vocab};
   e->kv_shape = (sotto_kv_shape){h->n_layer, h->n_head_kv, h->head_dim,
@@ -283,6 +294,10 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
         &e->ctx, SOTTO_ERR_INTERNAL,
         "the '%s' kernels give wrong results on this engine; load with another variant",
         e->kernels->name);
+  }
+  if (!e->pool) {
+    SOTTO_TRY(sotto_pool_new(&e->ctx, e->options.n_threads, &e->pool));
+    e->backend_config.pool = e->pool;
   }
   if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, &e->kv));
   if (!e->backend) {

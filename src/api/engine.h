@@ -28,6 +28,7 @@ struct sotto_engine {
   const sotto_backend_type *backend_type;
   sotto_kv_shape kv_shape;
   /* after start_load */
+  sotto_pool *pool;
   sotto_kv *kv;
   sotto_backend *backend;
   sotto_load *load;

@@ -45,10 +45,10 @@ typedef enum sotto_variant {
 typedef struct sotto_engine_options {
   uint32_t n_ctx;   /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
   uint32_t n_batch; /* most tokens in one pass; 0: 128 */
-  uint32_t n_parallel; /* most sequences generating at once; 0: 4 */
-  uint32_t backend;    /* sotto_backend_kind */
-  uint32_t variant;    /* sotto_variant */
-  uint32_t reserved;
+  uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
+  uint32_t backend;       /* sotto_backend_kind */
+  uint32_t variant;       /* sotto_variant */
+  uint32_t n_threads;     /* that compute; 0: 1; fewer where the host has fewer */
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
 } sotto_engine_options;
 
@@ -197,6 +197,8 @@ SOTTO_API void sotto_engine_clear_cache(sotto_engine *engine);
 
 /* Name of the kernel variant in use, e.g. "simd128"; of the one that AUTO would pick before plan. */
 SOTTO_API const char *sotto_engine_variant(const sotto_engine *engine);
+/* Threads that compute, after start_load: as many as asked for, or as the host gave. 1 before. */
+SOTTO_API uint32_t sotto_engine_n_threads(const sotto_engine *engine);
 
 /* ---- memory for hosts that cannot allocate on their own (JavaScript) ---- */
 SOTTO_API void *sotto_host_alloc(uint32_t size);

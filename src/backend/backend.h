@@ -6,6 +6,7 @@
 #include "backend/placement.h"
 #include "kernels/kernels.h"
 #include "kv/kv.h"
+#include "platform/pool.h"
 #include "program/program.h"
 
 /* Tokens that go through the program together, of any mix of sequences. Positions of one sequence
@@ -24,6 +25,8 @@ typedef struct sotto_backend_config {
   uint32_t n_outputs; /* most outputs of a batch */
   uint32_t n_ctx;     /* most positions of a sequence, a multiple of the page size */
   const sotto_kernels *kernels;
+  uint32_t n_threads; /* most threads of `pool`; scratch is planned for so many */
+  sotto_pool *pool;   /* borrowed; NULL while planning */
 } sotto_backend_config;
 
 typedef struct sotto_backend_plan {

@@ -37,15 +37,43 @@ after(async () => {
 const inPage = (name, argument) =>
   page.evaluate(async ([work, given]) => (await import('/work.js'))[work](given), [name, argument])
 
-for (const [variant, n_batch, used] of [
-  ['auto', 64, 'relaxed'],
-  ['simd128', 7, 'simd128'],
+for (const [variant, n_threads, n_batch, used] of [
+  ['auto', 1, 64, 'relaxed'],
+  ['auto', 2, 64, 'relaxed'],
+  ['simd128', 3, 29, 'simd128'],
+  ['simd128', 1, 7, 'simd128'],
 ]) {
-  test(`${variant} computes the same bits as native programs`, async () => {
-    const result = await inPage('hash', { source: real, variant, n_batch, request: goldenRequest })
-    assert.deepEqual(result, { hash: expectedHash, positions: 96, variant: used })
+  test(`${variant} with ${n_threads} threads computes the same bits as native programs`, async () => {
+    const options = { variant, n_threads, n_batch }
+    const result = await inPage('hash', { source: real, ...options, request: goldenRequest })
+    assert.deepEqual(result, { hash: expectedHash, positions: 96, variant: used, n_threads })
   })
 }
+
+test('threads compute, abort and end; without isolation there is one, and a reason', async () => {
+  const one = await inPage('threads', { source: real, options: { n_threads: 1 } })
+  assert.equal(one.name, 'AbortError')
+  for (const n_threads of [2, 5]) {
+    const several = await inPage('threads', { source: real, options: { n_threads } })
+    assert.deepEqual(several, { ...one, n_threads })
+  }
+
+  const open = await browser.newPage()
+  await open.route(server.url, async (route) => {
+    const response = await route.fetch()
+    const { 'cross-origin-embedder-policy': _, ...headers } = response.headers()
+    await route.fulfill({ response, headers })
+  })
+  await open.goto(server.url)
+  for (const n_threads of [2, undefined]) {
+    const given = { source: real, options: { n_threads } }
+    const alone = await open.evaluate(async (a) => (await import('/work.js')).threads(a), given)
+    const { n_threads_reason } = alone
+    assert.match(n_threads_reason, /isolated/)
+    assert.deepEqual(alone, { ...one, n_threads_reason })
+  }
+  await open.close()
+})
 
 test('every variant computes what Node.js computes on a tiny model', async () => {
   for (const variant of ['scalar', 'simd128', 'relaxed']) {

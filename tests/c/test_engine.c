@@ -129,6 +129,26 @@ TEST(engine_gives_the_same_bits_for_any_batch_cut) {
   }
 }
 
+TEST(engine_gives_the_same_bits_for_any_number_of_threads) {
+  for (size_t i = 0; i < N_TYPES; i++) {
+    uint64_t first = 0;
+    for (uint32_t n_threads = 1; n_threads <= 5; n_threads++) {
+      sotto_engine_options options = small;
+      options.n_threads = n_threads;
+      options.n_batch = 16 + 7 * n_threads;
+      sotto_engine *e = open_model(tiny_path(types[i]), &options, whole);
+      REQUIRE(e != NULL);
+      outcome o[2];
+      sotto_request requests[2] = {greedy(prompt, N_PROMPT, 12, ALL_LOGITS),
+                                   greedy(prompt + 3, 20, 9, ALL_LOGITS)};
+      run_requests(e, requests, 2, o);
+      if (!first) first = o[0].hash ^ o[1].hash;
+      CHECK((o[0].hash ^ o[1].hash) == first);
+      sotto_engine_free(e);
+    }
+  }
+}
+
 TEST(engine_gives_the_same_bits_alone_and_beside_others) {
   sotto_engine *e = open_model(TINY("q4_0"), &small, whole);
   REQUIRE(e != NULL);

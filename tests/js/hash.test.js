@@ -1,6 +1,6 @@
 // The same bits everywhere: the hash over the logits of the default model is the one that native
 // programs and wasmtime compute, for the vector variants that this Node.js runs (once/ has the scalar
-// one), for any way of cutting the prompt, and beside another sequence.
+// one), for any way of cutting the prompt, for any number of threads, and beside another sequence.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { logitsHash } from './lib/fnv.js'
@@ -9,14 +9,18 @@ import { realPath, withEngine } from './lib/models.js'
 
 const expected = { hash: expectedHash, positions: 96 }
 
-for (const [variant, n_batch] of [
-  ['auto', 64],
-  ['simd128', 7],
+for (const [variant, n_threads, n_batch] of [
+  ['auto', 1, 64],
+  ['auto', 2, 64],
+  ['auto', 3, 29],
+  ['simd128', 1, 7],
 ]) {
-  test(`${variant}, in batches of ${n_batch}`, async () => {
-    await withEngine(realPath, { variant, n_batch, n_ctx: 256, n_parallel: 2 }, async (engine) => {
+  test(`${variant}, ${n_threads} threads, in batches of ${n_batch}`, async () => {
+    const options = { variant, n_threads, n_batch, n_ctx: 256, n_parallel: 2 }
+    await withEngine(realPath, options, async (engine) => {
+      assert.equal(engine.info.n_threads, n_threads)
       assert.deepEqual(await logitsHash(engine, goldenRequest), expected)
-      if (variant !== 'auto') return
+      if (n_batch !== 64) return
       const other = { prompt: goldenRequest.prompt.slice(5, 42), max_tokens: 20, temperature: 0 }
       const [beside] = await Promise.all([
         logitsHash(engine, goldenRequest),

@@ -1,4 +1,5 @@
 // The worker's file in browsers.
+import { webWorkerPort } from '../connection-browser.js'
 import { SottoError } from '../errors.js'
 import { serve } from './serve.js'
 import { compileFromUrl, moduleUrl } from './variant.js'
@@ -6,6 +7,8 @@ import { compileFromUrl, moduleUrl } from './variant.js'
 const modules = {
   simd128: new URL('../../dist/sotto-simd128.wasm', import.meta.url),
   relaxed: new URL('../../dist/sotto-relaxed.wasm', import.meta.url),
+  'simd128-mt': new URL('../../dist/sotto-simd128-mt.wasm', import.meta.url),
+  'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
 }
 
 // Timers are clamped to 4 ms; a message to oneself comes back behind those that wait.
@@ -20,6 +23,18 @@ const scope = /** @type {Scope} */ (/** @type {unknown} */ (globalThis))
 const onMessage = serve({
   post: (message, transfer = []) => scope.postMessage(message, transfer),
   compile: (name, wasmUrl) => compileFromUrl(moduleUrl(name, wasmUrl, modules)),
+  threads: {
+    available: () => ({
+      processors: navigator.hardwareConcurrency ?? 1,
+      refusal: globalThis.crossOriginIsolated
+        ? ''
+        : 'threads need a page that is cross-origin isolated (COOP and COEP headers)',
+    }),
+    start: () =>
+      webWorkerPort(
+        new Worker(new URL('./thread-browser.js', import.meta.url), { type: 'module' }),
+      ),
+  },
   fileSource: (path) => {
     throw new SottoError('invalid_argument', `A browser reads no paths: ${path}`)
   },

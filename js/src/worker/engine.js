@@ -88,7 +88,7 @@ export class CoreEngine {
     return this.module.string(this.module.call('sotto_engine_message', this.ptr))
   }
 
-  /** @returns {ModelInfo} */
+  /** @returns {Omit<ModelInfo, 'n_threads' | 'n_threads_reason'>} */
   info() {
     const { info } = this.#structs
     this.#do('info', info.ptr)
@@ -105,6 +105,11 @@ export class CoreEngine {
 
   variant() {
     return this.module.string(this.module.call('sotto_engine_variant', this.ptr))
+  }
+
+  /** How many compute, once loading has started. */
+  threads() {
+    return this.module.call('sotto_engine_n_threads', this.ptr)
   }
 
   /** @param {import('../types.js').MemoryPlan} plan */

@@ -6,11 +6,13 @@ import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
 import { CoreModule, MAX_MEMORY } from './module.js'
+import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { MemoryPlan, Progress } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
+/** @import { ThreadChoice, ThreadHost } from './threads.js' */
 /** @import { Candidate, ModuleName } from './variant.js' */
 
 const MB = 1 << 20
@@ -20,20 +22,25 @@ const PROGRESS_EVERY_MS = 50
 const HEADER_MEMORY = 512 * MB
 // What the plan does not count: the module's stack and data, messages, requests, logits of events.
 const RESERVE = 48 * MB
+const PER_THREAD = 320 << 10 // stack and the like
 
 /**
  * @typedef {object} LoadJob
  * @property {OpenableSource[]} sources
  * @property {LoadOptions} options
  * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
+ * @property {ThreadHost} threads
  * @property {(progress: Progress) => void} onProgress
+ * @property {(error: SottoError) => void} onCrash
  */
+/** @typedef {LoadJob & { choice: ThreadChoice }} Job */
 
 /**
  * Fails with a typed error; instances need no tidying, they are garbage then.
- * @param {LoadJob} job
+ * @param {LoadJob} given
  */
-export async function load(job) {
+export async function load(given) {
+  const job = { ...given, choice: chooseThreads(given.options, given.threads) }
   const abort = new AbortController()
   const files = job.sources.map((source) => new ModelFileReader(source, abort.signal))
   try {
@@ -41,7 +48,7 @@ export async function load(job) {
     const plan = await readHeaders(job, choice[0], files)
     const engine = await startEngine(job, choice, files, plan)
     await readWeights(job, files, engine, abort.signal)
-    return { engine, plan }
+    return { engine, plan, threads: threadsOf(engine, job.choice) }
   } finally {
     abort.abort() // reads that an error left behind
     await Promise.allSettled(files.map((file) => file.close()))
@@ -49,13 +56,23 @@ export async function load(job) {
 }
 
 /**
- * @param {LoadJob} job
+ * @param {CoreEngine} engine
+ * @param {ThreadChoice} choice
+ * @returns {ThreadChoice}
+ */
+function threadsOf(engine, { n: wanted, reason }) {
+  const n = engine.threads()
+  return { n, reason: n < wanted ? `the host gave ${n} of ${wanted} threads` : reason }
+}
+
+/**
+ * @param {Job} job
  * @param {Candidate} candidate
  * @param {ModelFileReader[]} files
  * @returns {Promise<MemoryPlan>}
  */
 async function readHeaders(job, candidate, files) {
-  const engine = await makeEngine(job, candidate, { initial: 0, maximum: HEADER_MEMORY })
+  const engine = await makeEngine(job, candidate, { initial: 0, maximum: HEADER_MEMORY }, 0)
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     await file.open()
@@ -75,7 +92,7 @@ async function readHeaders(job, candidate, files) {
 
 /**
  * An engine in a memory made to the plan, with the headers read and everything allocated.
- * @param {LoadJob} job
+ * @param {Job} job
  * @param {Candidate[]} choice
  * @param {ModelFileReader[]} files
  * @param {MemoryPlan} plan
@@ -83,8 +100,8 @@ async function readHeaders(job, candidate, files) {
  */
 async function startEngine(job, [candidate, ...others], files, plan) {
   // A snapshot of the KV state is made inside the memory, and so is one that is put back.
-  const maximum = plan.total + RESERVE + plan.kv
-  const engine = await makeEngine(job, candidate, { initial: plan.total + 4 * MB, maximum })
+  const size = { initial: plan.total + 4 * MB, maximum: plan.total + RESERVE + plan.kv }
+  const engine = await makeEngine(job, candidate, size, job.choice.n - 1)
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     if (file.size !== undefined) engine.setFileSize(index, file.size)
@@ -96,6 +113,7 @@ async function startEngine(job, [candidate, ...others], files, plan) {
     engine.startLoad(plan)
     return engine
   } catch (error) {
+    engine.module.end()
     const failedItsTest = error instanceof SottoError && error.code === 'internal_error'
     if (failedItsTest && others.length) return startEngine(job, others, files, plan)
     throw error
@@ -103,23 +121,54 @@ async function startEngine(job, [candidate, ...others], files, plan) {
 }
 
 /**
- * @param {LoadJob} job
+ * With threads, or without if that fails: then job.choice says why.
+ * @param {Job} job
  * @param {Candidate} candidate
  * @param {{ initial: number, maximum: number }} size of its memory
+ * @param {number} more threads besides the caller's
  */
-async function makeEngine({ compile, options }, { module: name, variant }, size) {
-  const module = await CoreModule.create(await compile(name), name, size)
-  return new CoreEngine(module, coreOptions(module, { ...options, variant }))
+async function makeEngine(job, { module: name, variant }, size, more) {
+  const { compile, options } = job
+  const make = async () => {
+    const module =
+      job.choice.n > 1
+        ? await makeThreadedModule(job, `${name}-mt`, size, more)
+        : await CoreModule.create(await compile(name), name, size)
+    return new CoreEngine(module, coreOptions(module, { ...options, variant }, job.choice.n))
+  }
+  if (job.choice.n > 1) {
+    try {
+      return await make()
+    } catch (error) {
+      job.choice = { n: 1, reason: error instanceof Error ? error.message : String(error) }
+    }
+  }
+  return make()
+}
+
+/**
+ * @param {Job} job
+ * @param {ModuleName} name
+ * @param {{ initial: number, maximum: number }} size
+ * @param {number} more
+ */
+async function makeThreadedModule({ compile, threads: host, onCrash }, name, size, more) {
+  const initial = size.initial + more * PER_THREAD
+  const maximum = size.maximum + more * PER_THREAD
+  const team = { threads: new Threads(host, name), more, onFailure: onCrash }
+  return CoreModule.create(await compile(name), name, { initial, maximum }, team)
 }
 
 /**
  * @param {CoreModule} module
  * @param {LoadOptions} options
+ * @param {number} n_threads
  */
-function coreOptions(module, { core, backend, variant }) {
+function coreOptions(module, { core, backend, variant }, n_threads) {
   const budget = core.memory_budget || Infinity
   return {
     ...core,
+    n_threads,
     backend: module.constant(`BACKEND_${backend.toUpperCase()}`),
     variant: module.constant(`VARIANT_${variant.toUpperCase()}`),
     memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),

@@ -4,10 +4,12 @@
 import createRelaxed from '../../dist/sotto-relaxed.mjs'
 import createSimd128 from '../../dist/sotto-simd128.mjs'
 import { SottoError } from '../errors.js'
+import { threaded } from './glue-threads.js'
 import { mismatch, StructView } from './layout.js'
 
 /** @import { SottoErrorCode } from '../errors.js' */
 /** @import { Layout } from './layout.js' */
+/** @import { Threads } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
 
 const API_VERSION = 1
@@ -20,10 +22,20 @@ const STAGING = 1 << 20
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
+/** @type {Record<string, typeof createRelaxed>} */
+const glues = { relaxed: createRelaxed, simd128: createSimd128, ...threaded }
+
+/**
+ * Of the modules with threads: who starts them, how many besides the caller's, and who is told of one
+ * that fails later.
+ * @typedef {{ threads: Threads, more: number, onFailure: (error: SottoError) => void }} Team
+ */
+
 export class CoreModule {
   /** @type {Record<string, (...args: any[]) => any>} */
   #functions
   #memory
+  #team
   #u8
   #view
   #staging = 0
@@ -37,35 +49,41 @@ export class CoreModule {
    * @param {WebAssembly.Module} compiled
    * @param {ModuleName} name
    * @param {{ initial: number, maximum: number }} size of its memory, in bytes
+   * @param {Team} [team]
    */
-  static async create(compiled, name, size) {
-    const memory = makeMemory(size)
-    const glue = name === 'relaxed' ? createRelaxed : createSimd128
-    const functions = await new Promise((resolve, reject) => {
+  static async create(compiled, name, size, team) {
+    const memory = makeMemory(size, team !== undefined)
+    const starting = new Promise((resolve, reject) => {
       const instantiateWasm = (
         /** @type {WebAssembly.Imports} */ imports,
-        /** @type {(instance: WebAssembly.Instance) => void} */ done,
+        /** @type {(instance: WebAssembly.Instance, module: WebAssembly.Module) => void} */ done,
       ) => {
-        WebAssembly.instantiate(compiled, imports).then(done).catch(reject)
+        const instantiate = async () =>
+          done(await WebAssembly.instantiate(compiled, imports), compiled)
+        instantiate().catch(reject)
         return {}
       }
       const silent = () => {}
       const options = { wasmMemory: memory, instantiateWasm, print: silent, printErr: silent }
-      glue(options).then(resolve, reject)
+      const startThread = () => team?.threads.makeWorker()
+      glues[name]({ ...options, nThreads: team?.more, startThread }).then(resolve, reject)
     }).catch((error) => {
       if (error instanceof WebAssembly.LinkError) throw mismatch('such imports')
       throw error
     })
-    return new CoreModule(functions, memory)
+    const functions = await (team ? team.threads.watch(starting, team.onFailure) : starting)
+    return new CoreModule(functions, memory, team)
   }
 
   /**
    * @param {Record<string, any>} functions
    * @param {WebAssembly.Memory} memory
+   * @param {Team} [team]
    */
-  constructor(functions, memory) {
+  constructor(functions, memory, team) {
     this.#functions = functions
     this.#memory = memory
+    this.#team = team
     this.#u8 = new Uint8Array(memory.buffer)
     this.#view = new DataView(memory.buffer)
     const version = this.call('sotto_api_version')
@@ -81,6 +99,11 @@ export class CoreModule {
     }
     this.#staging = this.alloc(STAGING)
     this.#out = this.alloc(64)
+  }
+
+  /** Ends its threads; the rest is garbage when nobody holds it. */
+  end() {
+    this.#team?.threads.end()
   }
 
   get memoryBytes() {
@@ -246,12 +269,12 @@ export class CoreModule {
   }
 }
 
-/** @param {{ initial: number, maximum: number }} size */
-function makeMemory({ initial, maximum }) {
+/** @param {{ initial: number, maximum: number }} size @param {boolean} shared */
+function makeMemory({ initial, maximum }, shared) {
   const pages = (/** @type {number} */ bytes) =>
     Math.ceil(Math.min(Math.max(bytes, MIN_MEMORY), MAX_MEMORY) / PAGE)
   try {
-    return new WebAssembly.Memory({ initial: pages(initial), maximum: pages(maximum) })
+    return new WebAssembly.Memory({ initial: pages(initial), maximum: pages(maximum), shared })
   } catch (cause) {
     const megabytes = Math.ceil(initial / 1e6)
     throw new SottoError('out_of_memory', `The host refused a memory of ${megabytes} MB`, {

@@ -1,8 +1,10 @@
 // The worker's file in Node.js.
 import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort } from 'node:worker_threads'
+import { startWorkerThread } from '../connection-node.js'
 import { fileSource } from '../source/file.js'
 import { serve } from './serve.js'
 import { compileFromUrl, moduleError, moduleUrl } from './variant.js'
@@ -10,13 +12,16 @@ import { compileFromUrl, moduleError, moduleUrl } from './variant.js'
 const modules = {
   simd128: new URL('../../dist/sotto-simd128.wasm', import.meta.url),
   relaxed: new URL('../../dist/sotto-relaxed.wasm', import.meta.url),
+  'simd128-mt': new URL('../../dist/sotto-simd128-mt.wasm', import.meta.url),
+  'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
 }
 
-/** @param {string} url */
+/** @param {string} url or a path */
 async function compile(url) {
-  if (!url.startsWith('file:')) return compileFromUrl(url)
+  if (/^(https?|data):/i.test(url)) return compileFromUrl(url)
   try {
-    return await WebAssembly.compile(await readFile(fileURLToPath(url)))
+    const path = /^file:/i.test(url) ? fileURLToPath(url) : url
+    return await WebAssembly.compile(await readFile(path))
   } catch (error) {
     throw moduleError(url, error)
   }
@@ -32,6 +37,10 @@ const onMessage = serve({
     )
   },
   compile: (name, wasmUrl) => compile(moduleUrl(name, wasmUrl, modules)),
+  threads: {
+    available: () => ({ processors: availableParallelism(), refusal: '' }),
+    start: () => startWorkerThread(new URL('./thread-node.js', import.meta.url), 'sotto thread'),
+  },
   fileSource,
   yieldToEvents: () => setImmediate(),
 })

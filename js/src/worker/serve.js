@@ -12,6 +12,7 @@ import { Loop } from './loop.js'
 /** @import { EngineEvent, FromWorker, LoadedModel, SourceDescriptor, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { CoreEngine } from './engine.js' */
+/** @import { ThreadHost } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
 
 /** @typedef {Extract<ToWorker, { type: 'load' | 'call' | 'generate' }>} Question */
@@ -21,6 +22,7 @@ import { Loop } from './loop.js'
  * @typedef {object} WorkerHost
  * @property {(message: FromWorker, transfer?: ArrayBuffer[]) => void} post
  * @property {(name: ModuleName, wasmUrl: string | undefined) => Promise<WebAssembly.Module>} compile
+ * @property {ThreadHost} threads
  * @property {(path: string) => OpenableSource} fileSource
  * @property {() => Promise<void>} yieldToEvents
  */
@@ -99,7 +101,7 @@ class WorkerSide {
     }
     /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
     const modules = new Map()
-    const { engine, plan } = await load({
+    const { engine, plan, threads } = await load({
       sources: sources.map((descriptor) => this.#source(descriptor)),
       options,
       compile: (name) => {
@@ -107,7 +109,9 @@ class WorkerSide {
         modules.set(name, compiled)
         return compiled
       },
+      threads: this.#host.threads,
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
+      onCrash: (error) => this.#crash(error),
     })
     this.#engine = engine
     this.#loop = new Loop(engine, {
@@ -115,7 +119,8 @@ class WorkerSide {
       yieldToEvents: this.#host.yieldToEvents,
       onCrash: (error) => this.#crash(error),
     })
-    return { variant: engine.variant(), info: engine.info(), plan }
+    const info = { ...engine.info(), n_threads: threads.n, n_threads_reason: threads.reason }
+    return { variant: engine.variant(), info, plan }
   }
 
   /** @param {SourceDescriptor} descriptor */
@@ -167,10 +172,12 @@ const calls = {
 }
 
 /**
- * A trap, or a stack that overflowed: the module's memory may be in any state.
+ * A trap, in a thread too ("unwind"), or a stack that overflowed: the module's memory may be in any
+ * state.
  * @param {unknown} error
  */
 const isCrash = (error) =>
+  error === 'unwind' ||
   error instanceof WebAssembly.RuntimeError ||
   (error instanceof Error && /call stack|recursion/.test(error.message))
 

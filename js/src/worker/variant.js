@@ -1,9 +1,10 @@
-// Which of the two modules this host can run, and compiling it. The probes are the smallest
+// Which of the modules this host can run, and compiling it. The probes are the smallest
 // modules that use one instruction of each feature.
 import { SottoError } from '../errors.js'
 
-/** @typedef {'simd128' | 'relaxed'} ModuleName */
-/** @typedef {{ module: ModuleName, variant: string }} Candidate */
+/** @typedef {'simd128' | 'relaxed'} Instructions */
+/** @typedef {Instructions | 'simd128-mt' | 'relaxed-mt'} ModuleName -mt: with threads */
+/** @typedef {{ module: Instructions, variant: string }} Candidate */
 
 const probe = (/** @type {number[]} */ code) =>
   WebAssembly.validate(
@@ -47,7 +48,7 @@ export function candidates(variant) {
 }
 
 /**
- * Where a module is: wasmUrl may name the file itself, or a folder (ending in "/") with both.
+ * Where a module is: wasmUrl may name the file itself, or a folder (ending in "/") with all.
  * @param {ModuleName} name
  * @param {string | undefined} wasmUrl
  * @param {Record<ModuleName, URL>} own the files of this package

@@ -29,10 +29,11 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
       rows * n * 2,
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
-      (uint64_t)(p->hparams.n_head / p->hparams.n_head_kv) * config->n_ctx * sizeof(float),
+      (uint64_t)config->n_threads * (p->hparams.n_head / p->hparams.n_head_kv) * config->n_ctx *
+          sizeof(float),
       (uint64_t)config->n_batch * p->hparams.n_rot * sizeof(float),
       p->hparams.n_rot / 2 * sizeof(float),
-      2ull * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
+      2ull * config->n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
   };
   uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -88,23 +89,38 @@ static bool is_sensitive(const sotto_program *p, size_t index) {
   return false;
 }
 
-/* One step per operation, and a quantisation before the first of the matmuls that share an input. */
+/* One step per operation, but a quantisation before the first of the matmuls that share an input, and
+ * neighbours among these (q, k, v; gate and up) as one step: fewer meetings of the threads. */
 static void lower(cpu_backend *b) {
   const sotto_program *p = b->program;
   sotto_buffer_id quantized = SOTTO_NONE; /* whose activations `act` holds */
   bool quantized_wide = false;
+  cpu_step *group = NULL; /* the matmul step that the next one may join */
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
-    if (op->kind == SOTTO_OP_MATMUL && sotto_dtype_takes_act(p->weights[op->weight].tensor->type)) {
-      bool wide = is_sensitive(p, i);
-      if (op->in[0] != quantized || wide != quantized_wide) {
-        b->steps[b->n_steps++] = (cpu_step){CPU_QUANTIZE, op, wide};
-        quantized = op->in[0];
-        quantized_wide = wide;
-      }
+    if (op->kind != SOTTO_OP_MATMUL) {
+      b->steps[b->n_steps++] = (cpu_step){.kind = step_kind(op->kind), .op = op, .n_ops = 1};
+      if (op->out == quantized) quantized = SOTTO_NONE;
+      group = NULL;
+      continue;
     }
-    b->steps[b->n_steps++] = (cpu_step){step_kind(op->kind), op, false};
+    const bool takes_act = sotto_dtype_takes_act(p->weights[op->weight].tensor->type);
+    const bool wide = takes_act && is_sensitive(p, i);
+    if (group && op->in[0] != group->op->in[0]) group = NULL;
+    if (takes_act && (op->in[0] != quantized || wide != quantized_wide)) {
+      b->steps[b->n_steps++] = (cpu_step){.kind = CPU_QUANTIZE, .op = op, .n_ops = 1, .wide = wide};
+      quantized = op->in[0];
+      quantized_wide = wide;
+      group = NULL;
+    }
+    if (group) {
+      group->n_ops++;
+    } else {
+      group = &b->steps[b->n_steps++];
+      *group = (cpu_step){.kind = CPU_MATMUL, .op = op, .n_ops = 1};
+    }
     if (op->out == quantized) quantized = SOTTO_NONE;
+    if (op->out == op->in[0]) group = NULL;
   }
 }
 
@@ -160,12 +176,26 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   b->batch = batch;
   b->step = 0;
   b->unit = 0;
+  b->failed_token = UINT32_MAX;
 }
 
 static bool weights_ready(const cpu_backend *b, const cpu_step *step, const bool *ready) {
   sotto_weight_id factors = b->program->hparams.rope_factors;
   if (b->step == 0 && factors >= 0 && !ready[factors]) return false;
-  return step->kind == CPU_QUANTIZE || step->op->weight < 0 || ready[step->op->weight];
+  if (step->kind == CPU_QUANTIZE) return true;
+  for (uint32_t i = 0; i < step->n_ops; i++) {
+    if (step->op[i].weight >= 0 && !ready[step->op[i].weight]) return false;
+  }
+  return true;
+}
+
+static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
+  b->base.failed_seq = b->batch->seqs[b->failed_token];
+  sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
+             "keys or values of layer %u at position %u are not finite in float16; the model's "
+             "weights are damaged or need another cache type",
+             step->op->layer, b->batch->positions[b->failed_token]);
+  return SOTTO_RUN_NON_FINITE;
 }
 
 static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
@@ -180,7 +210,8 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
     while (b->unit < units) {
       if (worked && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
       uint64_t last = units - b->unit > slice ? b->unit + slice : units;
-      if (!cpu_step_run(b, step, b->unit, last)) return SOTTO_RUN_NON_FINITE;
+      cpu_step_run(b, step, b->unit, last);
+      if (b->failed_token != UINT32_MAX) return fail_token(b, step);
       b->unit = last;
       worked = true;
     }

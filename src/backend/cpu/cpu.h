@@ -17,12 +17,13 @@ typedef enum cpu_step_kind {
   CPU_TAKE_OUTPUTS,
 } cpu_step_kind;
 
-/* One step of the lowered program. Work is cut into units that may run in any order and in any slices
- * of time: rows of a matmul, tokens elsewhere. */
+/* One step of the lowered program. Work is cut into units that may run in any order, on any thread and
+ * in any slices of time: tile rows of a matmul, groups of heads of attention, tokens elsewhere. */
 typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
-  bool wide; /* of QUANTIZE: to 16 bits instead of 8 */
+  uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
+  bool wide;      /* of QUANTIZE: to 16 bits instead of 8 */
 } cpu_step;
 
 typedef struct cpu_backend {
@@ -39,23 +40,24 @@ typedef struct cpu_backend {
   float *buffers;
   uint64_t *offsets; /* [n_buffers] of each buffer in `buffers`, in floats */
   sotto_act act;
-  float *scores;          /* [query heads of a KV head][n_ctx] */
+  float *scores;          /* [n_threads][query heads of a KV head][n_ctx] */
   float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
   float *frequencies;     /* [n_rot / 2] */
-  const uint16_t **pages; /* [2][n_ctx / 32] */
+  const uint16_t **pages; /* [n_threads][2][n_ctx / 32] */
 
   const sotto_batch *batch;
   size_t step;   /* the running step */
   uint64_t unit; /* its first unit not done */
+  _Atomic uint32_t
+      failed_token; /* lowest whose keys or values are not finite in float16, or UINT32_MAX */
 } cpu_backend;
 
 /* Units of a step for the current batch. */
 uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 /* Units to run between two looks at the clock: about a few milliseconds. */
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
-/* Run units [first, last) of a step. False when a key or value is not finite in float16: failed_seq and
- * the message are set. */
-bool cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
+/* Run units [first, last) of a step on all threads. */
+void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
 /* What depends on the batch alone: rotary tables. */
 void cpu_prepare_batch(cpu_backend *backend);
 

@@ -1,8 +1,18 @@
 /* The CPU's steps: which rows, heads and pages each kernel call gets. */
 #include "backend/cpu/cpu.h"
 
-/* Multiply-adds between two looks at the clock: 2 to 20 ms on the machines this is for. */
+#include <stdatomic.h>
+
+/* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is for. */
 #define SLICE_MACS (64u << 20)
+/* Elementwise steps of fewer values stay on the caller's thread: a meeting of threads costs more. */
+#define SERIAL_VALUES 16384
+/* Chunks per thread: so many that a slower thread can take fewer. */
+#define CHUNKS_PER_THREAD 4
+
+static uint32_t n_threads(const cpu_backend *b) {
+  return sotto_pool_n_threads(b->config.pool);
+}
 
 static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
   sotto_buffer_id id = step->kind == CPU_QUANTIZE ? step->op->in[0] : step->op->out;
@@ -10,24 +20,45 @@ static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
   return per_output ? b->batch->n_outputs : b->batch->n_tokens;
 }
 
+static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
+  return (b->program->weights[op->weight].rows + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS;
+}
+
+/* Query heads per unit of attention: those that share a KV head, so that its rows are read once; or one
+ * at a time where there are too few units to keep the threads busy. */
+static uint32_t heads_per_unit(const cpu_backend *b) {
+  const sotto_hparams *h = &b->program->hparams;
+  const uint32_t threads = n_threads(b), n_rep = h->n_head / h->n_head_kv;
+  bool enough = threads == 1 || (uint64_t)b->batch->n_tokens * h->n_head_kv >= 4ull * threads;
+  return enough ? n_rep : 1;
+}
+
 uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
-  uint32_t rows = step_rows(b, step);
-  if (step->kind != CPU_MATMUL) return rows;
-  return rows ? b->program->weights[step->op->weight].rows : 0;
+  uint64_t units = step_rows(b, step);
+  if (step->kind == CPU_ATTENTION) return units * (b->program->hparams.n_head / heads_per_unit(b));
+  if (step->kind != CPU_MATMUL || units == 0) return units;
+  units = 0;
+  for (uint32_t i = 0; i < step->n_ops; i++) units += tile_rows(b, &step->op[i]);
+  return units;
 }
 
 uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
   const sotto_hparams *h = &b->program->hparams;
+  const uint64_t budget = (uint64_t)SLICE_MACS * n_threads(b);
   uint64_t macs; /* of one unit */
-  switch (step->kind) {
-  case CPU_MATMUL:
-    macs = b->program->weights[step->op->weight].cols * step_rows(b, step);
-    return macs < SLICE_MACS / 64 ? SLICE_MACS / macs / 64 * 64 : 64;
-  case CPU_ATTENTION:
-    macs = 2ull * h->n_head * h->head_dim * (b->batch->positions[b->unit] + 1);
-    return macs < SLICE_MACS ? SLICE_MACS / macs : 1;
-  default: return UINT32_MAX;
+  if (step->kind == CPU_MATMUL) {
+    macs = SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
+  } else if (step->kind == CPU_ATTENTION) {
+    /* Positions grow along the batch: reckon with the longest. */
+    uint32_t longest = b->batch->positions[b->batch->n_tokens - 1];
+    for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
+      if (b->batch->positions[t] > longest) longest = b->batch->positions[t];
+    }
+    macs = 2ull * heads_per_unit(b) * h->head_dim * (longest + 1);
+  } else {
+    return UINT32_MAX;
   }
+  return macs < budget ? budget / macs : 1;
 }
 
 static float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row) {
@@ -47,9 +78,11 @@ void cpu_prepare_batch(cpu_backend *b) {
   }
 }
 
-static void matmul(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
-  const sotto_op *op = step->op;
+/* Tile rows [first, last) of one matmul. */
+static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *op, uint64_t first,
+                   uint64_t last) {
   const sotto_weight *w = &b->program->weights[op->weight];
+  const uint64_t end = last * SOTTO_TILE_ROWS;
   sotto_gemm gemm = {
       .y = buffer_row(b, op->out, 0),
       .y_stride = (size_t)w->rows,
@@ -57,15 +90,25 @@ static void matmul(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_
       .x = buffer_row(b, op->in[0], 0),
       .x_stride = (size_t)w->cols,
       .act = &b->act,
-      .row0 = (size_t)first,
-      .row1 = (size_t)last,
+      .row0 = (size_t)(first * SOTTO_TILE_ROWS),
+      .row1 = (size_t)(end < w->rows ? end : w->rows),
       .k = (size_t)w->cols,
       .n_tokens = step_rows(b, step),
   };
   sotto_kernels_gemm(b->config.kernels, w->tensor->type)(&gemm);
 }
 
-static bool kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
+/* Tile rows [first, last) of the step's matmuls, counted through one behind the other. */
+static void matmuls(const cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
+  for (uint32_t i = 0; i < step->n_ops && first < last; i++) {
+    const uint64_t rows = tile_rows(b, &step->op[i]);
+    if (first < rows) matmul(b, step, &step->op[i], first, last < rows ? last : rows);
+    first = first > rows ? first - rows : 0;
+    last = last > rows ? last - rows : 0;
+  }
+}
+
+static void kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_hparams *h = &b->program->hparams;
   const uint32_t position = b->batch->positions[t], d = h->head_dim, layer = step->op->layer;
   const uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
@@ -78,44 +121,44 @@ static bool kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
     finite &= b->config.kernels->f32_to_f16(k, keys, d);
     finite &= b->config.kernels->f32_to_f16(v, values, d);
   }
-  if (!finite) {
-    b->base.failed_seq = b->batch->seqs[t];
-    sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
-               "keys or values of layer %u at position %u are not finite in float16; the model's "
-               "weights are damaged or need another cache type",
-               layer, position);
+  uint32_t failed = atomic_load(&b->failed_token);
+  while (!finite && t < failed) {
+    if (atomic_compare_exchange_weak(&b->failed_token, &failed, (uint32_t)t)) break;
   }
-  return finite;
 }
 
-static void attention(cpu_backend *b, const cpu_step *step, uint64_t t) {
+/* One unit of attention: some query heads of one token, all of the same KV head. */
+static void attention(const cpu_backend *b, const cpu_step *step, uint64_t unit, uint32_t thread) {
   const sotto_hparams *h = &b->program->hparams;
-  const uint32_t n_keys = b->batch->positions[t] + 1, n_rep = h->n_head / h->n_head_kv;
+  const uint32_t n_heads = heads_per_unit(b), n_units = h->n_head / n_heads;
+  const uint64_t t = unit / n_units;
+  const uint32_t head = (uint32_t)(unit % n_units) * n_heads, n_rep = h->n_head / h->n_head_kv;
+  const uint32_t n_keys = b->batch->positions[t] + 1;
   const uint32_t n_pages = (n_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
+  const uint32_t most_pages = b->config.n_ctx / SOTTO_KV_PAGE;
   const uint32_t *pages = b->batch->seqs[t]->pages;
-  const uint16_t **k_pages = b->pages, **v_pages = b->pages + b->config.n_ctx / SOTTO_KV_PAGE;
-  for (uint32_t head = 0; head < h->n_head_kv; head++) {
-    for (uint32_t i = 0; i < n_pages; i++) {
-      k_pages[i] = sotto_kv_keys(b->kv, step->op->layer, pages[i], head);
-      v_pages[i] = sotto_kv_values(b->kv, step->op->layer, pages[i], head);
-    }
-    const size_t offset = (size_t)head * n_rep * h->head_dim;
-    sotto_attention args = {
-        .out = buffer_row(b, step->op->out, t) + offset,
-        .q = buffer_row(b, step->op->in[0], t) + offset,
-        .k_pages = k_pages,
-        .v_pages = v_pages,
-        .n_keys = n_keys,
-        .n_rep = n_rep,
-        .head_dim = h->head_dim,
-        .scale = h->attention_scale,
-        .scores = b->scores,
-    };
-    b->config.kernels->attention(&args);
+  const uint16_t **k_pages = b->pages + 2ull * thread * most_pages;
+  const uint16_t **v_pages = k_pages + most_pages;
+  for (uint32_t i = 0; i < n_pages; i++) {
+    k_pages[i] = sotto_kv_keys(b->kv, step->op->layer, pages[i], head / n_rep);
+    v_pages[i] = sotto_kv_values(b->kv, step->op->layer, pages[i], head / n_rep);
   }
+  const size_t offset = (size_t)head * h->head_dim;
+  sotto_attention args = {
+      .out = buffer_row(b, step->op->out, t) + offset,
+      .q = buffer_row(b, step->op->in[0], t) + offset,
+      .k_pages = k_pages,
+      .v_pages = v_pages,
+      .n_keys = n_keys,
+      .n_rep = n_heads,
+      .head_dim = h->head_dim,
+      .scale = h->attention_scale,
+      .scores = b->scores + (size_t)thread * n_rep * b->config.n_ctx,
+  };
+  b->config.kernels->attention(&args);
 }
 
-static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
+static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_kernels *kernels = b->config.kernels;
   const sotto_program *p = b->program;
   const sotto_hparams *h = &p->hparams;
@@ -131,7 +174,6 @@ static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rms_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight), dim, h->norm_eps);
     break;
   case CPU_QUANTIZE:
-    b->act.wide = step->wide;
     kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
                           (size_t)t);
     break;
@@ -139,8 +181,7 @@ static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,
                   b->cos_sin + (size_t)t * h->n_rot);
     break;
-  case CPU_KV_WRITE: return kv_write(b, step, t);
-  case CPU_ATTENTION: attention(b, step, t); break;
+  case CPU_KV_WRITE: kv_write(b, step, t); break;
   case CPU_SWIGLU:
     kernels->swiglu(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
     break;
@@ -150,18 +191,52 @@ static bool run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   case CPU_TAKE_OUTPUTS:
     memcpy(out, buffer_row(b, op->in[0], b->batch->outputs[t]), dim * sizeof(float));
     break;
-  case CPU_MATMUL: break; /* not by token: matmul */
+  case CPU_MATMUL:
+  case CPU_ATTENTION: break; /* not by row: run_units */
   }
-  return true;
 }
 
-bool cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
+static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last,
+                      uint32_t thread) {
   if (step->kind == CPU_MATMUL) {
-    matmul(b, step, first, last);
-    return true;
+    matmuls(b, step, first, last);
+    return;
   }
-  for (uint64_t t = first; t < last; t++) {
-    if (!run_row(b, step, t)) return false;
+  for (uint64_t unit = first; unit < last; unit++) {
+    if (step->kind == CPU_ATTENTION)
+      attention(b, step, unit, thread);
+    else
+      run_row(b, step, unit);
   }
-  return true;
+}
+
+typedef struct cpu_job {
+  cpu_backend *backend;
+  const cpu_step *step;
+  uint64_t first, n_units;
+  uint32_t n_chunks;
+} cpu_job;
+
+static void run_chunk(void *user, uint32_t chunk, uint32_t thread) {
+  const cpu_job *job = user;
+  run_units(job->backend, job->step, job->first + job->n_units * chunk / job->n_chunks,
+            job->first + job->n_units * (chunk + 1) / job->n_chunks, thread);
+}
+
+/* How many chunks are worth the threads' meeting. */
+static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
+  const uint32_t threads = n_threads(b);
+  if (threads == 1) return 1;
+  if (step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION) {
+    sotto_buffer_id id = step->op->out >= 0 ? step->op->out : step->op->in[0];
+    if (n_units * b->program->buffers[id].dim < SERIAL_VALUES) return 1;
+  }
+  const uint32_t most = threads * CHUNKS_PER_THREAD;
+  return n_units < most ? (uint32_t)n_units : most;
+}
+
+void cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
+  cpu_job job = {b, step, first, last - first, n_chunks(b, step, last - first)};
+  if (step->kind == CPU_QUANTIZE) b->act.wide = step->wide;
+  sotto_pool_run(b->config.pool, job.n_chunks, run_chunk, &job);
 }

@@ -33,11 +33,25 @@ const kinds = {
   },
 }
 
-export const hash = ({ source, variant, n_batch, request }) =>
-  withEngine(source, { variant, n_batch, n_ctx: 256 }, async (engine) => ({
+export const hash = ({ source, request, ...options }) =>
+  withEngine(source, { ...options, n_ctx: 256 }, async (engine) => ({
     ...(await logitsHash(engine, request)),
     variant: engine.variant,
+    n_threads: engine.info.n_threads,
   }))
+
+/** How many threads there are, and why not more; an answer after an abort. */
+export const threads = ({ source, options }) =>
+  withEngine(source, options, async (engine) => {
+    const abort = new AbortController()
+    const request = { prompt, temperature: 0, ignore_eos: true }
+    const running = engine.completions.create({ ...request, signal: abort.signal })
+    setTimeout(() => abort.abort(), 50)
+    const { name } = await running.catch((error) => error)
+    const reply = await engine.completions.create({ ...request, max_tokens: 8 })
+    const { n_threads, n_threads_reason } = engine.info
+    return { n_threads, n_threads_reason, name, text: reply.choices[0].text }
+  })
 
 /** As logitsDigest in tests/js/lib/models.js. */
 export async function digest({ source, kind, options }) {

@@ -1,6 +1,6 @@
 // The packed package in other people's builds: Vite and webpack, development and production, and
-// plain ES modules. Each page loads a model in Chromium and says what it computed; production and
-// plain pages run under the strict content security policy that the README promises.
+// plain ES modules. Each page loads a model in Chromium, with two threads, and says what it computed;
+// production and plain pages run under the strict content security policy that the README promises.
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import webpack from 'webpack'
 import { openBrowser } from '../../../tools/lib/browser.mjs'
 import { inRoot } from '../../../tools/lib/paths.mjs'
 import { run } from '../../../tools/lib/proc.mjs'
-import { serve } from '../../../tools/lib/server.mjs'
+import { headers, serve } from '../../../tools/lib/server.mjs'
 import { tinyPath, withTiny } from '../lib/models.js'
 
 const app = inRoot('build', 'bundlers')
@@ -18,10 +18,11 @@ const html = (script) =>
   `<!doctype html><title>working</title><script type="module" src="${script}"></script>\n`
 const main = (library) => `import { loadModel } from '${library}'
 try {
-  const engine = await loadModel('/tiny-q8_0.gguf')
+  const engine = await loadModel('/tiny-q8_0.gguf', { n_threads: 2 })
   const reply = await engine.completions.create({ prompt: 'A', max_tokens: 8, temperature: 0 })
   await engine.dispose()
-  document.title = JSON.stringify(reply.choices[0].text)
+  const { n_threads, n_threads_reason } = engine.info
+  document.title = JSON.stringify([reply.choices[0].text, n_threads, n_threads_reason])
 } catch (error) {
   document.title = String(error)
 }
@@ -44,7 +45,7 @@ before(async () => {
   browser = await openBrowser()
   const request = { prompt: 'A', max_tokens: 8, temperature: 0 }
   const reply = await withTiny((engine) => engine.completions.create(request))
-  expected = JSON.stringify(reply.choices[0].text)
+  expected = JSON.stringify([reply.choices[0].text, 2, ''])
 })
 after(() => browser?.close())
 
@@ -74,7 +75,11 @@ async function answersFrom(mounts) {
 const quiet = { root: app, configFile: false, logLevel: 'error' }
 
 test('Vite, development', async () => {
-  const server = await createServer({ ...quiet, server: { host: '127.0.0.1', port: 0 } })
+  const { 'Content-Security-Policy': _, ...isolating } = headers // its own client needs inline code
+  const server = await createServer({
+    ...quiet,
+    server: { host: '127.0.0.1', port: 0, headers: isolating },
+  })
   try {
     await server.listen()
     await answersAt(server.resolvedUrls.local[0])

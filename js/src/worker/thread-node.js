@@ -1,0 +1,18 @@
+// A thread's file in Node.js. The modules are made for Web Workers; this gives them what they use of one.
+import { parentPort } from 'node:worker_threads'
+import { becomeThread } from './glue-threads.js'
+
+if (!parentPort) throw new Error('a thread is started by an engine')
+const port = parentPort
+
+/** @type {Record<string, any>} */
+const scope = globalThis
+Object.assign(scope, {
+  self: scope,
+  location: new URL(import.meta.url),
+  WorkerGlobalScope: class WorkerGlobalScope {},
+  importScripts: () => {},
+  postMessage: (/** @type {any} */ message) => port.postMessage(message),
+  onmessage: (/** @type {{ data: any }} */ { data }) => becomeThread(data),
+})
+port.on('message', (data) => scope.onmessage({ data }))

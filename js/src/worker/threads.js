@@ -1,0 +1,108 @@
+// The threads of one module instance: how many there shall be, and the workers that they run in. All of
+// them are ready before the instance is, because the engine's worker has no time for them later.
+import { SottoError } from '../errors.js'
+
+/** @import { WorkerPort } from '../connection.js' */
+/** @import { LoadOptions } from '../protocol.js' */
+
+/**
+ * What a host has for threads.
+ * @typedef {object} ThreadHost
+ * @property {() => { processors: number, refusal: string }} available refusal: why there can be none
+ * @property {() => WorkerPort} start
+ */
+
+/** @typedef {{ n: number, reason: string }} ThreadChoice reason: why there are fewer than asked for */
+
+const MOST_BY_DEFAULT = 8
+const START_MS = 30_000
+
+/**
+ * @param {LoadOptions} options
+ * @param {ThreadHost} host
+ * @returns {ThreadChoice}
+ */
+export function chooseThreads({ n_threads, wasmUrl }, host) {
+  const { processors, refusal } = host.available()
+  const wanted = n_threads === 'auto' ? Math.min(processors, MOST_BY_DEFAULT) : n_threads
+  const n = Math.max(1, wanted)
+  if (n === 1) return { n, reason: '' }
+  if (refusal) return { n: 1, reason: refusal }
+  if (wasmUrl && !/(\/|-mt\.wasm)$/.test(wasmUrl)) {
+    return { n: 1, reason: 'wasmUrl names a module for one thread; name the folder of all modules' }
+  }
+  return { n, reason: '' }
+}
+
+export class Threads {
+  #host
+  #module
+  /** @type {WorkerPort[]} */
+  #ports = []
+  /** @type {(error: SottoError) => void} */
+  #fail = () => {}
+
+  /**
+   * @param {ThreadHost} host
+   * @param {string} module a name in glue-threads.js
+   */
+  constructor(host, module) {
+    this.#host = host
+    this.#module = module
+  }
+
+  /**
+   * Waits for `starting`, an instance that starts its threads by makeWorker, or for one that does not.
+   * @template T
+   * @param {Promise<T>} starting
+   * @param {(error: SottoError) => void} onFailure called for a thread that fails later
+   * @returns {Promise<T>}
+   */
+  async watch(starting, onFailure) {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer
+    const failed = new Promise((_, reject) => {
+      this.#fail = reject
+      const late = () => reject(failure(`not ready after ${START_MS / 1000} s`))
+      timer = setTimeout(late, START_MS)
+    })
+    try {
+      return await Promise.race([starting, failed])
+    } catch (error) {
+      this.end()
+      throw error
+    } finally {
+      clearTimeout(timer)
+      this.#fail = onFailure
+    }
+  }
+
+  /** A worker as Emscripten's code wants it. Its own handling of errors only tells the console. */
+  makeWorker() {
+    const port = this.#host.start()
+    this.#ports.push(port)
+    const worker = {
+      onmessage: (/** @type {{ data: any }} */ _) => {},
+      postMessage: (/** @type {any} */ message) => port.post(message),
+      terminate: () => void port.terminate(),
+    }
+    port.listen({
+      onMessage: (data) => worker.onmessage({ data }),
+      onFailure: (cause) => this.#fail(failure(cause)),
+    })
+    port.post(/** @type {any} */ ({ module: this.#module }))
+    return worker
+  }
+
+  end() {
+    this.#fail = () => {}
+    for (const port of this.#ports) port.terminate()
+    this.#ports = []
+  }
+}
+
+/** @param {unknown} cause */
+function failure(cause) {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return new SottoError('worker_failed', `A thread failed: ${text}`, { cause })
+}

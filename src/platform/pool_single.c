@@ -1,0 +1,28 @@
+/* The pool on hosts without threads: the caller runs every chunk. */
+#include "platform/pool.h"
+
+struct sotto_pool {
+  sotto_ctx *ctx;
+};
+
+sotto_status sotto_pool_new(sotto_ctx *ctx, uint32_t n_threads, sotto_pool **out) {
+  (void)n_threads;
+  *out = sotto_alloc(ctx, sizeof **out);
+  if (!*out) return SOTTO_ERR_OUT_OF_MEMORY;
+  (*out)->ctx = ctx;
+  return SOTTO_OK;
+}
+
+void sotto_pool_free(sotto_pool *pool) {
+  if (pool) sotto_free(pool->ctx, pool, sizeof *pool);
+}
+
+uint32_t sotto_pool_n_threads(const sotto_pool *pool) {
+  (void)pool;
+  return 1;
+}
+
+void sotto_pool_run(sotto_pool *pool, uint32_t n_chunks, sotto_pool_fn *fn, void *user) {
+  (void)pool;
+  for (uint32_t chunk = 0; chunk < n_chunks; chunk++) fn(user, chunk, 0);
+}

@@ -1,0 +1,164 @@
+/* The pool over POSIX threads (in browsers and Node.js: Emscripten's, which are workers).
+ *
+ * All coordination is one 64-bit word, the ticket: generation of the job, its number of chunks, the next
+ * chunk to take. Taking a chunk is one compare-and-swap on it; a thread that looks at an old job fails
+ * there, so nobody needs to be waited for who has not taken a chunk. */
+#include "platform/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Looks at the ticket before a thread goes to sleep: about 20 to 50 microseconds. */
+#define SPINS 2000
+
+#define CHUNK_BITS 12
+#define CHUNK_MASK ((1u << CHUNK_BITS) - 1)
+_Static_assert(SOTTO_MAX_CHUNKS == CHUNK_MASK, "chunk numbers fill their bits of the ticket");
+
+typedef struct worker {
+  struct sotto_pool *pool;
+  pthread_t thread;
+  uint32_t index;
+} worker;
+
+struct sotto_pool {
+  sotto_ctx *ctx;
+  /* generation << 24 | n_chunks << 12 | next chunk */
+  _Alignas(64) _Atomic uint64_t ticket;
+  _Alignas(64) _Atomic uint32_t done; /* chunks of the job that are finished */
+  _Alignas(64) sotto_pool_fn *fn; /* of the job; set before the ticket, read after a taking it */
+  void *user;
+  _Atomic uint32_t sleepers;  /* workers in wait_for_work */
+  _Atomic bool caller_sleeps; /* in wait_for_end */
+  _Atomic bool closing;
+  pthread_mutex_t mutex;
+  pthread_cond_t work, end;
+  uint32_t n_workers;
+  worker workers[SOTTO_MAX_THREADS - 1];
+};
+
+static inline void pause_cpu(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static uint32_t chunks_of(uint64_t ticket) {
+  return (uint32_t)(ticket >> CHUNK_BITS) & CHUNK_MASK;
+}
+static uint32_t next_of(uint64_t ticket) {
+  return (uint32_t)ticket & CHUNK_MASK;
+}
+static bool has_work(uint64_t ticket) {
+  return next_of(ticket) < chunks_of(ticket);
+}
+
+/* Take and run chunks until none is left to take. */
+static void work(sotto_pool *pool, uint32_t thread) {
+  uint64_t ticket = atomic_load(&pool->ticket);
+  while (has_work(ticket)) {
+    if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket + 1)) continue;
+    /* A chunk of this generation is ours: the job cannot end, nor fn and user change, before it is done.
+     */
+    uint32_t n_chunks = chunks_of(ticket);
+    pool->fn(pool->user, next_of(ticket), thread);
+    if (atomic_fetch_add(&pool->done, 1) + 1 == n_chunks && atomic_load(&pool->caller_sleeps)) {
+      pthread_mutex_lock(&pool->mutex);
+      pthread_cond_signal(&pool->end);
+      pthread_mutex_unlock(&pool->mutex);
+    }
+    ticket = atomic_load(&pool->ticket);
+  }
+}
+
+/* Until there is a chunk to take, or the pool closes (then false). */
+static bool wait_for_work(sotto_pool *pool) {
+  for (int i = 0; i < SPINS; i++) {
+    if (atomic_load(&pool->closing)) return false;
+    if (has_work(atomic_load(&pool->ticket))) return true;
+    pause_cpu();
+  }
+  pthread_mutex_lock(&pool->mutex);
+  atomic_fetch_add(&pool->sleepers, 1);
+  while (!has_work(atomic_load(&pool->ticket)) && !atomic_load(&pool->closing)) {
+    pthread_cond_wait(&pool->work, &pool->mutex);
+  }
+  atomic_fetch_sub(&pool->sleepers, 1);
+  pthread_mutex_unlock(&pool->mutex);
+  return !atomic_load(&pool->closing);
+}
+
+static void *worker_main(void *argument) {
+  worker *self = argument;
+  while (wait_for_work(self->pool)) work(self->pool, self->index);
+  return NULL;
+}
+
+sotto_status sotto_pool_new(sotto_ctx *ctx, uint32_t n_threads, sotto_pool **out) {
+  if (n_threads > SOTTO_MAX_THREADS) n_threads = SOTTO_MAX_THREADS;
+  sotto_pool *pool = *out = sotto_alloc_aligned(ctx, sizeof *pool);
+  if (!pool) return SOTTO_ERR_OUT_OF_MEMORY;
+  *pool = (sotto_pool){.ctx = ctx};
+  pthread_mutex_init(&pool->mutex, NULL);
+  pthread_cond_init(&pool->work, NULL);
+  pthread_cond_init(&pool->end, NULL);
+  for (uint32_t i = 1; i < n_threads; i++) {
+    worker *w = &pool->workers[i - 1];
+    *w = (worker){.pool = pool, .index = i};
+    if (pthread_create(&w->thread, NULL, worker_main, w) != 0) break; /* fewer will do */
+    pool->n_workers++;
+  }
+  return SOTTO_OK;
+}
+
+void sotto_pool_free(sotto_pool *pool) {
+  if (!pool) return;
+  pthread_mutex_lock(&pool->mutex);
+  atomic_store(&pool->closing, true);
+  pthread_cond_broadcast(&pool->work);
+  pthread_mutex_unlock(&pool->mutex);
+  for (uint32_t i = 0; i < pool->n_workers; i++) pthread_join(pool->workers[i].thread, NULL);
+  pthread_cond_destroy(&pool->end);
+  pthread_cond_destroy(&pool->work);
+  pthread_mutex_destroy(&pool->mutex);
+  sotto_free_aligned(pool->ctx, pool, sizeof *pool);
+}
+
+uint32_t sotto_pool_n_threads(const sotto_pool *pool) {
+  return pool->n_workers + 1;
+}
+
+static void wait_for_end(sotto_pool *pool, uint32_t n_chunks) {
+  for (int i = 0; i < SPINS; i++) {
+    if (atomic_load(&pool->done) == n_chunks) return;
+    pause_cpu();
+  }
+  pthread_mutex_lock(&pool->mutex);
+  atomic_store(&pool->caller_sleeps, true);
+  while (atomic_load(&pool->done) != n_chunks) pthread_cond_wait(&pool->end, &pool->mutex);
+  atomic_store(&pool->caller_sleeps, false);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+void sotto_pool_run(sotto_pool *pool, uint32_t n_chunks, sotto_pool_fn *fn, void *user) {
+  if (n_chunks <= 1 || pool->n_workers == 0) {
+    for (uint32_t chunk = 0; chunk < n_chunks; chunk++) fn(user, chunk, 0);
+    return;
+  }
+  pool->fn = fn;
+  pool->user = user;
+  atomic_store(&pool->done, 0);
+  uint64_t generation = atomic_load(&pool->ticket) >> (2 * CHUNK_BITS);
+  atomic_store(&pool->ticket,
+               (generation + 1) << (2 * CHUNK_BITS) | (uint64_t)n_chunks << CHUNK_BITS);
+  if (atomic_load(&pool->sleepers)) {
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->mutex);
+  }
+  work(pool, 0);
+  wait_for_end(pool, n_chunks);
+}
