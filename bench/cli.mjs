@@ -7,7 +7,7 @@ import { reportTo, say } from '../tools/lib/report.mjs'
 import { newerNode } from '../tools/setup/packages.mjs'
 import { setup } from '../tools/setup.mjs'
 import { cases, metricsOf, prepare, shownCases } from './cases.mjs'
-import { contenders, hosts, peers } from './contenders.mjs'
+import { contenders, hosts, peers, sets } from './contenders.mjs'
 import { benchKernels } from './kernels.mjs'
 import { describeEngines, describeMachine, sottoVersion } from './machine.mjs'
 import { measureCase } from './measure.mjs'
@@ -34,6 +34,8 @@ const options = {
 }
 
 const help = `npm run bench -- [options]          all cases, all hosts, all peers
+npm run bench -- steps              sotto against itself: what each step brought
+npm run bench -- sequences          several sequences at once
 npm run bench -- kernels [format]   single kernels under wasmtime
 
   --quick          one case, within three minutes once everything is installed
@@ -52,8 +54,10 @@ const QUICK = {
   cases: ['smollm2-q4_0'],
   metrics: ['decode', 'prefill-256', 'ttft', 'load-url', 'load-local', 'memory'],
   rounds: 2,
-  seconds: 150,
+  loads: 1,
 }
+const FULL = { cases: shownCases, rounds: 5, loads: 3 }
+const QUICK_SECONDS = 150
 /** Of seconds, for one kind of request of one contender, after the first. */
 const PATIENCE = 120
 
@@ -74,26 +78,26 @@ function countOf(option, text) {
 /** What the command line asks for. */
 export function plan(argv) {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
-  if (positionals.length && positionals[0] !== 'kernels') {
-    throw new Error(`"${positionals[0]}" is unknown; npm run bench -- --help`)
+  const [command] = positionals
+  if (command && command !== 'kernels' && !sets[command]) {
+    throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
   const { quick, json, help } = values
-  const chosenCases = values.case ?? (quick ? QUICK.cases : shownCases)
-  const ids = namesOf('case', chosenCases, shownCases, Object.keys(cases))
+  const set = sets[command]
+  const defaults = { ...(quick ? QUICK : FULL), ...(set && { cases: QUICK.cases, ...set }) }
+  const ids = namesOf('case', values.case ?? defaults.cases, shownCases, Object.keys(cases))
   const known = [...new Set(ids.flatMap((id) => Object.keys(metricsOf(cases[id].sizes))))]
+  const usual = values.case && !set ? known : (defaults.metrics ?? known)
+  const rounds = countOf('rounds', values.rounds ?? defaults.rounds)
   return {
-    ...{ quick, json, help, build: !values['no-build'] },
-    kernels: positionals[0] === 'kernels' ? positionals.slice(1) : undefined,
+    ...{ quick, json, help, argv, set, rounds },
+    build: !values['no-build'],
+    kernels: command === 'kernels' ? positionals.slice(1) : undefined,
     cases: ids,
-    metrics: namesOf(
-      'metric',
-      values.metric ?? (quick && !values.case ? QUICK.metrics : known),
-      known,
-    ),
+    metrics: namesOf('metric', values.metric ?? usual, known),
     contenders: [...namesOf('host', values.host, hosts), ...namesOf('peer', values.peer, peers)],
     threads: countOf('threads', values.threads),
-    rounds: countOf('rounds', values.rounds ?? (quick ? QUICK.rounds : 5)),
-    argv,
+    loads: Math.min(rounds, defaults.loads),
   }
 }
 
@@ -129,13 +133,15 @@ const bestLimits = (lists) =>
 
 /** Measures and returns what `schema.mjs` describes. */
 export async function bench(wanted) {
-  const { threads, rounds, quick } = wanted
+  const { threads, rounds, loads, quick, set } = wanted
   if (wanted.build) await setup('test')
-  const { present, missing } = contenders(wanted.contenders, threads)
+  const { present, missing } = set
+    ? { present: set.make(threads), missing: [] }
+    : contenders(wanted.contenders, threads)
   await makeReady(present, wanted)
   const models = []
   for (const id of wanted.cases) models.push(await prepare(id))
-  const deadline = quick ? performance.now() + 1000 * QUICK.seconds : Number.POSITIVE_INFINITY
+  const deadline = quick ? performance.now() + 1000 * QUICK_SECONDS : Number.POSITIVE_INFINITY
   const limits = []
   const measured = []
   const server = await serveBench()
@@ -146,7 +152,7 @@ export async function bench(wanted) {
       const facts = new Map()
       const of = { model, contenders: present, threads, facts }
       const results = await measureCase({
-        ...{ ...of, server: server.url, rounds, deadline, patience: PATIENCE },
+        ...{ ...of, server: server.url, loads, rounds, deadline, patience: PATIENCE },
         prompt: promptMaker(model.path),
         wanted: (id) => wanted.metrics.includes(id),
         note: (text) => say(`  ${text}`),

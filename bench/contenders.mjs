@@ -82,6 +82,42 @@ export function contenders(ids, threads) {
   }
 }
 
-/** A host of sotto is held against peers with as many threads, and against wllama in Chromium. */
-export const comparable = (host, peer) =>
-  peer.id === 'wllama' ? host.id === 'chromium' : peer.threads === host.threads
+/**
+ * A host of sotto is held against peers with as many threads, and against wllama in Chromium; in the
+ * sets below, everything is held against the first.
+ */
+export function comparable(host, peer) {
+  if (peer.first) return true
+  return peer.id === 'wllama' ? host.id === 'chromium' : peer.threads === host.threads
+}
+
+// ---- sotto against itself ------------------------------------------------------------------------
+
+const inNode = {
+  ...{ kind: 'sotto', threads: 1, needs: 'web' },
+  ...{ ...file, open: () => Child.open('sotto.js', node24()), library },
+}
+
+/** What each step of the CPU path brought, and what several sequences at once do. */
+export const sets = {
+  steps: {
+    metrics: ['decode', 'prefill-256'],
+    make: (threads) => [
+      step('naive', 'plain float32', { backend: 'naive' }, { first: true, kind: 'peer' }),
+      step('scalar', 'quantised and packed', { variant: 'scalar' }),
+      step('simd128', 'SIMD128', { variant: 'simd128' }),
+      step('relaxed', 'relaxed SIMD', { variant: 'relaxed' }),
+      step('threads', 'relaxed SIMD', { variant: 'relaxed' }, { threads }),
+    ],
+  },
+  sequences: {
+    metrics: ['decode'],
+    make: (threads) =>
+      [1, 2, 4, 8].map((copies) => {
+        const more = { threads, copies, ...(copies === 1 && { first: true, kind: 'peer' }) }
+        return step(`sequences-${copies}`, `${copies} at once`, { n_parallel: copies }, more)
+      }),
+  },
+}
+
+const step = (id, label, options, more) => ({ ...inNode, id, label, options, ...more })

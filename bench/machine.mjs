@@ -35,7 +35,7 @@ export function describeMachine() {
 const line = (program, ...args) => ask(program, args).trim().split('\n')[0]
 const packageVersion = (...path) => JSON.parse(readFileSync(inRoot(...path), 'utf8')).version
 
-/** Versions of the contenders that are present. */
+/** Versions of the contenders that are present, but for those that are Node.js once more. */
 export function describeEngines(ids) {
   const peer = (...path) => packageVersion('bench', 'node_modules', ...path, 'package.json')
   const all = {
@@ -47,7 +47,8 @@ export function describeEngines(ids) {
     'llama-cpp': () => nativeVersion(peer),
     'llama-cpp-1': () => nativeVersion(peer),
   }
-  return Object.fromEntries(ids.map((id) => [id, all[id]()]))
+  const known = ids.filter((id) => all[id])
+  return Object.fromEntries((known.length ? known : ['node24']).map((id) => [id, all[id]()]))
 }
 
 function nativeVersion(peer) {

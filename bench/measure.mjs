@@ -26,7 +26,8 @@ export class Samples {
  * @property {string} server URL
  * @property {(length: number) => { ids: number[], text: string }} prompt
  * @property {number} threads
- * @property {number} rounds
+ * @property {number} loads samples of each way to load
+ * @property {number} rounds samples of each request
  * @property {number} patience seconds for one metric of one contender, after the first sample
  * @property {(id: string) => boolean} wanted metrics
  * @property {number} deadline in performance.now()'s time
@@ -47,10 +48,24 @@ export async function measureCase(run) {
 
 const late = ({ deadline }) => performance.now() > deadline
 
+/** Work under way at the deadline has a little longer. */
+const GRACE_MS = 15_000
+
+function untilDeadline({ deadline }, work) {
+  if (deadline === Number.POSITIVE_INFINITY) return work()
+  return new Promise((resolve, reject) => {
+    const left = Math.max(0, deadline - performance.now()) + GRACE_MS
+    const timer = setTimeout(() => reject(new Error('not ready by the deadline')), left)
+    work()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
+  })
+}
+
 /** Runs work for a contender; a failure takes it out of the run. */
 async function attempt(run, contender, work) {
   try {
-    return await work()
+    return await untilDeadline(run, work)
   } catch (error) {
     run.failures.push({ contender: contender.id, message: error.message })
     run.contenders = run.contenders.filter((other) => other !== contender)
@@ -66,8 +81,8 @@ async function openAndLoad(run, contender, how, n_ctx) {
     const source = contender.source(model, server)
     if (how === 'cached') await runner.call('cache', { source })
     const wanted = { threads: Math.min(contender.threads, threads), n_ctx }
-    const { library } = contender
-    const loaded = await runner.call('load', { library, source, how, ...wanted })
+    const { library, options } = contender
+    const loaded = await runner.call('load', { library, source, how, options, ...wanted })
     facts.set(contender.id, { threads: loaded.threads, variant: loaded.variant })
     return { runner, ms: loaded.ms }
   } catch (error) {
@@ -82,7 +97,7 @@ async function openAndLoad(run, contender, how, n_ctx) {
 async function measureLoads(run, samples) {
   const metrics = ['load-url', 'load-local', 'memory']
   if (!metrics.some(run.wanted)) return
-  for (let round = 0; round < run.rounds; round++) {
+  for (let round = 0; round < run.loads; round++) {
     for (const contender of [...run.contenders]) {
       if (late(run)) return
       await attempt(run, contender, async () => {
@@ -172,20 +187,21 @@ async function measureRequests(run, samples) {
   }
 }
 
-/** One request to a loaded and warm engine. */
+/** One request to a loaded and warm engine, or several equally long ones at once. */
 async function ask(run, open, contender, { length, n }) {
   const { model } = run
+  const { copies = 1 } = contender
   if (!open.has(contender.id)) {
     if (!run.together) await closeAll(open)
     const how = Object.values(contender.how)[0]
-    const { runner } = await openAndLoad(run, contender, how, model.sizes.n_ctx)
+    const { runner } = await openAndLoad(run, contender, how, copies * model.sizes.n_ctx)
     open.set(contender.id, runner)
     const { warm, short } = model.sizes
-    await runner.call('generate', { ...run.prompt(warm), n: Math.min(8, short) })
+    await runner.call('generate', { ...run.prompt(warm), n: Math.min(8, short), copies })
   }
-  const answer = await open.get(contender.id).call('generate', { ...run.prompt(length), n })
-  if (answer.prompt_n !== length || answer.decode_n !== n || answer.cache_n) {
-    const { prompt_n, decode_n, cache_n } = answer
+  const answer = await open.get(contender.id).call('generate', { ...run.prompt(length), n, copies })
+  const { prompt_n, decode_n, cache_n } = answer
+  if (prompt_n !== copies * length || decode_n !== copies * n || cache_n) {
     const got = `${prompt_n} and ${decode_n}, ${cache_n} from a cache`
     throw new Error(`asked for ${length} and ${n} tokens, measured ${got}`)
   }

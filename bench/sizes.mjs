@@ -8,15 +8,19 @@ const gzipped = (paths) =>
   paths.reduce((sum, path) => sum + gzipSync(readFileSync(path), { level: 9 }).length, 0)
 
 /** Only Node.js loads these. */
-const forNode = ['node.js', 'worker/node.js', 'worker/file-reader.js', 'source/file.js']
+const forNode = /(^|[/-])node\.js$|^worker\/file-reader\.js$|^source\/file\.js$/
 
+/** All scripts, although a page needs one glue of several, and the largest module. */
 export function sottoBytes() {
   const source = inRoot('js', 'src')
   const scripts = readdirSync(source, { recursive: true })
-    .filter((name) => name.endsWith('.js') && !forNode.includes(name))
+    .filter((name) => name.endsWith('.js') && !forNode.test(name))
     .map((name) => join(source, name))
-  const dist = ['sotto-relaxed.wasm', 'sotto-relaxed.mjs', 'sotto-simd128.mjs']
-  return gzipped([...scripts, ...dist.map((name) => inRoot('js', 'dist', name))])
+  const dist = inRoot('js', 'dist')
+  const glue = readdirSync(dist).filter((name) => name.endsWith('.mjs'))
+  const modules = readdirSync(dist).filter((name) => name.endsWith('.wasm'))
+  const largest = Math.max(...modules.map((name) => gzipped([join(dist, name)])))
+  return gzipped([...scripts, ...glue.map((name) => join(dist, name))]) + largest
 }
 
 export function wllamaBytes() {

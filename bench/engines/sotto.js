@@ -38,37 +38,45 @@ export async function drain({ source }) {
 }
 
 /** `how` is url, path, or cached: what `cache` put away. */
-export async function load({ library, source, how, n_ctx, threads }) {
+export async function load({ library, source, how, n_ctx, threads, options }) {
   const { loadModel } = await import(library)
   const begin = performance.now()
   const model = how === 'cached' ? await (await localFile(false)).getFile() : source
   engine = await withKnown({ n_threads: threads }, (more) =>
-    loadModel(model, { n_ctx, n_parallel: 1, ...more }),
+    loadModel(model, { n_ctx, n_parallel: 1, ...options, ...more }),
   )
   return {
     ms: performance.now() - begin,
-    threads: engine.n_threads ?? engine.threads ?? 1,
+    threads: engine.info.n_threads ?? 1,
     variant: engine.variant,
   }
 }
 
 /** Evaluates a prompt of token ids and then n more tokens, one after the other. */
-export async function generate({ ids, n }) {
+async function generateOne({ ids, n }) {
   const request = { prompt: ids, max_tokens: n + 1, temperature: 0, ignore_eos: true }
-  const begin = performance.now()
   // Prompt lookup is measured on its own: here every token costs a pass.
   const reply = await withKnown({ prompt_lookup: false, cache_prompt: false }, (more) =>
     engine.completions.create({ ...request, ...more }),
   )
+  return reply.timings
+}
+
+/** The same with `copies` requests at once, whose prompts are turned about. */
+export async function generate({ ids, n, copies = 1 }) {
+  const begin = performance.now()
+  const turned = Array.from({ length: copies }, (_, i) => [...ids.slice(i), ...ids.slice(0, i)])
+  const timings = await Promise.all(turned.map((prompt) => generateOne({ ids: prompt, n })))
   const wall_ms = performance.now() - begin
-  const { prompt_n, cache_n, prompt_ms, predicted_n, predicted_ms } = reply.timings
+  const sum = (field) => timings.reduce((total, one) => total + one[field], 0)
+  const longest = (field) => Math.max(...timings.map((one) => one[field]))
   return {
     wall_ms,
-    prompt_n,
-    cache_n,
-    prompt_ms,
-    decode_n: predicted_n - 1,
-    decode_ms: predicted_ms,
+    prompt_n: sum('prompt_n'),
+    cache_n: sum('cache_n'),
+    prompt_ms: longest('prompt_ms'),
+    decode_n: sum('predicted_n') - copies,
+    decode_ms: longest('predicted_ms'),
   }
 }
 
