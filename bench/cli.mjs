@@ -1,5 +1,5 @@
 // `npm run bench`: sotto and its peers, measured in turn in one run on one machine.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { build } from '../tools/build.mjs'
 import { isMain, main } from '../tools/lib/main.mjs'
@@ -29,6 +29,7 @@ const options = {
   rounds: { type: 'string' },
   quick: { type: 'boolean', default: false },
   json: { type: 'string' },
+  targets: { type: 'boolean', default: false },
   'no-build': { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 }
@@ -37,6 +38,7 @@ const help = `npm run bench -- [options]          all cases, all hosts, all peer
 npm run bench -- steps              sotto against itself: what each step brought
 npm run bench -- sequences          several sequences at once
 npm run bench -- kernels [format]   single kernels under wasmtime
+npm run bench -- table FILE         the report of an earlier run, from its JSON
 
   --quick          one case, within three minutes once everything is installed
   --case NAME      ${shownCases.join(', ')}
@@ -46,6 +48,7 @@ npm run bench -- kernels [format]   single kernels under wasmtime
   --threads N      of everything but wasmtime and llama-cpp-1; default 2
   --rounds N       samples of each metric; default 5. Slow ones are repeated less often
   --json FILE      all samples, too
+  --targets        show only what has a target
   --no-build       measure what is built
 
 Names may be repeated, or joined with commas.`
@@ -79,10 +82,10 @@ function countOf(option, text) {
 export function plan(argv) {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
   const [command] = positionals
-  if (command && command !== 'kernels' && !sets[command]) {
+  if (command && !['kernels', 'table'].includes(command) && !sets[command]) {
     throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
-  const { quick, json, help } = values
+  const { quick, json, targets, help } = values
   const set = sets[command]
   const defaults = { ...(quick ? QUICK : FULL), ...(set && { cases: QUICK.cases, ...set }) }
   const ids = namesOf('case', values.case ?? defaults.cases, shownCases, Object.keys(cases))
@@ -90,9 +93,10 @@ export function plan(argv) {
   const usual = values.case && !set ? known : (defaults.metrics ?? known)
   const rounds = countOf('rounds', values.rounds ?? defaults.rounds)
   return {
-    ...{ quick, json, help, argv, set, rounds },
+    ...{ quick, json, targets, help, argv, set, rounds },
     build: !values['no-build'],
     kernels: command === 'kernels' ? positionals.slice(1) : undefined,
+    table: command === 'table' ? positionals[1] : undefined,
     cases: ids,
     metrics: namesOf('metric', values.metric ?? usual, known),
     contenders: [...namesOf('host', values.host, hosts), ...namesOf('peer', values.peer, peers)],
@@ -186,8 +190,8 @@ if (isMain(import.meta.url)) {
     if (wanted.help) return say(help)
     reportTo(process.stderr)
     if (wanted.kernels) return await benchKernels(wanted.kernels)
-    const run = await bench(wanted)
-    process.stdout.write(`${report(run, (id) => cases[id].sizes)}\n`)
+    const run = wanted.table ? JSON.parse(readFileSync(wanted.table, 'utf8')) : await bench(wanted)
+    process.stdout.write(`${report(run, wanted)}\n`)
     if (wanted.json) writeFileSync(wanted.json, `${JSON.stringify(run, null, 2)}\n`)
     const problems = schemaProblems(run)
     if (problems.length) throw new Error(`the results break their schema:\n${problems.join('\n')}`)

@@ -1,5 +1,5 @@
 // The report for people: Markdown tables that also read well in a terminal.
-import { metricsOf } from './cases.mjs'
+import { cases as knownCases, metricsOf } from './cases.mjs'
 
 const digits = (value) => (Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2)
 const number = (value) => value.toFixed(digits(value))
@@ -24,7 +24,12 @@ function namesOf(contenders) {
   }
 }
 
-function caseRows({ id, contenders, results, comparisons }, metrics) {
+/** More than this taken by others, and a verdict gets a question mark. */
+const DISTURBED = 0.05
+const doubt = ({ others_share }) => (others_share > DISTURBED ? ' ?' : '')
+
+function caseRows(one, metrics) {
+  const { id, contenders, results, comparisons } = one
   const nameOf = namesOf(contenders)
   const resultOf = (metric, contender) =>
     results.find((result) => result.metric === metric && result.contender === contender)
@@ -38,7 +43,7 @@ function caseRows({ id, contenders, results, comparisons }, metrics) {
         ...[nameOf(peer), spread(resultOf(metric, peer))],
         spread(ratio, 'x'),
         target ? `${target.must}x / ${target.stretch}x` : '',
-        target ? marks[target.met] : '',
+        target ? marks[target.met] + doubt(one) : '',
       ])
     }
     for (const { contender, unit, ...result } of results) {
@@ -51,7 +56,8 @@ function caseRows({ id, contenders, results, comparisons }, metrics) {
   return rows
 }
 
-function checkRows({ id, contenders, checks }) {
+function checkRows(one) {
+  const { id, contenders, checks } = one
   const nameOf = namesOf(contenders)
   return checks.map(({ check, host, value, unit, bound, met }) => [
     ...[
@@ -61,12 +67,12 @@ function checkRows({ id, contenders, checks }) {
       unit ? `${number(value)} ${unit}` : `${Math.round(100 * value)} %`,
     ],
     bound === null ? '' : unit ? `${bound} ${unit}` : `${Math.round(100 * bound)} %`,
-    bound === null ? '' : met ? 'met' : 'MISSED',
+    bound === null ? '' : (met ? 'met' : 'MISSED') + doubt(one),
   ])
 }
 
-/** The whole report of a run, as `schema.mjs` describes it. */
-export function report(run, sizesOf) {
+/** The whole report of a run, as `schema.mjs` describes it; or only what has a target. */
+export function report(run, { targets = false } = {}) {
   const { machine, engines, limits, sizes, cases, missing } = run
   const lines = [
     `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(' ')}), ${machine.memory_gb} GB, ${machine.system}`,
@@ -78,15 +84,19 @@ export function report(run, sizesOf) {
         `${number(dot_macs_per_s / 1e9)} G integer products/s (${relaxed ? 'relaxed' : 'SIMD128'} dot in wasm)`,
     ),
   ]
-  for (const { id, others_share } of cases.filter((one) => one.others_share > 0.05)) {
+  for (const { id, others_share } of cases.filter((one) => one.others_share > DISTURBED)) {
     const share = Math.round(100 * others_share)
-    lines.push(`WARNING: ${id}: other processes took ${share} % of the machine; trust no figure`)
+    lines.push(
+      `WARNING: ${id}: other processes took ${share} % of the machine: trust no figure (?)`,
+    )
   }
   const head = ['case', 'metric', 'sotto', 'value', 'peer', 'value', 'ratio', 'must / stretch', '']
-  const rows = cases.flatMap((one) => caseRows(one, Object.keys(metricsOf(sizesOf(one.id)))))
+  const metrics = (id) => Object.keys(metricsOf(knownCases[id].sizes))
+  const kept = (list) => list.filter((row) => !targets || row.at(-1))
+  const rows = kept(cases.flatMap((one) => caseRows(one, metrics(one.id))))
   if (rows.length) lines.push('', 'Median [min..max]; a ratio over 1 is in favour of sotto.', '')
   if (rows.length) lines.push(table(head, rows))
-  const checks = cases.flatMap(checkRows)
+  const checks = kept(cases.flatMap(checkRows))
   if (sizes) {
     const value = `${number(sizes.ratio)} x`
     const files = `${Math.round(sizes.sotto / 1000)} KB, wllama ${Math.round(sizes.wllama / 1000)} KB`

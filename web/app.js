@@ -45,10 +45,12 @@ async function start(source, name) {
 function describe({ info, plan, variant }, name) {
   const millions = (/** @type {number} */ n) => (n / 1e6).toFixed(n < 1e7 ? 1 : 0)
   const element = byId('model-name')
-  element.textContent = `${name} · ${variant}`
+  const threads = info.n_threads === 1 ? '1 thread' : `${info.n_threads} threads`
+  element.textContent = `${name} · ${variant} · ${threads}`
   const facts = [info.name, info.architecture, `${millions(info.n_params)} M parameters`]
   const memory = `${millions(plan.total)} MB of memory`
-  element.title = [...facts, `${plan.n_ctx} tokens of context`, memory].filter(Boolean).join(' · ')
+  const more = [`${plan.n_ctx} tokens of context`, memory, info.n_threads_reason]
+  element.title = [...facts, ...more].filter(Boolean).join(' · ')
 }
 
 /** @param {FileList | undefined | null} list */

@@ -2,6 +2,7 @@
 // a phone, by mouse and by keyboard. Screenshots go to build/screenshots.
 import assert from 'node:assert/strict'
 import { mkdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
 import { openBrowser } from '../../tools/lib/browser.mjs'
@@ -9,6 +10,8 @@ import { inRoot } from '../../tools/lib/paths.mjs'
 import { serve, siteMounts } from '../../tools/lib/server.mjs'
 import { tinyPath } from '../js/lib/models.js'
 
+const processors = Math.min(availableParallelism(), 8)
+const threads = processors === 1 ? '1 thread' : `${processors} threads`
 const shots = inRoot('build', 'screenshots')
 const desktop = { viewport: { width: 1100, height: 760 } }
 const phone = { viewport: { width: 360, height: 700 }, colorScheme: 'dark', hasTouch: true }
@@ -74,7 +77,7 @@ test('load with progress, ask, read the answer and its speed', async () => {
   await loadDefault()
   const seen = await page.evaluate(() => globalThis.progressSeen)
   assert.ok(seen.length >= 3 && seen.at(-1) > 0.5, `progress ${seen}`)
-  assert.equal(await page.textContent('#model-name'), 'SmolLM2 135M · relaxed')
+  assert.equal(await page.textContent('#model-name'), `SmolLM2 135M · relaxed · ${threads}`)
   assert.match(await page.getAttribute('#model-name', 'title'), /135 M parameters/)
   assert.equal(await page.evaluate(() => document.activeElement.id), 'question')
 
@@ -124,7 +127,7 @@ test('a file of the visitor, chosen or dropped', async () => {
   await open()
   await page.setInputFiles('#file', tinyPath())
   await inState('ready')
-  assert.equal(await page.textContent('#model-name'), 'tiny-q8_0.gguf · relaxed')
+  assert.equal(await page.textContent('#model-name'), `tiny-q8_0.gguf · relaxed · ${threads}`)
   await page.click('#change-model')
   await page.setInputFiles(
     '#file',
