@@ -28,6 +28,7 @@ const options = {
   threads: { type: 'string', default: '2' },
   rounds: { type: 'string' },
   quick: { type: 'boolean', default: false },
+  patient: { type: 'boolean', default: false },
   json: { type: 'string' },
   targets: { type: 'boolean', default: false },
   'no-build': { type: 'boolean', default: false },
@@ -41,6 +42,7 @@ npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
 
   --quick          one case, within three minutes once everything is installed
+  --patient        wait for a quiet machine before each sample, repeat disturbed ones
   --case NAME      ${shownCases.join(', ')}
   --host NAME      sotto in: ${hosts.join(', ')}, none
   --peer NAME      ${peers.join(', ')}, none
@@ -85,7 +87,7 @@ export function plan(argv) {
   if (command && !['kernels', 'table'].includes(command) && !sets[command]) {
     throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
-  const { quick, json, targets, help } = values
+  const { quick, patient, json, targets, help } = values
   const set = sets[command]
   const defaults = { ...(quick ? QUICK : FULL), ...(set && { cases: QUICK.cases, ...set }) }
   const ids = namesOf('case', values.case ?? defaults.cases, shownCases, Object.keys(cases))
@@ -93,7 +95,7 @@ export function plan(argv) {
   const usual = values.case && !set ? known : (defaults.metrics ?? known)
   const rounds = countOf('rounds', values.rounds ?? defaults.rounds)
   return {
-    ...{ quick, json, targets, help, argv, set, rounds },
+    ...{ quick, patient, json, targets, help, argv, set, rounds },
     build: !values['no-build'],
     kernels: command === 'kernels' ? positionals.slice(1) : undefined,
     table: command === 'table' ? positionals[1] : undefined,
@@ -137,7 +139,7 @@ const bestLimits = (lists) =>
 
 /** Measures and returns what `schema.mjs` describes. */
 export async function bench(wanted) {
-  const { threads, rounds, loads, quick, set } = wanted
+  const { threads, rounds, loads, quick, patient, set } = wanted
   if (wanted.build) await setup('test')
   const { present, missing } = set
     ? { present: set.make(threads), missing: [] }
@@ -156,7 +158,7 @@ export async function bench(wanted) {
       const facts = new Map()
       const of = { model, contenders: present, threads, facts }
       const results = await measureCase({
-        ...{ ...of, server: server.url, loads, rounds, deadline, patience: PATIENCE },
+        ...{ ...of, server: server.url, loads, rounds, deadline, patient, patience: PATIENCE },
         prompt: promptMaker(model.path),
         wanted: (id) => wanted.metrics.includes(id),
         note: (text) => say(`  ${text}`),

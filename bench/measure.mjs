@@ -1,18 +1,26 @@
 // The measuring itself: loads, then requests, each contender in turn, round after round (A B A B).
 import { freemem } from 'node:os'
 import { metricsOf, requestsOf } from './cases.mjs'
-import { cpuTime, othersShare } from './processes.mjs'
+import { undisturbed } from './quiet.mjs'
+import { median } from './stats.mjs'
 
 const MB = 1e6
 
-/** Samples by contender and metric: { round, value }. */
+/** Samples by contender and metric: { round, value, others }. */
 export class Samples {
   #lists = new Map()
+  #others = []
 
-  add(contender, metric, round, value) {
+  /** `others`: the share of the machine that other processes took meanwhile. */
+  add(contender, metric, round, value, others) {
     const key = `${contender} ${metric}`
     if (!this.#lists.has(key)) this.#lists.set(key, [])
-    this.#lists.get(key).push({ round, value })
+    this.#lists.get(key).push({ round, value, others })
+    this.#others.push(others)
+  }
+
+  get others_share() {
+    return this.#others.length ? median(this.#others) : 0
   }
 
   get = (contender, metric) => this.#lists.get(`${contender} ${metric}`) ?? []
@@ -28,6 +36,7 @@ export class Samples {
  * @property {number} threads
  * @property {number} loads samples of each way to load
  * @property {number} rounds samples of each request
+ * @property {boolean} patient whether to wait for a quiet machine
  * @property {number} patience seconds for one metric of one contender, after the first sample
  * @property {(id: string) => boolean} wanted metrics
  * @property {number} deadline in performance.now()'s time
@@ -40,10 +49,9 @@ export async function measureCase(run) {
   const samples = new Samples()
   const failures = []
   const working = { ...run, contenders: [...run.contenders], failures }
-  const begin = cpuTime()
   await measureLoads(working, samples)
   await measureRequests(working, samples)
-  return { samples, failures, others_share: othersShare(begin, cpuTime()) }
+  return { samples, failures, others_share: samples.others_share }
 }
 
 const late = ({ deadline }) => performance.now() > deadline
@@ -104,35 +112,32 @@ async function measureLoads(run, samples) {
         for (const metric of Object.keys(contender.how)) {
           if (!run.wanted(metric) && !run.wanted('memory')) continue
           run.note(`${contender.label}: ${metric} ${round + 1}`)
-          await measureLoad(run, contender, metric, round, samples)
+          const { value, others } = await undisturbed(run, () => loadOnce(run, contender, metric))
+          for (const [id, number] of Object.entries(value)) {
+            if (number !== undefined) samples.add(contender.id, id, round, number, others)
+          }
         }
         if (contender.id === 'chromium' && run.wanted('load-url')) {
-          samples.add('fetch', 'load-url', round, await fetchTime(run, contender))
+          const { value, others } = await undisturbed(run, () => fetchTime(run, contender))
+          samples.add('fetch', 'load-url', round, value, others)
         }
       })
     }
   }
 }
 
-async function measureLoad(run, contender, metric, round, samples) {
-  const { model } = run
-  const { runner, ms } = await openAndLoad(
-    run,
-    contender,
-    contender.how[metric],
-    model.sizes.memory_ctx,
-  )
+/** Metrics of one load; memory is that of the first way to load, after a little work. */
+async function loadOnce(run, contender, metric) {
+  const { warm, short, memory_ctx } = run.model.sizes
+  const { runner, ms } = await openAndLoad(run, contender, contender.how[metric], memory_ctx)
   try {
-    if (run.wanted(metric)) samples.add(contender.id, metric, round, ms)
-    // Memory is that of the first way to load, after a little work.
-    if (metric !== Object.keys(contender.how)[0]) return
-    const { length, n } = { length: model.sizes.warm, n: model.sizes.short }
-    await runner.call('generate', { ...run.prompt(length), n })
+    const time = run.wanted(metric) ? { [metric]: ms } : {}
+    if (metric !== Object.keys(contender.how)[0]) return time
+    await runner.call('generate', { ...run.prompt(warm), n: short })
     const { peak, baseline } = runner.resident()
     const { linear } = await runner.call('memory')
-    if (!peak) return
-    samples.add(contender.id, 'memory', round, (peak - baseline) / MB)
-    if (linear) samples.add(contender.id, 'linear-memory', round, linear / MB)
+    if (!peak) return time
+    return { ...time, memory: (peak - baseline) / MB, 'linear-memory': linear && linear / MB }
   } finally {
     await runner.close()
   }
@@ -172,12 +177,16 @@ async function measureRequests(run, samples) {
           if (round > 0 && total + last > run.patience) continue
           run.note(`${contender.label}: ${kind} ${round + 1}`)
           const begin = performance.now()
-          const answer = await attempt(run, contender, () => ask(run, open, contender, request))
+          const result = await attempt(run, contender, async () => {
+            await warmUp(run, open, contender)
+            return undisturbed(run, () => ask(run, open, contender, request))
+          })
           const seconds = (performance.now() - begin) / 1000
           spent.set(key, [total + seconds, seconds])
-          if (!answer) continue
-          for (const [id, { request: of, of: value }] of metrics) {
-            if (of === kind && run.wanted(id)) samples.add(contender.id, id, round, value(answer))
+          if (!result) continue
+          for (const [id, { request: of, of: number }] of metrics) {
+            if (of !== kind || !run.wanted(id)) continue
+            samples.add(contender.id, id, round, number(result.value), result.others)
           }
         }
       }
@@ -187,19 +196,20 @@ async function measureRequests(run, samples) {
   }
 }
 
+/** Loads an engine that is not, and lets it run once. */
+async function warmUp(run, open, contender) {
+  if (open.has(contender.id)) return
+  if (!run.together) await closeAll(open)
+  const { copies = 1, how } = contender
+  const { n_ctx, warm, short } = run.model.sizes
+  const { runner } = await openAndLoad(run, contender, Object.values(how)[0], copies * n_ctx)
+  open.set(contender.id, runner)
+  await runner.call('generate', { ...run.prompt(warm), n: Math.min(8, short), copies })
+}
+
 /** One request to a loaded and warm engine, or several equally long ones at once. */
-async function ask(run, open, contender, { length, n }) {
-  const { model } = run
-  const { copies = 1 } = contender
-  if (!open.has(contender.id)) {
-    if (!run.together) await closeAll(open)
-    const how = Object.values(contender.how)[0]
-    const { runner } = await openAndLoad(run, contender, how, copies * model.sizes.n_ctx)
-    open.set(contender.id, runner)
-    const { warm, short } = model.sizes
-    await runner.call('generate', { ...run.prompt(warm), n: Math.min(8, short), copies })
-  }
-  const answer = await open.get(contender.id).call('generate', { ...run.prompt(length), n, copies })
+async function ask(run, open, { id, copies = 1 }, { length, n }) {
+  const answer = await open.get(id).call('generate', { ...run.prompt(length), n, copies })
   const { prompt_n, decode_n, cache_n } = answer
   if (prompt_n !== copies * length || decode_n !== copies * n || cache_n) {
     const got = `${prompt_n} and ${decode_n}, ${cache_n} from a cache`

@@ -54,7 +54,7 @@ const caseRule = object({
       metric: text,
       unit: oneOf('tok/s', 'ms', 'MB'),
       contender: text,
-      samples: list(object({ round: number, value: number })),
+      samples: list(object({ round: number, value: number, others: number })),
       ...summaryFields,
     }),
   ),
