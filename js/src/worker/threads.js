@@ -67,13 +67,14 @@ export class Threads {
       timer = setTimeout(late, START_MS)
     })
     try {
-      return await Promise.race([starting, failed])
+      const started = await Promise.race([starting, failed])
+      this.#fail = onFailure
+      return started
     } catch (error) {
       this.end()
       throw error
     } finally {
       clearTimeout(timer)
-      this.#fail = onFailure
     }
   }
 
