@@ -83,12 +83,14 @@ export function contenders(ids, threads) {
 }
 
 /**
- * A host of sotto is held against peers with as many threads, and against wllama in Chromium; in the
- * sets below, everything is held against the first.
+ * A host of sotto is held against peers with as many threads, and against wllama in Chromium. The
+ * browser is held against one native thread as well: on few cores that may be llama.cpp's best. In
+ * the sets below, everything is held against the first.
  */
 export function comparable(host, peer) {
   if (peer.first) return true
-  return peer.id === 'wllama' ? host.id === 'chromium' : peer.threads === host.threads
+  if (host.id === 'chromium') return true
+  return peer.id !== 'wllama' && peer.threads === host.threads
 }
 
 // ---- sotto against itself ------------------------------------------------------------------------
