@@ -25,6 +25,7 @@ from requantize import FILE_TYPE  # noqa: E402
 T = gguf.GGMLQuantizationType
 LAYERS, WIDTH, HEADS, KV_HEADS, HEAD, FFN, VOCAB, CONTEXT = 2, 64, 4, 2, 16, 96, 300, 256
 EPS, THETA = 1e-5, 10000.0
+NARROW = 64  # the F32 model's FFN, to keep its file small
 TIED = {"F32", "F16", "Q4_0", "Q8_0"}  # the others carry an output.weight
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 CHATML = ("{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}"
@@ -73,6 +74,13 @@ def weights():
     return out
 
 
+def narrowed(key, rows):
+    """The tensor with the first NARROW of the feed-forward part's units."""
+    if "ffn_down" in key:
+        return np.ascontiguousarray(rows[:, :NARROW])
+    return rows[:NARROW] if "ffn_gate" in key or "ffn_up" in key else rows
+
+
 def write_model(path, name, tensors, tokens, merges, parts=0):
     writer = gguf.GGUFWriter(path, "llama", split_max_tensors=-(-len(tensors) // parts) if parts else 0)
     writer.add_type("model")
@@ -81,7 +89,7 @@ def write_model(path, name, tensors, tokens, merges, parts=0):
     writer.add_block_count(LAYERS)
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
-    writer.add_feed_forward_length(FFN)
+    writer.add_feed_forward_length(NARROW if name == "F32" else FFN)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
     writer.add_rope_freq_base(THETA)
@@ -109,9 +117,9 @@ def write_model(path, name, tensors, tokens, merges, parts=0):
     writer.close()
 
 
-def reference_model(tensors, tied):
+def reference_model(tensors, tied, ffn):
     """transformers' llama over the dequantised weights."""
-    config = LlamaConfig(vocab_size=VOCAB, hidden_size=WIDTH, intermediate_size=FFN, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
+    config = LlamaConfig(vocab_size=VOCAB, hidden_size=WIDTH, intermediate_size=ffn, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
                          num_key_value_heads=KV_HEADS, head_dim=HEAD, max_position_embeddings=CONTEXT, rms_norm_eps=EPS,
                          rope_parameters={"rope_type": "default", "rope_theta": THETA}, tie_word_embeddings=tied,
                          attention_bias=False, mlp_bias=False, attn_implementation="eager", dtype=torch.float32)
@@ -145,6 +153,7 @@ def main():
             if key == "output.weight" and tied:
                 continue
             matrix = rows.ndim == 2 and name != "F32"
+            rows = narrowed(key, rows) if name == "F32" else rows
             tensors[key] = (quantize(rows, kind), kind) if matrix else (rows, T.F32)
         path = HERE / f"tiny-{name.lower()}.gguf"
         write_model(path, name, tensors, tokens, merges)
@@ -152,7 +161,7 @@ def main():
             for old in HERE.glob("tiny-f16-*-of-*.gguf"):
                 old.unlink()
             write_model(path, name, tensors, tokens, merges, parts=3)
-        model = reference_model(tensors, tied)
+        model = reference_model(tensors, tied, NARROW if name == "F32" else FFN)
         logits = model(torch.tensor([ids])).logits[0].float()
         generate_logits.check_weights(model, path)
         other = generate_logits.load(path)(torch.tensor([ids])).logits[0]  # the file as transformers itself reads it

@@ -43,7 +43,10 @@ for (const type of ['F16', 'Q4_0', 'Q8_0']) {
   test(`${type} has the bytes that ggml gives the same weights`, () => {
     const source = readGguf(tiny('f32'))
     const target = readGguf(tiny(type.toLowerCase()))
-    for (const tensor of source.tensors.filter(({ shape }) => shape.length === 2)) {
+    // The F32 model's feed-forward part is narrower; the other weights are those of all.
+    const shared = source.tensors.filter(({ name, shape }) => shape.length === 2 && !/ffn/.test(name))
+    assert.ok(shared.length >= 9)
+    for (const tensor of shared) {
       const there = target.tensors.find(({ name }) => name === tensor.name)
       const rows = [...readRows(source.path, tensor)]
       const ours = rows.map((row) => quantizeRow(type, dequantizeRow('F32', row, tensor.shape[0])))
