@@ -2,7 +2,6 @@
 import { freemem } from 'node:os'
 import { metricsOf, requestsOf } from './cases.mjs'
 import { undisturbed } from './quiet.mjs'
-import { median } from './stats.mjs'
 
 const MB = 1e6
 
@@ -19,8 +18,9 @@ export class Samples {
     this.#others.push(others)
   }
 
+  /** The mean over all samples. */
   get others_share() {
-    return this.#others.length ? median(this.#others) : 0
+    return this.#others.reduce((sum, share) => sum + share / this.#others.length, 0)
   }
 
   get = (contender, metric) => this.#lists.get(`${contender} ${metric}`) ?? []

@@ -5,7 +5,7 @@ import { cpuTime, othersShare } from './processes.mjs'
 
 /** Shares of the machine: up to here it counts as quiet, and a sample as undisturbed. */
 const QUIET = 0.05
-const DISTURBED = 0.1
+export const DISTURBED = 0.1
 const TRIES = 5
 const LONGEST_WAIT_MS = 120_000
 

@@ -1,5 +1,6 @@
 // The report for people: Markdown tables that also read well in a terminal.
 import { cases as knownCases, metricsOf } from './cases.mjs'
+import { DISTURBED } from './quiet.mjs'
 
 const digits = (value) => (Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2)
 const number = (value) => value.toFixed(digits(value))
@@ -24,12 +25,11 @@ function namesOf(contenders) {
   }
 }
 
-/** More than this taken by others, and a verdict gets a question mark. */
-const DISTURBED = 0.05
-const doubt = ({ others_share }) => (others_share > DISTURBED ? ' ?' : '')
+/** A verdict gets a question mark where others disturbed one of its samples. */
+const doubt = (...results) =>
+  results.some((result) => result?.samples.some(({ others }) => others > DISTURBED)) ? ' ?' : ''
 
-function caseRows(one, metrics) {
-  const { id, contenders, results, comparisons } = one
+function caseRows({ id, contenders, results, comparisons }, metrics) {
   const nameOf = namesOf(contenders)
   const resultOf = (metric, contender) =>
     results.find((result) => result.metric === metric && result.contender === contender)
@@ -43,7 +43,7 @@ function caseRows(one, metrics) {
         ...[nameOf(peer), spread(resultOf(metric, peer))],
         spread(ratio, 'x'),
         target ? `${target.must}x / ${target.stretch}x` : '',
-        target ? marks[target.met] + doubt(one) : '',
+        target ? marks[target.met] + doubt(resultOf(metric, host), resultOf(metric, peer)) : '',
       ])
     }
     for (const { contender, unit, ...result } of results) {
@@ -56,9 +56,10 @@ function caseRows(one, metrics) {
   return rows
 }
 
-function checkRows(one) {
-  const { id, contenders, checks } = one
+function checkRows({ id, contenders, results, checks }) {
   const nameOf = namesOf(contenders)
+  const resultOf = (check, host) =>
+    results.find(({ metric, contender }) => check.startsWith(metric) && contender === host)
   return checks.map(({ check, host, value, unit, bound, met }) => [
     ...[
       id,
@@ -67,7 +68,7 @@ function checkRows(one) {
       unit ? `${number(value)} ${unit}` : `${Math.round(100 * value)} %`,
     ],
     bound === null ? '' : unit ? `${bound} ${unit}` : `${Math.round(100 * bound)} %`,
-    bound === null ? '' : (met ? 'met' : 'MISSED') + doubt(one),
+    bound === null ? '' : (met ? 'met' : 'MISSED') + doubt(resultOf(check, host)),
   ])
 }
 
@@ -84,10 +85,13 @@ export function report(run, { targets = false } = {}) {
         `${number(dot_macs_per_s / 1e9)} G integer products/s (${relaxed ? 'relaxed' : 'SIMD128'} dot in wasm)`,
     ),
   ]
-  for (const { id, others_share } of cases.filter((one) => one.others_share > DISTURBED)) {
-    const share = Math.round(100 * others_share)
+  for (const { id, results } of cases) {
+    const samples = results.flatMap((result) => result.samples)
+    const disturbed = samples.filter(({ others }) => others > DISTURBED).length
+    if (disturbed === 0) continue
+    const count = `${disturbed} of ${samples.length} samples of ${id}`
     lines.push(
-      `WARNING: ${id}: other processes took ${share} % of the machine: trust no figure (?)`,
+      `WARNING: other processes disturbed ${count}; verdicts in doubt have a question mark`,
     )
   }
   const head = ['case', 'metric', 'sotto', 'value', 'peer', 'value', 'ratio', 'must / stretch', '']

@@ -44,7 +44,9 @@ for (const type of ['F16', 'Q4_0', 'Q8_0']) {
     const source = readGguf(tiny('f32'))
     const target = readGguf(tiny(type.toLowerCase()))
     // The F32 model's feed-forward part is narrower; the other weights are those of all.
-    const shared = source.tensors.filter(({ name, shape }) => shape.length === 2 && !/ffn/.test(name))
+    const shared = source.tensors.filter(
+      ({ name, shape }) => shape.length === 2 && !/ffn/.test(name),
+    )
     assert.ok(shared.length >= 9)
     for (const tensor of shared) {
       const there = target.tensors.find(({ name }) => name === tensor.name)
