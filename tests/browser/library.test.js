@@ -42,6 +42,7 @@ for (const [variant, n_threads, n_batch, used] of [
   ['auto', 2, 64, 'relaxed'],
   ['simd128', 3, 29, 'simd128'],
   ['simd128', 1, 7, 'simd128'],
+  ['scalar', 2, 64, 'scalar'],
 ]) {
   test(`${variant} with ${n_threads} threads computes the same bits as native programs`, async () => {
     const options = { variant, n_threads, n_batch }
