@@ -254,7 +254,7 @@ sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
     sotto_backend_plan backend;
     SOTTO_TRY(e->backend_type->plan(&e->program, &e->backend_config, &backend));
     uint64_t kv = sotto_kv_bytes(&e->kv_shape);
-    uint64_t limit = e->options.memory_budget ? e->options.memory_budget : 0;
+    const uint64_t limit = e->options.memory_budget;
     e->plan = (sotto_memory_plan){
         .weights = backend.weights,
         .kv = kv ? kv : sotto_kv_position_bytes(&e->kv_shape) * e->options.n_ctx,
