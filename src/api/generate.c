@@ -1,6 +1,8 @@
 /* Requests, steps, events and KV state: the generator's public face. */
 #include "api/engine.h"
 
+#include "base/hash.h"
+
 void sotto_request_default(sotto_request *request) {
   sotto_request_init(request);
 }
@@ -26,28 +28,22 @@ bool sotto_engine_next_event(sotto_engine *e, sotto_event *event) {
 
 /* A fingerprint of the weights for snapshots: shapes, types and names of all tensors, every vector
  * and the first tile row of every matrix. Fine-tuned siblings of a model differ in these. */
-static uint64_t fold(uint64_t hash, const void *data, size_t len) {
-  const unsigned char *bytes = data;
-  for (size_t i = 0; i < len; i++) hash = (hash ^ bytes[i]) * 1099511628211ull; /* FNV-1a */
-  return hash;
-}
-
 static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
   SOTTO_TRY(engine_need_load(e));
   if (!sotto_load_complete(e->load)) {
     return sotto_fail(&e->ctx, SOTTO_ERR_BUSY,
                       "states can be saved and restored once all weights are loaded");
   }
-  uint64_t hash = 14695981039346656037ull;
+  uint64_t hash = SOTTO_HASH_START;
   for (size_t i = 0; i < e->backend->n_placements; i++) {
     const sotto_placement *p = &e->backend->placements[i];
     uint64_t shape[3] = {p->rows, p->cols, (uint64_t)p->tensor->type};
-    hash = fold(hash, p->tensor->name.data, p->tensor->name.len);
-    hash = fold(hash, shape, sizeof shape);
+    hash = sotto_hash(hash, p->tensor->name.data, p->tensor->name.len);
+    hash = sotto_hash(hash, shape, sizeof shape);
     uint64_t bytes = p->kind == SOTTO_PLACE_F32
                          ? p->cols * sizeof(float)
                          : sotto_packed_tile_row_bytes(p->tensor->type, p->cols);
-    hash = fold(hash, p->dst, (size_t)bytes);
+    hash = sotto_hash(hash, p->dst, (size_t)bytes);
   }
   *out = hash;
   return SOTTO_OK;

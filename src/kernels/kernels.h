@@ -14,7 +14,7 @@
 #include "kernels/packed.h"
 
 #define SOTTO_ACT_BLOCK 32 /* activations that share a scale */
-#define SOTTO_PAGE_SIZE 32 /* positions in a page of the KV cache */
+#define SOTTO_KV_PAGE   32 /* positions in a page of the KV cache */
 
 /* Quantised activations of some tokens, k values each (k a multiple of 32), narrow or wide:
  *   limit = 127 (narrow: 8 bits), 127 * 256 = 32512 (wide: 16 bits)

@@ -70,8 +70,8 @@ static bool test_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide)
 
 static void run_attention(const sotto_kernels *kernels, float out[HEADS * HEAD_DIM]) {
   uint32_t state = 2;
-  uint16_t k[2][SOTTO_PAGE_SIZE * HEAD_DIM], v[2][SOTTO_PAGE_SIZE * HEAD_DIM];
-  float q[HEADS * HEAD_DIM], scores[HEADS * 2 * SOTTO_PAGE_SIZE];
+  uint16_t k[2][SOTTO_KV_PAGE * HEAD_DIM], v[2][SOTTO_KV_PAGE * HEAD_DIM];
+  float q[HEADS * HEAD_DIM], scores[HEADS * 2 * SOTTO_KV_PAGE];
   const uint16_t *const k_pages[] = {k[0], k[1]}, *const v_pages[] = {v[0], v[1]};
   fill_halves(&state, k[0], sizeof k / sizeof(uint16_t));
   fill_halves(&state, v[0], sizeof v / sizeof(uint16_t));

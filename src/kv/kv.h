@@ -8,9 +8,8 @@
 
 #include "base/ctx.h"
 #include "base/str.h"
+#include "kernels/kernels.h"
 #include "tokenizer/tokenizer.h"
-
-#define SOTTO_KV_PAGE 32
 
 typedef struct sotto_kv_shape {
   uint32_t n_layer, n_head_kv, head_dim;

@@ -6,6 +6,7 @@
  * All little-endian (as is every host). Rows are those of the first n_tokens positions only, so a
  * snapshot does not depend on how pages were laid out. */
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "kv/kv_internal.h"
 
 #define MAGIC        "SOTTOKV1"
@@ -17,12 +18,6 @@ typedef struct header {
   uint32_t n_layer, n_head_kv, head_dim, element_bytes, n_tokens, reserved;
 } header;
 _Static_assert(sizeof(header) == HEADER_BYTES, "the header is written as it lies in memory");
-
-static uint64_t fnv1a(const char *data, size_t len) {
-  uint64_t hash = 14695981039346656037ull;
-  for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)data[i]) * 1099511628211ull;
-  return hash;
-}
 
 static header header_of(const sotto_kv *kv, uint64_t model, uint32_t n_tokens) {
   header h = {.model = model,
@@ -77,7 +72,7 @@ sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t
   for (char *data; (data = next_rows(&r, &bytes)) != NULL;) {
     SOTTO_TRY(sotto_str_append(out, data, bytes));
   }
-  uint64_t sum = fnv1a(out->data + start, out->len - start);
+  uint64_t sum = sotto_hash(SOTTO_HASH_START, out->data + start, out->len - start);
   return sotto_str_append(out, &sum, sizeof sum);
 }
 
@@ -100,7 +95,8 @@ sotto_status sotto_kv_load(sotto_kv *kv, sotto_kv_seq *seq, uint64_t model, cons
       (len - HEADER_BYTES - 8) % row_bytes) {
     return refuse(kv, "is truncated");
   }
-  if (fnv1a(data, len - 8) != sotto_read_u64(data + len - 8)) return refuse(kv, "is damaged");
+  if (sotto_hash(SOTTO_HASH_START, data, len - 8) != sotto_read_u64(data + len - 8))
+    return refuse(kv, "is damaged");
   if (!sotto_kv_reserve(kv, seq, h.n_tokens)) {
     return sotto_fail(
         kv->ctx, SOTTO_ERR_CONTEXT_LENGTH,

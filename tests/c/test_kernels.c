@@ -325,8 +325,8 @@ static uint16_t **make_pages(size_t n_keys, size_t head_dim) {
   size_t n_pages = (n_keys + 31) / 32;
   uint16_t **pages = malloc(n_pages * sizeof *pages);
   for (size_t p = 0; p < n_pages; p++) {
-    pages[p] = malloc(SOTTO_PAGE_SIZE * head_dim * sizeof(uint16_t));
-    for (size_t i = 0; i < SOTTO_PAGE_SIZE * head_dim; i++)
+    pages[p] = malloc(SOTTO_KV_PAGE * head_dim * sizeof(uint16_t));
+    for (size_t i = 0; i < SOTTO_KV_PAGE * head_dim; i++)
       pages[p][i] = 32 * p + i / head_dim < n_keys ? any_half() : 0x7E01;
   }
   return pages;

@@ -150,7 +150,7 @@ TEST(kernels_scalar_nan_activation_reaches_the_result) {
 }
 
 static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep) {
-  size_t n_pages = (n_keys + 31) / 32, page = SOTTO_PAGE_SIZE * head_dim;
+  size_t n_pages = (n_keys + 31) / 32, page = SOTTO_KV_PAGE * head_dim;
   uint16_t *k = malloc(n_pages * page * 2), *v = malloc(n_pages * page * 2);
   const uint16_t **k_pages = malloc(n_pages * sizeof *k_pages);
   const uint16_t **v_pages = malloc(n_pages * sizeof *v_pages);

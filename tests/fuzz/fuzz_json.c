@@ -5,25 +5,7 @@
 #include "base/decimal.h"
 #include "base/json.h"
 #include "base/utf8.h"
-
-typedef struct allocator {
-  unsigned left; /* allocations that succeed; 255: all */
-  size_t live;
-} allocator;
-
-static void *limited_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-  allocator *a = user;
-  if (new_size == 0) {
-    a->live -= old_size;
-    free(ptr);
-    return NULL;
-  }
-  if (a->left == 0) return NULL;
-  if (a->left != 255) a->left--;
-  void *grown = realloc(ptr, new_size);
-  if (grown) a->live += new_size - old_size;
-  return grown;
-}
+#include "limited_alloc.h"
 
 static void must(sotto_status status) {
   if (status != SOTTO_OK) abort();

@@ -3,7 +3,7 @@
 #include "kernels/scalar/scalar.h"
 
 static const uint16_t *position(const uint16_t *const *pages, size_t i, size_t head_dim) {
-  return pages[i / SOTTO_PAGE_SIZE] + i % SOTTO_PAGE_SIZE * head_dim;
+  return pages[i / SOTTO_KV_PAGE] + i % SOTTO_KV_PAGE * head_dim;
 }
 
 static float dot(const float *q, const uint16_t *key, size_t n) {

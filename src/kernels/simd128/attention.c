@@ -38,10 +38,10 @@ ALWAYS_INLINE void score_4(const float *q, const uint16_t *const key[4], size_t 
 static void score(const sotto_attention *a, size_t scores_stride) {
   v128_t scale = wasm_f32x4_splat(a->scale);
   for (size_t i = 0; i < a->n_keys; i += 4) {
-    const uint16_t *page = a->k_pages[i / SOTTO_PAGE_SIZE], *key[4];
+    const uint16_t *page = a->k_pages[i / SOTTO_KV_PAGE], *key[4];
     for (size_t j = 0; j < 4; j++) { /* past the end the last key stands in */
       size_t position = i + j < a->n_keys ? i + j : a->n_keys - 1;
-      key[j] = page + position % SOTTO_PAGE_SIZE * a->head_dim;
+      key[j] = page + position % SOTTO_KV_PAGE * a->head_dim;
     }
     size_t h = 0;
     for (; h + 2 <= a->n_rep; h += 2)
@@ -110,9 +110,9 @@ ALWAYS_INLINE void mix(const sotto_attention *a, float *out, float *p, size_t sc
   v128_t sum[2];
   for (int h = 0; h < n_heads; h++)
     sum[h] = wasm_f32x4_splat(exponentiate(p + (size_t)h * scores_stride, a->n_keys));
-  for (size_t i = 0; i < a->n_keys; i += SOTTO_PAGE_SIZE) {
-    size_t n = a->n_keys - i < SOTTO_PAGE_SIZE ? a->n_keys - i : SOTTO_PAGE_SIZE;
-    add_page(out, p + i, scores_stride, a->v_pages[i / SOTTO_PAGE_SIZE], a->head_dim, n, n_heads);
+  for (size_t i = 0; i < a->n_keys; i += SOTTO_KV_PAGE) {
+    size_t n = a->n_keys - i < SOTTO_KV_PAGE ? a->n_keys - i : SOTTO_KV_PAGE;
+    add_page(out, p + i, scores_stride, a->v_pages[i / SOTTO_KV_PAGE], a->head_dim, n, n_heads);
   }
   for (int h = 0; h < n_heads; h++, out += a->head_dim)
     for (size_t d = 0; d < a->head_dim; d += 4)
@@ -120,7 +120,7 @@ ALWAYS_INLINE void mix(const sotto_attention *a, float *out, float *p, size_t sc
 }
 
 void sotto_attention__simd128(const sotto_attention *a) {
-  size_t stride = (a->n_keys + SOTTO_PAGE_SIZE - 1) / SOTTO_PAGE_SIZE * SOTTO_PAGE_SIZE;
+  size_t stride = (a->n_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
   score(a, stride);
   size_t h = 0;
   for (; h + 2 <= a->n_rep; h += 2)
