@@ -7,7 +7,15 @@ import { Readable } from 'node:stream'
 import { before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { loadModel } from 'sotto'
-import { logitsDigest, realPath, tinyBytes, tinyPath, withEngine, withTiny } from './lib/models.js'
+import {
+  logitsDigest,
+  realPath,
+  tinyBytes,
+  tinyPath,
+  until,
+  withEngine,
+  withTiny,
+} from './lib/models.js'
 import { rangeServer } from './lib/range-server.js'
 
 const bytes = tinyBytes()
@@ -301,24 +309,21 @@ test('an abort before, in the header and in the body gives the reason', async ()
   await assert.rejects(loadModel(`${stalled.url}/m.gguf`, { signal: timeout }), {
     name: 'TimeoutError',
   })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await until(() => stalled.state.running === 0)
   assert.equal(stalled.state.running, 0, 'the download has ended')
   await stalled.close()
 
   const abort = new AbortController()
   let cancelled = false
-  const slow = new ReadableStream({
-    async pull(controller) {
-      controller.enqueue(bytes.slice(0, 60_000))
-      await new Promise((resolve) => setTimeout(resolve, 100))
-      abort.abort()
-    },
+  const unfinished = new ReadableStream({
+    start: (controller) => controller.enqueue(bytes.slice(0, 60_000)),
     cancel: () => {
       cancelled = true
     },
   })
-  const loading = loadModel(slow, { signal: abort.signal })
+  const onProgress = ({ status }) => status === 'weights' && abort.abort()
+  const loading = loadModel(unfinished, { signal: abort.signal, onProgress })
   await assert.rejects(loading, { name: 'AbortError' })
-  await new Promise((resolve) => setTimeout(resolve, 10))
+  await until(() => cancelled)
   assert.equal(cancelled, true)
 })

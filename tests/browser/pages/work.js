@@ -89,7 +89,7 @@ export async function failure({ source, options: { abortAfter, ...options } = {}
 }
 
 export const responsive = ({ source }) =>
-  withEngine(source, { n_ctx: 512 }, async (engine) => {
+  withEngine(source, { n_ctx: 4096 }, async (engine) => {
     let longest = 0
     let last = performance.now()
     const timer = setInterval(() => {
@@ -97,7 +97,7 @@ export const responsive = ({ source }) =>
       last = performance.now()
     }, 5)
     const abort = new AbortController()
-    const request = { prompt: prompt.repeat(15), max_tokens: 200, ignore_eos: true }
+    const request = { prompt: prompt.repeat(15), max_tokens: -1, ignore_eos: true }
     const running = engine.completions.create({ ...request, signal: abort.signal })
     await new Promise((resolve) => setTimeout(resolve, 300))
     const begin = performance.now()

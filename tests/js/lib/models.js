@@ -1,6 +1,7 @@
 // The models that tests run, and a digest of what a model computes: equal bits, equal digest.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { loadModel } from 'sotto'
 
@@ -21,6 +22,20 @@ export async function withEngine(source, options, work) {
 }
 
 export const withTiny = (work, options = {}) => withEngine(tinyPath(), options, work)
+
+/** A context that takes minutes to fill: what goes to its end is still under way. */
+export const endlessContext = { n_ctx: 65536 }
+
+/** Resolves once a stream that was asked for now has its first token: what came before is at work. */
+export async function firstToken(engine) {
+  const stream = await engine.completions.create({ prompt, max_tokens: 8, stream: true })
+  for await (const chunk of stream) if (chunk) break
+}
+
+/** Resolves as soon as `condition` holds, or after ten seconds. */
+export async function until(condition) {
+  for (let i = 0; i < 1000 && !condition(); i++) await sleep(10)
+}
 
 export const prompt = 'A river runs past 12 old houses; it does not stop.'
 
