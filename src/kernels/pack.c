@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "kernels/tile.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 /* NULL for types without blocks. */
 static const sotto_tile_layout *layout_of(sotto_dtype type) {
   switch (type) {
@@ -29,12 +31,13 @@ static block_layout block_of(const sotto_tile_layout *layout) {
 }
 
 /* Bit 4 * j + u of the file is bit j of byte u in the tile. */
-static void pack_high(const uint8_t *file, uint8_t *tile) {
+static ALWAYS_INLINE void pack_high(const uint8_t *file, uint8_t *tile) {
   uint32_t bits = sotto_read_u32(file);
   for (int u = 0; u < 4; u++) {
-    uint32_t byte = 0;
-    for (int j = 0; j < 8; j++) byte |= (bits >> (4 * j + u) & 1) << j;
-    tile[u] = (uint8_t)byte;
+    uint32_t x = bits >> u & 0x11111111; /* the lowest bits of nibbles move together */
+    x = (x | x >> 3) & 0x03030303;
+    x = (x | x >> 6) & 0x000F000F;
+    tile[u] = (uint8_t)(x | x >> 12);
   }
 }
 
@@ -45,8 +48,8 @@ static void unpack_high(const uint8_t *tile, uint8_t *file) {
   memcpy(file, &bits, 4);
 }
 
-static void pack_block(const sotto_tile_layout *layout, const uint8_t *block, int r,
-                       uint8_t *tile) {
+static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint8_t *block, int r,
+                                     uint8_t *tile) {
   block_layout file = block_of(layout);
   memcpy(tile + 2 * r, block, 2);
   if (layout->has_min) memcpy(tile + layout->min + 2 * r, block + file.min, 2);
@@ -65,31 +68,51 @@ static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, i
     memcpy(block + file.quants + 4 * j, tile + layout->quants + 16 * j + 4 * r, 4);
 }
 
-/* Copies n elements of `size` bytes that lie `from_step` and `to_step` elements apart. */
-static void copy_strided(uint8_t *to, size_t to_step, const uint8_t *from, size_t from_step,
-                         size_t n, size_t size) {
-  if (size == 4)
-    for (size_t i = 0; i < n; i++) memcpy(to + 4 * to_step * i, from + 4 * from_step * i, 4);
-  else
-    for (size_t i = 0; i < n; i++) memcpy(to + 2 * to_step * i, from + 2 * from_step * i, 2);
+/* The two below have a format's constants where they are called, so that every move is of a known
+ * size to a known place. */
+static ALWAYS_INLINE void pack_blocks(const sotto_tile_layout *layout, const uint8_t *rows,
+                                      size_t n_rows, size_t row_bytes, uint8_t *out) {
+  const size_t block_bytes = (size_t)layout->bytes / SOTTO_TILE_ROWS;
+  const size_t n_blocks = row_bytes / block_bytes;
+  if (n_rows < SOTTO_TILE_ROWS) memset(out, 0, SOTTO_TILE_ROWS * row_bytes);
+  for (size_t b = 0; b < n_blocks; b++)
+    for (size_t r = 0; r < n_rows; r++)
+      pack_block(layout, rows + r * row_bytes + b * block_bytes, (int)r,
+                 out + b * (size_t)layout->bytes);
+}
+
+static ALWAYS_INLINE void pack_elements(size_t size, const uint8_t *rows, size_t n_rows, size_t k,
+                                        uint8_t *out) {
+  if (n_rows == SOTTO_TILE_ROWS) {
+    for (size_t i = 0; i < k; i++)
+      for (size_t r = 0; r < SOTTO_TILE_ROWS; r++)
+        memcpy(out + (SOTTO_TILE_ROWS * i + r) * size, rows + (r * k + i) * size, size);
+    return;
+  }
+  memset(out, 0, SOTTO_TILE_ROWS * k * size);
+  for (size_t r = 0; r < n_rows; r++)
+    for (size_t i = 0; i < k; i++)
+      memcpy(out + (SOTTO_TILE_ROWS * i + r) * size, rows + (r * k + i) * size, size);
+}
+
+static void unpack_elements(size_t size, const uint8_t *in, size_t n_rows, size_t k,
+                            uint8_t *rows) {
+  for (size_t r = 0; r < n_rows; r++)
+    for (size_t i = 0; i < k; i++)
+      memcpy(rows + (r * k + i) * size, in + (SOTTO_TILE_ROWS * i + r) * size, size);
 }
 
 void sotto_pack_tile_row(sotto_dtype type, const void *rows, size_t n_rows, size_t k,
                          void *packed) {
-  const sotto_tile_layout *layout = layout_of(type);
-  size_t row_bytes = (size_t)sotto_dtype_row_bytes(type, k);
-  uint8_t *out = packed;
-  if (n_rows < SOTTO_TILE_ROWS) memset(out, 0, SOTTO_TILE_ROWS * row_bytes);
-  for (size_t r = 0; r < n_rows; r++) {
-    const uint8_t *row = (const uint8_t *)rows + r * row_bytes;
-    if (!layout) {
-      size_t size = sotto_dtype_block_bytes(type);
-      copy_strided(out + r * size, SOTTO_TILE_ROWS, row, 1, k, size);
-      continue;
-    }
-    size_t block_bytes = (size_t)layout->bytes / SOTTO_TILE_ROWS;
-    for (size_t b = 0; b < row_bytes / block_bytes; b++)
-      pack_block(layout, row + b * block_bytes, (int)r, out + b * (size_t)layout->bytes);
+  const size_t row_bytes = (size_t)sotto_dtype_row_bytes(type, k);
+  switch (type) {
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  case SOTTO_##NAME: pack_blocks(&sotto_tile_##NAME, rows, n_rows, row_bytes, packed); break;
+#include "kernels/tiles.def"
+#undef T
+  case SOTTO_F32: pack_elements(4, rows, n_rows, k, packed); break;
+  case SOTTO_F16:
+  case SOTTO_BF16: pack_elements(2, rows, n_rows, k, packed); break;
   }
 }
 
@@ -98,13 +121,12 @@ void sotto_unpack_tile_row(sotto_dtype type, const void *packed, size_t n_rows, 
   const sotto_tile_layout *layout = layout_of(type);
   size_t row_bytes = (size_t)sotto_dtype_row_bytes(type, k);
   const uint8_t *in = packed;
+  if (!layout) {
+    unpack_elements(sotto_dtype_block_bytes(type), in, n_rows, k, rows);
+    return;
+  }
   for (size_t r = 0; r < n_rows; r++) {
     uint8_t *row = (uint8_t *)rows + r * row_bytes;
-    if (!layout) {
-      size_t size = sotto_dtype_block_bytes(type);
-      copy_strided(row, 1, in + r * size, SOTTO_TILE_ROWS, k, size);
-      continue;
-    }
     size_t block_bytes = (size_t)layout->bytes / SOTTO_TILE_ROWS;
     for (size_t b = 0; b < row_bytes / block_bytes; b++)
       unpack_block(layout, in + b * (size_t)layout->bytes, (int)r, row + b * block_bytes);

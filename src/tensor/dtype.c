@@ -294,28 +294,23 @@ static bool f16_is_finite(const unsigned char *p) {
 
 bool sotto_row_is_finite(sotto_dtype type, const void *row, size_t n) {
   const unsigned char *bytes = row;
+  bool finite = true; /* without a way out early, the loops are vectors */
   switch (type) {
   case SOTTO_F32:
-    for (size_t i = 0; i < n; i++) {
-      if ((sotto_read_u32(bytes + 4 * i) & 0x7F800000) == 0x7F800000) return false;
-    }
-    return true;
+    for (size_t i = 0; i < n; i++)
+      finite &= (sotto_read_u32(bytes + 4 * i) & 0x7F800000) != 0x7F800000;
+    return finite;
   case SOTTO_F16:
-    for (size_t i = 0; i < n; i++) {
-      if (!f16_is_finite(bytes + 2 * i)) return false;
-    }
-    return true;
+    for (size_t i = 0; i < n; i++) finite &= f16_is_finite(bytes + 2 * i);
+    return finite;
   case SOTTO_BF16:
-    for (size_t i = 0; i < n; i++) {
-      if ((sotto_read_u16(bytes + 2 * i) & 0x7F80) == 0x7F80) return false;
-    }
-    return true;
+    for (size_t i = 0; i < n; i++) finite &= (sotto_read_u16(bytes + 2 * i) & 0x7F80) != 0x7F80;
+    return finite;
   default: { /* a block starts with its scale, and its minimum where it has one */
-    bool minimum = type == SOTTO_Q4_1 || type == SOTTO_Q5_1;
-    for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, bytes += types[type].bytes) {
-      if (!f16_is_finite(bytes) || (minimum && !f16_is_finite(bytes + 2))) return false;
-    }
-    return true;
+    size_t second = type == SOTTO_Q4_1 || type == SOTTO_Q5_1 ? 2 : 0;
+    for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, bytes += types[type].bytes)
+      finite &= f16_is_finite(bytes) & f16_is_finite(bytes + second);
+    return finite;
   }
   }
 }

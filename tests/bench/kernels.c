@@ -1,7 +1,7 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
  * (GEMM), with narrow and wide activations, the best of several rounds, over 16 MB of weights in
- * matrices of 1536 x 576; and of attention. Arguments: a part of a format's name, to run only
- * these. */
+ * matrices of 1536 x 576; of attention; and GB/s of packing, with the check of what is packed.
+ * Arguments: a part of a format's name, to run only these. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +112,37 @@ static void bench_attention(const sotto_kernels *kernels, const float *x) {
   printf("attention %-8s %6.2f GMAC/s\n", kernels->name, macs / best_time(run_attention, &a) / 1e9);
 }
 
+typedef struct packing {
+  sotto_dtype type;
+  const unsigned char *rows;
+  unsigned char *packed;
+  size_t n; /* tile rows */
+  bool finite;
+} packing;
+
+static void run_packing(void *user) {
+  packing *p = user;
+  size_t row = (size_t)sotto_dtype_row_bytes(p->type, K);
+  for (size_t i = 0; i < SOTTO_TILE_ROWS * p->n; i++)
+    p->finite &= sotto_row_is_finite(p->type, p->rows + i * row, K);
+  for (size_t i = 0; i < p->n; i++)
+    sotto_pack_tile_row(p->type, p->rows + i * SOTTO_TILE_ROWS * row, SOTTO_TILE_ROWS, K,
+                        p->packed + i * SOTTO_TILE_ROWS * row);
+}
+
+static void bench_packing(sotto_dtype type, const float *x) {
+  size_t row = (size_t)sotto_dtype_row_bytes(type, K), n = WEIGHT_BYTES / row / SOTTO_TILE_ROWS;
+  size_t bytes = n * SOTTO_TILE_ROWS * row;
+  unsigned char *rows = malloc(bytes), *packed = malloc(bytes);
+  for (size_t i = 0; i < SOTTO_TILE_ROWS * n; i++)
+    sotto_quantize_row(type, x + i % TOKENS * K, rows + i * row, K);
+  packing p = {type, rows, packed, n, true};
+  double seconds = best_time(run_packing, &p);
+  printf("%-5spack %6.2f GB/s%s\n", sotto_dtype_name(type), (double)bytes / seconds / 1e9,
+         p.finite ? "" : " (not finite)");
+  free(rows), free(packed);
+}
+
 int main(int argc, char **argv) {
   static float x[TOKENS * K];
   uint32_t state = 1;
@@ -121,6 +152,10 @@ int main(int argc, char **argv) {
   for (size_t v = 0; v < sotto_kernels_count(); v++)                                               \
     for (int wide = 0; wide <= sotto_dtype_takes_act(SOTTO_##NAME); wide++)                        \
       if (argc < 2 || strstr(text, argv[1])) bench_gemm(sotto_kernels_at(v), SOTTO_##NAME, wide, x);
+#include "tensor/dtypes.def"
+#undef X
+#define X(NAME, number, text, weights, bytes)                                                      \
+  if (argc < 2 || strstr(text, argv[1]) || strstr("pack", argv[1])) bench_packing(SOTTO_##NAME, x);
 #include "tensor/dtypes.def"
 #undef X
   for (size_t v = 0; v < sotto_kernels_count(); v++)
