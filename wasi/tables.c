@@ -18,7 +18,7 @@ static const cli_option model[] = {
              "most 4096; perplexity: 512; bench: what the tests need)"},
     {{"-b", "--batch-size"}, CLI_U32, AT(engine.n_batch), "N", WITHIN(1, 4096),
      .help = "prompt tokens in one pass", .shows_default = true},
-    {{"--variant"}, CLI_CHOICE, AT(engine.variant), "auto|scalar|simd128|relaxed",
+    {{"--variant"}, CLI_CHOICE, AT(engine.variant), "auto|scalar|simd128|relaxed|relaxed_i16|relaxed_i32|relaxed_u8|relaxed_s8",
      .help = "kernels; all give the same bits", .shows_default = true},
     {{"--backend"}, CLI_CHOICE, AT(engine.backend), "cpu|naive",
      .help = "naive: plain float32, slow, the reference", .shows_default = true},

@@ -28,7 +28,16 @@ const optionRules = {
   n_threads: either(oneOf('auto'), integer(1, 64)),
   memory_budget: integer(0, Number.MAX_SAFE_INTEGER),
   backend: oneOf('cpu', 'naive'),
-  variant: oneOf('auto', 'scalar', 'simd128', 'relaxed'),
+  variant: oneOf(
+    'auto',
+    'scalar',
+    'simd128',
+    'relaxed',
+    'relaxed_i16',
+    'relaxed_i32',
+    'relaxed_u8',
+    'relaxed_s8',
+  ),
 }
 const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUrl', 'wasmUrl']
 

@@ -66,7 +66,9 @@
  * @property {number} [n_parallel] most sequences generating at once
  * @property {number | 'auto'} [n_threads] that compute; auto: one a processor, at most 8
  * @property {'cpu' | 'naive'} [backend] naive is the slow float32 reference
- * @property {'auto' | 'scalar' | 'simd128' | 'relaxed'} [variant] kernels; all give the same bits
+ * @property {'auto' | 'scalar' | 'simd128' | 'relaxed' | 'relaxed_i16' | 'relaxed_i32' | 'relaxed_u8' |
+ *   'relaxed_s8'} [variant] kernels, all of which give the same bits; auto: whatever measures fastest
+ *   while it works; relaxed: the same among the next four
  * @property {number} [memory_budget] bytes that the engine may use in all
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]

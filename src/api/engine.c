@@ -145,7 +145,7 @@ static sotto_status fill_options(sotto_engine *e) {
       {"n_parallel", o->n_parallel, LARGEST_N_PARALLEL},
       {"n_threads", o->n_threads, SOTTO_MAX_THREADS},
       {"backend", o->backend, SOTTO_BACKEND_NAIVE},
-      {"variant", o->variant, SOTTO_VARIANT_RELAXED},
+      {"variant", o->variant, SOTTO_VARIANT_RELAXED_S8},
   };
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     if (limits[i].value > limits[i].largest) {
@@ -158,24 +158,41 @@ static sotto_status fill_options(sotto_engine *e) {
   return SOTTO_OK;
 }
 
-static const char *const variant_names[] = {NULL, "scalar", "simd128", "relaxed"};
-
-static const sotto_kernels *fastest(void) {
-  return sotto_kernels_at(sotto_kernels_count() - 1);
-}
+static const char *const variant_names[] = {
+    NULL, "scalar", "simd128", "relaxed", "relaxed_i16", "relaxed_i32", "relaxed_u8", "relaxed_s8",
+};
 
 static sotto_status pick_kernels(sotto_engine *e) {
   const char *name = variant_names[e->options.variant];
-  e->kernels = name ? sotto_kernels_find(name) : fastest();
-  if (!e->kernels) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "this build has no '%s' kernels; use another variant, or 'auto'", name);
+  e->kernels = sotto_kernels_select(name);
+  if (e->kernels.n == 0) {
+    return sotto_fail(
+        &e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+        "there are no '%s' kernels in this build for this engine; use another variant, or 'auto'",
+        name);
   }
   return SOTTO_OK;
 }
 
+/* Keep the kernels that compute on this engine what scalar does. */
+static sotto_status test_kernels(sotto_engine *e) {
+  sotto_kernel_set *set = &e->kernels;
+  const char *name = set->members[0]->name;
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < set->n; i++)
+    if (sotto_kernels_self_test(set->members[i])) set->members[n++] = set->members[i];
+  set->n = n;
+  if (n > 0) return SOTTO_OK;
+  set->members[set->n++] = &sotto_kernels_scalar; /* for sotto_engine_variant; nothing will run */
+  return sotto_fail(&e->ctx, SOTTO_ERR_INTERNAL,
+                    "the '%s' kernels give wrong results on this engine; load with another variant",
+                    name);
+}
+
 const char *sotto_engine_variant(const sotto_engine *e) {
-  return e->kernels ? e->kernels->name : fastest()->name;
+  const sotto_kernel_set kernels = e->planned ? e->kernels : sotto_kernels_select(NULL);
+  return e->options.variant > SOTTO_VARIANT_RELAXED ? kernels.members[0]->name
+                                                    : kernels.members[0]->family;
 }
 
 uint32_t sotto_engine_n_threads(const sotto_engine *e) {
@@ -208,11 +225,8 @@ static sotto_status build(sotto_engine *e) {
   const sotto_engine_options *o = &e->options;
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
-  e->backend_config = (sotto_backend_config){.n_batch = o->n_batch,
-                                             .n_outputs = n_outputs,
-                                             .n_ctx = o->n_ctx,
-                                             .kernels = e->kernels,
-                                             .n_threads = o->n_threads};
+  e->backend_config = (sotto_backend_config){
+      .n_batch = o->n_batch, .n_outputs = n_outputs, .n_ctx = o->n_ctx, .n_threads = o->n_threads};
   e->generator_config =
       (sotto_generator_config){o->n_ctx, o->n_batch, n_outputs, o->n_parallel, h->n_vocab};
   e->kv_shape = (sotto_kv_shape){h->n_layer, h->n_head_kv, h->head_dim,
@@ -289,12 +303,8 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
   SOTTO_TRY(engine_need_plan(e));
   if (e->generator) return SOTTO_OK;
   if (!e->plan.fits) return over_budget(e);
-  if (!sotto_kernels_self_test(e->kernels)) {
-    return sotto_fail(
-        &e->ctx, SOTTO_ERR_INTERNAL,
-        "the '%s' kernels give wrong results on this engine; load with another variant",
-        e->kernels->name);
-  }
+  SOTTO_TRY(test_kernels(e));
+  e->backend_config.kernels = e->kernels;
   if (!e->pool) {
     SOTTO_TRY(sotto_pool_new(&e->ctx, e->options.n_threads, &e->pool));
     e->backend_config.pool = e->pool;

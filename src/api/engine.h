@@ -13,7 +13,7 @@
 struct sotto_engine {
   sotto_ctx ctx;
   sotto_engine_options options; /* defaults filled in by plan */
-  const sotto_kernels *kernels;
+  sotto_kernel_set kernels;     /* after plan; those that pass their test after start_load */
 
   /* after the headers */
   sotto_gguf *gguf;

@@ -36,10 +36,14 @@ typedef enum sotto_backend_kind {
 } sotto_backend_kind;
 
 typedef enum sotto_variant {
-  SOTTO_VARIANT_AUTO = 0, /* the fastest in this module */
+  SOTTO_VARIANT_AUTO = 0, /* of all but scalar whatever measures fastest, format by format */
   SOTTO_VARIANT_SCALAR = 1,
   SOTTO_VARIANT_SIMD128 = 2,
-  SOTTO_VARIANT_RELAXED = 3,
+  SOTTO_VARIANT_RELAXED = 3, /* the same among the next */
+  SOTTO_VARIANT_RELAXED_I16 = 4,
+  SOTTO_VARIANT_RELAXED_I32 = 5,
+  SOTTO_VARIANT_RELAXED_U8 = 6,
+  SOTTO_VARIANT_RELAXED_S8 = 7,
 } sotto_variant;
 
 typedef struct sotto_engine_options {

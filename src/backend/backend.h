@@ -21,12 +21,12 @@ typedef struct sotto_batch {
 } sotto_batch;
 
 typedef struct sotto_backend_config {
-  uint32_t n_batch;   /* most tokens of a batch */
-  uint32_t n_outputs; /* most outputs of a batch */
-  uint32_t n_ctx;     /* most positions of a sequence, a multiple of the page size */
-  const sotto_kernels *kernels;
-  uint32_t n_threads; /* most threads of `pool`; scratch is planned for so many */
-  sotto_pool *pool;   /* borrowed; NULL while planning */
+  uint32_t n_batch;         /* most tokens of a batch */
+  uint32_t n_outputs;       /* most outputs of a batch */
+  uint32_t n_ctx;           /* most positions of a sequence, a multiple of the page size */
+  sotto_kernel_set kernels; /* at least one; empty while planning */
+  uint32_t n_threads;       /* most threads of `pool`; scratch is planned for so many */
+  sotto_pool *pool;         /* borrowed; NULL while planning */
 } sotto_backend_config;
 
 typedef struct sotto_backend_plan {

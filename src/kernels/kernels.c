@@ -8,6 +8,7 @@ static const sotto_kernels *const variants[] = {
 #include "kernels/variants.def"
 #undef X
 };
+_Static_assert(sizeof variants / sizeof *variants <= SOTTO_MAX_VARIANTS, "sets hold all variants");
 
 size_t sotto_kernels_count(void) {
   return sizeof variants / sizeof *variants;
@@ -17,10 +18,15 @@ const sotto_kernels *sotto_kernels_at(size_t index) {
   return variants[index];
 }
 
-const sotto_kernels *sotto_kernels_find(const char *name) {
-  for (size_t i = 0; i < sotto_kernels_count(); i++)
-    if (strcmp(variants[i]->name, name) == 0) return variants[i];
-  return NULL;
+sotto_kernel_set sotto_kernels_select(const char *name) {
+  sotto_kernel_set set = {.n = 0};
+  for (size_t i = sotto_kernels_count(); i-- > 0;) {
+    const sotto_kernels *k = variants[i];
+    bool wanted =
+        name ? strcmp(name, k->name) == 0 || strcmp(name, k->family) == 0 : i > 0 || set.n == 0;
+    if (wanted && (!k->available || k->available())) set.members[set.n++] = k;
+  }
+  return set;
 }
 
 sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type) {

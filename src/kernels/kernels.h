@@ -14,6 +14,7 @@
 #include "kernels/packed.h"
 
 #define SOTTO_ACT_BLOCK 32 /* activations that share a scale */
+#define SOTTO_ACT_BYTES 4  /* reserved for a quantised activation and its share of the block */
 #define SOTTO_KV_PAGE   32 /* positions in a page of the KV cache */
 
 /* Quantised activations of some tokens, k values each (k a multiple of 32), narrow or wide:
@@ -24,8 +25,8 @@
  * as zero: q = 0, scale = +0. NaN or infinite activations give their block q = 0 and scale NaN
  * (0x7FC00000), which reaches the logits. */
 typedef struct sotto_act {
-  /* [n][k], 2 bytes reserved per value: token t starts at byte 2 * k * t; width and order within a
-   * token are the variant's */
+  /* [n][k] of SOTTO_ACT_BYTES: token t starts at byte SOTTO_ACT_BYTES * k * t; what lies in there is
+   * the variant's affair */
   void *q;
   float *scale; /* [n][k/32] */
   int32_t *sum; /* [n][k/32]: sum of q, below 2^24 and so exact in float32 */
@@ -36,7 +37,7 @@ static inline float sotto_act_limit(const sotto_act *act) {
   return act->wide ? 32512.0f : 127.0f;
 }
 
-/* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 4).
+/* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 8).
  *
  * Quantised types, blocks b ascending, in float32:
  *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of (q_w - offset) * q_x, exact int32
@@ -75,7 +76,8 @@ typedef struct sotto_attention {
 } sotto_attention;
 
 typedef struct sotto_kernels {
-  const char *name;
+  const char *name, *family; /* "relaxed_i16", "relaxed" */
+  bool (*available)(void);   /* on this engine; NULL: wherever the module loads */
   /* act (of token t in the block's buffers) = quantised x[k]. */
   void (*quantize_act)(const float *x, size_t k, const sotto_act *act, size_t token);
 #define X(NAME, number, text, weights, bytes) sotto_gemm_fn *gemm_##NAME;
@@ -104,14 +106,26 @@ static inline bool sotto_dtype_takes_act(sotto_dtype type) {
   return type != SOTTO_F32 && type != SOTTO_F16 && type != SOTTO_BF16;
 }
 
-/* The variants in this module, slowest first; variants.def is the table. */
+/* The variants in this module; variants.def is the table. */
 extern const sotto_kernels sotto_kernels_scalar;
 extern const sotto_kernels sotto_kernels_simd128;
-extern const sotto_kernels sotto_kernels_relaxed;
+extern const sotto_kernels sotto_kernels_relaxed_i16;
+extern const sotto_kernels sotto_kernels_relaxed_i32;
+extern const sotto_kernels sotto_kernels_relaxed_s8;
+extern const sotto_kernels sotto_kernels_relaxed_u8;
+#define SOTTO_MAX_VARIANTS 8
 size_t sotto_kernels_count(void);
 const sotto_kernels *sotto_kernels_at(size_t index);
-/* By name ("scalar", "simd128", "relaxed"), NULL when this module does not hold it. */
-const sotto_kernels *sotto_kernels_find(const char *name);
+
+/* Variants to choose from at run time; the first is the best guess. */
+typedef struct sotto_kernel_set {
+  const sotto_kernels *members[SOTTO_MAX_VARIANTS];
+  uint32_t n;
+} sotto_kernel_set;
+/* The available variants of that name or family, or with NULL all but scalar (scalar where there is no
+ * other). Empty when this module or this engine has none. */
+sotto_kernel_set sotto_kernels_select(const char *name);
+
 /* Runs every kernel of the variant on fixed data and compares with scalar bit by bit: false where
  * the engine miscompiles or implements an instruction in another way. A few milliseconds. */
 bool sotto_kernels_self_test(const sotto_kernels *kernels);

@@ -54,8 +54,8 @@ static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint
   memcpy(tile + 2 * r, block, 2);
   if (layout->has_min) memcpy(tile + layout->min + 2 * r, block + file.min, 2);
   if (layout->has_high) pack_high(block + file.high, tile + layout->high + 4 * r);
-  for (int j = 0; j < layout->quant_bytes / 16; j++)
-    memcpy(tile + layout->quants + 16 * j + 4 * r, block + file.quants + 4 * j, 4);
+  for (int j = 0; j < layout->quant_bytes / 32; j++)
+    memcpy(tile + layout->quants + 32 * j + 4 * r, block + file.quants + 4 * j, 4);
 }
 
 static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, int r,
@@ -64,8 +64,8 @@ static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, i
   memcpy(block, tile + 2 * r, 2);
   if (layout->has_min) memcpy(block + file.min, tile + layout->min + 2 * r, 2);
   if (layout->has_high) unpack_high(tile + layout->high + 4 * r, block + file.high);
-  for (int j = 0; j < layout->quant_bytes / 16; j++)
-    memcpy(block + file.quants + 4 * j, tile + layout->quants + 16 * j + 4 * r, 4);
+  for (int j = 0; j < layout->quant_bytes / 32; j++)
+    memcpy(block + file.quants + 4 * j, tile + layout->quants + 32 * j + 4 * r, 4);
 }
 
 /* The two below have a format's constants where they are called, so that every move is of a known

@@ -1,21 +1,22 @@
 /* Packed weights: the one layout every kernel variant reads. Packing changes order, not values, and
- * not size: four rows ("a tile row") take exactly four times a row's bytes in the file.
+ * not size: eight rows ("a tile row") take exactly eight times a row's bytes in the file. Four rows fill
+ * a vector; eight, in one stream that processors prefetch, keep them busy with one token.
  *
- * Quantised types: a tile is 4 rows x 32 weights, tiles of a tile row follow each other along k:
- *   [4 x f16 scale][4 x f16 minimum: Q4_1, Q5_1][16 B high bits: Q5_0, Q5_1][64 or 128 B quants]
- *   4/5-bit quants: byte 16*j + 4*r + u (j = 0..3) holds for row r the low nibbles of
+ * Quantised types: a tile is 8 rows x 32 weights, tiles of a tile row follow each other along k:
+ *   [8 x f16 scale][8 x f16 minimum: Q4_1, Q5_1][32 B high bits: Q5_0, Q5_1][128 or 256 B quants]
+ *   4/5-bit quants: byte 32*j + 4*r + u (j = 0..3) holds for row r the low nibbles of
  *     k = 4*j + u in bits 0..3 and of k = 16 + 4*j + u in bits 4..7
  *   high bits: byte 4*r + u holds for row r at bit j the fifth bit of k = 4*j + u and at bit 4 + j
  *     that of k = 16 + 4*j + u
- *   Q8_0: byte 16*j + 4*r + u (j = 0..7) holds for row r the int8 of k = 4*j + u
- * F32, F16, BF16: element 4*k + r is row r's weight k.
+ *   Q8_0: byte 32*j + 4*r + u (j = 0..7) holds for row r the int8 of k = 4*j + u
+ * F32, F16, BF16: element 8*k + r is row r's weight k.
  * Missing rows of the last tile row are zero (scale 0). */
 #ifndef SOTTO_KERNELS_PACKED_H
 #define SOTTO_KERNELS_PACKED_H
 
 #include "tensor/dtype.h"
 
-#define SOTTO_TILE_ROWS 4
+#define SOTTO_TILE_ROWS 8
 
 /* Bytes of a tile row, and of a packed matrix of n_rows x k. */
 static inline uint64_t sotto_packed_tile_row_bytes(sotto_dtype type, uint64_t k) {
@@ -25,7 +26,7 @@ static inline uint64_t sotto_packed_bytes(sotto_dtype type, uint64_t n_rows, uin
   return (n_rows + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, k);
 }
 
-/* Pack n_rows (1..4) consecutive rows of the file into one tile row. rows: n_rows x row bytes. */
+/* Pack n_rows (1..8) consecutive rows of the file into one tile row. rows: n_rows x row bytes. */
 void sotto_pack_tile_row(sotto_dtype type, const void *rows, size_t n_rows, size_t k, void *packed);
 /* The inverse, for tests and for saving. */
 void sotto_unpack_tile_row(sotto_dtype type, const void *packed, size_t n_rows, size_t k,

@@ -6,7 +6,7 @@
 #include "kernels/kernels.h"
 #include "kernels/tile.h"
 
-enum { K = 64, ROWS = 6, TOKENS = 5, STRIDE = 7, HEAD_DIM = 20, KEYS = 37, HEADS = 3, N = 53 };
+enum { K = 64, ROWS = 14, TOKENS = 5, STRIDE = 15, HEAD_DIM = 20, KEYS = 37, HEADS = 3, N = 53 };
 
 static uint32_t next(uint32_t *state) {
   *state = *state * 1664525u + 1013904223u;
@@ -27,16 +27,16 @@ static void fill_tiles(uint32_t *state, sotto_tile_layout layout, uint8_t *w, si
   for (; n > 0; n--, w += layout.bytes) {
     for (int i = 0; i < layout.bytes; i++) w[i] = (uint8_t)next(state);
     if (next(state) % 4 == 0) memset(w + layout.quants, 0x80, (size_t)layout.quant_bytes);
-    uint16_t halves[8];
-    fill_halves(state, halves, 8);
-    memcpy(w, halves, layout.has_min ? 16 : 8);
+    uint16_t halves[16];
+    fill_halves(state, halves, 16);
+    memcpy(w, halves, layout.has_min ? 32 : 16);
   }
 }
 
 static void fill_weights(uint32_t *state, sotto_dtype type, void *w, size_t n) {
   switch (type) {
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  case SOTTO_##NAME: fill_tiles(state, sotto_tile_##NAME, w, n / 128); break;
+  case SOTTO_##NAME: fill_tiles(state, sotto_tile_##NAME, w, n / 256); break;
 #include "kernels/tiles.def"
 #undef T
   case SOTTO_F32: fill_floats(state, w, n); break;
@@ -46,7 +46,7 @@ static void fill_weights(uint32_t *state, sotto_dtype type, void *w, size_t n) {
 
 static void run_gemm(const sotto_kernels *kernels, sotto_dtype type, const void *w, const float *x,
                      bool wide, float y[TOKENS * STRIDE]) {
-  uint16_t q[TOKENS * K];
+  uint32_t q[TOKENS * K];
   float scale[TOKENS * K / SOTTO_ACT_BLOCK];
   int32_t sum[TOKENS * K / SOTTO_ACT_BLOCK];
   const sotto_act act = {q, scale, sum, wide};
@@ -58,9 +58,9 @@ static void run_gemm(const sotto_kernels *kernels, sotto_dtype type, const void 
 
 static bool test_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide) {
   uint32_t state = 1;
-  uint32_t w[8 * K];
+  uint32_t w[16 * K];
   float x[TOKENS * K], y[TOKENS * STRIDE], expected[TOKENS * STRIDE];
-  fill_weights(&state, type, w, 8 * K);
+  fill_weights(&state, type, w, 16 * K);
   fill_floats(&state, x, TOKENS * K);
   for (int i = 0; i < K; i++) x[i] = i < K / 2 ? 3.0f : -3.0f; /* quants of +-limit */
   run_gemm(&sotto_kernels_scalar, type, w, x, wide, expected);

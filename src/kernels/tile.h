@@ -1,4 +1,4 @@
-/* Where the parts of a quantised tile (4 rows x 32 weights, see packed.h) lie, and one weight of
+/* Where the parts of a quantised tile (8 rows x 32 weights, see packed.h) lie, and one weight of
  * it. Every kernel is written once for this description and compiled for each format. */
 #ifndef SOTTO_KERNELS_TILE_H
 #define SOTTO_KERNELS_TILE_H
@@ -8,9 +8,9 @@
 
 typedef struct sotto_tile_layout {
   int offset;             /* taken from each quant */
-  bool has_min, has_high; /* [4 x f16 minimum], [16 B high bits] */
-  int quant_bytes;        /* 64 with two quants a byte, 128 with one */
-  int min, high, quants;  /* byte offsets; the 4 scales come first */
+  bool has_min, has_high; /* [8 x f16 minimum], [32 B high bits] */
+  int quant_bytes;        /* 128 with two quants a byte, 256 with one */
+  int min, high, quants;  /* byte offsets; the 8 scales come first */
   int bytes;              /* of the tile */
 } sotto_tile_layout;
 
@@ -20,20 +20,20 @@ typedef struct sotto_tile_layout {
       .has_min = (min_),                                                                           \
       .has_high = (high_),                                                                         \
       .quant_bytes = (quant_bytes_),                                                               \
-      .min = 8,                                                                                    \
-      .high = 8 + 8 * (min_),                                                                      \
-      .quants = 8 + 8 * (min_) + 16 * (high_),                                                     \
-      .bytes = 8 + 8 * (min_) + 16 * (high_) + (quant_bytes_),                                     \
+      .min = 16,                                                                                   \
+      .high = 16 + 16 * (min_),                                                                    \
+      .quants = 16 + 16 * (min_) + 32 * (high_),                                                   \
+      .bytes = 16 + 16 * (min_) + 32 * (high_) + (quant_bytes_),                                   \
   };
 #include "kernels/tiles.def"
 #undef T
 
-/* The quant (offset not yet taken) of row r (0..3), weight k (0..31). */
+/* The quant (offset not yet taken) of row r (0..7), weight k (0..31). */
 static inline int sotto_tile_quant(sotto_tile_layout layout, const uint8_t *tile, int r, int k) {
   const uint8_t *quants = tile + layout.quants;
-  if (layout.quant_bytes == 128) return (int8_t)quants[16 * (k / 4) + 4 * r + k % 4];
+  if (layout.quant_bytes == 256) return (int8_t)quants[32 * (k / 4) + 4 * r + k % 4];
   int half = k / 16, j = k % 16 / 4, u = k % 4;
-  int quant = quants[16 * j + 4 * r + u] >> (4 * half) & 15;
+  int quant = quants[32 * j + 4 * r + u] >> (4 * half) & 15;
   if (layout.has_high) quant |= (tile[layout.high + 4 * r + u] >> (4 * half + j) & 1) << 4;
   return quant;
 }

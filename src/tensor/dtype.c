@@ -309,7 +309,7 @@ bool sotto_row_is_finite(sotto_dtype type, const void *row, size_t n) {
   default: { /* a block starts with its scale, and its minimum where it has one */
     size_t second = type == SOTTO_Q4_1 || type == SOTTO_Q5_1 ? 2 : 0;
     for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, bytes += types[type].bytes)
-      finite &= f16_is_finite(bytes) & f16_is_finite(bytes + second);
+      finite &= f16_is_finite(bytes), finite &= f16_is_finite(bytes + second);
     return finite;
   }
   }

@@ -59,16 +59,16 @@ static void *fill(size_t n) {
 static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide, const float *x) {
   static float y[TOKENS * ROWS], scale[TOKENS * K / 32];
   static int32_t sum[TOKENS * K / 32];
-  static uint16_t q[TOKENS * K];
+  static uint32_t q[TOKENS * K];
   sotto_act act = {q, scale, sum, wide};
   size_t matrix = (size_t)sotto_packed_bytes(type, ROWS, K), n = WEIGHT_BYTES / matrix;
   unsigned char *weights = fill(n * matrix),
-                *row = fill((size_t)sotto_dtype_row_bytes(type, 4 * K));
+                *row = fill((size_t)sotto_dtype_row_bytes(type, SOTTO_TILE_ROWS * K));
   /* Real numbers, as infinite or subnormal ones would change the speed of a processor. */
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < SOTTO_TILE_ROWS; i++)
     sotto_quantize_row(type, x + i * K, row + (size_t)sotto_dtype_row_bytes(type, (size_t)i * K),
                        K);
-  sotto_pack_tile_row(type, row, 4, K, weights);
+  sotto_pack_tile_row(type, row, SOTTO_TILE_ROWS, K, weights);
   size_t tile_row = (size_t)sotto_packed_tile_row_bytes(type, K);
   for (size_t i = 1; i < n * matrix / tile_row; i++)
     memcpy(weights + i * tile_row, weights, tile_row);
@@ -145,20 +145,21 @@ static void bench_packing(sotto_dtype type, const float *x) {
 
 int main(int argc, char **argv) {
   static float x[TOKENS * K];
+  const sotto_kernel_set set = sotto_kernels_select(NULL);
   uint32_t state = 1;
   for (size_t i = 0; i < TOKENS * K; i++)
     x[i] = (float)(int32_t)(state = state * 1664525u + 1013904223u) * 0x1p-31f;
 #define X(NAME, number, text, weights, bytes)                                                      \
-  for (size_t v = 0; v < sotto_kernels_count(); v++)                                               \
+  for (size_t v = 0; v < set.n; v++)                                                               \
     for (int wide = 0; wide <= sotto_dtype_takes_act(SOTTO_##NAME); wide++)                        \
-      if (argc < 2 || strstr(text, argv[1])) bench_gemm(sotto_kernels_at(v), SOTTO_##NAME, wide, x);
+      if (argc < 2 || strstr(text, argv[1])) bench_gemm(set.members[v], SOTTO_##NAME, wide, x);
 #include "tensor/dtypes.def"
 #undef X
 #define X(NAME, number, text, weights, bytes)                                                      \
   if (argc < 2 || strstr(text, argv[1]) || strstr("pack", argv[1])) bench_packing(SOTTO_##NAME, x);
 #include "tensor/dtypes.def"
 #undef X
-  for (size_t v = 0; v < sotto_kernels_count(); v++)
-    if (argc < 2 || strstr("attention", argv[1])) bench_attention(sotto_kernels_at(v), x);
+  for (size_t v = 0; v < set.n; v++)
+    if (argc < 2 || strstr("attention", argv[1])) bench_attention(set.members[v], x);
   return 0;
 }

@@ -10,6 +10,15 @@
 
 static uint32_t state;
 
+/* Every variant that is available on this engine, scalar included. */
+static size_t n_variants(void) {
+  return sotto_kernels_select(NULL).n + (sotto_kernels_count() > 1);
+}
+static const sotto_kernels *variant_at(size_t i) {
+  sotto_kernel_set set = sotto_kernels_select(NULL);
+  return i < set.n ? set.members[i] : &sotto_kernels_scalar;
+}
+
 static uint32_t next(void) {
   state = state * 1664525u + 1013904223u;
   return state >> 8;
@@ -114,10 +123,10 @@ static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, siz
                       bool extreme, bool wide) {
   *c = (gemm_case){type, rows, k, tokens, rows + next() % 4, k + next() % 3, 0, 0, 0, {0}};
   size_t row = (size_t)sotto_dtype_row_bytes(type, k);
-  unsigned char *file = malloc(4 * row);
+  unsigned char *file = malloc(8 * row);
   c->packed = malloc((size_t)sotto_packed_bytes(type, rows, k) + 1);
-  for (size_t r = 0; r < rows; r += 4) {
-    size_t n = rows - r < 4 ? rows - r : 4;
+  for (size_t r = 0; r < rows; r += 8) {
+    size_t n = rows - r < 8 ? rows - r : 8;
     for (size_t i = 0; i < n; i++) fill_row(type, file + i * row, k);
     sotto_pack_tile_row(type, file, n, k, c->packed + 1 + r * row);
   }
@@ -132,7 +141,7 @@ static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, siz
   }
   /* Two bytes past the alignment of malloc: values of 2 bytes may lie anywhere. */
   size_t blocks = tokens * (k / SOTTO_ACT_BLOCK);
-  c->act_q = malloc(tokens * k * 2 + 2);
+  c->act_q = malloc(tokens * k * SOTTO_ACT_BYTES + 2);
   c->act.q = c->act_q + 2;
   c->act.scale = malloc(blocks * sizeof(float) + 1);
   c->act.sum = malloc(blocks * sizeof(int32_t) + 1);
@@ -147,8 +156,8 @@ static void free_case(gemm_case *c) {
 static void run_part(const sotto_kernels *kernels, const gemm_case *c, float *y, size_t row0,
                      size_t row1, size_t t0, size_t t1) {
   size_t blocks = c->k / SOTTO_ACT_BLOCK;
-  sotto_act act = {(unsigned char *)c->act.q + 2 * c->k * t0, c->act.scale + t0 * blocks,
-                   c->act.sum + t0 * blocks, c->act.wide};
+  sotto_act act = {(unsigned char *)c->act.q + SOTTO_ACT_BYTES * c->k * t0,
+                   c->act.scale + t0 * blocks, c->act.sum + t0 * blocks, c->act.wide};
   sotto_gemm gemm = {
       .y = y + t0 * c->y_stride,
       .y_stride = c->y_stride,
@@ -181,11 +190,11 @@ static bool check_case(const gemm_case *c) {
   for (size_t t = 0; t < c->tokens; t++)
     for (size_t row = c->rows; row < c->y_stride; row++)
       ok = CHECK(memcmp(&expected[t * c->y_stride + row], (uint32_t[]){0xA5A5A5A5}, 4) == 0) && ok;
-  for (size_t v = 0; v < sotto_kernels_count(); v++) {
-    const sotto_kernels *kernels = sotto_kernels_at(v);
+  for (size_t v = 0; v < n_variants(); v++) {
+    const sotto_kernels *kernels = variant_at(v);
     quantize(kernels, c);
     for (int cut = 0; cut < 3; cut++) {
-      size_t row = cut == 1 ? c->rows / 2 / 4 * 4 : c->rows;
+      size_t row = cut == 1 ? c->rows / 2 / 8 * 8 : c->rows;
       size_t token = cut == 2 ? c->tokens / 2 : c->tokens;
       memset(y, GUARD, n * sizeof(float));
       run_part(kernels, c, y, 0, row, 0, token);
@@ -204,7 +213,7 @@ static bool check_case(const gemm_case *c) {
 }
 
 static void sweep(sotto_dtype type, const size_t *ks, size_t n_ks, bool extreme, bool wide) {
-  static const size_t rows[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13};
+  static const size_t rows[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 21};
   for (size_t i = 0; i < n_ks; i++)
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
       for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
@@ -237,12 +246,12 @@ TEST(kernels_gemm_same_bits_in_all_variants) {
 /* One block whose quants are all +-limit against weights that are all alike and extreme: the sum is
  * known without a kernel. Scales are 1, minima 0. */
 static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) {
-  enum { K = 32, ROWS = 4, TOKENS = 5 };
+  enum { K = 32, ROWS = 8, TOKENS = 5 };
   unsigned char file[ROWS * 64], packed[ROWS * 64];
   size_t row = (size_t)sotto_dtype_row_bytes(type, K);
   float w[K], x[TOKENS * K], y[TOKENS * ROWS], scale[TOKENS], limit = wide ? 32512.0f : 127.0f;
   int32_t sum[TOKENS];
-  uint16_t q[TOKENS * K];
+  uint32_t q[TOKENS * K];
   sotto_act act = {q, scale, sum, wide};
   memset(file, byte, sizeof file);
   for (size_t r = 0; r < ROWS; r++) {
@@ -258,14 +267,14 @@ static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) 
     for (int t = 0; t < TOKENS; t++) x[t * K + i] = negative ? -limit : limit;
   }
   sotto_gemm gemm = {y, ROWS, packed, x, K, &act, 0, ROWS, K, TOKENS};
-  for (size_t v = 0; v < sotto_kernels_count(); v++) {
-    for (size_t t = 0; t < TOKENS; t++) sotto_kernels_at(v)->quantize_act(x + t * K, K, &act, t);
-    sotto_kernels_gemm(sotto_kernels_at(v), type)(&gemm);
+  for (size_t v = 0; v < n_variants(); v++) {
+    for (size_t t = 0; t < TOKENS; t++) variant_at(v)->quantize_act(x + t * K, K, &act, t);
+    sotto_kernels_gemm(variant_at(v), type)(&gemm);
     bool ok = true;
     for (int i = 0; i < TOKENS * ROWS; i++) ok = y[i] == (float)total && ok;
     if (!CHECK(ok))
-      printf("    %s gemm_%s%s: bytes %d, signs %d\n", sotto_kernels_at(v)->name,
-             sotto_dtype_name(type), wide ? " wide" : "", byte, signs);
+      printf("    %s gemm_%s%s: bytes %d, signs %d\n", variant_at(v)->name, sotto_dtype_name(type),
+             wide ? " wide" : "", byte, signs);
   }
 }
 
@@ -290,7 +299,7 @@ TEST(kernels_gemm_same_bits_with_long_rows) {
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
   for (int wide = 0; wide < 2; wide++) {                                                           \
     gemm_case c;                                                                                   \
-    make_case(&c, SOTTO_##NAME, 6, ks[i], tokens[i], true, wide);                                  \
+    make_case(&c, SOTTO_##NAME, 14, ks[i], tokens[i], true, wide);                                 \
     check_case(&c);                                                                                \
     free_case(&c);                                                                                 \
   }
@@ -305,15 +314,15 @@ TEST(kernels_quantize_act_same_bits_in_all_variants) {
   for (int round = 0; round < 500; round++) {
     float x[K + 1], scale[BLOCKS], expected_scale[BLOCKS];
     int32_t sum[BLOCKS], expected_sum[BLOCKS];
-    uint16_t q[K];
+    uint32_t q[K];
     for (int b = 0; b < BLOCKS; b++) fill_block(x + 1 + 32 * b, next());
     if (round % 10 < 2) x[1 + next() % K] = float_of(0x7F800000 | (next() % 3) << 30);
     if (round % 10 > 7) x[1 + next() % K] = float_of(0x7FC00000);
     bool wide = round % 2;
     sotto_act expected = {q, expected_scale, expected_sum, wide}, act = {q, scale, sum, wide};
     sotto_kernels_scalar.quantize_act(x + 1, K, &expected, 0);
-    for (size_t v = 0; v < sotto_kernels_count(); v++) {
-      sotto_kernels_at(v)->quantize_act(x + 1, K, &act, 0);
+    for (size_t v = 0; v < n_variants(); v++) {
+      variant_at(v)->quantize_act(x + 1, K, &act, 0);
       CHECK(memcmp(scale, expected_scale, sizeof scale) == 0); /* NaN too has stated bits */
       CHECK(memcmp(sum, expected_sum, sizeof sum) == 0);
     }
@@ -354,12 +363,12 @@ static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep, float 
                           scores};
   sotto_kernels_scalar.attention(&args);
   args.out = out;
-  for (size_t i = 0; i < sotto_kernels_count(); i++) {
+  for (size_t i = 0; i < n_variants(); i++) {
     out[n] = scores[n_scores] = 12345.0f;
-    sotto_kernels_at(i)->attention(&args);
+    variant_at(i)->attention(&args);
     if (!CHECK(same(out, expected, n)))
-      printf("    %s: %zu keys, head_dim %zu, n_rep %zu\n", sotto_kernels_at(i)->name, n_keys,
-             head_dim, n_rep);
+      printf("    %s: %zu keys, head_dim %zu, n_rep %zu\n", variant_at(i)->name, n_keys, head_dim,
+             n_rep);
     CHECK(out[n] == 12345.0f && scores[n_scores] == 12345.0f);
   }
   free_pages(k, n_keys), free_pages(v, n_keys), free(q), free(scores), free(out), free(expected);
@@ -388,8 +397,8 @@ TEST(kernels_vectors_same_bits_in_all_variants) {
     expected[n] = 12345.0f;
 #define CHECK_ALL(call_scalar, call)                                                               \
   call_scalar;                                                                                     \
-  for (size_t v = 0; v < sotto_kernels_count(); v++) {                                             \
-    const sotto_kernels *kernels = sotto_kernels_at(v);                                            \
+  for (size_t v = 0; v < n_variants(); v++) {                                                      \
+    const sotto_kernels *kernels = variant_at(v);                                                  \
     out[n] = 12345.0f;                                                                             \
     call;                                                                                          \
     if (!CHECK(same(out, expected, n + 1))) printf("    %s, n %zu\n", kernels->name, n);           \
@@ -423,8 +432,8 @@ TEST(kernels_exp_same_bits_in_all_variants) {
   for (uint32_t base = 0; base < 64; base++) {
     for (uint32_t i = 0; i < N; i++) gate[i] = float_of((base * N + i) * 16381u);
     sotto_kernels_scalar.swiglu(expected, gate, up, N);
-    for (size_t v = 0; v < sotto_kernels_count(); v++) {
-      sotto_kernels_at(v)->swiglu(out, gate, up, N);
+    for (size_t v = 0; v < n_variants(); v++) {
+      variant_at(v)->swiglu(out, gate, up, N);
       CHECK(same(out, expected, N));
     }
   }
@@ -441,9 +450,9 @@ TEST(kernels_rope_same_bits_in_all_variants) {
       for (size_t i = 0; i <= HEADS * MAX; i++) x[i] = any_float();
       memcpy(expected, x, sizeof x);
       sotto_kernels_scalar.rope(expected + 1, HEADS, head_dim, n_rot, neox, cos_sin);
-      for (size_t v = 0; v < sotto_kernels_count(); v++) {
+      for (size_t v = 0; v < n_variants(); v++) {
         memcpy(out, x, sizeof x);
-        sotto_kernels_at(v)->rope(out + 1, HEADS, head_dim, n_rot, neox, cos_sin);
+        variant_at(v)->rope(out + 1, HEADS, head_dim, n_rot, neox, cos_sin);
         CHECK(same(out, expected, HEADS * MAX + 1));
       }
     }
@@ -466,35 +475,42 @@ TEST(kernels_f32_to_f16_same_bits_in_all_variants) {
     }
     size_t n = N - base / (N / 8) % 17; /* tails of all lengths */
     bool finite = sotto_kernels_scalar.f32_to_f16(x + 1, expected + 1, n);
-    for (size_t v = 0; v < sotto_kernels_count(); v++) {
-      CHECK(sotto_kernels_at(v)->f32_to_f16(x + 1, out + 1, n) == finite);
+    for (size_t v = 0; v < n_variants(); v++) {
+      CHECK(variant_at(v)->f32_to_f16(x + 1, out + 1, n) == finite);
       CHECK(memcmp(out + 1, expected + 1, n * sizeof *out) == 0);
     }
   }
   for (size_t n = 0; n < 20; n++) {
     for (size_t bad = 0; bad <= n; bad++) { /* one value too large, at each place, or none */
       for (size_t i = 0; i < n; i++) x[i] = i == bad ? -65520.0f : 65519.0f;
-      for (size_t v = 0; v < sotto_kernels_count(); v++) {
+      for (size_t v = 0; v < n_variants(); v++) {
         out[n] = 0x1234;
-        CHECK(sotto_kernels_at(v)->f32_to_f16(x, out, n) == (bad == n));
+        CHECK(variant_at(v)->f32_to_f16(x, out, n) == (bad == n));
         CHECK(out[n] == 0x1234);
       }
     }
   }
 }
 
-TEST(kernels_table) {
-  CHECK(sotto_kernels_count() >= 1);
+static bool set_has(sotto_kernel_set set, const sotto_kernels *kernels) {
+  for (uint32_t i = 0; i < set.n; i++)
+    if (set.members[i] == kernels) return true;
+  return false;
+}
+
+TEST(kernels_are_selected_by_name_and_family) {
+  const sotto_kernel_set all = sotto_kernels_select(NULL);
   CHECK(sotto_kernels_at(0) == &sotto_kernels_scalar);
-  for (size_t v = 0; v < sotto_kernels_count(); v++)
-    CHECK(sotto_kernels_find(sotto_kernels_at(v)->name) == sotto_kernels_at(v));
-  CHECK(sotto_kernels_find("other") == NULL);
-#if SOTTO_HAVE_SIMD128
-  CHECK(sotto_kernels_find("simd128") == &sotto_kernels_simd128);
-#endif
-#if SOTTO_HAVE_RELAXED
-  CHECK(sotto_kernels_find("relaxed") == &sotto_kernels_relaxed);
-#endif
+  CHECK(all.n >= 1 && set_has(all, &sotto_kernels_scalar) == (sotto_kernels_count() == 1));
+  CHECK(sotto_kernels_select("other").n == 0);
+  for (size_t v = 0; v < sotto_kernels_count(); v++) {
+    const sotto_kernels *kernels = sotto_kernels_at(v);
+    const bool available = !kernels->available || kernels->available();
+    const sotto_kernel_set one = sotto_kernels_select(kernels->name);
+    CHECK(set_has(one, kernels) == available && one.n == available);
+    CHECK(set_has(sotto_kernels_select(kernels->family), kernels) == available);
+    if (v > 0) CHECK(set_has(all, kernels) == available);
+  }
 }
 
 /* ---- the self-test sees any kernel that is off by one bit ----------------------------------------
@@ -542,8 +558,7 @@ static bool wrong_f32_to_f16(const float *x, uint16_t *out, size_t n) {
 }
 
 TEST(kernels_self_test_finds_errors) {
-  for (size_t v = 0; v < sotto_kernels_count(); v++)
-    CHECK(sotto_kernels_self_test(sotto_kernels_at(v)));
+  for (size_t v = 0; v < n_variants(); v++) CHECK(sotto_kernels_self_test(variant_at(v)));
 #define SPOILED(field, function)                                                                   \
   {                                                                                                \
     sotto_kernels kernels = sotto_kernels_scalar;                                                  \

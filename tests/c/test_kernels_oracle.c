@@ -33,14 +33,14 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens, b
   float *y = malloc(tokens * rows * sizeof *y);
   double *rounded = malloc(k * sizeof *rounded);
   size_t n_blocks = tokens * (k / SOTTO_ACT_BLOCK);
-  sotto_act act = {malloc(tokens * k * 2), malloc(n_blocks * sizeof(float) + 1),
+  sotto_act act = {malloc(tokens * k * SOTTO_ACT_BYTES), malloc(n_blocks * sizeof(float) + 1),
                    malloc(n_blocks * sizeof(int32_t) + 1), wide};
   for (size_t r = 0; r < rows; r++) {
     for (size_t i = 0; i < k; i++) w[i] = uniform() + 0.25f;
     sotto_quantize_row(type, w, file + r * row, k);
   }
-  for (size_t r = 0; r < rows; r += 4)
-    sotto_pack_tile_row(type, file + r * row, rows - r < 4 ? rows - r : 4, k, packed + r * row);
+  for (size_t r = 0; r < rows; r += 8)
+    sotto_pack_tile_row(type, file + r * row, rows - r < 8 ? rows - r : 8, k, packed + r * row);
   for (size_t i = 0; i < tokens * k; i++) x[i] = uniform() * (i / 32 % 3 == 2 ? 1e-3f : 4.0f);
   if (sotto_dtype_takes_act(type))
     for (size_t t = 0; t < tokens; t++) sotto_kernels_scalar.quantize_act(x + t * k, k, &act, t);
@@ -126,7 +126,7 @@ static void check_nan(bool wide) {
   float w[K], x[K], scale[2], y[4];
   int32_t sum[2];
   int16_t q[K];
-  unsigned char file[256], packed[4 * 256];
+  unsigned char file[256], packed[8 * 256];
   sotto_act act = {q, scale, sum, wide};
   state = 2;
   for (int i = 0; i < K; i++) w[i] = x[i] = uniform();

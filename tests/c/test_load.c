@@ -96,9 +96,9 @@ TEST(load_upload_and_cpu_paths_get_the_same_bytes) {
       CHECK(memcmp(uploaded, m.data + p->tensor->offset, (size_t)p->tensor->size) == 0);
       if (p->kind != SOTTO_PLACE_PACKED) continue;
       size_t row = (size_t)sotto_dtype_row_bytes(p->tensor->type, p->cols);
-      char *rows = malloc(4 * row);
-      for (uint64_t first = 0; first < p->rows; first += 4) {
-        size_t n = p->rows - first < 4 ? (size_t)(p->rows - first) : 4;
+      char *rows = malloc(8 * row);
+      for (uint64_t first = 0; first < p->rows; first += 8) {
+        size_t n = p->rows - first < 8 ? (size_t)(p->rows - first) : 8;
         sotto_unpack_tile_row(p->tensor->type, (char *)p->dst + first * row, n, (size_t)p->cols,
                               rows);
         CHECK(memcmp(rows, uploaded + first * row, n * row) == 0);

@@ -27,23 +27,23 @@ TEST(packed_round_trip_is_exact) {
     sotto_dtype type = types[i];
     size_t block = sotto_dtype_block_weights(type);
     for (size_t k = block; k <= 160; k += block == 1 ? 13 : block) {
-      for (size_t n_rows = 1; n_rows <= 4; n_rows++) {
+      for (size_t n_rows = 1; n_rows <= 8; n_rows++) {
         size_t row = (size_t)sotto_dtype_row_bytes(type, k);
-        CHECK(sotto_packed_tile_row_bytes(type, k) == 4 * row);
+        CHECK(sotto_packed_tile_row_bytes(type, k) == 8 * row);
         /* Exact sizes, so that a sanitizer sees a step too far; odd addresses. */
-        unsigned char *rows = malloc(n_rows * row + 1), *packed = malloc(4 * row + 1);
-        unsigned char *back = malloc(n_rows * row + 1), *again = malloc(4 * row + 1);
+        unsigned char *rows = malloc(n_rows * row + 1), *packed = malloc(8 * row + 1);
+        unsigned char *back = malloc(n_rows * row + 1), *again = malloc(8 * row + 1);
         fill(&state, rows, n_rows * row + 1);
-        memset(packed, 0xAA, 4 * row + 1);
+        memset(packed, 0xAA, 8 * row + 1);
         sotto_pack_tile_row(type, rows + 1, n_rows, k, packed + 1);
         sotto_unpack_tile_row(type, packed + 1, n_rows, k, back + 1);
         CHECK(memcmp(rows + 1, back + 1, n_rows * row) == 0);
         CHECK(packed[0] == 0xAA);
         /* Missing rows are zero rows. */
-        unsigned char *whole = calloc(4, row);
+        unsigned char *whole = calloc(8, row);
         memcpy(whole, rows + 1, n_rows * row);
-        sotto_pack_tile_row(type, whole, 4, k, again);
-        CHECK(memcmp(again, packed + 1, 4 * row) == 0);
+        sotto_pack_tile_row(type, whole, 8, k, again);
+        CHECK(memcmp(again, packed + 1, 8 * row) == 0);
         free(rows), free(packed), free(back), free(again), free(whole);
       }
     }
@@ -51,10 +51,10 @@ TEST(packed_round_trip_is_exact) {
 }
 
 TEST(packed_bytes_round_up_to_tile_rows) {
-  CHECK(sotto_packed_bytes(SOTTO_Q4_0, 1, 64) == 4 * 36);
-  CHECK(sotto_packed_bytes(SOTTO_Q4_0, 4, 64) == 4 * 36);
-  CHECK(sotto_packed_bytes(SOTTO_Q4_0, 5, 64) == 8 * 36);
-  CHECK(sotto_packed_bytes(SOTTO_F16, 3, 7) == 4 * 14);
+  CHECK(sotto_packed_bytes(SOTTO_Q4_0, 1, 64) == 8 * 36);
+  CHECK(sotto_packed_bytes(SOTTO_Q4_0, 8, 64) == 8 * 36);
+  CHECK(sotto_packed_bytes(SOTTO_Q4_0, 9, 64) == 16 * 36);
+  CHECK(sotto_packed_bytes(SOTTO_F16, 3, 7) == 8 * 14);
 }
 
 /* Values are a power of two times the quant, so that dequantising gives the quant back. */
@@ -73,34 +73,34 @@ TEST(packed_layout_is_the_documented_one) {
     bool has_min = type == SOTTO_Q4_1 || type == SOTTO_Q5_1;
     bool has_high = type == SOTTO_Q5_0 || type == SOTTO_Q5_1;
     size_t row = sotto_dtype_block_bytes(type);
-    unsigned char rows[4 * 34], tile[4 * 34];
-    fill(&state, rows, 4 * row);
-    for (size_t r = 0; r < 4; r++) {
+    unsigned char rows[8 * 34], tile[8 * 34];
+    fill(&state, rows, 8 * row);
+    for (size_t r = 0; r < 8; r++) {
       memcpy(rows + r * row, &(uint16_t){0x3C00}, 2); /* 1.0 */
       if (has_min) memset(rows + r * row + 2, 0, 2);
     }
-    sotto_pack_tile_row(type, rows, 4, 32, tile);
-    const unsigned char *high = tile + 8 + 8 * has_min, *quants = high + 16 * has_high;
-    for (int r = 0; r < 4; r++) {
+    sotto_pack_tile_row(type, rows, 8, 32, tile);
+    const unsigned char *high = tile + 16 + 16 * has_min, *quants = high + 32 * has_high;
+    for (int r = 0; r < 8; r++) {
       for (int k = 0; k < 32; k++) {
         int expected = quant_at(type, rows + (size_t)r * row, k), actual;
         if (type == SOTTO_Q8_0) {
-          actual = (signed char)quants[16 * (k / 4) + 4 * r + k % 4];
+          actual = (signed char)quants[32 * (k / 4) + 4 * r + k % 4];
         } else {
-          int j = k % 16 / 4, u = k % 4, byte = quants[16 * j + 4 * r + u];
+          int j = k % 16 / 4, u = k % 4, byte = quants[32 * j + 4 * r + u];
           actual = k < 16 ? byte & 15 : byte >> 4;
           if (has_high) actual += 16 * (high[4 * r + u] >> (k < 16 ? j : 4 + j) & 1);
         }
         CHECK(actual == expected);
       }
     }
-    CHECK(memcmp(tile, (uint16_t[]){0x3C00, 0x3C00, 0x3C00, 0x3C00}, 8) == 0);
+    for (int r = 0; r < 8; r++) CHECK(memcmp(tile + 2 * r, &(uint16_t){0x3C00}, 2) == 0);
   }
 }
 
 TEST(packed_row_is_the_dequantised_row) {
   uint32_t state = 3;
-  enum { K = 96, ROWS = 7 };
+  enum { K = 96, ROWS = 13 };
   for (size_t i = 0; i < N_TYPES; i++) {
     sotto_dtype type = types[i];
     size_t row = (size_t)sotto_dtype_row_bytes(type, K);
@@ -111,8 +111,8 @@ TEST(packed_row_is_the_dequantised_row) {
       for (size_t k = 0; k < K; k++) x[k] = ((float)next(&state) - 0x1p23f) * 0x1p-22f;
       sotto_quantize_row(type, x, rows + r * row, K);
     }
-    for (size_t r = 0; r < ROWS; r += 4)
-      sotto_pack_tile_row(type, rows + r * row, ROWS - r < 4 ? ROWS - r : 4, K,
+    for (size_t r = 0; r < ROWS; r += 8)
+      sotto_pack_tile_row(type, rows + r * row, ROWS - r < 8 ? ROWS - r : 8, K,
                           packed + 1 + r * row);
     for (size_t r = 0; r < ROWS; r++) {
       actual[K] = 7.0f;

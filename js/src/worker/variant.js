@@ -25,7 +25,7 @@ const hasRelaxedSimd = () => probe([...splat, ...splat, ...splat, 0xfd, 0x93, 0x
 /**
  * What to run, best first. Each engine tests its kernels before it loads anything; where they fail
  * and the caller left the choice to us, the next one has its turn.
- * @param {string} variant the option: auto, scalar, simd128, relaxed
+ * @param {string} variant the option: auto, scalar, simd128, relaxed, relaxed_i16, …
  * @returns {Candidate[]}
  */
 export function candidates(variant) {
@@ -33,18 +33,19 @@ export function candidates(variant) {
     throw new SottoError('unsupported_environment', 'This host has no WebAssembly SIMD')
   }
   const relaxed = hasRelaxedSimd()
-  if (variant === 'relaxed' && !relaxed) {
+  const wantsRelaxed = variant.startsWith('relaxed')
+  if (wantsRelaxed && !relaxed) {
     const text = 'variant: this host has no relaxed SIMD; use "auto" or "simd128"'
     throw new SottoError('unsupported_environment', text, { details: { field: 'variant' } })
   }
-  if (variant === 'relaxed') return [{ module: 'relaxed', variant }]
+  if (wantsRelaxed) return [{ module: 'relaxed', variant }]
   if (variant !== 'auto') return [{ module: 'simd128', variant }]
   /** @type {Candidate[]} */
   const plain = [
     { module: 'simd128', variant: 'simd128' },
     { module: 'simd128', variant: 'scalar' },
   ]
-  return relaxed ? [{ module: 'relaxed', variant: 'relaxed' }, ...plain] : plain
+  return relaxed ? [{ module: 'relaxed', variant: 'auto' }, ...plain] : plain
 }
 
 /**

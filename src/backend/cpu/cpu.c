@@ -26,7 +26,7 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
   if (floats == UINT64_MAX) return UINT64_MAX;
   const uint64_t sizes[] = {
       floats * sizeof(float),
-      rows * n * 2,
+      rows * n * SOTTO_ACT_BYTES,
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
       (uint64_t)config->n_threads * (p->hparams.n_head / p->hparams.n_head_kv) * config->n_ctx *
@@ -75,18 +75,21 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   return CPU_ADD;
 }
 
-/* Matmuls whose activations deserve 16 bits: the output head, and what the attention's scores and the
- * cache are made of. On SmolLM2 that halves the distance to exact activations for a third of the
- * multiply-adds; the feed-forward part bears 8 bits well. */
-static bool is_sensitive(const sotto_program *p, size_t index) {
-  const sotto_op *op = &p->ops[index];
-  if (op->out == p->logits) return true;
-  for (size_t i = index + 1; i < p->n_ops; i++) {
-    const sotto_op *reader = &p->ops[i];
-    if (reader->in[0] != op->out && reader->in[1] != op->out) continue;
-    return reader->kind == SOTTO_OP_ROPE || reader->kind == SOTTO_OP_KV_WRITE;
-  }
-  return false;
+/* The output head's activations have 16 bits: their rounding goes straight into the logits. On SmolLM2
+ * that takes a fifth off the divergence from exact activations, for a fifth of decode's multiply-adds
+ * and none of prefill's; all else bears 8 bits well. */
+static bool is_sensitive(const sotto_program *p, const sotto_op *op) {
+  return op->out == p->logits;
+}
+
+static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
+  for (uint32_t i = 0; i < b->n_matmuls; i++)
+    if (b->matmuls[i].type == type && b->matmuls[i].wide == wide) return i;
+  cpu_matmul_kind *kind = &b->matmuls[b->n_matmuls];
+  *kind = (cpu_matmul_kind){.type = type, .wide = wide};
+  cpu_choice_init(&kind->few, &b->config.kernels, type);
+  cpu_choice_init(&kind->many, &b->config.kernels, type);
+  return b->n_matmuls++;
 }
 
 /* One step per operation, but a quantisation before the first of the matmuls that share an input, and
@@ -104,11 +107,12 @@ static void lower(cpu_backend *b) {
       group = NULL;
       continue;
     }
-    const bool takes_act = sotto_dtype_takes_act(p->weights[op->weight].tensor->type);
-    const bool wide = takes_act && is_sensitive(p, i);
+    const sotto_dtype type = p->weights[op->weight].tensor->type;
+    const bool takes_act = sotto_dtype_takes_act(type), wide = takes_act && is_sensitive(p, op);
     if (group && op->in[0] != group->op->in[0]) group = NULL;
     if (takes_act && (op->in[0] != quantized || wide != quantized_wide)) {
-      b->steps[b->n_steps++] = (cpu_step){.kind = CPU_QUANTIZE, .op = op, .n_ops = 1, .wide = wide};
+      b->steps[b->n_steps++] = (cpu_step){
+          .kind = CPU_QUANTIZE, .op = op, .n_ops = 1, .matmul_kind = matmul_kind(b, type, wide)};
       quantized = op->in[0];
       quantized_wide = wide;
       group = NULL;
@@ -198,6 +202,17 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
   return SOTTO_RUN_NON_FINITE;
 }
 
+/* Units from b->unit to `last`, timed where kernels are being tried. */
+static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
+  if (step->kind == CPU_QUANTIZE && b->unit == 0) cpu_choose_kernels(b, step);
+  const bool timed = step->kind == CPU_MATMUL && b->choice &&
+                     sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
+  const double start = timed ? sotto_time_ms() : 0;
+  cpu_step_run(b, step, b->unit, last);
+  if (timed)
+    cpu_choice_note(b->choice, cpu_step_macs(b, step, last - b->unit), sotto_time_ms() - start);
+}
+
 static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
   cpu_backend *b = (cpu_backend *)backend;
   bool worked = false;
@@ -210,7 +225,7 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
     while (b->unit < units) {
       if (worked && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
       uint64_t last = units - b->unit > slice ? b->unit + slice : units;
-      cpu_step_run(b, step, b->unit, last);
+      run_slice(b, step, last);
       if (b->failed_token != UINT32_MAX) return fail_token(b, step);
       b->unit = last;
       worked = true;

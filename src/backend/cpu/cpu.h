@@ -2,6 +2,7 @@
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
+#include "backend/cpu/choice.h"
 #include "backend/memory.h"
 
 typedef enum cpu_step_kind {
@@ -23,8 +24,23 @@ typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
   uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
-  bool wide;      /* of QUANTIZE: to 16 bits instead of 8 */
+  uint32_t matmul_kind; /* of QUANTIZE: index into cpu_backend.matmuls */
 } cpu_step;
+
+/* Matmuls of one type of weights and width of activations, of few tokens and of many. */
+typedef struct cpu_matmul_kind {
+  sotto_dtype type;
+  bool wide;
+  cpu_choice few, many;
+} cpu_matmul_kind;
+#define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
+enum {
+  CPU_MATMUL_KINDS = 2 * (0
+#define T(NAME, offset, has_min, has_high, quant_bytes) +1
+#include "kernels/tiles.def"
+#undef T
+                          )
+};
 
 typedef struct cpu_backend {
   sotto_backend base;
@@ -40,6 +56,10 @@ typedef struct cpu_backend {
   float *buffers;
   uint64_t *offsets; /* [n_buffers] of each buffer in `buffers`, in floats */
   sotto_act act;
+  const sotto_kernels *act_kernels; /* that made `act`, and multiply with it */
+  cpu_choice *choice;               /* they are being tried for; NULL: settled */
+  cpu_matmul_kind matmuls[CPU_MATMUL_KINDS];
+  uint32_t n_matmuls;
   float *scores;          /* [n_threads][query heads of a KV head][n_ctx] */
   float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
   float *frequencies;     /* [n_rot / 2] */
@@ -58,6 +78,10 @@ uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
 /* Run units [first, last) of a step on all threads. */
 void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
+/* The kernels of a run of QUANTIZE and of the matmuls on it. */
+void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
+/* Multiply-adds of units of a matmul, for cpu_choice_note. */
+double cpu_step_macs(const cpu_backend *backend, const cpu_step *step, uint64_t n_units);
 /* What depends on the batch alone: rotary tables. */
 void cpu_prepare_batch(cpu_backend *backend);
 

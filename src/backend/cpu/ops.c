@@ -14,6 +14,11 @@ static uint32_t n_threads(const cpu_backend *b) {
   return sotto_pool_n_threads(b->config.pool);
 }
 
+/* For all but quantised matmuls any member does: they share these kernels, or nearly. */
+static const sotto_kernels *first_kernels(const cpu_backend *b) {
+  return b->config.kernels.members[0];
+}
+
 static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
   sotto_buffer_id id = step->kind == CPU_QUANTIZE ? step->op->in[0] : step->op->out;
   bool per_output = id >= 0 && b->program->buffers[id].per_output;
@@ -61,6 +66,19 @@ uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
   return macs < budget ? budget / macs : 1;
 }
 
+void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
+  cpu_matmul_kind *kind = &b->matmuls[step->matmul_kind];
+  b->choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
+  b->act_kernels = cpu_choice_next(b->choice);
+  b->act.wide = kind->wide;
+  if (b->choice->settled) b->choice = NULL;
+}
+
+double cpu_step_macs(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
+  const uint64_t cols = b->program->weights[step->op->weight].cols;
+  return (double)SOTTO_TILE_ROWS * (double)cols * step_rows(b, step) * (double)n_units;
+}
+
 static float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row) {
   return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
 }
@@ -95,7 +113,9 @@ static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *o
       .k = (size_t)w->cols,
       .n_tokens = step_rows(b, step),
   };
-  sotto_kernels_gemm(b->config.kernels, w->tensor->type)(&gemm);
+  const sotto_dtype type = w->tensor->type;
+  const sotto_kernels *kernels = sotto_dtype_takes_act(type) ? b->act_kernels : first_kernels(b);
+  sotto_kernels_gemm(kernels, type)(&gemm);
 }
 
 /* Tile rows [first, last) of the step's matmuls, counted through one behind the other. */
@@ -118,8 +138,8 @@ static void kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
   for (uint32_t head = 0; head < h->n_head_kv; head++, k += d, v += d) {
     uint16_t *keys = (uint16_t *)sotto_kv_keys(b->kv, layer, page, head) + row;
     uint16_t *values = (uint16_t *)sotto_kv_values(b->kv, layer, page, head) + row;
-    finite &= b->config.kernels->f32_to_f16(k, keys, d);
-    finite &= b->config.kernels->f32_to_f16(v, values, d);
+    finite &= first_kernels(b)->f32_to_f16(k, keys, d);
+    finite &= first_kernels(b)->f32_to_f16(v, values, d);
   }
   uint32_t failed = atomic_load(&b->failed_token);
   while (!finite && t < failed) {
@@ -155,11 +175,11 @@ static void attention(const cpu_backend *b, const cpu_step *step, uint64_t unit,
       .scale = h->attention_scale,
       .scores = b->scores + (size_t)thread * n_rep * b->config.n_ctx,
   };
-  b->config.kernels->attention(&args);
+  first_kernels(b)->attention(&args);
 }
 
 static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
-  const sotto_kernels *kernels = b->config.kernels;
+  const sotto_kernels *kernels = first_kernels(b);
   const sotto_program *p = b->program;
   const sotto_hparams *h = &p->hparams;
   const sotto_op *op = step->op;
@@ -174,8 +194,8 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rms_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight), dim, h->norm_eps);
     break;
   case CPU_QUANTIZE:
-    kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
-                          (size_t)t);
+    b->act_kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
+                                 (size_t)t);
     break;
   case CPU_ROPE:
     kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,
@@ -237,6 +257,5 @@ static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_
 
 void cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
   cpu_job job = {b, step, first, last - first, n_chunks(b, step, last - first)};
-  if (step->kind == CPU_QUANTIZE) b->act.wide = step->wide;
   sotto_pool_run(b->config.pool, job.n_chunks, run_chunk, &job);
 }

@@ -1,15 +1,39 @@
-/* The relaxed-SIMD kernels: integer dot products only, so that every engine gives the same bits.
- * Activations: int8 in plain order, wide ones two such planes a block. All else is the SIMD128
- * variant's. */
+/* The relaxed-SIMD kernels: integer dot products only, so that every engine gives the same bits. What
+ * is relaxed is how an operand with bit 7 set counts, and whether pairs of products saturate int16.
+ *   relaxed_i16   i16x8.relaxed_dot: one instruction on x86 in every engine
+ *   relaxed_i32   i32x4.relaxed_dot_add: one instruction on x86 with VNNI and on ARM with dot products,
+ *                 where the engine emits it; else more
+ *   relaxed_u8    the same, and Q8_0 in one dot, where all eight bits of the second operand count and
+ *   relaxed_s8    nothing saturates: without a sign, or with one
+ * They share their activations: int8 in plain order, wide ones two such planes a block, low then high,
+ * with q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. All else is the
+ * SIMD128 variant's. */
 #ifndef SOTTO_KERNELS_RELAXED_RELAXED_H
 #define SOTTO_KERNELS_RELAXED_RELAXED_H
 
-#include "kernels/kernels.h"
+#include "kernels/simd128/act.h"
 #include "kernels/simd128/simd128.h"
 
-#define T(NAME, offset, has_min, has_high, quant_bytes) sotto_gemm_fn sotto_gemm_##NAME##__relaxed;
+#define PLANE_BYTES SOTTO_ACT_BLOCK
+
+static inline act_layout act_planes(bool wide) {
+  return (act_layout){.group_bytes = 4, .planes = wide ? 2 : 1};
+}
+
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  sotto_gemm_fn sotto_gemm_##NAME##__relaxed_i16, sotto_gemm_##NAME##__relaxed_i32;
 #include "kernels/tiles.def"
 #undef T
+sotto_gemm_fn sotto_gemm_Q8_0__relaxed_u8, sotto_gemm_Q8_0__relaxed_s8;
+bool sotto_relaxed_dot_is_u8(void);
+bool sotto_relaxed_dot_is_s8(void);
 void sotto_quantize_act__relaxed(const float *x, size_t k, const sotto_act *act, size_t token);
+
+/* The body of a GEMM, by the two constants that `wide` chooses from. */
+#define GEMM_NARROW_OR_WIDE(g, layout)                                                             \
+  if ((g)->act->wide)                                                                              \
+    gemm((g), (layout), act_planes(true));                                                         \
+  else                                                                                             \
+    gemm((g), (layout), act_planes(false))
 
 #endif

@@ -1,18 +1,47 @@
 #include "kernels/relaxed/relaxed.h"
 
-const sotto_kernels sotto_kernels_relaxed = {
-    .name = "relaxed",
-    .quantize_act = sotto_quantize_act__relaxed,
-#define T(NAME, offset, has_min, has_high, quant_bytes) .gemm_##NAME = sotto_gemm_##NAME##__relaxed,
+#define SHARED                                                                                     \
+  .family = "relaxed", .quantize_act = sotto_quantize_act__relaxed,                                \
+  .attention = sotto_attention__simd128, .rms_norm = sotto_rms_norm__simd128,                      \
+  .rope = sotto_rope__simd128, .swiglu = sotto_swiglu__simd128, .add = sotto_add__simd128,         \
+  .f32_to_f16 = sotto_f32_to_f16__simd128, .gemm_F32 = sotto_gemm_F32__simd128,                    \
+  .gemm_F16 = sotto_gemm_F16__simd128, .gemm_BF16 = sotto_gemm_BF16__simd128
+
+const sotto_kernels sotto_kernels_relaxed_i16 = {
+    .name = "relaxed_i16",
+    SHARED,
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
 #include "kernels/tiles.def"
 #undef T
-    .gemm_F32 = sotto_gemm_F32__simd128,
-    .gemm_F16 = sotto_gemm_F16__simd128,
-    .gemm_BF16 = sotto_gemm_BF16__simd128,
-    .attention = sotto_attention__simd128,
-    .rms_norm = sotto_rms_norm__simd128,
-    .rope = sotto_rope__simd128,
-    .swiglu = sotto_swiglu__simd128,
-    .add = sotto_add__simd128,
-    .f32_to_f16 = sotto_f32_to_f16__simd128,
+};
+
+const sotto_kernels sotto_kernels_relaxed_i32 = {
+    .name = "relaxed_i32",
+    SHARED,
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
+#include "kernels/tiles.def"
+#undef T
+};
+
+/* Four- and five-bit quants fit seven bits: only Q8_0 differs from relaxed_i32. */
+#define ALL_BUT_Q8_0                                                                               \
+  .gemm_Q4_0 = sotto_gemm_Q4_0__relaxed_i32, .gemm_Q4_1 = sotto_gemm_Q4_1__relaxed_i32,            \
+  .gemm_Q5_0 = sotto_gemm_Q5_0__relaxed_i32, .gemm_Q5_1 = sotto_gemm_Q5_1__relaxed_i32
+
+const sotto_kernels sotto_kernels_relaxed_u8 = {
+    .name = "relaxed_u8",
+    .available = sotto_relaxed_dot_is_u8,
+    SHARED,
+    ALL_BUT_Q8_0,
+    .gemm_Q8_0 = sotto_gemm_Q8_0__relaxed_u8,
+};
+
+const sotto_kernels sotto_kernels_relaxed_s8 = {
+    .name = "relaxed_s8",
+    .available = sotto_relaxed_dot_is_s8,
+    SHARED,
+    ALL_BUT_Q8_0,
+    .gemm_Q8_0 = sotto_gemm_Q8_0__relaxed_s8,
 };

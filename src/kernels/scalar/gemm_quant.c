@@ -7,11 +7,11 @@
 #include "kernels/tile.h"
 
 static const int16_t *act_row(const sotto_act *act, size_t k, size_t token) {
-  return (const int16_t *)act->q + token * k;
+  return (const int16_t *)act->q + token * k * (SOTTO_ACT_BYTES / 2);
 }
 
 void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, size_t token) {
-  int16_t *q = (int16_t *)act->q + token * k;
+  int16_t *q = (int16_t *)act->q + token * k * (SOTTO_ACT_BYTES / 2);
   float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
   int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
   float limit = sotto_act_limit(act);
@@ -40,27 +40,27 @@ void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, 
   }
 }
 
-static void unpack(sotto_tile_layout layout, const uint8_t *tile, int8_t q[4][32]) {
-  for (int r = 0; r < 4; r++)
+static void unpack(sotto_tile_layout layout, const uint8_t *tile, int8_t q[8][32]) {
+  for (int r = 0; r < 8; r++)
     for (int k = 0; k < 32; k++)
       q[r][k] = (int8_t)(sotto_tile_quant(layout, tile, r, k) - layout.offset);
 }
 
 static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {
   size_t n_blocks = g->k / SOTTO_ACT_BLOCK;
-  for (size_t row = g->row0; row < g->row1; row += 4) {
-    const uint8_t *tiles = (const uint8_t *)g->w + row / 4 * n_blocks * (size_t)layout.bytes;
-    size_t n_rows = g->row1 - row < 4 ? g->row1 - row : 4;
+  for (size_t row = g->row0; row < g->row1; row += 8) {
+    const uint8_t *tiles = (const uint8_t *)g->w + row / 8 * n_blocks * (size_t)layout.bytes;
+    size_t n_rows = g->row1 - row < 8 ? g->row1 - row : 8;
     for (size_t t = 0; t < g->n_tokens; t++) {
       const int16_t *x = act_row(g->act, g->k, t);
       const float *scale = g->act->scale + t * n_blocks;
       const int32_t *sum = g->act->sum + t * n_blocks;
-      float acc[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+      float acc[8] = {0.0f};
       for (size_t b = 0; b < n_blocks; b++) {
         const uint8_t *tile = tiles + b * (size_t)layout.bytes;
-        int8_t q[4][32];
+        int8_t q[8][32];
         unpack(layout, tile, q);
-        for (size_t r = 0; r < 4; r++) {
+        for (size_t r = 0; r < 8; r++) {
           int32_t i = 0;
           for (int k = 0; k < 32; k++) i += q[r][k] * x[32 * b + (size_t)k];
           float d = sotto_f16_to_f32(sotto_read_u16(tile + 2 * r));

@@ -2,6 +2,7 @@
 
 const sotto_kernels sotto_kernels_scalar = {
     .name = "scalar",
+    .family = "scalar",
     .quantize_act = sotto_quantize_act__scalar,
 #define X(NAME, number, text, weights, bytes) .gemm_##NAME = sotto_gemm_##NAME##__scalar,
 #include "tensor/dtypes.def"

@@ -1,4 +1,4 @@
-/* F32, F16 and BF16 weights times float32 activations: 4 rows x 1 token with the four chains side by
+/* F32, F16 and BF16 weights times float32 activations: 8 rows x 1 token with the four chains side by
  * side, or 4 rows x 4 tokens with one chain after the other, which keeps all sums in registers. */
 #include <string.h>
 
@@ -24,20 +24,23 @@ ALWAYS_INLINE v128_t fold_chains(const v128_t a[4]) {
   return wasm_f32x4_add(wasm_f32x4_add(a[0], a[1]), wasm_f32x4_add(a[2], a[3]));
 }
 
-ALWAYS_INLINE v128_t dot_1(const uint8_t *w, const float *x, size_t k, size_t size, load_fn *load) {
+/* y[h] = half h of the tile row · x */
+ALWAYS_INLINE void dot_1(const uint8_t *w, const float *x, size_t k, size_t size, load_fn *load,
+                         v128_t y[2]) {
   f16_constants f16 = hold_f16();
-  v128_t a[4];
-  for (int c = 0; c < 4; c++) a[c] = wasm_f32x4_const_splat(0.0f);
-  size_t i = 0;
-  for (; i + 4 <= k; i += 4, w += 16 * size)
-    for (size_t c = 0; c < 4; c++)
-      a[c] = mul_add(a[c], load(w + 4 * c * size, f16), wasm_v128_load32_splat(x + i + c));
-  for (size_t c = 0; i + c < k; c++)
-    a[c] = mul_add(a[c], load(w + 4 * c * size, f16), wasm_v128_load32_splat(x + i + c));
-  return fold_chains(a);
+  v128_t a[2][4];
+  for (int c = 0; c < 4; c++) a[0][c] = a[1][c] = wasm_f32x4_const_splat(0.0f);
+  for (size_t i = 0; i < k; i += 4) {
+    for (size_t c = 0; c < 4 && i + c < k; c++, w += 8 * size) {
+      v128_t splat = wasm_v128_load32_splat(x + i + c);
+      a[0][c] = mul_add(a[0][c], load(w, f16), splat);
+      a[1][c] = mul_add(a[1][c], load(w + 4 * size, f16), splat);
+    }
+  }
+  y[0] = fold_chains(a[0]), y[1] = fold_chains(a[1]);
 }
 
-/* y[u] = tile row · x[u], u = 0..3 */
+/* y[u] = half a tile row · x[u], u = 0..3 */
 ALWAYS_INLINE void dot_4(const uint8_t *w, const float *x, size_t x_stride, size_t k, size_t size,
                          load_fn *load, v128_t y[4]) {
   f16_constants f16 = hold_f16();
@@ -46,7 +49,7 @@ ALWAYS_INLINE void dot_4(const uint8_t *w, const float *x, size_t x_stride, size
     v128_t a[4];
     for (int u = 0; u < 4; u++) a[u] = wasm_f32x4_const_splat(0.0f);
     for (size_t i = c; i < k; i += 4) {
-      v128_t weights = load(w + 4 * i * size, f16);
+      v128_t weights = load(w + 8 * i * size, f16);
       for (size_t u = 0; u < 4; u++)
         a[u] = mul_add(a[u], weights, wasm_v128_load32_splat(x + u * x_stride + i));
     }
@@ -55,20 +58,25 @@ ALWAYS_INLINE void dot_4(const uint8_t *w, const float *x, size_t x_stride, size
   for (int u = 0; u < 4; u++) y[u] = fold_chains(chains[u]);
 }
 
+ALWAYS_INLINE void store_rows(const sotto_gemm *g, size_t token, size_t row, v128_t y) {
+  size_t n = row >= g->row1 ? 0 : g->row1 - row < 4 ? g->row1 - row : 4;
+  memcpy(g->y + token * g->y_stride + row, &y, n * sizeof(float));
+}
+
 ALWAYS_INLINE void gemm(const sotto_gemm *g, size_t size, load_fn *load) {
-  for (size_t row = g->row0; row < g->row1; row += 4) {
+  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
     const uint8_t *w = (const uint8_t *)g->w + row * g->k * size;
-    size_t n_rows = g->row1 - row < 4 ? g->row1 - row : 4;
-    for (size_t t = 0; t < g->n_tokens;) {
-      const float *x = g->x + t * g->x_stride;
-      size_t n = g->n_tokens - t < 4 ? 1 : 4;
-      v128_t y[4];
-      if (n == 4)
-        dot_4(w, x, g->x_stride, g->k, size, load, y);
-      else
-        y[0] = dot_1(w, x, g->k, size, load);
-      for (size_t u = 0; u < n; u++, t++)
-        memcpy(g->y + t * g->y_stride + row, &y[u], n_rows * sizeof(float));
+    size_t t = 0;
+    v128_t y[4];
+    for (; t + 4 <= g->n_tokens; t += 4) {
+      for (size_t half = 0; half < 2; half++) {
+        dot_4(w + 4 * half * size, g->x + t * g->x_stride, g->x_stride, g->k, size, load, y);
+        for (size_t u = 0; u < 4; u++) store_rows(g, t + u, row + 4 * half, y[u]);
+      }
+    }
+    for (; t < g->n_tokens; t++) {
+      dot_1(w, g->x + t * g->x_stride, g->k, size, load, y);
+      store_rows(g, t, row, y[0]), store_rows(g, t, row + 4, y[1]);
     }
   }
 }

@@ -1,13 +1,14 @@
 /* Quantised GEMM with strict instructions: quants widen to int16 by masks and shifts, and
- * i32x4.dot_i16x8_s adds pairs. Activations: int16, each group of four in the order 0, 2, 1, 3,
- * narrow or wide: all that is 16 bits are they and the quants, every product and sum has 32. */
+ * i32x4.dot_i16x8_s adds pairs. Activations: one plane of int16, each group of four in the order
+ * 0, 2, 1, 3, narrow or wide: all that is 16 bits are they and the quants, every product and sum has
+ * 32. */
 #include <string.h>
 
-#include "kernels/simd128/simd.h"
+#include "kernels/simd128/act.h"
 #include "kernels/simd128/simd128.h"
 #include "kernels/tile.h"
 
-#define GROUP_BYTES 8
+static const act_layout int16s = {.group_bytes = 8, .planes = 1};
 
 /* int16 lane 2 * r + i: weights 0 and 2, weights 1 and 3 of row r. */
 typedef struct weights {
@@ -23,29 +24,43 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 128)
+  if (layout.quant_bytes == 256)
     return (weights){wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)};
   return (weights){wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)};
 }
 
 typedef v128_t sums;
 
-/* offset * sum of the activations is taken away first. */
-ALWAYS_INLINE sums start(sotto_tile_layout layout, v128_t sum) {
-  if (layout.offset == 0) return wasm_i32x4_const_splat(0);
-  return wasm_i32x4_neg(wasm_i32x4_shl(sum, layout.offset == 8 ? 3 : 4));
+ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
+  return layout.offset == 0 ? wasm_i32x4_const_splat(0) : correction(first, layout.offset);
 }
 
-ALWAYS_INLINE sums dot(sotto_tile_layout layout, sums s, weights w, const uint8_t *x, int planes) {
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
+                           int planes) {
   (void)layout, (void)planes;
   s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.even, wasm_v128_load32_splat(x)));
   return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.odd, wasm_v128_load32_splat(x + 4)));
 }
+#define dot_high dot_low
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, int planes) {
-  (void)layout, (void)planes;
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
+  (void)layout, (void)first, (void)planes;
   return s;
 }
+
+ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
+  (void)layout, (void)planes;
+  return n_tokens == 1 ? 2 : 1;
+}
+
+#include "kernels/simd128/gemm_quant.inc.h"
+
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
+    gemm(g, sotto_tile_##NAME, int16s);                                                            \
+  }
+#include "kernels/tiles.def"
+#undef T
 
 ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
   (void)planes;
@@ -55,15 +70,8 @@ ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
   }
 }
 
-#include "kernels/simd128/gemm_quant.inc.h"
-
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
-    gemm(g, sotto_tile_##NAME, 1);                                                                 \
-  }
-#include "kernels/tiles.def"
-#undef T
+#include "kernels/simd128/quantize_act.inc.h"
 
 void sotto_quantize_act__simd128(const float *x, size_t k, const sotto_act *act, size_t token) {
-  quantize(x, k, act, token, 1);
+  quantize(x, k, act, token, int16s);
 }

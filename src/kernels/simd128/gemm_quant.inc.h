@@ -1,13 +1,14 @@
-/* Quantised weights times quantised activations, 4 rows x 4 tokens or x 1 token, and the
- * quantisation: the bodies of the SIMD128 and the relaxed variant, gemm() and quantize(), for
- * activations in `planes` planes a block, a constant. The includer has defined how 4 rows x 4
- * weights meet 4 activations:
- *   GROUP_BYTES              bytes of 4 activations in a plane
+/* Quantised weights times quantised activations: the body of every vector variant, gemm(), for
+ * layouts that are constants. It works on both halves of a tile (4 rows each) or on one after the
+ * other, and on 4 tokens or 1 at a time. The includer has defined how 4 rows x 4 weights meet 4
+ * activations:
  *   masks, hold_masks()      constants of the next
  *   weights, prepare()       16 quants (byte 4 * r + u: row r, weight u), ready for all tokens
- *   sums, start(), dot(), total()   exact int32 sums of a block, lane r for row r
- *   store_quants()           32 quantised activations to the buffer */
-#include "kernels/simd128/simd.h"
+ *   sums, start(), dot_low(), dot_high(), total()
+ *                            exact int32 sums of a block, lane r for row r; low: k = 0..15, high:
+ *                            k = 16..31; `first` is -8 * sum of the activations
+ *   n_halves()               how many at a time keep the engines' registers busy, not spilled */
+#include "kernels/simd128/act.h"
 #include "kernels/tile.h"
 
 /* Quants of a tile for k = 4 * j … and for k = 16 + 4 * j …. high: fifth bits, shifted right by j. */
@@ -17,8 +18,8 @@ typedef struct quant_pair {
 
 ALWAYS_INLINE quant_pair unpack(sotto_tile_layout layout, const uint8_t *quants, int j,
                                 v128_t nibble, v128_t fifth, v128_t bit) {
-  v128_t q = wasm_v128_load(quants + 16 * j);
-  if (layout.quant_bytes == 128) return (quant_pair){q, wasm_v128_load(quants + 64 + 16 * j)};
+  v128_t q = wasm_v128_load(quants + 32 * j);
+  if (layout.quant_bytes == 256) return (quant_pair){q, wasm_v128_load(quants + 128 + 32 * j)};
   quant_pair pair = {wasm_v128_and(q, nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), nibble)};
   if (layout.has_high) {
     pair.low = wasm_v128_or(pair.low, wasm_v128_and(wasm_i16x8_shl(fifth, 4), bit));
@@ -27,101 +28,89 @@ ALWAYS_INLINE quant_pair unpack(sotto_tile_layout layout, const uint8_t *quants,
   return pair;
 }
 
-/* y[u][0..n_rows) = tile row · x[u], u < n_tokens (a constant, as planes is). */
-ALWAYS_INLINE void gemm_tile(const sotto_gemm *g, sotto_tile_layout layout, const uint8_t *tile,
-                             size_t t0, size_t row, size_t n_tokens, int planes) {
+/* y[u][row …] = n_halves (a constant, 1 or 2) halves of a tile row, from `half` on, · x[u], for
+ * u < n_tokens, a constant. */
+ALWAYS_INLINE void gemm_tiles(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
+                              const uint8_t *tile, size_t t0, size_t row, int half, int n_halves,
+                              size_t n_tokens) {
   size_t n_blocks = g->k / SOTTO_ACT_BLOCK;
   v128_t nibble = held(0x0F0F0F0F), bit = held(0x10101010);
   f16_constants f16 = hold_f16();
   masks held_masks = hold_masks();
+  const int rest = act_quant_bytes(act);
   const uint8_t *x[4];
-  const float *scale[4];
-  const int32_t *sum[4];
-  v128_t acc[4];
+  v128_t acc[2][4];
   for (size_t u = 0; u < n_tokens; u++) {
-    x[u] = (const uint8_t *)g->act->q + (t0 + u) * g->k * 2;
-    scale[u] = g->act->scale + (t0 + u) * n_blocks;
-    sum[u] = g->act->sum + (t0 + u) * n_blocks;
-    acc[u] = wasm_f32x4_const_splat(0.0f);
+    x[u] = act_token(g->act, g->k, t0 + u);
+    for (int h = 0; h < n_halves; h++) acc[h][u] = wasm_f32x4_const_splat(0.0f);
   }
+  tile += 8 * half; /* to its scales; the other parts of a tile are 16 bytes apart */
+  const int to_min = layout.min, to_high = layout.high + 8 * half,
+            to_quants = layout.quants + 8 * half;
   for (size_t b = 0; b < n_blocks; b++, tile += layout.bytes) {
-    v128_t fifth = layout.has_high ? wasm_v128_load(tile + layout.high) : nibble;
-    sums s[4];
-    for (size_t u = 0; u < n_tokens; u++) s[u] = start(layout, wasm_v128_load32_splat(sum[u] + b));
+    v128_t fifth[2];
+    sums s[2][4];
+    for (int h = 0; h < n_halves; h++) {
+      fifth[h] = layout.has_high ? wasm_v128_load(tile + to_high + 16 * h) : nibble;
+      for (size_t u = 0; u < n_tokens; u++) s[h][u] = start(layout, x[u] + rest);
+    }
 /* Rolled up, engines keep all operands in registers: 40 % faster with four tokens. */
 #pragma clang loop unroll(disable)
     for (int j = 0; j < 4; j++) {
-      quant_pair q = unpack(layout, tile + layout.quants, j, nibble, fifth, bit);
-      weights low = prepare(layout, q.low, held_masks), high = prepare(layout, q.high, held_masks);
-      for (size_t u = 0; u < n_tokens; u++) {
-        s[u] = dot(layout, s[u], low, x[u] + GROUP_BYTES * j, planes);
-        s[u] = dot(layout, s[u], high, x[u] + GROUP_BYTES * (j + 4), planes);
+      weights low[2], high[2];
+      for (int h = 0; h < n_halves; h++) {
+        quant_pair q = unpack(layout, tile + to_quants + 16 * h, j, nibble, fifth[h], bit);
+        low[h] = prepare(layout, q.low, held_masks), high[h] = prepare(layout, q.high, held_masks);
+        if (layout.has_high) fifth[h] = wasm_u16x8_shr(fifth[h], 1);
       }
-      if (layout.has_high) fifth = wasm_u16x8_shr(fifth, 1);
+      for (size_t u = 0; u < n_tokens; u++)
+        for (int h = 0; h < n_halves; h++)
+          s[h][u] = dot_low(layout, s[h][u], low[h], x[u] + act.group_bytes * j, act.planes);
+      for (size_t u = 0; u < n_tokens; u++)
+        for (int h = 0; h < n_halves; h++)
+          s[h][u] =
+              dot_high(layout, s[h][u], high[h], x[u] + act.group_bytes * (j + 4), act.planes);
     }
-    v128_t d = load_f16(tile, f16);
+    for (int h = 0; h < n_halves; h++) {
+      v128_t d = load_f16(tile + 8 * h, f16);
+      for (size_t u = 0; u < n_tokens; u++) {
+        const uint8_t *first = x[u] + rest;
+        v128_t i = wasm_f32x4_convert_i32x4(total(layout, s[h][u], first, act.planes));
+        acc[h][u] = mul_add(acc[h][u], i, wasm_f32x4_mul(d, wasm_v128_load(first + 16)));
+        if (layout.has_min)
+          acc[h][u] =
+              mul_add(acc[h][u], load_f16(tile + to_min + 8 * h, f16), wasm_v128_load(first + 32));
+      }
+    }
+    for (size_t u = 0; u < n_tokens; u++) x[u] += act_block_bytes(act);
+  }
+  row += 4 * (size_t)half;
+  for (int h = 0; h < n_halves && row < g->row1; h++, row += 4) {
     for (size_t u = 0; u < n_tokens; u++) {
-      v128_t splat = wasm_v128_load32_splat(scale[u] + b);
-      v128_t i = wasm_f32x4_convert_i32x4(total(layout, s[u], planes));
-      acc[u] = mul_add(acc[u], i, wasm_f32x4_mul(d, splat));
-      if (layout.has_min)
-        acc[u] = mul_add(acc[u], load_f16(tile + layout.min, f16),
-                         wasm_f32x4_splat(scale[u][b] * (float)sum[u][b]));
-      x[u] += planes * GROUP_BYTES * SOTTO_ACT_BLOCK / 4;
+      float *y = g->y + (t0 + u) * g->y_stride + row;
+      if (g->row1 - row >= 4)
+        wasm_v128_store(y, acc[h][u]);
+      else
+        memcpy(y, &acc[h][u], (g->row1 - row) * sizeof *y);
     }
-  }
-  size_t n_rows = g->row1 - row;
-  for (size_t u = 0; u < n_tokens; u++) {
-    float *y = g->y + (t0 + u) * g->y_stride + row;
-    if (n_rows >= 4)
-      wasm_v128_store(y, acc[u]);
-    else
-      memcpy(y, &acc[u], n_rows * sizeof *y);
   }
 }
 
-ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, int planes) {
-  size_t tile_row_bytes = g->k / SOTTO_ACT_BLOCK * (size_t)layout.bytes;
-  for (size_t row = g->row0; row < g->row1; row += 4) {
-    const uint8_t *tiles = (const uint8_t *)g->w + row / 4 * tile_row_bytes;
-    size_t t = 0;
-    for (; t + 4 <= g->n_tokens; t += 4) gemm_tile(g, layout, tiles, t, row, 4, planes);
-    for (; t < g->n_tokens; t++) gemm_tile(g, layout, tiles, t, row, 1, planes);
+/* Tokens [t0, t0 + n_tokens) in steps of 4 or of 1, a constant: all rows of the GEMM. */
+ALWAYS_INLINE void gemm_tokens(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
+                               size_t t0, size_t n_tokens, size_t step) {
+  const int halves = n_halves(layout, act.planes, step);
+  const size_t tile_row_bytes = g->k / SOTTO_ACT_BLOCK * (size_t)layout.bytes;
+  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
+    const uint8_t *tiles = (const uint8_t *)g->w + row / SOTTO_TILE_ROWS * tile_row_bytes;
+    for (int half = 0; half < 2; half += halves)
+      for (size_t t = t0; t < t0 + n_tokens; t += step)
+        gemm_tiles(g, layout, act, tiles, t, row, half, halves, step);
   }
 }
 
-ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size_t token,
-                            int planes) {
-  uint8_t *q = (uint8_t *)act->q + token * k * 2;
-  float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
-  int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
-  float limit = sotto_act_limit(act);
-  v128_t magic = held(0x4B400000); /* 1.5 * 2^23 */
-  v128_t magnitude = held(0x7FFFFFFF);
-  for (size_t b = 0; b < k / SOTTO_ACT_BLOCK; b++, x += SOTTO_ACT_BLOCK) {
-    v128_t v[8], most = wasm_u32x4_const_splat(0);
-    for (int i = 0; i < 8; i++) {
-      v[i] = wasm_v128_load(x + 4 * i);
-      most = wasm_u32x4_max(most, wasm_v128_and(v[i], magnitude));
-    }
-    most = wasm_u32x4_max(most, wasm_i32x4_shuffle(most, most, 2, 3, 0, 1));
-    most = wasm_u32x4_max(most, wasm_i32x4_shuffle(most, most, 1, 0, 3, 2));
-    float max = wasm_f32x4_extract_lane(most, 0);
-    bool finite = wasm_u32x4_extract_lane(most, 0) < 0x7F800000;
-    float inv = limit / max;
-    bool zero = inv > 0x1.fffffep127f;
-    scale[b] = finite ? zero ? 0.0f : max / limit : sotto_float_from_bits(0x7FC00000);
-    /* Where nothing is to be kept the values, which may be NaN, become 0. */
-    v128_t keep = wasm_i32x4_splat(finite && !zero ? -1 : 0), splat = wasm_f32x4_splat(inv);
-    v128_t added = wasm_i32x4_const_splat(0);
-    for (int i = 0; i < 8; i++) {
-      v128_t shifted = wasm_f32x4_add(wasm_f32x4_mul(v[i], splat), magic);
-      v[i] = wasm_v128_and(wasm_i32x4_sub(shifted, magic), keep);
-      added = wasm_i32x4_add(added, v[i]);
-    }
-    added = wasm_i32x4_add(added, wasm_i32x4_shuffle(added, added, 2, 3, 0, 1));
-    sum[b] = wasm_i32x4_extract_lane(added, 0) + wasm_i32x4_extract_lane(added, 1);
-    store_quants(q, v, planes);
-    q += planes * GROUP_BYTES * SOTTO_ACT_BLOCK / 4;
-  }
+ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layout act) {
+  size_t fours = g->n_tokens / 4 * 4;
+  if (fours) gemm_tokens(g, layout, act, 0, fours, 4);
+  if (fours < g->n_tokens) gemm_tokens(g, layout, act, fours, g->n_tokens - fours, 1);
 }

@@ -2,6 +2,7 @@
 
 const sotto_kernels sotto_kernels_simd128 = {
     .name = "simd128",
+    .family = "simd128",
     .quantize_act = sotto_quantize_act__simd128,
 #define X(NAME, number, text, weights, bytes) .gemm_##NAME = sotto_gemm_##NAME##__simd128,
 #include "tensor/dtypes.def"

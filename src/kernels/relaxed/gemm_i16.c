@@ -1,0 +1,86 @@
+/* Quantised GEMM by i16x8.relaxed_dot_i8x16_i7x16: pairs of products are summed in int16 and widened
+ * once a block. The first operand holds activations (-128..127), the second quants of 0..31, or of
+ * Q8_0 the two nibbles of w + 128. In int16 fit eight dots of quants up to 15 (8 * 2 * 128 * 15), four
+ * up to 31 (4 * 2 * 128 * 31): five-bit quants have a sum for each half of a block. */
+#include <string.h>
+
+#include "kernels/relaxed/relaxed.h"
+#include "kernels/tile.h"
+
+typedef struct weights {
+  v128_t low, high; /* high: Q8_0 only */
+} weights;
+
+typedef struct masks {
+  v128_t nibble, sign;
+} masks;
+
+ALWAYS_INLINE masks hold_masks(void) {
+  return (masks){held(0x0F0F0F0F), held(0x80808080)};
+}
+
+ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
+  if (layout.quant_bytes == 128) return (weights){q, q};
+  q = wasm_v128_xor(q, m.sign);
+  return (weights){wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)};
+}
+
+/* Of each plane of activations: the first and the second half of a block (five bits), the nibbles
+ * (Q8_0), or one sum. */
+typedef struct sums {
+  v128_t low[2], high[2];
+} sums;
+
+ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
+  (void)layout, (void)first;
+  v128_t zero = wasm_i32x4_const_splat(0);
+  return (sums){{zero, zero}, {zero, zero}};
+}
+
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
+                           int planes) {
+  for (int p = 0; p < planes; p++) {
+    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
+    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(splat, w.low));
+    if (layout.quant_bytes == 256)
+      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(splat, w.high));
+  }
+  return s;
+}
+
+ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
+                            int planes) {
+  if (!layout.has_high) return dot_low(layout, s, w, x, planes);
+  for (int p = 0; p < planes; p++) {
+    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
+    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(splat, w.low));
+  }
+  return s;
+}
+
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
+  const int offset = layout.quant_bytes == 256 ? 128 : layout.offset;
+  v128_t sum[2];
+  for (int p = 0; p < planes; p++) {
+    sum[p] = wasm_i32x4_extadd_pairwise_i16x8(s.low[p]);
+    v128_t high = wasm_i32x4_extadd_pairwise_i16x8(s.high[p]);
+    if (layout.quant_bytes == 256) high = wasm_i32x4_shl(high, 4);
+    if (layout.quant_bytes == 256 || layout.has_high) sum[p] = wasm_i32x4_add(sum[p], high);
+  }
+  if (planes == 2) sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
+  return offset == 0 ? sum[0] : wasm_i32x4_add(sum[0], correction(first, offset));
+}
+
+ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
+  const bool one_sum = planes == 1 && layout.quant_bytes == 128 && !layout.has_high;
+  return n_tokens == 1 || one_sum ? 2 : 1;
+}
+
+#include "kernels/simd128/gemm_quant.inc.h"
+
+#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+  void sotto_gemm_##NAME##__relaxed_i16(const sotto_gemm *g) {                                     \
+    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME);                                                     \
+  }
+#include "kernels/tiles.def"
+#undef T

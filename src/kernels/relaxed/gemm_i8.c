@@ -1,0 +1,84 @@
+/* Q8_0 by one i32x4.relaxed_dot_i8x16_i7x16_add, on engines that give all eight bits of the second
+ * operand a meaning and add without saturation: without a sign (u8: V8 on x86 with VNNI), where w + 128
+ * goes in and 128 * sum of the activations is taken away; or with a sign (s8: ARM with dot products). */
+#include <string.h>
+
+#include "kernels/relaxed/relaxed.h"
+#include "kernels/tile.h"
+
+/* The dot product of (a, a, a, a) and (b, b, b, b). From memory, or tools that optimise would compute it
+ * instead of the engine. */
+static int32_t dot_of(uint8_t a, uint8_t b) {
+  volatile uint32_t x = 0x01010101u * a, y = 0x01010101u * b;
+  v128_t sum = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_u32x4_splat(x), wasm_u32x4_splat(y),
+                                                      wasm_i32x4_const_splat(0));
+  return wasm_i32x4_extract_lane(sum, 0);
+}
+
+bool sotto_relaxed_dot_is_u8(void) {
+  return dot_of(127, 255) == 4 * 127 * 255 && dot_of(128, 255) == -4 * 128 * 255 &&
+         dot_of(128, 128) == -4 * 128 * 128;
+}
+
+bool sotto_relaxed_dot_is_s8(void) {
+  return dot_of(127, 128) == -4 * 127 * 128 && dot_of(128, 128) == 4 * 128 * 128 &&
+         dot_of(128, 255) == 4 * 128;
+}
+
+typedef v128_t weights;
+
+typedef struct masks {
+  v128_t sign;
+} masks;
+
+ALWAYS_INLINE masks hold_masks(void) {
+  return (masks){held(0x80808080)};
+}
+
+/* layout.offset tells the two apart: 128 or 0. */
+ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
+  return layout.offset == 128 ? wasm_v128_xor(q, m.sign) : q;
+}
+
+/* Of each plane of activations. */
+typedef struct sums {
+  v128_t plane[2];
+} sums;
+
+ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
+  v128_t zero = wasm_i32x4_const_splat(0);
+  return (sums){{layout.offset == 0 ? zero : correction(first, layout.offset), zero}};
+}
+
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
+                           int planes) {
+  (void)layout;
+  for (int p = 0; p < planes; p++) {
+    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
+    s.plane[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w, s.plane[p]);
+  }
+  return s;
+}
+#define dot_high dot_low
+
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
+  (void)layout, (void)first;
+  return planes == 1 ? s.plane[0] : wasm_i32x4_add(s.plane[0], wasm_i32x4_shl(s.plane[1], 8));
+}
+
+ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
+  (void)layout, (void)planes;
+  return n_tokens == 1 ? 2 : 1;
+}
+
+#include "kernels/simd128/gemm_quant.inc.h"
+
+void sotto_gemm_Q8_0__relaxed_u8(const sotto_gemm *g) {
+  sotto_tile_layout layout = sotto_tile_Q8_0;
+  layout.offset = 128;
+  GEMM_NARROW_OR_WIDE(g, layout);
+}
+
+void sotto_gemm_Q8_0__relaxed_s8(const sotto_gemm *g) {
+  GEMM_NARROW_OR_WIDE(g, sotto_tile_Q8_0);
+}

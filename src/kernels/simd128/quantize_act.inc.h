@@ -1,0 +1,45 @@
+/* The quantisation of activations for the vector kernels: quantize(), for a layout that is a constant.
+ * The includer has defined store_quants(), which writes 32 quants into their planes. */
+#include "kernels/simd128/act.h"
+
+ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size_t token,
+                            act_layout layout) {
+  uint8_t *q = (uint8_t *)act->q + token * k * SOTTO_ACT_BYTES;
+  float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
+  int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
+  float limit = sotto_act_limit(act);
+  v128_t magic = held(0x4B400000); /* 1.5 * 2^23 */
+  v128_t magnitude = held(0x7FFFFFFF);
+  for (size_t b = 0; b < k / SOTTO_ACT_BLOCK; b++, x += SOTTO_ACT_BLOCK) {
+    v128_t v[8], most = wasm_u32x4_const_splat(0);
+    for (int i = 0; i < 8; i++) {
+      v[i] = wasm_v128_load(x + 4 * i);
+      most = wasm_u32x4_max(most, wasm_v128_and(v[i], magnitude));
+    }
+    most = wasm_u32x4_max(most, wasm_i32x4_shuffle(most, most, 2, 3, 0, 1));
+    most = wasm_u32x4_max(most, wasm_i32x4_shuffle(most, most, 1, 0, 3, 2));
+    float max = wasm_f32x4_extract_lane(most, 0);
+    bool finite = wasm_u32x4_extract_lane(most, 0) < 0x7F800000;
+    float inv = limit / max;
+    bool zero = inv > 0x1.fffffep127f;
+    scale[b] = finite ? zero ? 0.0f : max / limit : sotto_float_from_bits(0x7FC00000);
+    /* Where nothing is to be kept the values, which may be NaN, become 0. */
+    v128_t keep = wasm_i32x4_splat(finite && !zero ? -1 : 0), splat = wasm_f32x4_splat(inv);
+    v128_t added = wasm_i32x4_const_splat(0);
+    for (int i = 0; i < 8; i++) {
+      v128_t shifted = wasm_f32x4_add(wasm_f32x4_mul(v[i], splat), magic);
+      v[i] = wasm_v128_and(wasm_i32x4_sub(shifted, magic), keep);
+      added = wasm_i32x4_add(added, v[i]);
+    }
+    added = wasm_i32x4_add(added, wasm_i32x4_shuffle(added, added, 2, 3, 0, 1));
+    added = wasm_i32x4_add(added, wasm_i32x4_shuffle(added, added, 1, 0, 3, 2));
+    sum[b] = wasm_i32x4_extract_lane(added, 0);
+    v128_t scales = wasm_f32x4_splat(scale[b]);
+    uint8_t *rest = q + act_quant_bytes(layout);
+    store_quants(q, v, layout.planes);
+    wasm_v128_store(rest, wasm_i32x4_neg(wasm_i32x4_shl(added, 3)));
+    wasm_v128_store(rest + 16, scales);
+    wasm_v128_store(rest + 32, wasm_f32x4_mul(scales, wasm_f32x4_convert_i32x4(added)));
+    q += act_block_bytes(layout);
+  }
+}
