@@ -96,21 +96,32 @@ ALWAYS_INLINE void gemm_tiles(const sotto_gemm *g, sotto_tile_layout layout, act
   }
 }
 
-/* Tokens [t0, t0 + n_tokens) in steps of 4 or of 1, a constant: all rows of the GEMM. */
-ALWAYS_INLINE void gemm_tokens(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
-                               size_t t0, size_t n_tokens, size_t step) {
+/* Weights that are gone through once for every four tokens, where tiles are taken whole: they stay in
+ * the second-level cache, and the tokens' activations in the first. */
+#define BLOCK_OF_WEIGHTS (64 << 10)
+
+/* Rows [row0, row1), tokens [t0, t1) in steps of 4 or of 1, a constant. */
+ALWAYS_INLINE void gemm_block(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
+                              size_t row0, size_t row1, size_t t0, size_t t1, size_t step) {
   const int halves = n_halves(layout, act.planes, step);
   const size_t tile_row_bytes = g->k / SOTTO_ACT_BLOCK * (size_t)layout.bytes;
-  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
-    const uint8_t *tiles = (const uint8_t *)g->w + row / SOTTO_TILE_ROWS * tile_row_bytes;
-    for (int half = 0; half < 2; half += halves)
-      for (size_t t = t0; t < t0 + n_tokens; t += step)
-        gemm_tiles(g, layout, act, tiles, t, row, half, halves, step);
+  const uint8_t *w = (const uint8_t *)g->w;
+  if (halves == 2) {
+    const size_t rows = (BLOCK_OF_WEIGHTS / tile_row_bytes + 1) * SOTTO_TILE_ROWS;
+    for (size_t first = row0; first < row1; first += rows)
+      for (size_t t = t0; t < t1; t += step)
+        for (size_t row = first; row < row1 && row < first + rows; row += SOTTO_TILE_ROWS)
+          gemm_tiles(g, layout, act, w + row / SOTTO_TILE_ROWS * tile_row_bytes, t, row, 0, 2, step);
+    return;
   }
+  for (size_t row = row0; row < row1; row += SOTTO_TILE_ROWS)
+    for (int half = 0; half < 2; half++)
+      for (size_t t = t0; t < t1; t += step)
+        gemm_tiles(g, layout, act, w + row / SOTTO_TILE_ROWS * tile_row_bytes, t, row, half, 1, step);
 }
 
 ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layout act) {
-  size_t fours = g->n_tokens / 4 * 4;
-  if (fours) gemm_tokens(g, layout, act, 0, fours, 4);
-  if (fours < g->n_tokens) gemm_tokens(g, layout, act, fours, g->n_tokens - fours, 1);
+  const size_t fours = g->n_tokens / 4 * 4;
+  if (fours) gemm_block(g, layout, act, g->row0, g->row1, 0, fours, 4);
+  if (fours < g->n_tokens) gemm_block(g, layout, act, g->row0, g->row1, fours, g->n_tokens, 1);
 }
