@@ -144,6 +144,7 @@ static sotto_status fill_options(sotto_engine *e) {
       {"n_batch", o->n_batch, LARGEST_N_BATCH},
       {"n_parallel", o->n_parallel, LARGEST_N_PARALLEL},
       {"n_threads", o->n_threads, SOTTO_MAX_THREADS},
+      {"adapt_threads", o->adapt_threads, 1},
       {"backend", o->backend, SOTTO_BACKEND_NAIVE},
       {"variant", o->variant, SOTTO_VARIANT_RELAXED_S8},
   };
@@ -225,8 +226,11 @@ static sotto_status build(sotto_engine *e) {
   const sotto_engine_options *o = &e->options;
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
-  e->backend_config = (sotto_backend_config){
-      .n_batch = o->n_batch, .n_outputs = n_outputs, .n_ctx = o->n_ctx, .n_threads = o->n_threads};
+  e->backend_config = (sotto_backend_config){.n_batch = o->n_batch,
+                                             .n_outputs = n_outputs,
+                                             .n_ctx = o->n_ctx,
+                                             .n_threads = o->n_threads,
+                                             .adapt_threads = o->adapt_threads};
   e->generator_config =
       (sotto_generator_config){o->n_ctx, o->n_batch, n_outputs, o->n_parallel, h->n_vocab};
   e->kv_shape = (sotto_kv_shape){h->n_layer, h->n_head_kv, h->head_dim,

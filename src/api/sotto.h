@@ -53,6 +53,7 @@ typedef struct sotto_engine_options {
   uint32_t backend;       /* sotto_backend_kind */
   uint32_t variant;       /* sotto_variant */
   uint32_t n_threads;     /* that compute; 0: 1; fewer where the host has fewer */
+  uint32_t adapt_threads; /* 1: decode with fewer of them where that measures faster */
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
 } sotto_engine_options;
 

@@ -26,6 +26,7 @@ typedef struct sotto_backend_config {
   uint32_t n_ctx;           /* most positions of a sequence, a multiple of the page size */
   sotto_kernel_set kernels; /* at least one; empty while planning */
   uint32_t n_threads;       /* most threads of `pool`; scratch is planned for so many */
+  bool adapt_threads;       /* decode with fewer where that is faster */
   sotto_pool *pool;         /* borrowed; NULL while planning */
 } sotto_backend_config;
 

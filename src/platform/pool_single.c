@@ -22,6 +22,14 @@ uint32_t sotto_pool_n_threads(const sotto_pool *pool) {
   return 1;
 }
 
+void sotto_pool_set_active(sotto_pool *pool, uint32_t n_threads) {
+  (void)pool, (void)n_threads;
+}
+
+uint32_t sotto_pool_active(const sotto_pool *pool) {
+  return sotto_pool_n_threads(pool);
+}
+
 void sotto_pool_run(sotto_pool *pool, uint32_t n_chunks, sotto_pool_fn *fn, void *user) {
   (void)pool;
   for (uint32_t chunk = 0; chunk < n_chunks; chunk++) fn(user, chunk, 0);

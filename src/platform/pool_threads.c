@@ -26,6 +26,7 @@ typedef struct worker {
   struct sotto_pool *pool;
   pthread_t thread;
   uint32_t index;
+  bool asleep; /* under the mutex */
 } worker;
 
 struct sotto_pool {
@@ -35,7 +36,8 @@ struct sotto_pool {
   _Alignas(64) _Atomic uint32_t done; /* chunks of the job that are finished */
   _Alignas(64) sotto_pool_fn *fn; /* of the job; set before the ticket, read after a taking it */
   void *user;
-  _Atomic uint32_t sleepers;  /* workers in wait_for_work */
+  _Atomic uint32_t n_active;  /* threads that take chunks: the caller and the first workers */
+  _Atomic uint32_t sleepers;  /* active workers that are asleep; changes under the mutex */
   _Atomic bool caller_sleeps; /* in wait_for_end */
   _Atomic bool closing;
   pthread_mutex_t mutex;
@@ -80,26 +82,43 @@ static void work(sotto_pool *pool, uint32_t thread) {
   }
 }
 
+static bool may_work(const worker *self) {
+  const sotto_pool *pool = self->pool;
+  return self->index < atomic_load(&pool->n_active) && has_work(atomic_load(&pool->ticket));
+}
+
+/* Under the mutex. */
+static void count_sleepers(sotto_pool *pool) {
+  const uint32_t n_active = atomic_load(&pool->n_active);
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < pool->n_workers; i++)
+    n += pool->workers[i].asleep && pool->workers[i].index < n_active;
+  atomic_store(&pool->sleepers, n);
+}
+
 /* Until there is a chunk to take, or the pool closes (then false). */
-static bool wait_for_work(sotto_pool *pool) {
+static bool wait_for_work(worker *self) {
+  sotto_pool *pool = self->pool;
   for (int i = 0; i < SPINS; i++) {
     if (atomic_load(&pool->closing)) return false;
-    if (has_work(atomic_load(&pool->ticket))) return true;
+    if (may_work(self)) return true;
     pause_cpu();
   }
   pthread_mutex_lock(&pool->mutex);
-  atomic_fetch_add(&pool->sleepers, 1);
-  while (!has_work(atomic_load(&pool->ticket)) && !atomic_load(&pool->closing)) {
+  self->asleep = true;
+  count_sleepers(pool);
+  while (!may_work(self) && !atomic_load(&pool->closing)) {
     pthread_cond_wait(&pool->work, &pool->mutex);
   }
-  atomic_fetch_sub(&pool->sleepers, 1);
+  self->asleep = false;
+  count_sleepers(pool);
   pthread_mutex_unlock(&pool->mutex);
   return !atomic_load(&pool->closing);
 }
 
 static void *worker_main(void *argument) {
   worker *self = argument;
-  while (wait_for_work(self->pool)) work(self->pool, self->index);
+  while (wait_for_work(self)) work(self->pool, self->index);
   return NULL;
 }
 
@@ -111,12 +130,15 @@ sotto_status sotto_pool_new(sotto_ctx *ctx, uint32_t n_threads, sotto_pool **out
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->work, NULL);
   pthread_cond_init(&pool->end, NULL);
+  pthread_mutex_lock(&pool->mutex); /* workers that are quick to sleep wait until all are counted */
   for (uint32_t i = 1; i < n_threads; i++) {
     worker *w = &pool->workers[i - 1];
     *w = (worker){.pool = pool, .index = i};
     if (pthread_create(&w->thread, NULL, worker_main, w) != 0) break; /* fewer will do */
     pool->n_workers++;
   }
+  atomic_store(&pool->n_active, pool->n_workers + 1);
+  pthread_mutex_unlock(&pool->mutex);
   return SOTTO_OK;
 }
 
@@ -137,6 +159,19 @@ uint32_t sotto_pool_n_threads(const sotto_pool *pool) {
   return pool->n_workers + 1;
 }
 
+void sotto_pool_set_active(sotto_pool *pool, uint32_t n_threads) {
+  if (n_threads > pool->n_workers + 1) n_threads = pool->n_workers + 1;
+  if (n_threads == atomic_load(&pool->n_active)) return;
+  pthread_mutex_lock(&pool->mutex);
+  atomic_store(&pool->n_active, n_threads);
+  count_sleepers(pool);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+uint32_t sotto_pool_active(const sotto_pool *pool) {
+  return atomic_load(&pool->n_active);
+}
+
 static void wait_for_end(sotto_pool *pool, uint32_t n_chunks) {
   for (int i = 0; i < SPINS; i++) {
     if (atomic_load(&pool->done) == n_chunks) return;
@@ -150,7 +185,7 @@ static void wait_for_end(sotto_pool *pool, uint32_t n_chunks) {
 }
 
 void sotto_pool_run(sotto_pool *pool, uint32_t n_chunks, sotto_pool_fn *fn, void *user) {
-  if (n_chunks <= 1 || pool->n_workers == 0) {
+  if (n_chunks <= 1 || sotto_pool_active(pool) == 1) {
     for (uint32_t chunk = 0; chunk < n_chunks; chunk++) fn(user, chunk, 0);
     return;
   }

@@ -1,5 +1,7 @@
 /* platform/pool: every chunk runs once, whatever the number of threads and however busy the cores. */
 #include "platform/pool.h"
+
+#include "platform/time.h"
 #include "test.h"
 
 typedef struct job {
@@ -30,6 +32,7 @@ TEST(pool_runs_every_chunk_once) {
       uint32_t n = n_chunks[round % (sizeof n_chunks / sizeof *n_chunks)];
       if (n > 64 && round > 20) n = 5;
       j.round = round;
+      if (round % 3 == 0) sotto_pool_set_active(pool, 1 + round % sotto_pool_n_threads(pool));
       memset(j.runs, 0, sizeof j.runs);
       sotto_pool_run(pool, n, count, &j);
       for (uint32_t i = 0; i < n; i++) {
@@ -43,4 +46,29 @@ TEST(pool_runs_every_chunk_once) {
     sotto_pool_free(pool);
     CHECK(ctx.bytes_in_use == 0);
   }
+}
+
+/* Fewer threads take part, and more again, also when all are asleep. */
+TEST(pool_active_threads) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  sotto_pool *pool;
+  REQUIRE(sotto_pool_new(&ctx, 4, &pool) == SOTTO_OK);
+  const uint32_t n = sotto_pool_n_threads(pool);
+  CHECK(sotto_pool_active(pool) == n);
+  static job j;
+  for (uint32_t active = n; active >= 1; active--) {
+    sotto_pool_set_active(pool, active);
+    CHECK(sotto_pool_active(pool) == active);
+    memset(&j, 0, sizeof j);
+    for (uint32_t round = 0; round < 50; round++) {
+      for (double until = sotto_time_ms() + round % 3; sotto_time_ms() < until;) continue;
+      sotto_pool_run(pool, 64, count, &j);
+    }
+    for (uint32_t i = 0; i < 64; i++) CHECK(j.runs[i] == 50);
+    for (uint32_t i = active; i < n; i++) CHECK(j.sums[i] == 0);
+  }
+  sotto_pool_set_active(pool, n + 7);
+  CHECK(sotto_pool_active(pool) == n);
+  sotto_pool_free(pool);
 }

@@ -164,11 +164,12 @@ async function makeThreadedModule({ compile, threads: host, onCrash }, name, siz
  * @param {LoadOptions} options
  * @param {number} n_threads
  */
-function coreOptions(module, { core, backend, variant }, n_threads) {
+function coreOptions(module, { core, backend, variant, ...options }, n_threads) {
   const budget = core.memory_budget || Infinity
   return {
     ...core,
     n_threads,
+    adapt_threads: Number(options.n_threads === 'auto'),
     backend: module.constant(`BACKEND_${backend.toUpperCase()}`),
     variant: module.constant(`VARIANT_${variant.toUpperCase()}`),
     memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),

@@ -152,6 +152,7 @@ static sotto_status allocate(cpu_backend *b) {
   b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->scratch_bytes);
   if (!b->scratch || lay_out(p, &b->config, b) == UINT64_MAX) return SOTTO_ERR_OUT_OF_MEMORY;
   lower(b);
+  cpu_threads_init(&b->threads, sotto_pool_n_threads(b->config.pool));
   return sotto_weights_new(p, SOTTO_PLACE_PACKED, &b->weights);
 }
 
@@ -175,9 +176,17 @@ static sotto_status create(const sotto_program *p, const sotto_backend_config *c
   return SOTTO_OK;
 }
 
+static bool is_decode(const sotto_batch *batch) {
+  return batch->n_tokens < CPU_MANY_TOKENS;
+}
+
 static void begin(sotto_backend *backend, const sotto_batch *batch) {
   cpu_backend *b = (cpu_backend *)backend;
   b->batch = batch;
+  b->batch_ms = 0;
+  if (b->config.adapt_threads)
+    sotto_pool_set_active(b->config.pool,
+                          is_decode(batch) ? cpu_threads_next(&b->threads) : b->threads.most);
   b->step = 0;
   b->unit = 0;
   b->failed_token = UINT32_MAX;
@@ -213,8 +222,7 @@ static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
     cpu_choice_note(b->choice, cpu_step_macs(b, step, last - b->unit), sotto_time_ms() - start);
 }
 
-static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
-  cpu_backend *b = (cpu_backend *)backend;
+static sotto_run_result run_steps(cpu_backend *b, const bool *ready, double deadline_ms) {
   bool worked = false;
   for (; b->step < b->n_steps; b->step++, b->unit = 0) {
     const cpu_step *step = &b->steps[b->step];
@@ -232,6 +240,16 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
     }
   }
   return SOTTO_RUN_DONE;
+}
+
+static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
+  cpu_backend *b = (cpu_backend *)backend;
+  const double start = sotto_time_ms();
+  const sotto_run_result result = run_steps(b, ready, deadline_ms);
+  b->batch_ms += sotto_time_ms() - start;
+  if (result == SOTTO_RUN_DONE && b->config.adapt_threads && is_decode(b->batch))
+    cpu_threads_note(&b->threads, b->batch_ms / b->batch->n_tokens);
+  return result;
 }
 
 static const float *logits(const sotto_backend *backend) {

@@ -3,6 +3,7 @@
 #define SOTTO_BACKEND_CPU_CPU_H
 
 #include "backend/cpu/choice.h"
+#include "backend/cpu/threads.h"
 #include "backend/memory.h"
 
 typedef enum cpu_step_kind {
@@ -64,6 +65,9 @@ typedef struct cpu_backend {
   float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
   float *frequencies;     /* [n_rot / 2] */
   const uint16_t **pages; /* [n_threads][2][n_ctx / 32] */
+
+  cpu_threads threads;
+  double batch_ms; /* that the batch has run */
 
   const sotto_batch *batch;
   size_t step;   /* the running step */

@@ -11,7 +11,7 @@
 #define CHUNKS_PER_THREAD 4
 
 static uint32_t n_threads(const cpu_backend *b) {
-  return sotto_pool_n_threads(b->config.pool);
+  return sotto_pool_active(b->config.pool);
 }
 
 /* For all but quantised matmuls any member does: they share these kernels, or nearly. */

@@ -111,13 +111,15 @@ ALWAYS_INLINE void gemm_block(const sotto_gemm *g, sotto_tile_layout layout, act
     for (size_t first = row0; first < row1; first += rows)
       for (size_t t = t0; t < t1; t += step)
         for (size_t row = first; row < row1 && row < first + rows; row += SOTTO_TILE_ROWS)
-          gemm_tiles(g, layout, act, w + row / SOTTO_TILE_ROWS * tile_row_bytes, t, row, 0, 2, step);
+          gemm_tiles(g, layout, act, w + row / SOTTO_TILE_ROWS * tile_row_bytes, t, row, 0, 2,
+                     step);
     return;
   }
   for (size_t row = row0; row < row1; row += SOTTO_TILE_ROWS)
     for (int half = 0; half < 2; half++)
       for (size_t t = t0; t < t1; t += step)
-        gemm_tiles(g, layout, act, w + row / SOTTO_TILE_ROWS * tile_row_bytes, t, row, half, 1, step);
+        gemm_tiles(g, layout, act, w + row / SOTTO_TILE_ROWS * tile_row_bytes, t, row, half, 1,
+                   step);
 }
 
 ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layout act) {

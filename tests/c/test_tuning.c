@@ -1,0 +1,68 @@
+/* What the CPU backend finds out by itself: kernels and threads, on machines that are made up. */
+#include "backend/cpu/choice.h"
+#include "backend/cpu/threads.h"
+#include "test.h"
+
+/* Feeds a machine whose times are `ms` by number of threads, for n batches. */
+static void decode(cpu_threads *t, const double ms[9], int n) {
+  for (int i = 0; i < n; i++) cpu_threads_note(t, ms[cpu_threads_next(t)] * (1 + i % 3 * 0.01));
+}
+
+TEST(threads_of_decoding_are_what_measures_fastest) {
+  static const double scales[9] = {0, 8, 4, 0, 2, 0, 0, 0, 1},
+                      bound[9] = {0, 8, 5, 0, 4, 0, 0, 0, 6},
+                      busy[9] = {0, 3, 5, 0, 9, 0, 0, 0, 20},
+                      equal[9] = {0, 5, 5, 0, 5, 0, 0, 0, 5};
+  cpu_threads t;
+  cpu_threads_init(&t, 8);
+  decode(&t, scales, 200);
+  CHECK(t.n == 8);
+  decode(&t, bound, 2000);
+  CHECK(t.n == 4);
+  decode(&t, busy, 5000);
+  CHECK(t.n == 1);
+  decode(&t, scales, 9000);
+  CHECK(t.n == 8);
+  decode(&t, equal, 5000);
+  CHECK(t.n == 8);
+  int trials = 0; /* rare by now */
+  for (int i = 0; i < 3000; i++) {
+    trials += cpu_threads_next(&t) != 8;
+    cpu_threads_note(&t, 5);
+  }
+  CHECK(trials > 0 && trials < 30);
+  cpu_threads_init(&t, 1);
+  decode(&t, scales, 100);
+  CHECK(cpu_threads_next(&t) == 1);
+}
+
+/* Steps of a kind on a machine where candidate i takes ms[i], `factor` times as long at first. */
+static uint32_t settle(cpu_choice *choice, const double *ms, double factor, int *n_steps) {
+  for (*n_steps = 0; !choice->settled && *n_steps < 100000; ++*n_steps) {
+    cpu_choice_next(choice);
+    const cpu_candidate *c = &choice->candidates[choice->running];
+    cpu_choice_note(choice, 1e6, ms[choice->running] * (c->total_ms < 1 ? factor : 1));
+  }
+  return choice->leader;
+}
+
+TEST(kernels_of_a_matmul_are_what_measures_fastest) {
+  sotto_kernels other[3] = {sotto_kernels_scalar, sotto_kernels_scalar, sotto_kernels_scalar};
+  other[1].gemm_Q8_0 = sotto_kernels_scalar.gemm_Q4_0;
+  other[2].gemm_Q8_0 = sotto_kernels_scalar.gemm_Q4_1;
+  const sotto_kernel_set set = {.members = {&other[0], &other[1], &other[2]}, .n = 3};
+  static const double first[] = {0.05, 0.06, 0.2}, last[] = {0.05, 0.06, 0.03},
+                      prefill[] = {3, 2, 4};
+  cpu_choice choice;
+  int n;
+  cpu_choice_init(&choice, &set, SOTTO_Q4_0); /* all the same: nothing to choose */
+  CHECK(choice.settled && choice.n == 1 && cpu_choice_next(&choice) == &other[0]);
+  cpu_choice_init(&choice, &set, SOTTO_Q8_0);
+  CHECK(!choice.settled && cpu_choice_next(&choice) == &other[0]);
+  CHECK(settle(&choice, first, 3, &n) == 0 && n < 5000);
+  cpu_choice_init(&choice, &set, SOTTO_Q8_0);
+  CHECK(settle(&choice, last, 3, &n) == 2 && n < 5000);
+  cpu_choice_init(&choice, &set, SOTTO_Q8_0);
+  CHECK(settle(&choice, prefill, 1, &n) == 1 && n < 100);
+  CHECK(cpu_choice_next(&choice) == &other[1]);
+}
