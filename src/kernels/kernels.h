@@ -58,22 +58,32 @@ typedef struct sotto_gemm {
 } sotto_gemm;
 typedef void sotto_gemm_fn(const sotto_gemm *gemm);
 
-/* Attention of n_rep query heads that share a KV head, one token. For each query head:
+/* Attention of n_tokens consecutive tokens of one sequence, n_rep query heads that share a KV head each;
+ * token t sees the keys 0 <= i < n_keys + t. For each of these rows:
  *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
  *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
  *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
- * Sums start at +0. Keys and values are f16; head_dim is a multiple of 4. out must not overlap q.
- */
+ * Sums start at +0. Keys and values are finite f16; head_dim is a multiple of 4. out must not overlap
+ * q. */
 typedef struct sotto_attention {
-  float *out;                     /* [n_rep][head_dim] */
-  const float *q;                 /* [n_rep][head_dim] */
+  float *out;                     /* out[t * stride + head * head_dim + d] */
+  const float *q;                 /* q[t * stride + head * head_dim + d] */
+  size_t stride;                  /* >= n_rep * head_dim */
   const uint16_t *const *k_pages; /* page p holds positions 32 * p …: [32][head_dim] of this head */
   const uint16_t *const *v_pages;
-  size_t n_keys; /* visible positions, from 0, >= 1 */
-  size_t n_rep, head_dim;
+  size_t n_keys; /* visible to the first token, from position 0 on, >= 1 */
+  size_t n_tokens, n_rep, head_dim;
   float scale;
-  float *scores; /* scratch [n_rep][n_keys rounded up to a multiple of 32] */
+  float *scratch; /* sotto_attention_scratch floats */
 } sotto_attention;
+
+/* Floats of scratch: [rows] sums, [32][head_dim] of a page, [rows][most keys, rounded up to pages]
+ * scores. */
+static inline uint64_t sotto_attention_scratch(uint64_t n_rows, uint64_t most_keys,
+                                               uint64_t head_dim) {
+  const uint64_t n_pages = (most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
+  return n_rows + SOTTO_KV_PAGE * (head_dim + n_rows * n_pages);
+}
 
 typedef struct sotto_kernels {
   const char *name, *family; /* "relaxed_i16", "relaxed" */

@@ -6,7 +6,8 @@
 #include "kernels/kernels.h"
 #include "kernels/tile.h"
 
-enum { K = 64, ROWS = 14, TOKENS = 5, STRIDE = 15, HEAD_DIM = 20, KEYS = 37, HEADS = 3, N = 53 };
+enum { K = 64, ROWS = 14, TOKENS = 5, STRIDE = 15, HEAD_DIM = 20, KEYS = 31, N = 53 };
+enum { ATTENDING = 4, HEADS = 3, ROWS_WIDTH = HEADS * HEAD_DIM + 3 };
 
 static uint32_t next(uint32_t *state) {
   *state = *state * 1664525u + 1013904223u;
@@ -68,16 +69,29 @@ static bool test_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide)
   return memcmp(y, expected, sizeof y) == 0;
 }
 
-static void run_attention(const sotto_kernels *kernels, float out[HEADS * HEAD_DIM]) {
+static void run_attention(const sotto_kernels *kernels, float out[ATTENDING * ROWS_WIDTH]) {
   uint32_t state = 2;
   uint16_t k[2][SOTTO_KV_PAGE * HEAD_DIM], v[2][SOTTO_KV_PAGE * HEAD_DIM];
-  float q[HEADS * HEAD_DIM], scores[HEADS * 2 * SOTTO_KV_PAGE];
+  float q[ATTENDING * ROWS_WIDTH];
+  float scratch[HEADS * ATTENDING * (1 + 2 * SOTTO_KV_PAGE) + SOTTO_KV_PAGE * HEAD_DIM];
   const uint16_t *const k_pages[] = {k[0], k[1]}, *const v_pages[] = {v[0], v[1]};
   fill_halves(&state, k[0], sizeof k / sizeof(uint16_t));
   fill_halves(&state, v[0], sizeof v / sizeof(uint16_t));
-  fill_floats(&state, q, HEADS * HEAD_DIM);
-  kernels->attention(
-      &(sotto_attention){out, q, k_pages, v_pages, KEYS, HEADS, HEAD_DIM, 0.25f, scores});
+  fill_floats(&state, q, ATTENDING * ROWS_WIDTH);
+  memset(out, 0, ATTENDING * ROWS_WIDTH * sizeof *out);
+  kernels->attention(&(sotto_attention){
+      .out = out,
+      .q = q,
+      .stride = ROWS_WIDTH,
+      .k_pages = k_pages,
+      .v_pages = v_pages,
+      .n_keys = KEYS,
+      .n_tokens = ATTENDING,
+      .n_rep = HEADS,
+      .head_dim = HEAD_DIM,
+      .scale = 0.25f,
+      .scratch = scratch,
+  });
 }
 
 /* All results of the kernels on vectors one after the other. */
@@ -109,9 +123,10 @@ bool sotto_kernels_self_test(const sotto_kernels *kernels) {
 #include "tensor/dtypes.def"
 #undef X
   float out[6 * N], expected[6 * N];
+  _Static_assert(6 * N >= ATTENDING * ROWS_WIDTH, "room for the results of attention");
   run_attention(&sotto_kernels_scalar, expected);
   run_attention(kernels, out);
-  ok = memcmp(out, expected, HEADS * HEAD_DIM * sizeof *out) == 0 && ok;
+  ok = memcmp(out, expected, ATTENDING * ROWS_WIDTH * sizeof *out) == 0 && ok;
   run_vectors(&sotto_kernels_scalar, expected);
   run_vectors(kernels, out);
   return memcmp(out, expected, sizeof out) == 0 && ok;

@@ -346,44 +346,71 @@ static void free_pages(uint16_t **pages, size_t n_keys) {
   free(pages);
 }
 
-static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep, float scale) {
-  uint16_t **k = make_pages(n_keys, head_dim), **v = make_pages(n_keys, head_dim);
-  size_t n = n_rep * head_dim, n_scores = n_rep * ((n_keys + 31) / 32 * 32);
-  float *q = malloc(n * sizeof *q), *scores = malloc((n_scores + 1) * sizeof *scores);
-  float *out = malloc((n + 1) * sizeof *out), *expected = malloc(n * sizeof *expected);
-  for (size_t i = 0; i < n; i++) q[i] = scale > 1.0f ? any_float() : plain();
-  sotto_attention args = {expected,
-                          q,
-                          (const uint16_t *const *)k,
-                          (const uint16_t *const *)v,
-                          n_keys,
-                          n_rep,
-                          head_dim,
-                          scale,
-                          scores};
+typedef struct attention_shape {
+  size_t n_keys, n_tokens, n_rep, head_dim;
+  float scale;
+} attention_shape;
+
+static sotto_attention attention_of(const attention_shape *s) {
+  return (sotto_attention){.n_keys = s->n_keys,
+                           .n_tokens = s->n_tokens,
+                           .n_rep = s->n_rep,
+                           .head_dim = s->head_dim,
+                           .scale = s->scale};
+}
+
+static size_t scratch_of(const attention_shape *s) {
+  return (size_t)sotto_attention_scratch(s->n_tokens * s->n_rep, s->n_keys + s->n_tokens - 1,
+                                         s->head_dim);
+}
+
+/* All tokens at once by scalar; by each variant at once, and cut into single tokens and heads. */
+static void check_attention(attention_shape s) {
+  const size_t n_keys = s.n_keys + s.n_tokens - 1, d = s.head_dim, n_scratch = scratch_of(&s);
+  uint16_t **k = make_pages(n_keys, d), **v = make_pages(n_keys, d);
+  sotto_attention args = attention_of(&s);
+  args.stride = s.n_rep * d + next() % 3;
+  const size_t n = (s.n_tokens - 1) * args.stride + s.n_rep * d;
+  /* One float past the alignment of malloc, and results and scratch end where their blocks end. */
+  float *q = malloc((n + 1) * sizeof *q), *scratch = malloc(n_scratch * sizeof *scratch);
+  float *out = malloc((n + 1) * sizeof *out), *expected = malloc((n + 1) * sizeof *expected);
+  for (size_t i = 0; i <= n; i++) q[i] = s.scale > 1.0f ? any_float() : plain();
+  memset(expected, GUARD, (n + 1) * sizeof *expected);
+  args.q = q + 1, args.out = expected + 1, args.scratch = scratch;
+  args.k_pages = (const uint16_t *const *)k, args.v_pages = (const uint16_t *const *)v;
   sotto_kernels_scalar.attention(&args);
-  args.out = out;
   for (size_t i = 0; i < n_variants(); i++) {
-    out[n] = scores[n_scores] = 12345.0f;
-    variant_at(i)->attention(&args);
-    if (!CHECK(same(out, expected, n)))
-      printf("    %s: %zu keys, head_dim %zu, n_rep %zu\n", variant_at(i)->name, n_keys, head_dim,
-             n_rep);
-    CHECK(out[n] == 12345.0f && scores[n_scores] == 12345.0f);
+    const sotto_kernels *kernels = variant_at(i);
+    memset(out, GUARD, (n + 1) * sizeof *out);
+    args.out = out + 1;
+    kernels->attention(&args);
+    bool ok = same(out, expected, n + 1);
+    memset(out, GUARD, (n + 1) * sizeof *out);
+    for (size_t t = 0; t < s.n_tokens; t++)
+      for (size_t head = 0; head < s.n_rep; head++) {
+        sotto_attention one = args;
+        one.q += t * args.stride + head * d, one.out += t * args.stride + head * d;
+        one.n_keys += t, one.n_tokens = one.n_rep = 1;
+        kernels->attention(&one);
+      }
+    if (!CHECK(ok && same(out, expected, n + 1)))
+      printf("    %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu\n", kernels->name, s.n_keys,
+             s.n_tokens, d, s.n_rep);
   }
-  free_pages(k, n_keys), free_pages(v, n_keys), free(q), free(scores), free(out), free(expected);
+  free_pages(k, n_keys), free_pages(v, n_keys), free(q), free(scratch), free(out), free(expected);
 }
 
 TEST(kernels_attention_same_bits_in_all_variants) {
   static const size_t head_dims[] = {4, 8, 12, 16, 20, 64, 68, 128, 256};
   state = 3;
   for (size_t n_keys = 1; n_keys <= 100; n_keys++) {
-    size_t d = head_dims[n_keys % 9], n_rep = 1 + n_keys % 5;
-    check_attention(n_keys, d, n_rep, 0.0625f);
-    check_attention(n_keys, 4 * (1 + n_keys % 7), n_rep, 1e-4f);
-    check_attention(n_keys, 12, n_rep, 1e20f);
+    const size_t n_rep = 1 + n_keys % 5, n_tokens = 1 + next() % 9;
+    check_attention((attention_shape){n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f});
+    check_attention((attention_shape){n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f});
+    check_attention((attention_shape){n_keys, n_tokens, 1 + next() % 16, 12, 1e20f});
   }
-  for (size_t d = 4; d <= 256; d += 4) check_attention(33, d, 1 + d / 4 % 3, 0.125f);
+  for (size_t d = 4; d <= 256; d += 4)
+    check_attention((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f});
 }
 
 TEST(kernels_vectors_same_bits_in_all_variants) {

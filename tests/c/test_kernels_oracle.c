@@ -149,13 +149,15 @@ TEST(kernels_scalar_nan_activation_reaches_the_result) {
   check_nan(true);
 }
 
-static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep) {
+static void check_attention(size_t first_keys, size_t n_tokens, size_t head_dim, size_t n_rep) {
+  const size_t n_keys = first_keys + n_tokens - 1, n_rows = n_tokens * n_rep;
   size_t n_pages = (n_keys + 31) / 32, page = SOTTO_KV_PAGE * head_dim;
   uint16_t *k = malloc(n_pages * page * 2), *v = malloc(n_pages * page * 2);
   const uint16_t **k_pages = malloc(n_pages * sizeof *k_pages);
   const uint16_t **v_pages = malloc(n_pages * sizeof *v_pages);
-  float *q = malloc(n_rep * head_dim * sizeof *q), *out = malloc(n_rep * head_dim * sizeof *out);
-  float *scores = malloc(n_rep * 32 * n_pages * sizeof *scores);
+  float *q = malloc(n_rows * head_dim * sizeof *q), *out = malloc(n_rows * head_dim * sizeof *out);
+  float *scratch =
+      malloc((size_t)sotto_attention_scratch(n_rows, n_keys, head_dim) * sizeof *scratch);
   double *p = malloc(n_keys * sizeof *p);
   for (size_t i = 0; i < n_pages * page; i++) {
     k[i] = sotto_f32_to_f16(uniform() * 3.0f);
@@ -165,39 +167,49 @@ static void check_attention(size_t n_keys, size_t head_dim, size_t n_rep) {
     k_pages[i] = k + (n_pages - 1 - i) * page;
     v_pages[i] = v + (n_pages - 1 - i) * page;
   }
-  for (size_t i = 0; i < n_rep * head_dim; i++) q[i] = uniform() * 2.0f;
+  for (size_t i = 0; i < n_rows * head_dim; i++) q[i] = uniform() * 2.0f;
   float scale = 1.0f / sqrtf((float)head_dim);
-  sotto_kernels_scalar.attention(
-      &(sotto_attention){out, q, k_pages, v_pages, n_keys, n_rep, head_dim, scale, scores});
-  for (size_t h = 0; h < n_rep; h++) {
+  sotto_kernels_scalar.attention(&(sotto_attention){.out = out,
+                                                    .q = q,
+                                                    .stride = n_rep * head_dim,
+                                                    .k_pages = k_pages,
+                                                    .v_pages = v_pages,
+                                                    .n_keys = first_keys,
+                                                    .n_tokens = n_tokens,
+                                                    .n_rep = n_rep,
+                                                    .head_dim = head_dim,
+                                                    .scale = scale,
+                                                    .scratch = scratch});
+  for (size_t row = 0; row < n_rows; row++) {
+    const size_t visible = first_keys + row / n_rep;
     double max = -INFINITY, sum = 0.0;
-    for (size_t i = 0; i < n_keys; i++) {
+    for (size_t i = 0; i < visible; i++) {
       const uint16_t *key = k_pages[i / 32] + i % 32 * head_dim;
       p[i] = 0.0;
       for (size_t d = 0; d < head_dim; d++)
-        p[i] += (double)q[h * head_dim + d] * (double)sotto_f16_to_f32(key[d]);
+        p[i] += (double)q[row * head_dim + d] * (double)sotto_f16_to_f32(key[d]);
       p[i] *= (double)scale;
       max = fmax(max, p[i]);
     }
-    for (size_t i = 0; i < n_keys; i++) sum += p[i] = exp(p[i] - max);
+    for (size_t i = 0; i < visible; i++) sum += p[i] = exp(p[i] - max);
     for (size_t d = 0; d < head_dim; d++) {
       double expected = 0.0;
-      for (size_t i = 0; i < n_keys; i++)
+      for (size_t i = 0; i < visible; i++)
         expected += p[i] * (double)sotto_f16_to_f32(v_pages[i / 32][i % 32 * head_dim + d]) / sum;
       /* |v| <= 1, so the result is at most 1; the scores' error moves through exp. */
-      CHECK(fabs(expected - (double)out[h * head_dim + d]) < 1e-5);
+      CHECK(fabs(expected - (double)out[row * head_dim + d]) < 1e-5);
     }
   }
-  free(k), free(v), free(k_pages), free(v_pages), free(q), free(out), free(scores), free(p);
+  free(k), free(v), free(k_pages), free(v_pages), free(q), free(out), free(scratch), free(p);
 }
 
 TEST(kernels_scalar_attention_is_softmax_of_scores) {
   state = 3;
-  check_attention(1, 4, 1);
-  check_attention(5, 8, 2);
-  check_attention(32, 64, 3);
-  check_attention(33, 64, 1);
-  check_attention(100, 128, 4);
+  check_attention(1, 1, 4, 1);
+  check_attention(5, 1, 8, 2);
+  check_attention(32, 1, 64, 3);
+  check_attention(30, 5, 64, 1);
+  check_attention(100, 2, 128, 4);
 }
 
 TEST(kernels_scalar_vectors) {

@@ -29,11 +29,11 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
       rows * n * SOTTO_ACT_BYTES,
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
-      (uint64_t)config->n_threads * (p->hparams.n_head / p->hparams.n_head_kv) * config->n_ctx *
-          sizeof(float),
+      config->n_threads * cpu_attention_scratch(p, config) * sizeof(float),
       (uint64_t)config->n_batch * p->hparams.n_rot * sizeof(float),
       p->hparams.n_rot / 2 * sizeof(float),
       2ull * config->n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
+      (config->n_batch + 1ull) * sizeof(uint32_t),
   };
   uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -45,10 +45,11 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
     b->act.q = b->scratch + at[1];
     b->act.scale = (float *)(b->scratch + at[2]);
     b->act.sum = (int32_t *)(b->scratch + at[3]);
-    b->scores = (float *)(b->scratch + at[4]);
+    b->attention = (float *)(b->scratch + at[4]);
     b->cos_sin = (float *)(b->scratch + at[5]);
     b->frequencies = (float *)(b->scratch + at[6]);
     b->pages = (const uint16_t **)(b->scratch + at[7]);
+    b->blocks = (uint32_t *)(b->scratch + at[8]);
   }
   return total;
 }

@@ -1,4 +1,5 @@
-/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop) and ops.c (operations). */
+/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), ops.c (operations) and
+ * attention.c (attention, writing keys and values). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
@@ -20,7 +21,8 @@ typedef enum cpu_step_kind {
 } cpu_step_kind;
 
 /* One step of the lowered program. Work is cut into units that may run in any order, on any thread and
- * in any slices of time: tile rows of a matmul, groups of heads of attention, tokens elsewhere. */
+ * in any slices of time: tile rows of a matmul, tokens and heads of attention,
+ * tokens elsewhere. */
 typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
@@ -61,10 +63,14 @@ typedef struct cpu_backend {
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
   cpu_matmul_kind matmuls[CPU_MATMUL_KINDS];
   uint32_t n_matmuls;
-  float *scores;          /* [n_threads][query heads of a KV head][n_ctx] */
+  float *attention;       /* [n_threads][cpu_attention_scratch] */
   float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
   float *frequencies;     /* [n_rot / 2] */
   const uint16_t **pages; /* [n_threads][2][n_ctx / 32] */
+  uint32_t
+      *blocks; /* [n_blocks + 1]: the batch's tokens blocks[i] … go through attention together */
+  uint32_t n_blocks;
+  uint32_t unit_heads; /* query heads of a unit of attention */
 
   cpu_threads threads;
   double batch_ms; /* that the batch has run */
@@ -86,7 +92,31 @@ void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, ui
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
 /* Multiply-adds of units of a matmul, for cpu_choice_note. */
 double cpu_step_macs(const cpu_backend *backend, const cpu_step *step, uint64_t n_units);
-/* What depends on the batch alone: rotary tables. */
+/* What depends on the batch alone: rotary tables, attention's blocks. */
 void cpu_prepare_batch(cpu_backend *backend);
+
+/* For all but quantised matmuls any member does: they share these kernels, or nearly. */
+static inline const sotto_kernels *first_kernels(const cpu_backend *b) {
+  return b->config.kernels.members[0];
+}
+static inline uint32_t active_threads(const cpu_backend *b) {
+  return sotto_pool_active(b->config.pool);
+}
+static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row) {
+  return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
+}
+
+/* ---- attention.c ---- */
+/* Floats of scratch per thread. */
+uint64_t cpu_attention_scratch(const sotto_program *program, const sotto_backend_config *config);
+/* Cut the batch into blocks, and blocks into units. */
+void cpu_attention_prepare(cpu_backend *backend);
+uint64_t cpu_attention_units(const cpu_backend *backend);
+/* Multiply-adds of the largest unit. */
+uint64_t cpu_attention_unit_macs(const cpu_backend *backend);
+void cpu_attention_run(const cpu_backend *backend, const cpu_step *step, uint64_t unit,
+                       uint32_t thread);
+/* Token t's keys and values to the cache. */
+void cpu_kv_write(cpu_backend *backend, const cpu_step *step, uint64_t t);
 
 #endif

@@ -1,7 +1,5 @@
-/* The CPU's steps: which rows, heads and pages each kernel call gets. */
+/* The CPU's steps: which rows each kernel call gets. Attention and the cache are attention.c's. */
 #include "backend/cpu/cpu.h"
-
-#include <stdatomic.h>
 
 /* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is for. */
 #define SLICE_MACS (64u << 20)
@@ -9,15 +7,6 @@
 #define SERIAL_VALUES 16384
 /* Chunks per thread: so many that a slower thread can take fewer. */
 #define CHUNKS_PER_THREAD 4
-
-static uint32_t n_threads(const cpu_backend *b) {
-  return sotto_pool_active(b->config.pool);
-}
-
-/* For all but quantised matmuls any member does: they share these kernels, or nearly. */
-static const sotto_kernels *first_kernels(const cpu_backend *b) {
-  return b->config.kernels.members[0];
-}
 
 static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
   sotto_buffer_id id = step->kind == CPU_QUANTIZE ? step->op->in[0] : step->op->out;
@@ -29,18 +18,9 @@ static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
   return (b->program->weights[op->weight].rows + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS;
 }
 
-/* Query heads per unit of attention: those that share a KV head, so that its rows are read once; or one
- * at a time where there are too few units to keep the threads busy. */
-static uint32_t heads_per_unit(const cpu_backend *b) {
-  const sotto_hparams *h = &b->program->hparams;
-  const uint32_t threads = n_threads(b), n_rep = h->n_head / h->n_head_kv;
-  bool enough = threads == 1 || (uint64_t)b->batch->n_tokens * h->n_head_kv >= 4ull * threads;
-  return enough ? n_rep : 1;
-}
-
 uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
   uint64_t units = step_rows(b, step);
-  if (step->kind == CPU_ATTENTION) return units * (b->program->hparams.n_head / heads_per_unit(b));
+  if (step->kind == CPU_ATTENTION) return cpu_attention_units(b);
   if (step->kind != CPU_MATMUL || units == 0) return units;
   units = 0;
   for (uint32_t i = 0; i < step->n_ops; i++) units += tile_rows(b, &step->op[i]);
@@ -48,18 +28,12 @@ uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
 }
 
 uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
-  const sotto_hparams *h = &b->program->hparams;
-  const uint64_t budget = (uint64_t)SLICE_MACS * n_threads(b);
+  const uint64_t budget = (uint64_t)SLICE_MACS * active_threads(b);
   uint64_t macs; /* of one unit */
   if (step->kind == CPU_MATMUL) {
     macs = SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
   } else if (step->kind == CPU_ATTENTION) {
-    /* Positions grow along the batch: reckon with the longest. */
-    uint32_t longest = b->batch->positions[b->batch->n_tokens - 1];
-    for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
-      if (b->batch->positions[t] > longest) longest = b->batch->positions[t];
-    }
-    macs = 2ull * heads_per_unit(b) * h->head_dim * (longest + 1);
+    macs = cpu_attention_unit_macs(b);
   } else {
     return UINT32_MAX;
   }
@@ -79,10 +53,6 @@ double cpu_step_macs(const cpu_backend *b, const cpu_step *step, uint64_t n_unit
   return (double)SOTTO_TILE_ROWS * (double)cols * step_rows(b, step) * (double)n_units;
 }
 
-static float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row) {
-  return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
-}
-
 static void *weight(const cpu_backend *b, sotto_weight_id id) {
   return b->weights.placements[id].dst;
 }
@@ -94,6 +64,7 @@ void cpu_prepare_batch(cpu_backend *b) {
   for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
     sotto_rope_table(h, b->frequencies, b->batch->positions[t], b->cos_sin + (size_t)t * h->n_rot);
   }
+  cpu_attention_prepare(b);
 }
 
 /* Tile rows [first, last) of one matmul. */
@@ -128,56 +99,6 @@ static void matmuls(const cpu_backend *b, const cpu_step *step, uint64_t first, 
   }
 }
 
-static void kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
-  const sotto_hparams *h = &b->program->hparams;
-  const uint32_t position = b->batch->positions[t], d = h->head_dim, layer = step->op->layer;
-  const uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
-  const size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
-  const float *k = buffer_row(b, step->op->in[0], t), *v = buffer_row(b, step->op->in[1], t);
-  bool finite = true;
-  for (uint32_t head = 0; head < h->n_head_kv; head++, k += d, v += d) {
-    uint16_t *keys = (uint16_t *)sotto_kv_keys(b->kv, layer, page, head) + row;
-    uint16_t *values = (uint16_t *)sotto_kv_values(b->kv, layer, page, head) + row;
-    finite &= first_kernels(b)->f32_to_f16(k, keys, d);
-    finite &= first_kernels(b)->f32_to_f16(v, values, d);
-  }
-  uint32_t failed = atomic_load(&b->failed_token);
-  while (!finite && t < failed) {
-    if (atomic_compare_exchange_weak(&b->failed_token, &failed, (uint32_t)t)) break;
-  }
-}
-
-/* One unit of attention: some query heads of one token, all of the same KV head. */
-static void attention(const cpu_backend *b, const cpu_step *step, uint64_t unit, uint32_t thread) {
-  const sotto_hparams *h = &b->program->hparams;
-  const uint32_t n_heads = heads_per_unit(b), n_units = h->n_head / n_heads;
-  const uint64_t t = unit / n_units;
-  const uint32_t head = (uint32_t)(unit % n_units) * n_heads, n_rep = h->n_head / h->n_head_kv;
-  const uint32_t n_keys = b->batch->positions[t] + 1;
-  const uint32_t n_pages = (n_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
-  const uint32_t most_pages = b->config.n_ctx / SOTTO_KV_PAGE;
-  const uint32_t *pages = b->batch->seqs[t]->pages;
-  const uint16_t **k_pages = b->pages + 2ull * thread * most_pages;
-  const uint16_t **v_pages = k_pages + most_pages;
-  for (uint32_t i = 0; i < n_pages; i++) {
-    k_pages[i] = sotto_kv_keys(b->kv, step->op->layer, pages[i], head / n_rep);
-    v_pages[i] = sotto_kv_values(b->kv, step->op->layer, pages[i], head / n_rep);
-  }
-  const size_t offset = (size_t)head * h->head_dim;
-  sotto_attention args = {
-      .out = buffer_row(b, step->op->out, t) + offset,
-      .q = buffer_row(b, step->op->in[0], t) + offset,
-      .k_pages = k_pages,
-      .v_pages = v_pages,
-      .n_keys = n_keys,
-      .n_rep = n_heads,
-      .head_dim = h->head_dim,
-      .scale = h->attention_scale,
-      .scores = b->scores + (size_t)thread * n_rep * b->config.n_ctx,
-  };
-  first_kernels(b)->attention(&args);
-}
-
 static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_kernels *kernels = first_kernels(b);
   const sotto_program *p = b->program;
@@ -201,7 +122,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,
                   b->cos_sin + (size_t)t * h->n_rot);
     break;
-  case CPU_KV_WRITE: kv_write(b, step, t); break;
+  case CPU_KV_WRITE: cpu_kv_write(b, step, t); break;
   case CPU_SWIGLU:
     kernels->swiglu(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
     break;
@@ -224,7 +145,7 @@ static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint
   }
   for (uint64_t unit = first; unit < last; unit++) {
     if (step->kind == CPU_ATTENTION)
-      attention(b, step, unit, thread);
+      cpu_attention_run(b, step, unit, thread);
     else
       run_row(b, step, unit);
   }
@@ -245,7 +166,7 @@ static void run_chunk(void *user, uint32_t chunk, uint32_t thread) {
 
 /* How many chunks are worth the threads' meeting. */
 static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
-  const uint32_t threads = n_threads(b);
+  const uint32_t threads = active_threads(b);
   if (threads == 1) return 1;
   if (step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION) {
     sotto_buffer_id id = step->op->out >= 0 ? step->op->out : step->op->in[0];

@@ -1,4 +1,4 @@
-/* Attention, one query head at a time: scores, exact maximum, exp, weighted sum of the values. */
+/* Attention, one query row at a time: scores, exact maximum, exp, weighted sum of the values. */
 #include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
 
@@ -12,29 +12,33 @@ static float dot(const float *q, const uint16_t *key, size_t n) {
   return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
-void sotto_attention__scalar(const sotto_attention *a) {
-  float *p = a->scores;
-  for (size_t head = 0; head < a->n_rep; head++) {
-    const float *q = a->q + head * a->head_dim;
-    float *out = a->out + head * a->head_dim;
-    for (size_t i = 0; i < a->n_keys; i++)
-      p[i] = dot(q, position(a->k_pages, i, a->head_dim), a->head_dim) * a->scale;
+static void attend(const sotto_attention *a, size_t n_keys, const float *q, float *out) {
+  float *p = a->scratch;
+  for (size_t i = 0; i < n_keys; i++)
+    p[i] = dot(q, position(a->k_pages, i, a->head_dim), a->head_dim) * a->scale;
 
-    float max = p[0];
-    for (size_t i = 1; i < a->n_keys; i++)
-      if (p[i] > max) max = p[i];
-    float lane[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-    for (size_t i = 0; i < a->n_keys; i++) {
-      p[i] = sotto_expf(p[i] - max);
-      lane[i % 4] = lane[i % 4] + p[i];
-    }
-    float sum = (lane[0] + lane[1]) + (lane[2] + lane[3]);
-
-    for (size_t d = 0; d < a->head_dim; d++) out[d] = 0.0f;
-    for (size_t i = 0; i < a->n_keys; i++) {
-      const uint16_t *value = position(a->v_pages, i, a->head_dim);
-      for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] + p[i] * sotto_f16_to_f32(value[d]);
-    }
-    for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] / sum;
+  float max = p[0];
+  for (size_t i = 1; i < n_keys; i++)
+    if (p[i] > max) max = p[i];
+  float lane[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  for (size_t i = 0; i < n_keys; i++) {
+    p[i] = sotto_expf(p[i] - max);
+    lane[i % 4] = lane[i % 4] + p[i];
   }
+  float sum = (lane[0] + lane[1]) + (lane[2] + lane[3]);
+
+  for (size_t d = 0; d < a->head_dim; d++) out[d] = 0.0f;
+  for (size_t i = 0; i < n_keys; i++) {
+    const uint16_t *value = position(a->v_pages, i, a->head_dim);
+    for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] + p[i] * sotto_f16_to_f32(value[d]);
+  }
+  for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] / sum;
+}
+
+void sotto_attention__scalar(const sotto_attention *a) {
+  for (size_t t = 0; t < a->n_tokens; t++)
+    for (size_t head = 0; head < a->n_rep; head++) {
+      const size_t row = t * a->stride + head * a->head_dim;
+      attend(a, a->n_keys + t, a->q + row, a->out + row);
+    }
 }

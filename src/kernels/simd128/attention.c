@@ -1,6 +1,29 @@
-/* Attention, page by page: each key and value is converted once for two query heads. */
+/* Attention: a page of keys or values is widened to float32 once and then serves all query rows, two at
+ * a time. A row is a query head of a token. */
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
+
+/* The work at hand: rows of a call and where their parts lie. */
+typedef struct rows {
+  const sotto_attention *a;
+  size_t n, most_keys, scores_stride;
+  float *sums, *page, *scores; /* [n], [32][head_dim], [n][scores_stride] */
+} rows;
+
+static size_t row_offset(const sotto_attention *a, size_t row) {
+  return row / a->n_rep * a->stride + row % a->n_rep * a->head_dim;
+}
+
+/* Positions [0, n) of a page as float32. */
+static void widen(const uint16_t *page, size_t n, float *out) {
+  f16_constants f16 = hold_f16();
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    wasm_v128_store(out + i, load_f16(page + i, f16));
+    wasm_v128_store(out + i + 4, load_f16(page + i + 4, f16));
+  }
+  if (i < n) wasm_v128_store(out + i, load_f16(page + i, f16));
+}
 
 /* Lane i = fold of row i. */
 ALWAYS_INLINE v128_t fold_rows(const v128_t r[4]) {
@@ -15,115 +38,134 @@ ALWAYS_INLINE v128_t fold_rows(const v128_t r[4]) {
   return wasm_f32x4_add(wasm_f32x4_add(lane0, lane1), wasm_f32x4_add(lane2, lane3));
 }
 
-/* scores[h][0..4) = scale * (q[h] · key[0..4)) for n_heads (1 or 2, a constant) heads. */
-ALWAYS_INLINE void score_4(const float *q, const uint16_t *const key[4], size_t head_dim,
-                           v128_t scale, float *scores, size_t scores_stride, size_t n_heads) {
-  f16_constants f16 = hold_f16();
-  v128_t sum[2][4];
-  for (size_t h = 0; h < n_heads; h++)
-    for (int i = 0; i < 4; i++) sum[h][i] = wasm_f32x4_const_splat(0.0f);
-  for (size_t d = 0; d < head_dim; d += 4) {
-    v128_t q0 = wasm_v128_load(q + d);
-    v128_t q1 = n_heads == 2 ? wasm_v128_load(q + head_dim + d) : q0;
-    for (int i = 0; i < 4; i++) {
-      v128_t k = load_f16(key[i] + d, f16);
-      sum[0][i] = mul_add(sum[0][i], q0, k);
-      if (n_heads == 2) sum[1][i] = mul_add(sum[1][i], q1, k);
+/* scores[r][0..n) = scale * (q[r] · key[0..n)), n rounded up to a multiple of 4; n_rows (1 or 2) is a
+ * constant. */
+ALWAYS_INLINE void score(const float *const q[2], const float *key, size_t head_dim, size_t n,
+                         float scale, float *const scores[2], int n_rows) {
+  v128_t scales = wasm_f32x4_splat(scale);
+  for (size_t i = 0; i < n; i += 4, key += 4 * head_dim) {
+    v128_t sum[2][4];
+    for (int r = 0; r < n_rows; r++)
+      for (int j = 0; j < 4; j++) sum[r][j] = wasm_f32x4_const_splat(0.0f);
+    for (size_t d = 0; d < head_dim; d += 4) {
+      v128_t x[2];
+      for (int r = 0; r < n_rows; r++) x[r] = wasm_v128_load(q[r] + d);
+      for (size_t j = 0; j < 4; j++) {
+        v128_t k = wasm_v128_load(key + j * head_dim + d);
+        for (int r = 0; r < n_rows; r++) sum[r][j] = mul_add(sum[r][j], x[r], k);
+      }
     }
-  }
-  for (size_t h = 0; h < n_heads; h++)
-    wasm_v128_store(scores + h * scores_stride, wasm_f32x4_mul(fold_rows(sum[h]), scale));
-}
-
-static void score(const sotto_attention *a, size_t scores_stride) {
-  v128_t scale = wasm_f32x4_splat(a->scale);
-  for (size_t i = 0; i < a->n_keys; i += 4) {
-    const uint16_t *page = a->k_pages[i / SOTTO_KV_PAGE], *key[4];
-    for (size_t j = 0; j < 4; j++) { /* past the end the last key stands in */
-      size_t position = i + j < a->n_keys ? i + j : a->n_keys - 1;
-      key[j] = page + position % SOTTO_KV_PAGE * a->head_dim;
-    }
-    size_t h = 0;
-    for (; h + 2 <= a->n_rep; h += 2)
-      score_4(a->q + h * a->head_dim, key, a->head_dim, scale, a->scores + h * scores_stride + i,
-              scores_stride, 2);
-    if (h < a->n_rep)
-      score_4(a->q + h * a->head_dim, key, a->head_dim, scale, a->scores + h * scores_stride + i,
-              scores_stride, 1);
+    for (int r = 0; r < n_rows; r++)
+      wasm_v128_store(scores[r] + i, wasm_f32x4_mul(fold_rows(sum[r]), scales));
   }
 }
 
-/* s[n] becomes exp(s - max s); the sum is returned. Room for a multiple of four. */
-static float exponentiate(float *s, size_t n) {
-  for (size_t i = n; i % 4 != 0; i++) s[i] = -__builtin_inff(); /* adds +0 to the sum */
+/* All rows' scores with the first n keys of page p. */
+static void score_page(const rows *w, size_t p, size_t n) {
+  const sotto_attention *a = w->a;
+  const size_t d = a->head_dim;
+  widen(a->k_pages[p], n * d, w->page);
+  for (size_t i = n * d; i < (n + 3) / 4 * 4 * d; i++) w->page[i] = 0.0f;
+  for (size_t row = 0; row < w->n; row += 2) {
+    const size_t other = row + 1 < w->n ? row + 1 : row;
+    const float *const q[2] = {a->q + row_offset(a, row), a->q + row_offset(a, other)};
+    float *const scores[2] = {w->scores + row * w->scores_stride + p * SOTTO_KV_PAGE,
+                              w->scores + other * w->scores_stride + p * SOTTO_KV_PAGE};
+    if (other > row)
+      score(q, w->page, d, n, a->scale, scores, 2);
+    else
+      score(q, w->page, d, n, a->scale, scores, 1);
+  }
+}
+
+/* s[n_keys] becomes exp(s - max s), which is 0 up to s[n]; the sum is returned. There is room for n
+ * rounded up to a multiple of four. */
+static float exponentiate(float *s, size_t n_keys, size_t n) {
+  for (size_t i = n_keys; i < n || i % 4 != 0; i++) s[i] = -__builtin_inff(); /* adds +0 */
   v128_t max = wasm_v128_load(s);
-  for (size_t i = 4; i < n; i += 4) max = wasm_f32x4_max(max, wasm_v128_load(s + i));
-  max = wasm_f32x4_max(max, wasm_i32x4_shuffle(max, max, 2, 3, 0, 1));
-  max = wasm_f32x4_max(max, wasm_i32x4_shuffle(max, max, 1, 0, 3, 2));
+  for (size_t i = 4; i < n; i += 4) max = wasm_f32x4_pmax(max, wasm_v128_load(s + i));
+  max = wasm_f32x4_pmax(max, wasm_i32x4_shuffle(max, max, 2, 3, 0, 1));
+  max = wasm_f32x4_pmax(max, wasm_i32x4_shuffle(max, max, 1, 0, 3, 2));
+  exp_constants constants = hold_exp();
   v128_t sum = wasm_f32x4_const_splat(0.0f);
   for (size_t i = 0; i < n; i += 4) {
-    v128_t p = exp_f32(wasm_f32x4_sub(wasm_v128_load(s + i), max));
+    v128_t p = exp_below_0(wasm_f32x4_sub(wasm_v128_load(s + i), max), constants);
     sum = wasm_f32x4_add(sum, p);
     wasm_v128_store(s + i, p);
   }
   return fold(sum);
 }
 
-/* out[h][0..4 * n_vectors) += sum over i < n of p[h][i] * value[i]; n_heads (1 or 2) and n_vectors
- * (1 or 4) are constants. */
-ALWAYS_INLINE void add_values(float *out, const float *p, size_t scores_stride,
-                              const uint16_t *value, size_t head_dim, size_t n, int n_heads,
-                              int n_vectors) {
-  f16_constants f16 = hold_f16();
+/* out[r][0..16) += sum over i < n of p[r][i] * value[i]; n_rows (1 or 2) and n_vectors (1 or 4) are
+ * constants. */
+ALWAYS_INLINE void add_values(float *const out[2], const float *const p[2], const float *value,
+                              size_t head_dim, size_t n, int n_rows, int n_vectors) {
   v128_t sum[2][4];
-  for (int h = 0; h < n_heads; h++)
-    for (int v = 0; v < n_vectors; v++)
-      sum[h][v] = wasm_v128_load(out + (size_t)h * head_dim + 4 * v);
+  for (int r = 0; r < n_rows; r++)
+    for (int v = 0; v < n_vectors; v++) sum[r][v] = wasm_v128_load(out[r] + 4 * v);
   for (size_t i = 0; i < n; i++, value += head_dim) {
-    v128_t p0 = wasm_v128_load32_splat(p + i);
-    v128_t p1 = n_heads == 2 ? wasm_v128_load32_splat(p + scores_stride + i) : p0;
+    v128_t x[2];
+    for (int r = 0; r < n_rows; r++) x[r] = wasm_v128_load32_splat(p[r] + i);
     for (int v = 0; v < n_vectors; v++) {
-      v128_t x = load_f16(value + 4 * v, f16);
-      sum[0][v] = mul_add(sum[0][v], p0, x);
-      if (n_heads == 2) sum[1][v] = mul_add(sum[1][v], p1, x);
+      v128_t y = wasm_v128_load(value + 4 * v);
+      for (int r = 0; r < n_rows; r++) sum[r][v] = mul_add(sum[r][v], x[r], y);
     }
   }
-  for (int h = 0; h < n_heads; h++)
-    for (int v = 0; v < n_vectors; v++)
-      wasm_v128_store(out + (size_t)h * head_dim + 4 * v, sum[h][v]);
+  for (int r = 0; r < n_rows; r++)
+    for (int v = 0; v < n_vectors; v++) wasm_v128_store(out[r] + 4 * v, sum[r][v]);
 }
 
-ALWAYS_INLINE void add_page(float *out, const float *p, size_t scores_stride, const uint16_t *page,
-                            size_t head_dim, size_t n, int n_heads) {
+ALWAYS_INLINE void mix(float *out0, float *out1, const float *const p[2], const float *page,
+                       size_t head_dim, size_t n, int n_rows) {
   size_t d = 0;
   for (; d + 16 <= head_dim; d += 16)
-    add_values(out + d, p, scores_stride, page + d, head_dim, n, n_heads, 4);
+    add_values((float *const[]){out0 + d, out1 + d}, p, page + d, head_dim, n, n_rows, 4);
   for (; d < head_dim; d += 4)
-    add_values(out + d, p, scores_stride, page + d, head_dim, n, n_heads, 1);
+    add_values((float *const[]){out0 + d, out1 + d}, p, page + d, head_dim, n, n_rows, 1);
 }
 
-/* out[n_heads][head_dim] = sum over positions of p[h][i] * value[i], over the sum of p[h]. */
-ALWAYS_INLINE void mix(const sotto_attention *a, float *out, float *p, size_t scores_stride,
-                       int n_heads) {
-  for (size_t d = 0; d < (size_t)n_heads * a->head_dim; d += 4)
-    wasm_v128_store(out + d, wasm_f32x4_const_splat(0.0f));
-  v128_t sum[2];
-  for (int h = 0; h < n_heads; h++)
-    sum[h] = wasm_f32x4_splat(exponentiate(p + (size_t)h * scores_stride, a->n_keys));
-  for (size_t i = 0; i < a->n_keys; i += SOTTO_KV_PAGE) {
-    size_t n = a->n_keys - i < SOTTO_KV_PAGE ? a->n_keys - i : SOTTO_KV_PAGE;
-    add_page(out, p + i, scores_stride, a->v_pages[i / SOTTO_KV_PAGE], a->head_dim, n, n_heads);
+/* All rows' outputs += p · the first n values of page p. A row that does not see all of them has p = 0
+ * there, which changes no sum: none is ever -0, and values are finite. */
+static void mix_page(const rows *w, size_t page, size_t n) {
+  const sotto_attention *a = w->a;
+  widen(a->v_pages[page], n * a->head_dim, w->page);
+  for (size_t row = 0; row < w->n; row += 2) {
+    const size_t other = row + 1 < w->n ? row + 1 : row;
+    const float *const p[2] = {w->scores + row * w->scores_stride + page * SOTTO_KV_PAGE,
+                               w->scores + other * w->scores_stride + page * SOTTO_KV_PAGE};
+    float *out0 = a->out + row_offset(a, row), *out1 = a->out + row_offset(a, other);
+    if (other > row)
+      mix(out0, out1, p, w->page, a->head_dim, n, 2);
+    else
+      mix(out0, out1, p, w->page, a->head_dim, n, 1);
   }
-  for (int h = 0; h < n_heads; h++, out += a->head_dim)
-    for (size_t d = 0; d < a->head_dim; d += 4)
-      wasm_v128_store(out + d, wasm_f32x4_div(wasm_v128_load(out + d), sum[h]));
+}
+
+static size_t page_keys(const rows *w, size_t page) {
+  const size_t left = w->most_keys - page * SOTTO_KV_PAGE;
+  return left < SOTTO_KV_PAGE ? left : SOTTO_KV_PAGE;
 }
 
 void sotto_attention__simd128(const sotto_attention *a) {
-  size_t stride = (a->n_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
-  score(a, stride);
-  size_t h = 0;
-  for (; h + 2 <= a->n_rep; h += 2)
-    mix(a, a->out + h * a->head_dim, a->scores + h * stride, stride, 2);
-  if (h < a->n_rep) mix(a, a->out + h * a->head_dim, a->scores + h * stride, stride, 1);
+  rows w = {.a = a, .n = a->n_tokens * a->n_rep, .most_keys = a->n_keys + a->n_tokens - 1};
+  const size_t n_pages = (w.most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE, d = a->head_dim;
+  w.scores_stride = n_pages * SOTTO_KV_PAGE;
+  w.sums = a->scratch;
+  w.page = w.sums + w.n;
+  w.scores = w.page + SOTTO_KV_PAGE * d;
+
+  for (size_t p = 0; p < n_pages; p++) score_page(&w, p, page_keys(&w, p));
+  for (size_t row = 0; row < w.n; row++) {
+    w.sums[row] =
+        exponentiate(w.scores + row * w.scores_stride, a->n_keys + row / a->n_rep, w.most_keys);
+    float *out = a->out + row_offset(a, row);
+    for (size_t i = 0; i < d; i += 4) wasm_v128_store(out + i, wasm_f32x4_const_splat(0.0f));
+  }
+  for (size_t p = 0; p < n_pages; p++) mix_page(&w, p, page_keys(&w, p));
+  for (size_t row = 0; row < w.n; row++) {
+    float *out = a->out + row_offset(a, row);
+    v128_t sum = wasm_f32x4_splat(w.sums[row]);
+    for (size_t i = 0; i < d; i += 4)
+      wasm_v128_store(out + i, wasm_f32x4_div(wasm_v128_load(out + i), sum));
+  }
 }

@@ -44,27 +44,41 @@ ALWAYS_INLINE v128_t act_order(v128_t plain) {
   return wasm_i16x8_shuffle(plain, plain, 0, 2, 1, 3, 4, 6, 5, 7);
 }
 
+typedef struct exp_constants {
+  v128_t log2e, magic, ln2_hi, ln2_lo, c2, c3, c4, c5, c6, one, lowest;
+} exp_constants;
+
+ALWAYS_INLINE exp_constants hold_exp(void) {
+#define HELD(f) held(sotto_float_bits(f))
+  return (exp_constants){HELD(SOTTO_EXPF_LOG2E),  HELD(SOTTO_EXPF_MAGIC),
+                         HELD(SOTTO_EXPF_LN2_HI), HELD(SOTTO_EXPF_LN2_LO),
+                         HELD(SOTTO_EXPF_C2),     HELD(SOTTO_EXPF_C3),
+                         HELD(SOTTO_EXPF_C4),     HELD(SOTTO_EXPF_C5),
+                         HELD(SOTTO_EXPF_C6),     HELD(1.0f),
+                         HELD(SOTTO_EXPF_LOWEST)};
+#undef HELD
+}
+
+/* sotto_expf_steps without its selects for large x and NaN: for x <= 0. NaN gives NaN if the low nine bits of its
+ * payload are 0, as they are in whatever arithmetic makes of numbers. */
+ALWAYS_INLINE v128_t exp_below_0(v128_t x, exp_constants c) {
+  v128_t t = wasm_f32x4_add(wasm_f32x4_mul(x, c.log2e), c.magic);
+  v128_t n = wasm_f32x4_sub(t, c.magic);
+  v128_t r = wasm_f32x4_sub(x, wasm_f32x4_mul(n, c.ln2_hi));
+  r = wasm_f32x4_sub(r, wasm_f32x4_mul(n, c.ln2_lo));
+  v128_t p = wasm_f32x4_add(wasm_f32x4_mul(c.c6, r), c.c5);
+  p = wasm_f32x4_add(wasm_f32x4_mul(p, r), c.c4);
+  p = wasm_f32x4_add(wasm_f32x4_mul(p, r), c.c3);
+  p = wasm_f32x4_add(wasm_f32x4_mul(p, r), c.c2);
+  p = wasm_f32x4_mul(p, wasm_f32x4_mul(r, r));
+  p = wasm_f32x4_add(wasm_f32x4_add(p, r), c.one);
+  v128_t y = wasm_i32x4_add(p, wasm_i32x4_shl(t, 23));
+  return wasm_v128_andnot(y, wasm_f32x4_lt(x, c.lowest));
+}
+
 /* sotto_expf_steps on four lanes, line by line. */
 ALWAYS_INLINE v128_t exp_f32(v128_t x) {
-  v128_t magic = wasm_f32x4_const_splat(SOTTO_EXPF_MAGIC);
-  v128_t t = wasm_f32x4_mul(x, wasm_f32x4_const_splat(SOTTO_EXPF_LOG2E));
-  t = wasm_f32x4_add(t, magic);
-  v128_t n = wasm_f32x4_sub(t, magic);
-  v128_t r = wasm_f32x4_sub(x, wasm_f32x4_mul(n, wasm_f32x4_const_splat(SOTTO_EXPF_LN2_HI)));
-  r = wasm_f32x4_sub(r, wasm_f32x4_mul(n, wasm_f32x4_const_splat(SOTTO_EXPF_LN2_LO)));
-  v128_t p = wasm_f32x4_mul(wasm_f32x4_const_splat(SOTTO_EXPF_C6), r);
-  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C5));
-  p = wasm_f32x4_mul(p, r);
-  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C4));
-  p = wasm_f32x4_mul(p, r);
-  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C3));
-  p = wasm_f32x4_mul(p, r);
-  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(SOTTO_EXPF_C2));
-  p = wasm_f32x4_mul(p, wasm_f32x4_mul(r, r));
-  p = wasm_f32x4_add(p, r);
-  p = wasm_f32x4_add(p, wasm_f32x4_const_splat(1.0f));
-  v128_t y = wasm_i32x4_add(p, wasm_i32x4_shl(t, 23));
-  y = wasm_v128_andnot(y, wasm_f32x4_lt(x, wasm_f32x4_const_splat(SOTTO_EXPF_LOWEST)));
+  v128_t y = exp_below_0(x, hold_exp());
   y = wasm_v128_bitselect(wasm_u32x4_const_splat(0x7F800000), y,
                           wasm_f32x4_gt(x, wasm_f32x4_const_splat(SOTTO_EXPF_HIGHEST)));
   return wasm_v128_bitselect(x, y, wasm_f32x4_ne(x, x));
