@@ -22,6 +22,11 @@ static const cli_option model[] = {
      .help = "kernels; all give the same bits", .shows_default = true},
     {{"--backend"}, CLI_CHOICE, AT(engine.backend), "cpu|naive",
      .help = "naive: plain float32, slow, the reference", .shows_default = true},
+    {{"-ctk", "--cache-type-k"}, CLI_CHOICE, AT(engine.cache_type_k), "f16|q8_0|f32",
+     .help = "what the KV cache keeps keys in; q8_0 takes half of f16's memory",
+     .shows_default = true},
+    {{"-ctv", "--cache-type-v"}, CLI_CHOICE, AT(engine.cache_type_v), "f16|q8_0|f32",
+     .help = "the same for values", .shows_default = true},
     {{"--memory-budget"}, CLI_BYTES, AT(engine.memory_budget), "SIZE", WITHIN(1, 9e15),
      .help = "bytes that may be used in all, K, M or G behind the number; a model that needs "
              "more is refused before it is loaded"},
@@ -101,7 +106,7 @@ static const cli_option state[] = {
      .help = "put a saved KV cache in place: a prompt that begins with its tokens starts "
              "behind them"},
     {{"--save-state"}, CLI_TEXT, AT(save_state), "FILE",
-     .help = "save the KV cache at the end; any host of the same model reads it"},
+     .help = "save the KV cache at the end; any host reads it for the same model and cache types"},
 };
 const cli_option_group cli_state_options = GROUP("State", state);
 

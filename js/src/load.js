@@ -38,6 +38,8 @@ const optionRules = {
     'relaxed_u8',
     'relaxed_s8',
   ),
+  cache_type_k: oneOf('f16', 'q8_0', 'f32'),
+  cache_type_v: oneOf('f16', 'q8_0', 'f32'),
 }
 const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUrl', 'wasmUrl']
 
@@ -85,13 +87,14 @@ function startWorker(host, url) {
  */
 function checkOptions(options, host) {
   const checked = check(options, optionRules, otherOptions)
-  const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...core } = checked
+  const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
+  const { cache_type_k = 'f16', cache_type_v = 'f16', ...core } = others
   const { onProgress, wasmUrl } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress', 'must be a function')
   }
   const modules = wasmUrl && absolute(String(wasmUrl), host)
-  return { core, backend, variant, n_threads, wasmUrl: modules }
+  return { core, backend, variant, cache_type_k, cache_type_v, n_threads, wasmUrl: modules }
 }
 
 /** @param {string} url @param {MainHost} host the worker has another base URL than the page */

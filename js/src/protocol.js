@@ -9,7 +9,7 @@
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -60,6 +60,8 @@ export const LOGITS_CREDIT = 8
  * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
  * @property {string} backend
  * @property {string} variant
+ * @property {string} cache_type_k
+ * @property {string} cache_type_v
  * @property {number | 'auto'} n_threads
  * @property {string} [wasmUrl]
  */

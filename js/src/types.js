@@ -69,6 +69,8 @@
  * @property {'auto' | 'scalar' | 'simd128' | 'relaxed' | 'relaxed_i16' | 'relaxed_i32' | 'relaxed_u8' |
  *   'relaxed_s8'} [variant] kernels, all of which give the same bits; auto: whatever measures fastest
  *   while it works; relaxed: the same among the next four
+ * @property {'f16' | 'q8_0' | 'f32'} [cache_type_k] what the KV cache keeps keys in; default f16
+ * @property {'f16' | 'q8_0' | 'f32'} [cache_type_v] the same for values
  * @property {number} [memory_budget] bytes that the engine may use in all
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]

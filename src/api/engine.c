@@ -147,6 +147,8 @@ static sotto_status fill_options(sotto_engine *e) {
       {"adapt_threads", o->adapt_threads, 1},
       {"backend", o->backend, SOTTO_BACKEND_NAIVE},
       {"variant", o->variant, SOTTO_VARIANT_RELAXED_S8},
+      {"cache_type_k", o->cache_type_k, SOTTO_CACHE_F32},
+      {"cache_type_v", o->cache_type_v, SOTTO_CACHE_F32},
   };
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     if (limits[i].value > limits[i].largest) {
@@ -188,6 +190,19 @@ static sotto_status test_kernels(sotto_engine *e) {
   return sotto_fail(&e->ctx, SOTTO_ERR_INTERNAL,
                     "the '%s' kernels give wrong results on this engine; load with another variant",
                     name);
+}
+
+static sotto_status pick_cache_type(sotto_engine *e, const char *option, uint32_t value,
+                                    sotto_dtype *type) {
+  static const sotto_dtype types[] = {SOTTO_F16, SOTTO_Q8_0, SOTTO_F32};
+  const uint32_t head_dim = e->program.hparams.head_dim;
+  *type = e->backend_type->float_cache ? SOTTO_F32 : types[value];
+  if (head_dim % sotto_dtype_block_weights(*type) == 0) return SOTTO_OK;
+  return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                    "%s %s takes blocks of %u values and this model's heads are %u wide; use f16 "
+                    "or f32",
+                    option, sotto_dtype_name(*type), (unsigned)sotto_dtype_block_weights(*type),
+                    head_dim);
 }
 
 const char *sotto_engine_variant(const sotto_engine *e) {
@@ -233,9 +248,12 @@ static sotto_status build(sotto_engine *e) {
                                              .adapt_threads = o->adapt_threads};
   e->generator_config =
       (sotto_generator_config){o->n_ctx, o->n_batch, n_outputs, o->n_parallel, h->n_vocab};
-  e->kv_shape = (sotto_kv_shape){h->n_layer, h->n_head_kv, h->head_dim,
-                                 e->backend_type->kv_element_bytes, o->n_ctx / SOTTO_KV_PAGE};
-  return SOTTO_OK;
+  e->kv_shape = (sotto_kv_shape){.n_layer = h->n_layer,
+                                 .n_head_kv = h->n_head_kv,
+                                 .head_dim = h->head_dim,
+                                 .n_pages = o->n_ctx / SOTTO_KV_PAGE};
+  SOTTO_TRY(pick_cache_type(e, "cache_type_k", o->cache_type_k, &e->kv_shape.k_type));
+  return pick_cache_type(e, "cache_type_v", o->cache_type_v, &e->kv_shape.v_type);
 }
 
 /* The largest n_ctx that would fit the budget, 0 if none does. */

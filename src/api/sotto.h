@@ -26,7 +26,7 @@
 #define SOTTO_API __attribute__((used, visibility("default")))
 
 /* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
-#define SOTTO_API_VERSION 1
+#define SOTTO_API_VERSION 2
 
 typedef struct sotto_engine sotto_engine;
 
@@ -46,6 +46,13 @@ typedef enum sotto_variant {
   SOTTO_VARIANT_RELAXED_S8 = 7,
 } sotto_variant;
 
+/* What the KV cache keeps keys and values in. */
+typedef enum sotto_cache_type {
+  SOTTO_CACHE_F16 = 0,
+  SOTTO_CACHE_Q8_0 = 1, /* about half of f16; heads must be multiples of 32 wide */
+  SOTTO_CACHE_F32 = 2,
+} sotto_cache_type;
+
 typedef struct sotto_engine_options {
   uint32_t n_ctx;   /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
   uint32_t n_batch; /* most tokens in one pass; 0: 128 */
@@ -54,6 +61,8 @@ typedef struct sotto_engine_options {
   uint32_t variant;       /* sotto_variant */
   uint32_t n_threads;     /* that compute; 0: 1; fewer where the host has fewer */
   uint32_t adapt_threads; /* 1: decode with fewer of them where that measures faster */
+  uint32_t cache_type_k;  /* sotto_cache_type; the naive backend always keeps float32 */
+  uint32_t cache_type_v;  /* sotto_cache_type */
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
 } sotto_engine_options;
 
@@ -189,12 +198,12 @@ SOTTO_API bool sotto_engine_next_event(sotto_engine *engine, sotto_event *event)
 
 /* ---- KV state ---- */
 /* Snapshot of the longest cached prefix of these tokens (n_tokens 0: of the sequence used last), in
- * a form that any host and variant of the same model reads. Valid until the next call that returns
+ * a form that any host and variant of the same model and cache types reads. Valid until the next call that returns
  * text. ERR_INVALID_STATE when nothing is cached. */
 SOTTO_API sotto_status sotto_engine_save_state(sotto_engine *engine, const int32_t *tokens,
                                                uint32_t n_tokens, const char **data, uint32_t *len);
 /* Put a snapshot into the cache: requests that begin with its tokens start behind them. A snapshot of
- * another model, a damaged or a truncated one is ERR_INVALID_STATE and changes nothing. */
+ * another model or cache type, a damaged or a truncated one is ERR_INVALID_STATE and changes nothing. */
 SOTTO_API sotto_status sotto_engine_load_state(sotto_engine *engine, const char *data, uint32_t len,
                                                uint32_t *n_tokens);
 /* Forget all cached sequences. */

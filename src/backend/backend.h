@@ -45,7 +45,7 @@ typedef struct sotto_backend sotto_backend;
 
 typedef struct sotto_backend_type {
   const char *name;
-  uint32_t kv_element_bytes;
+  bool float_cache; /* keys and values are float32, whatever the options say */
   sotto_status (*plan)(const sotto_program *program, const sotto_backend_config *config,
                        sotto_backend_plan *plan);
   /* Allocates what plan says. program and kv are borrowed until free. */

@@ -1,4 +1,4 @@
-/* The table of variants and the look-up of a GEMM by data type. */
+/* The table of variants and the look-up of a kernel by data type. */
 #include "kernels/kernels.h"
 
 #include <string.h>
@@ -37,4 +37,14 @@ sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type
 #undef X
   }
   return NULL;
+}
+
+sotto_kv_write_fn *sotto_kernels_kv_write(const sotto_kernels *kernels, sotto_dtype type) {
+  switch (type) {
+#define K(NAME)                                                                                    \
+  case SOTTO_##NAME: return kernels->kv_write_##NAME;
+#include "kernels/kv_types.def"
+#undef K
+  default: return NULL;
+  }
 }

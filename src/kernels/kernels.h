@@ -11,11 +11,11 @@
 
 #include <stdint.h>
 
+#include "kernels/attention.h"
 #include "kernels/packed.h"
 
 #define SOTTO_ACT_BLOCK 32 /* activations that share a scale */
 #define SOTTO_ACT_BYTES 4  /* reserved for a quantised activation and its share of the block */
-#define SOTTO_KV_PAGE   32 /* positions in a page of the KV cache */
 
 /* Quantised activations of some tokens, k values each (k a multiple of 32), narrow or wide:
  *   limit = 127 (narrow: 8 bits), 127 * 256 = 32512 (wide: 16 bits)
@@ -58,33 +58,6 @@ typedef struct sotto_gemm {
 } sotto_gemm;
 typedef void sotto_gemm_fn(const sotto_gemm *gemm);
 
-/* Attention of n_tokens consecutive tokens of one sequence, n_rep query heads that share a KV head each;
- * token t sees the keys 0 <= i < n_keys + t. For each of these rows:
- *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
- *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
- *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
- * Sums start at +0. Keys and values are finite f16; head_dim is a multiple of 4. out must not overlap
- * q. */
-typedef struct sotto_attention {
-  float *out;                     /* out[t * stride + head * head_dim + d] */
-  const float *q;                 /* q[t * stride + head * head_dim + d] */
-  size_t stride;                  /* >= n_rep * head_dim */
-  const uint16_t *const *k_pages; /* page p holds positions 32 * p …: [32][head_dim] of this head */
-  const uint16_t *const *v_pages;
-  size_t n_keys; /* visible to the first token, from position 0 on, >= 1 */
-  size_t n_tokens, n_rep, head_dim;
-  float scale;
-  float *scratch; /* sotto_attention_scratch floats */
-} sotto_attention;
-
-/* Floats of scratch: [rows] sums, [32][head_dim] of a page, [rows][most keys, rounded up to pages]
- * scores. */
-static inline uint64_t sotto_attention_scratch(uint64_t n_rows, uint64_t most_keys,
-                                               uint64_t head_dim) {
-  const uint64_t n_pages = (most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
-  return n_rows + SOTTO_KV_PAGE * (head_dim + n_rows * n_pages);
-}
-
 typedef struct sotto_kernels {
   const char *name, *family; /* "relaxed_i16", "relaxed" */
   bool (*available)(void);   /* on this engine; NULL: wherever the module loads */
@@ -106,11 +79,14 @@ typedef struct sotto_kernels {
   void (*swiglu)(float *out, const float *gate, const float *up, size_t n);
   /* out[i] = a[i] + b[i]. out may be a. */
   void (*add)(float *out, const float *a, const float *b, size_t n);
-  /* Nearest-even conversion of n values; false when one of the results is NaN or infinite. */
-  bool (*f32_to_f16)(const float *x, uint16_t *out, size_t n);
+#define K(NAME) sotto_kv_write_fn *kv_write_##NAME;
+#include "kernels/kv_types.def"
+#undef K
 } sotto_kernels;
 
 sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type);
+/* NULL for a type that is not in kv_types.def. */
+sotto_kv_write_fn *sotto_kernels_kv_write(const sotto_kernels *kernels, sotto_dtype type);
 /* True for types whose GEMM takes quantised activations. */
 static inline bool sotto_dtype_takes_act(sotto_dtype type) {
   return type != SOTTO_F32 && type != SOTTO_F16 && type != SOTTO_BF16;

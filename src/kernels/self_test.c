@@ -5,9 +5,10 @@
 #include "base/bytes.h"
 #include "kernels/kernels.h"
 #include "kernels/tile.h"
+#include "tensor/blocks.h"
 
-enum { K = 64, ROWS = 14, TOKENS = 5, STRIDE = 15, HEAD_DIM = 20, KEYS = 31, N = 53 };
-enum { ATTENDING = 4, HEADS = 3, ROWS_WIDTH = HEADS * HEAD_DIM + 3 };
+enum { K = 64, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53 };
+enum { ATTENDING = 4, HEADS = 3, MAX_HEAD_DIM = 32, STRIDE_Q = HEADS * MAX_HEAD_DIM + 3 };
 
 static uint32_t next(uint32_t *state) {
   *state = *state * 1664525u + 1013904223u;
@@ -69,38 +70,85 @@ static bool test_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide)
   return memcmp(y, expected, sizeof y) == 0;
 }
 
-static void run_attention(const sotto_kernels *kernels, float out[ATTENDING * ROWS_WIDTH]) {
+static void fill_rows(uint32_t *state, sotto_dtype type, void *rows, size_t n) {
+  uint8_t *block = rows;
+  switch (type) {
+  case SOTTO_F32: fill_floats(state, rows, n); break;
+  case SOTTO_F16: fill_halves(state, rows, n); break;
+  default: /* Q8_0 */
+    for (size_t b = 0; b < n / 32; b++, block += sizeof(sotto_block_q8_0)) {
+      for (int i = 2; i < (int)sizeof(sotto_block_q8_0); i++) block[i] = (uint8_t)next(state);
+      uint16_t scale;
+      fill_halves(state, &scale, 1);
+      memcpy(block, &scale, sizeof scale);
+    }
+  }
+}
+
+static void run_attention(const sotto_kernels *kernels, sotto_dtype type,
+                          float out[ATTENDING * STRIDE_Q]) {
+  enum { PAGE = SOTTO_KV_PAGE * MAX_HEAD_DIM };
   uint32_t state = 2;
-  uint16_t k[2][SOTTO_KV_PAGE * HEAD_DIM], v[2][SOTTO_KV_PAGE * HEAD_DIM];
-  float q[ATTENDING * ROWS_WIDTH];
-  float scratch[HEADS * ATTENDING * (1 + 2 * SOTTO_KV_PAGE) + SOTTO_KV_PAGE * HEAD_DIM];
-  const uint16_t *const k_pages[] = {k[0], k[1]}, *const v_pages[] = {v[0], v[1]};
-  fill_halves(&state, k[0], sizeof k / sizeof(uint16_t));
-  fill_halves(&state, v[0], sizeof v / sizeof(uint16_t));
-  fill_floats(&state, q, ATTENDING * ROWS_WIDTH);
-  memset(out, 0, ATTENDING * ROWS_WIDTH * sizeof *out);
+  float k[2][PAGE], v[2][PAGE], q[ATTENDING * STRIDE_Q];
+  float scratch[HEADS * ATTENDING * (1 + 2 * SOTTO_KV_PAGE) + PAGE];
+  for (int p = 0; p < 2; p++) {
+    fill_rows(&state, type, k[p], PAGE);
+    fill_rows(&state, type, v[p], PAGE);
+  }
+  fill_floats(&state, q, ATTENDING * STRIDE_Q);
+  memset(out, 0, ATTENDING * STRIDE_Q * sizeof *out);
   kernels->attention(&(sotto_attention){
       .out = out,
       .q = q,
-      .stride = ROWS_WIDTH,
-      .k_pages = k_pages,
-      .v_pages = v_pages,
+      .stride = STRIDE_Q,
+      .k_pages = (const void *const[]){k[0], k[1]},
+      .v_pages = (const void *const[]){v[0], v[1]},
+      .k_type = type,
+      .v_type = type,
       .n_keys = KEYS,
       .n_tokens = ATTENDING,
       .n_rep = HEADS,
-      .head_dim = HEAD_DIM,
+      .head_dim = sotto_dtype_block_weights(type) == 1 ? 20 : MAX_HEAD_DIM,
       .scale = 0.25f,
       .scratch = scratch,
   });
 }
 
+/* A row of the cache for values of all sizes and for one that is infinite. */
+static bool test_kv_write(const sotto_kernels *kernels, sotto_dtype type) {
+  enum { VALUES = 64 };
+  uint32_t state = 4;
+  float x[VALUES], row[VALUES], expected[VALUES];
+  const size_t n = sotto_dtype_block_weights(type) == 1 ? N : VALUES;
+  fill_floats(&state, x, VALUES);
+  for (int i = 0; i < VALUES; i++)
+    x[i] = x[i] * (i % 3 == 0 ? 0x1p-16f : i % 3 == 1 ? 0x1p13f : 1.0f);
+  bool ok = true;
+  for (int round = 0; round < 2; round++) {
+    memset(row, 0, sizeof row);
+    memset(expected, 0, sizeof expected);
+    bool finite = sotto_kernels_kv_write(&sotto_kernels_scalar, type)(x, expected, n);
+    ok = sotto_kernels_kv_write(kernels, type)(x, row, n) == finite && ok;
+    ok = memcmp(row, expected, sizeof row) == 0 && ok;
+    x[33] = __builtin_inff();
+  }
+  return ok;
+}
+
+static bool test_kv_type(const sotto_kernels *kernels, sotto_dtype type) {
+  float out[ATTENDING * STRIDE_Q], expected[ATTENDING * STRIDE_Q];
+  run_attention(&sotto_kernels_scalar, type, expected);
+  run_attention(kernels, type, out);
+  return memcmp(out, expected, sizeof out) == 0 && test_kv_write(kernels, type);
+}
+
 /* All results of the kernels on vectors one after the other. */
-static void run_vectors(const sotto_kernels *kernels, float out[6 * N]) {
+static void run_vectors(const sotto_kernels *kernels, float out[5 * N]) {
   uint32_t state = 3;
   float x[N], y[N];
   fill_floats(&state, x, N);
   fill_floats(&state, y, N);
-  memset(out, 0, 6 * N * sizeof *out);
+  memset(out, 0, 5 * N * sizeof *out);
   kernels->rms_norm(out, x, y, N, 1e-5f);
   kernels->swiglu(out + N, x, y, N);
   kernels->add(out + 2 * N, x, y, N);
@@ -109,10 +157,6 @@ static void run_vectors(const sotto_kernels *kernels, float out[6 * N]) {
     memcpy(rotated, x, sizeof x);
     kernels->rope(rotated, 2, 24, 22, neox, y);
   }
-  uint16_t halves[N];
-  for (int i = 0; i < N; i++) y[i] = y[i] * (i % 3 == 0 ? 0x1p-16f : i % 3 == 1 ? 0x1p14f : 1.0f);
-  kernels->f32_to_f16(y, halves, N);
-  for (int i = 0; i < N; i++) out[5 * N + i] = halves[i];
 }
 
 bool sotto_kernels_self_test(const sotto_kernels *kernels) {
@@ -122,11 +166,10 @@ bool sotto_kernels_self_test(const sotto_kernels *kernels) {
   if (sotto_dtype_takes_act(SOTTO_##NAME)) ok = test_gemm(kernels, SOTTO_##NAME, true) && ok;
 #include "tensor/dtypes.def"
 #undef X
-  float out[6 * N], expected[6 * N];
-  _Static_assert(6 * N >= ATTENDING * ROWS_WIDTH, "room for the results of attention");
-  run_attention(&sotto_kernels_scalar, expected);
-  run_attention(kernels, out);
-  ok = memcmp(out, expected, ATTENDING * ROWS_WIDTH * sizeof *out) == 0 && ok;
+#define K(NAME) ok = test_kv_type(kernels, SOTTO_##NAME) && ok;
+#include "kernels/kv_types.def"
+#undef K
+  float out[5 * N], expected[5 * N];
   run_vectors(&sotto_kernels_scalar, expected);
   run_vectors(kernels, out);
   return memcmp(out, expected, sizeof out) == 0 && ok;

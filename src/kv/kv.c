@@ -2,7 +2,9 @@
 #include "kv/kv_internal.h"
 
 uint64_t sotto_kv_position_bytes(const sotto_kv_shape *s) {
-  return 2ull * s->n_layer * s->n_head_kv * s->head_dim * s->element_bytes;
+  return (uint64_t)s->n_layer * s->n_head_kv *
+         (sotto_dtype_row_bytes(s->k_type, s->head_dim) +
+          sotto_dtype_row_bytes(s->v_type, s->head_dim));
 }
 
 uint64_t sotto_kv_bytes(const sotto_kv_shape *s) {
@@ -27,8 +29,12 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
   if (!kv) return SOTTO_ERR_OUT_OF_MEMORY;
   kv->ctx = ctx;
   kv->shape = *shape;
-  kv->page_bytes =
-      (size_t)shape->n_head_kv * SOTTO_KV_PAGE * shape->head_dim * shape->element_bytes;
+  for (int half = 0; half < 2; half++) {
+    sotto_dtype type = half ? shape->v_type : shape->k_type;
+    kv->page_bytes[half] =
+        (size_t)(sotto_dtype_row_bytes(type, shape->head_dim) * SOTTO_KV_PAGE * shape->n_head_kv);
+  }
+  kv->start[1] = kv->page_bytes[0] * shape->n_layer * shape->n_pages;
   kv->bytes = (size_t)bytes;
   kv->data = sotto_alloc_aligned(ctx, kv->bytes);
   kv->references = sotto_alloc_zero(ctx, shape->n_pages * sizeof *kv->references);
@@ -62,16 +68,16 @@ uint32_t sotto_kv_free_pages(const sotto_kv *kv) {
 }
 
 static char *page_at(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page) {
-  size_t index = ((size_t)half * kv->shape.n_layer + layer) * kv->shape.n_pages + page;
-  return kv->data + index * kv->page_bytes;
+  size_t index = (size_t)layer * kv->shape.n_pages + page;
+  return kv->data + kv->start[half] + index * kv->page_bytes[half];
 }
 
 void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
-  return page_at(kv, 0, layer, page) + kv->page_bytes / kv->shape.n_head_kv * head;
+  return page_at(kv, 0, layer, page) + kv->page_bytes[0] / kv->shape.n_head_kv * head;
 }
 
 void *sotto_kv_values(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
-  return page_at(kv, 1, layer, page) + kv->page_bytes / kv->shape.n_head_kv * head;
+  return page_at(kv, 1, layer, page) + kv->page_bytes[1] / kv->shape.n_head_kv * head;
 }
 
 sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq) {
@@ -119,7 +125,7 @@ bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more) {
     uint32_t from = seq->pages[last], to = take_page(kv);
     for (uint32_t half = 0; half < 2; half++) {
       for (uint32_t layer = 0; layer < kv->shape.n_layer; layer++) {
-        memcpy(page_at(kv, half, layer, to), page_at(kv, half, layer, from), kv->page_bytes);
+        memcpy(page_at(kv, half, layer, to), page_at(kv, half, layer, from), kv->page_bytes[half]);
       }
     }
     release_page(kv, from);

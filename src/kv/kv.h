@@ -2,7 +2,7 @@
  * numbers and the tokens whose keys and values they hold. Pages are reference-counted: sequences that
  * begin alike share them, and a shared page is copied before it is written.
  *
- * Layout: keys, then values, each [layer][page][kv head][32 positions][head_dim] of 2 or 4 bytes. */
+ * Layout: keys, then values, each [layer][page][kv head][32 positions][head_dim] of their type. */
 #ifndef SOTTO_KV_KV_H
 #define SOTTO_KV_KV_H
 
@@ -13,8 +13,8 @@
 
 typedef struct sotto_kv_shape {
   uint32_t n_layer, n_head_kv, head_dim;
-  uint32_t element_bytes; /* 2: f16, 4: f32 */
   uint32_t n_pages;
+  sotto_dtype k_type, v_type; /* of kernels/kv_types.def; head_dim is a multiple of their blocks */
 } sotto_kv_shape;
 
 /* Bytes of the pool, 0 when they do not fit size_t. */
@@ -56,7 +56,7 @@ void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t 
 void *sotto_kv_values(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head);
 
 /* Snapshot of a sequence's first n tokens, appended to out. The form is the same on every host:
- * little-endian; `model` is a fingerprint that must match when it is read back. */
+ * little-endian; `model` is a fingerprint that must match when it is read back, as must the types. */
 sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t n, uint64_t model,
                            sotto_str *out);
 /* Fill an empty sequence from a snapshot. ERR_INVALID_STATE leaves it empty. */

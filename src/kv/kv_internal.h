@@ -7,7 +7,8 @@
 struct sotto_kv {
   sotto_ctx *ctx;
   sotto_kv_shape shape;
-  size_t page_bytes; /* one layer's keys (or values) of one page, all heads */
+  /* Of keys and of values: one layer's rows of one page, all heads; and where they begin in `data`. */
+  size_t page_bytes[2], start[2];
   size_t bytes;
   char *data;
   uint32_t *references; /* [n_pages] */

@@ -1,21 +1,21 @@
 /* KV snapshots: header, token ids, then every position's rows, and a checksum of it all.
  *
- *   "SOTTOKV1" | u64 model fingerprint | u32 n_layer, n_head_kv, head_dim, element_bytes | u32 n_tokens
- *   | u32 reserved | i32 tokens[n_tokens] | rows: for keys then values, each layer, each KV head, each
- *   position: head_dim elements | u64 FNV-1a of everything before it
+ *   "SOTTOKV2" | u64 model fingerprint | u32 n_layer, n_head_kv, head_dim | u32 types of keys, values
+ *   (GGUF's numbers) | u32 n_tokens | i32 tokens[n_tokens] | rows: for keys then values, each layer, each
+ *   KV head, each position: head_dim elements of the type | u64 FNV-1a of everything before it
  * All little-endian (as is every host). Rows are those of the first n_tokens positions only, so a
  * snapshot does not depend on how pages were laid out. */
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "kv/kv_internal.h"
 
-#define MAGIC        "SOTTOKV1"
+#define MAGIC        "SOTTOKV2"
 #define HEADER_BYTES 40
 
 typedef struct header {
   char magic[8];
   uint64_t model;
-  uint32_t n_layer, n_head_kv, head_dim, element_bytes, n_tokens, reserved;
+  uint32_t n_layer, n_head_kv, head_dim, k_type, v_type, n_tokens;
 } header;
 _Static_assert(sizeof(header) == HEADER_BYTES, "the header is written as it lies in memory");
 
@@ -24,7 +24,8 @@ static header header_of(const sotto_kv *kv, uint64_t model, uint32_t n_tokens) {
               .n_layer = kv->shape.n_layer,
               .n_head_kv = kv->shape.n_head_kv,
               .head_dim = kv->shape.head_dim,
-              .element_bytes = kv->shape.element_bytes,
+              .k_type = kv->shape.k_type,
+              .v_type = kv->shape.v_type,
               .n_tokens = n_tokens};
   memcpy(h.magic, MAGIC, sizeof h.magic);
   return h;
@@ -52,7 +53,7 @@ static char *next_rows(rows *r, size_t *bytes) {
   }
   uint32_t left = r->n - r->page * SOTTO_KV_PAGE;
   uint32_t n = left < SOTTO_KV_PAGE ? left : SOTTO_KV_PAGE;
-  *bytes = (size_t)n * s->head_dim * s->element_bytes;
+  *bytes = (size_t)(n * sotto_dtype_row_bytes(r->half ? s->v_type : s->k_type, s->head_dim));
   uint32_t page = r->seq->pages[r->page++];
   return r->half ? sotto_kv_values(r->kv, r->layer, page, r->head)
                  : sotto_kv_keys(r->kv, r->layer, page, r->head);

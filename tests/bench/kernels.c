@@ -1,8 +1,8 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
  * (GEMM), with narrow and wide activations, the best of several rounds, over 16 MB of weights in
  * matrices of 1536 x 576; of attention over 1024 keys, for one token (decode) and for 8 (prefill), 3
- * heads each; and GB/s of packing, with the check of what is packed. Arguments: a part of a format's
- * name, "attention" or "pack", to run only these. */
+ * heads each, for every type of the KV cache; and GB/s of packing, with the check of what is packed.
+ * Arguments: a part of a format's name, "attention" or "pack", to run only these. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,14 +99,14 @@ static void run_attention(void *user) {
   for (int i = 0; i < 20; i++) a->kernels->attention(&a->args);
 }
 
-static void bench_attention(const sotto_kernels *kernels, const float *x) {
-  static uint16_t pages[2 * KEYS / 32][32 * HEAD_DIM];
-  static const uint16_t *k[KEYS / 32], *v[KEYS / 32];
+static void bench_attention(const sotto_kernels *kernels, sotto_dtype type, const float *x) {
+  static float pages[2 * KEYS / 32][32 * HEAD_DIM];
+  static const void *k[KEYS / 32], *v[KEYS / 32];
   static float out[MOST * HEADS * HEAD_DIM];
   for (size_t p = 0; p < KEYS / 32; p++) {
     k[p] = pages[2 * p], v[p] = pages[2 * p + 1];
-    kernels->f32_to_f16(x, pages[2 * p], 32 * HEAD_DIM);
-    kernels->f32_to_f16(x, pages[2 * p + 1], 32 * HEAD_DIM);
+    sotto_quantize_row(type, x, pages[2 * p], 32 * HEAD_DIM);
+    sotto_quantize_row(type, x, pages[2 * p + 1], 32 * HEAD_DIM);
   }
   float *scratch =
       malloc((size_t)sotto_attention_scratch(MOST * HEADS, KEYS, HEAD_DIM) * sizeof *scratch);
@@ -116,6 +116,8 @@ static void bench_attention(const sotto_kernels *kernels, const float *x) {
                    .stride = HEADS * HEAD_DIM,
                    .k_pages = k,
                    .v_pages = v,
+                   .k_type = type,
+                   .v_type = type,
                    .n_rep = HEADS,
                    .head_dim = HEAD_DIM,
                    .scale = 0.125f,
@@ -127,8 +129,8 @@ static void bench_attention(const sotto_kernels *kernels, const float *x) {
     double macs = 20.0 * 2 * KEYS * HEADS * HEAD_DIM * (double)a.args.n_tokens;
     rates[i] = macs / best_time(run_attention, &a) / 1e9;
   }
-  printf("attention  %-8s  decode %6.2f GMAC/s   prefill %6.2f GMAC/s\n", kernels->name, rates[0],
-         rates[1]);
+  printf("attention %-5s %-8s  decode %6.2f GMAC/s   prefill %6.2f GMAC/s\n",
+         sotto_dtype_name(type), kernels->name, rates[0], rates[1]);
   free(scratch);
 }
 
@@ -180,6 +182,10 @@ int main(int argc, char **argv) {
 #include "tensor/dtypes.def"
 #undef X
   for (size_t v = 0; v < set.n; v++)
-    if (argc < 2 || strstr("attention", argv[1])) bench_attention(set.members[v], x);
+    if (argc < 2 || strstr("attention", argv[1])) {
+#define K(NAME) bench_attention(set.members[v], SOTTO_##NAME, x);
+#include "kernels/kv_types.def"
+#undef K
+    }
   return 0;
 }

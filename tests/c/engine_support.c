@@ -177,3 +177,29 @@ sotto_request greedy(const int32_t *tokens, uint32_t n_tokens, uint32_t n_new, u
   request.flags = flags;
   return request;
 }
+
+char *value_of(char *data, size_t len, const char *key) {
+  const uint64_t n = strlen(key); /* which stands in front of the key */
+  for (size_t i = sizeof n; i + n < len; i++) {
+    if (memcmp(data + i - sizeof n, &n, sizeof n) == 0 && memcmp(data + i, key, n) == 0)
+      return data + i + n + 4;
+  }
+  return NULL;
+}
+
+char *tensor_data(char *data, size_t len, const char *name) {
+  sotto_engine_options options;
+  sotto_engine_options_default(&options);
+  sotto_engine *e = sotto_engine_new(&options);
+  const char *json, *found;
+  uint32_t json_len, consumed, done;
+  char key[128];
+  unsigned long long offset = 0;
+  sotto_engine_feed_header(e, 0, data, (uint32_t)len, &consumed, &done);
+  CHECK(sotto_engine_describe(e, 1, &json, &json_len) == SOTTO_OK);
+  snprintf(key, sizeof key, "\"name\": \"%s\"", name);
+  found = strstr(json, key);
+  if (CHECK(found != NULL)) sscanf(strstr(found, "\"offset\": "), "\"offset\": %llu", &offset);
+  sotto_engine_free(e);
+  return data + offset;
+}

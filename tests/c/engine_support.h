@@ -19,6 +19,10 @@ sotto_status feed_body(sotto_engine *engine, const char *const *paths, uint32_t 
                        delivery how);
 /* Headers, plan, weights of a model in memory; the status of the first failure. */
 sotto_status load_bytes(sotto_engine *engine, const char *data, size_t len);
+/* The bytes of a scalar metadata value in a model's file; NULL when the key is not there. */
+char *value_of(char *data, size_t len, const char *key);
+/* The bytes of a tensor in a model's file. */
+char *tensor_data(char *data, size_t len, const char *name);
 /* An engine with the model loaded; NULL and a failed check on any failure. */
 sotto_engine *open_model(const char *path, const sotto_engine_options *options, delivery how);
 

@@ -329,26 +329,41 @@ TEST(kernels_quantize_act_same_bits_in_all_variants) {
   }
 }
 
-/* Pages of exact size; what lies past n_keys is NaN, and a single sight of it would show. */
-static uint16_t **make_pages(size_t n_keys, size_t head_dim) {
-  size_t n_pages = (n_keys + 31) / 32;
-  uint16_t **pages = malloc(n_pages * sizeof *pages);
-  for (size_t p = 0; p < n_pages; p++) {
-    pages[p] = malloc(SOTTO_KV_PAGE * head_dim * sizeof(uint16_t));
-    for (size_t i = 0; i < SOTTO_KV_PAGE * head_dim; i++)
-      pages[p][i] = 32 * p + i / head_dim < n_keys ? any_half() : 0x7E01;
-  }
-  return pages;
+/* Keys or values: pages of exact size, each an element past the alignment of malloc. What lies past n_keys
+ * is NaN, and a single sight of it would show. */
+typedef struct pages {
+  void **at;
+  size_t n;
+  sotto_dtype type;
+} pages;
+
+static size_t misalignment(sotto_dtype type) {
+  return type == SOTTO_F32 ? sizeof(float) : sizeof(uint16_t);
 }
 
-static void free_pages(uint16_t **pages, size_t n_keys) {
-  for (size_t p = 0; p < (n_keys + 31) / 32; p++) free(pages[p]);
-  free(pages);
+static pages make_pages(sotto_dtype type, size_t n_keys, size_t head_dim) {
+  pages p = {.n = (n_keys + 31) / 32, .type = type};
+  size_t row = (size_t)sotto_dtype_row_bytes(type, head_dim);
+  p.at = malloc(p.n * sizeof *p.at);
+  for (size_t i = 0; i < p.n; i++) {
+    unsigned char *page = malloc(SOTTO_KV_PAGE * row + misalignment(type));
+    p.at[i] = page + misalignment(type);
+    memset(p.at[i], 0xFF, SOTTO_KV_PAGE * row);
+    for (size_t key = 0; key < SOTTO_KV_PAGE && 32 * i + key < n_keys; key++)
+      fill_row(type, (unsigned char *)p.at[i] + key * row, head_dim);
+  }
+  return p;
+}
+
+static void free_pages(pages p) {
+  for (size_t i = 0; i < p.n; i++) free((unsigned char *)p.at[i] - misalignment(p.type));
+  free(p.at);
 }
 
 typedef struct attention_shape {
   size_t n_keys, n_tokens, n_rep, head_dim;
   float scale;
+  sotto_dtype k_type, v_type;
 } attention_shape;
 
 static sotto_attention attention_of(const attention_shape *s) {
@@ -356,7 +371,9 @@ static sotto_attention attention_of(const attention_shape *s) {
                            .n_tokens = s->n_tokens,
                            .n_rep = s->n_rep,
                            .head_dim = s->head_dim,
-                           .scale = s->scale};
+                           .scale = s->scale,
+                           .k_type = s->k_type,
+                           .v_type = s->v_type};
 }
 
 static size_t scratch_of(const attention_shape *s) {
@@ -367,7 +384,7 @@ static size_t scratch_of(const attention_shape *s) {
 /* All tokens at once by scalar; by each variant at once, and cut into single tokens and heads. */
 static void check_attention(attention_shape s) {
   const size_t n_keys = s.n_keys + s.n_tokens - 1, d = s.head_dim, n_scratch = scratch_of(&s);
-  uint16_t **k = make_pages(n_keys, d), **v = make_pages(n_keys, d);
+  pages k = make_pages(s.k_type, n_keys, d), v = make_pages(s.v_type, n_keys, d);
   sotto_attention args = attention_of(&s);
   args.stride = s.n_rep * d + next() % 3;
   const size_t n = (s.n_tokens - 1) * args.stride + s.n_rep * d;
@@ -377,7 +394,7 @@ static void check_attention(attention_shape s) {
   for (size_t i = 0; i <= n; i++) q[i] = s.scale > 1.0f ? any_float() : plain();
   memset(expected, GUARD, (n + 1) * sizeof *expected);
   args.q = q + 1, args.out = expected + 1, args.scratch = scratch;
-  args.k_pages = (const uint16_t *const *)k, args.v_pages = (const uint16_t *const *)v;
+  args.k_pages = (const void *const *)k.at, args.v_pages = (const void *const *)v.at;
   sotto_kernels_scalar.attention(&args);
   for (size_t i = 0; i < n_variants(); i++) {
     const sotto_kernels *kernels = variant_at(i);
@@ -394,10 +411,27 @@ static void check_attention(attention_shape s) {
         kernels->attention(&one);
       }
     if (!CHECK(ok && same(out, expected, n + 1)))
-      printf("    %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu\n", kernels->name, s.n_keys,
-             s.n_tokens, d, s.n_rep);
+      printf("    %s %s %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu\n", kernels->name,
+             sotto_dtype_name(s.k_type), sotto_dtype_name(s.v_type), s.n_keys, s.n_tokens, d,
+             s.n_rep);
   }
-  free_pages(k, n_keys), free_pages(v, n_keys), free(q), free(scratch), free(out), free(expected);
+  free_pages(k), free_pages(v), free(q), free(scratch), free(out), free(expected);
+}
+
+static const sotto_dtype kv_types[] = {
+#define K(NAME) SOTTO_##NAME,
+#include "kernels/kv_types.def"
+#undef K
+};
+#define N_KV_TYPES (sizeof kv_types / sizeof *kv_types)
+
+/* The width rounded up to what both types can have. */
+static void check_types(attention_shape s, sotto_dtype k_type, sotto_dtype v_type) {
+  const bool blocks = sotto_dtype_block_weights(k_type) * sotto_dtype_block_weights(v_type) > 1;
+  if (blocks) s.head_dim = (s.head_dim + 31) / 32 * 32;
+  s.k_type = k_type;
+  s.v_type = v_type;
+  check_attention(s);
 }
 
 TEST(kernels_attention_same_bits_in_all_variants) {
@@ -405,12 +439,21 @@ TEST(kernels_attention_same_bits_in_all_variants) {
   state = 3;
   for (size_t n_keys = 1; n_keys <= 100; n_keys++) {
     const size_t n_rep = 1 + n_keys % 5, n_tokens = 1 + next() % 9;
-    check_attention((attention_shape){n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f});
-    check_attention((attention_shape){n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f});
-    check_attention((attention_shape){n_keys, n_tokens, 1 + next() % 16, 12, 1e20f});
+    const attention_shape shapes[] = {
+        {n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f, 0, 0},
+        {n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f, 0, 0},
+        {n_keys, n_tokens, 1 + next() % 16, 12, 1e20f, 0, 0},
+    };
+    for (size_t i = 0; i < 3; i++) {
+      for (size_t type = 0; type < N_KV_TYPES; type++)
+        check_types(shapes[i], kv_types[type], kv_types[type]);
+      check_types(shapes[i], kv_types[n_keys % N_KV_TYPES], kv_types[(n_keys + 1) % N_KV_TYPES]);
+    }
   }
   for (size_t d = 4; d <= 256; d += 4)
-    check_attention((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f});
+    for (size_t type = 0; type < N_KV_TYPES; type++)
+      check_types((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f, 0, 0},
+                  kv_types[type], kv_types[type]);
 }
 
 TEST(kernels_vectors_same_bits_in_all_variants) {
@@ -486,7 +529,7 @@ TEST(kernels_rope_same_bits_in_all_variants) {
   }
 }
 
-TEST(kernels_f32_to_f16_same_bits_in_all_variants) {
+TEST(kernels_kv_write_F16_same_bits_in_all_variants) {
   enum { N = 1024 };
   static float x[N + 1];
   static uint16_t expected[N + 1], out[N + 1];
@@ -501,9 +544,9 @@ TEST(kernels_f32_to_f16_same_bits_in_all_variants) {
       x[1 + i] = i % 8 == 7 ? float_of(next() << 9 ^ next()) : float_of(bits);
     }
     size_t n = N - base / (N / 8) % 17; /* tails of all lengths */
-    bool finite = sotto_kernels_scalar.f32_to_f16(x + 1, expected + 1, n);
+    bool finite = sotto_kernels_scalar.kv_write_F16(x + 1, expected + 1, n);
     for (size_t v = 0; v < n_variants(); v++) {
-      CHECK(variant_at(v)->f32_to_f16(x + 1, out + 1, n) == finite);
+      CHECK(variant_at(v)->kv_write_F16(x + 1, out + 1, n) == finite);
       CHECK(memcmp(out + 1, expected + 1, n * sizeof *out) == 0);
     }
   }
@@ -512,8 +555,36 @@ TEST(kernels_f32_to_f16_same_bits_in_all_variants) {
       for (size_t i = 0; i < n; i++) x[i] = i == bad ? -65520.0f : 65519.0f;
       for (size_t v = 0; v < n_variants(); v++) {
         out[n] = 0x1234;
-        CHECK(variant_at(v)->f32_to_f16(x, out, n) == (bad == n));
+        CHECK(variant_at(v)->kv_write_F16(x, out, n) == (bad == n));
         CHECK(out[n] == 0x1234);
+      }
+    }
+  }
+}
+
+TEST(kernels_kv_write_same_bits_in_all_variants) {
+  enum { BLOCKS = 3, N = 32 * BLOCKS };
+  static const uint32_t bad[] = {0x7F800000, 0xFF800000, 0x7FC00000, 0xFFC00001};
+  state = 8;
+  for (int round = 0; round < 2000; round++) {
+    float x[N + 1], expected[N + 1],
+        row[N + 1]; /* sources and rows misaligned, rows as they may be */
+    for (int b = 0; b < BLOCKS; b++) fill_block(x + 1 + 32 * b, next());
+    const bool finite = round % 4 != 0;
+    if (!finite) x[1 + next() % N] = float_of(bad[next() % 4]);
+    for (size_t t = 0; t < N_KV_TYPES; t++) {
+      const size_t skip = misalignment(kv_types[t]);
+      const size_t n = sotto_dtype_block_weights(kv_types[t]) == 1 ? N - next() % 9 : N;
+      memset(expected, GUARD, sizeof expected);
+      const bool ok = sotto_kernels_kv_write(&sotto_kernels_scalar,
+                                             kv_types[t])(x + 1, (char *)expected + skip, n);
+      CHECK(finite || !ok || n < N);
+      for (size_t v = 0; v < n_variants(); v++) {
+        memset(row, GUARD, sizeof row);
+        sotto_kv_write_fn *write = sotto_kernels_kv_write(variant_at(v), kv_types[t]);
+        CHECK(write(x + 1, (char *)row + skip, n) == ok);
+        if (!CHECK(memcmp(row, expected, sizeof row) == 0))
+          printf("    %s %s\n", variant_at(v)->name, sotto_dtype_name(kv_types[t]));
       }
     }
   }
@@ -557,10 +628,6 @@ static void wrong_wide_quantize_act(const float *x, size_t k, const sotto_act *a
 static void wrong_gemm(const sotto_gemm *g) {
   memset(g->y, 0, (g->row1 - g->row0) * sizeof *g->y);
 }
-static void wrong_attention(const sotto_attention *a) {
-  sotto_kernels_scalar.attention(a);
-  spoil(a->out, 0);
-}
 static void wrong_rms_norm(float *out, const float *x, const float *w, size_t n, float eps) {
   sotto_kernels_scalar.rms_norm(out, x, w, n, eps);
   spoil(out + n - 1, 0);
@@ -578,11 +645,22 @@ static void wrong_add(float *out, const float *a, const float *b, size_t n) {
   sotto_kernels_scalar.add(out, a, b, n);
   spoil(out, 0);
 }
-static bool wrong_f32_to_f16(const float *x, uint16_t *out, size_t n) {
-  bool finite = sotto_kernels_scalar.f32_to_f16(x, out, n);
-  spoil(out, 0);
-  return finite;
-}
+#define K(NAME)                                                                                    \
+  static bool wrong_##NAME(const float *x, void *row, size_t n) {                                  \
+    bool finite = sotto_kernels_scalar.kv_write_##NAME(x, row, n);                                 \
+    spoil(row, 3);                                                                                 \
+    return finite;                                                                                 \
+  }                                                                                                \
+  static bool blind_##NAME(const float *x, void *row, size_t n) {                                  \
+    sotto_kernels_scalar.kv_write_##NAME(x, row, n);                                               \
+    return true;                                                                                   \
+  }                                                                                                \
+  static void wrong_attention_##NAME(const sotto_attention *a) {                                   \
+    sotto_kernels_scalar.attention(a);                                                             \
+    if (a->k_type == SOTTO_##NAME) spoil(a->out, 0);                                               \
+  }
+#include "kernels/kv_types.def"
+#undef K
 
 TEST(kernels_self_test_finds_errors) {
   for (size_t v = 0; v < n_variants(); v++) CHECK(sotto_kernels_self_test(variant_at(v)));
@@ -597,11 +675,15 @@ TEST(kernels_self_test_finds_errors) {
 #undef X
   SPOILED(quantize_act, wrong_quantize_act)
   SPOILED(quantize_act, wrong_wide_quantize_act)
-  SPOILED(attention, wrong_attention)
   SPOILED(rms_norm, wrong_rms_norm)
   SPOILED(rope, wrong_rope)
   SPOILED(swiglu, wrong_swiglu)
   SPOILED(add, wrong_add)
-  SPOILED(f32_to_f16, wrong_f32_to_f16)
+#define K(NAME)                                                                                    \
+  SPOILED(kv_write_##NAME, wrong_##NAME)                                                           \
+  SPOILED(kv_write_##NAME, blind_##NAME)                                                           \
+  SPOILED(attention, wrong_attention_##NAME)
+#include "kernels/kv_types.def"
+#undef K
 #undef SPOILED
 }

@@ -149,23 +149,30 @@ TEST(kernels_scalar_nan_activation_reaches_the_result) {
   check_nan(true);
 }
 
-static void check_attention(size_t first_keys, size_t n_tokens, size_t head_dim, size_t n_rep) {
+static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens, size_t head_dim,
+                            size_t n_rep) {
   const size_t n_keys = first_keys + n_tokens - 1, n_rows = n_tokens * n_rep;
   size_t n_pages = (n_keys + 31) / 32, page = SOTTO_KV_PAGE * head_dim;
-  uint16_t *k = malloc(n_pages * page * 2), *v = malloc(n_pages * page * 2);
-  const uint16_t **k_pages = malloc(n_pages * sizeof *k_pages);
-  const uint16_t **v_pages = malloc(n_pages * sizeof *v_pages);
+  const size_t page_bytes = (size_t)sotto_dtype_row_bytes(type, page);
+  float *k = malloc(n_pages * page * sizeof *k), *v = malloc(n_pages * page * sizeof *v);
+  char *k_rows = malloc(n_pages * page_bytes), *v_rows = malloc(n_pages * page_bytes);
+  const void **k_pages = malloc(n_pages * sizeof *k_pages);
+  const void **v_pages = malloc(n_pages * sizeof *v_pages);
   float *q = malloc(n_rows * head_dim * sizeof *q), *out = malloc(n_rows * head_dim * sizeof *out);
   float *scratch =
       malloc((size_t)sotto_attention_scratch(n_rows, n_keys, head_dim) * sizeof *scratch);
   double *p = malloc(n_keys * sizeof *p);
   for (size_t i = 0; i < n_pages * page; i++) {
-    k[i] = sotto_f32_to_f16(uniform() * 3.0f);
-    v[i] = sotto_f32_to_f16(uniform());
+    k[i] = uniform() * 3.0f;
+    v[i] = uniform();
   }
   for (size_t i = 0; i < n_pages; i++) { /* pages lie in any order */
-    k_pages[i] = k + (n_pages - 1 - i) * page;
-    v_pages[i] = v + (n_pages - 1 - i) * page;
+    k_pages[i] = k_rows + (n_pages - 1 - i) * page_bytes;
+    v_pages[i] = v_rows + (n_pages - 1 - i) * page_bytes;
+    sotto_quantize_row(type, k + i * page, (void *)(uintptr_t)k_pages[i], page);
+    sotto_quantize_row(type, v + i * page, (void *)(uintptr_t)v_pages[i], page);
+    sotto_dequantize_row(type, k_pages[i], k + i * page, page);
+    sotto_dequantize_row(type, v_pages[i], v + i * page, page);
   }
   for (size_t i = 0; i < n_rows * head_dim; i++) q[i] = uniform() * 2.0f;
   float scale = 1.0f / sqrtf((float)head_dim);
@@ -174,6 +181,8 @@ static void check_attention(size_t first_keys, size_t n_tokens, size_t head_dim,
                                                     .stride = n_rep * head_dim,
                                                     .k_pages = k_pages,
                                                     .v_pages = v_pages,
+                                                    .k_type = type,
+                                                    .v_type = type,
                                                     .n_keys = first_keys,
                                                     .n_tokens = n_tokens,
                                                     .n_rep = n_rep,
@@ -184,32 +193,34 @@ static void check_attention(size_t first_keys, size_t n_tokens, size_t head_dim,
     const size_t visible = first_keys + row / n_rep;
     double max = -INFINITY, sum = 0.0;
     for (size_t i = 0; i < visible; i++) {
-      const uint16_t *key = k_pages[i / 32] + i % 32 * head_dim;
+      const float *key = k + i * head_dim;
       p[i] = 0.0;
-      for (size_t d = 0; d < head_dim; d++)
-        p[i] += (double)q[row * head_dim + d] * (double)sotto_f16_to_f32(key[d]);
+      for (size_t d = 0; d < head_dim; d++) p[i] += (double)q[row * head_dim + d] * (double)key[d];
       p[i] *= (double)scale;
       max = fmax(max, p[i]);
     }
     for (size_t i = 0; i < visible; i++) sum += p[i] = exp(p[i] - max);
     for (size_t d = 0; d < head_dim; d++) {
       double expected = 0.0;
-      for (size_t i = 0; i < visible; i++)
-        expected += p[i] * (double)sotto_f16_to_f32(v_pages[i / 32][i % 32 * head_dim + d]) / sum;
+      for (size_t i = 0; i < visible; i++) expected += p[i] * (double)v[i * head_dim + d] / sum;
       /* |v| <= 1, so the result is at most 1; the scores' error moves through exp. */
       CHECK(fabs(expected - (double)out[row * head_dim + d]) < 1e-5);
     }
   }
-  free(k), free(v), free(k_pages), free(v_pages), free(q), free(out), free(scratch), free(p);
+  free(k), free(v), free(k_rows), free(v_rows), free(k_pages), free(v_pages), free(q), free(out),
+      free(scratch), free(p);
 }
 
 TEST(kernels_scalar_attention_is_softmax_of_scores) {
   state = 3;
-  check_attention(1, 1, 4, 1);
-  check_attention(5, 1, 8, 2);
-  check_attention(32, 1, 64, 3);
-  check_attention(30, 5, 64, 1);
-  check_attention(100, 2, 128, 4);
+  check_attention(SOTTO_F16, 1, 1, 4, 1);
+  check_attention(SOTTO_F16, 5, 1, 8, 2);
+#define K(NAME)                                                                                    \
+  check_attention(SOTTO_##NAME, 32, 1, 64, 3);                                                     \
+  check_attention(SOTTO_##NAME, 30, 5, 64, 1);                                                     \
+  check_attention(SOTTO_##NAME, 100, 2, 128, 4);
+#include "kernels/kv_types.def"
+#undef K
 }
 
 TEST(kernels_scalar_vectors) {

@@ -2,8 +2,12 @@
 #include "kv/kv.h"
 #include "test.h"
 
-static const sotto_kv_shape shape = {
-    .n_layer = 2, .n_head_kv = 2, .head_dim = 4, .element_bytes = 4, .n_pages = 6};
+static const sotto_kv_shape shape = {.n_layer = 2,
+                                     .n_head_kv = 2,
+                                     .head_dim = 4,
+                                     .n_pages = 6,
+                                     .k_type = SOTTO_F32,
+                                     .v_type = SOTTO_F32};
 
 static void write_row(sotto_kv *kv, const sotto_kv_seq *seq, uint32_t position, float value) {
   for (uint32_t layer = 0; layer < shape.n_layer; layer++) {
@@ -108,7 +112,7 @@ TEST(kv_refuses_absurd_sizes) {
   sotto_ctx ctx;
   sotto_ctx_init(&ctx, NULL, NULL);
   sotto_kv *kv;
-  sotto_kv_shape huge = {UINT32_MAX, 1u << 20, 1024, 4, 1u << 20};
+  sotto_kv_shape huge = {UINT32_MAX, 1u << 20, 1024, 1u << 20, SOTTO_F32, SOTTO_F32};
   CHECK(sotto_kv_bytes(&huge) == 0);
   CHECK(sotto_kv_new(&ctx, &huge, &kv) == SOTTO_ERR_MEMORY_BUDGET);
   CHECK(kv == NULL && ctx.bytes_in_use == 0);

@@ -72,6 +72,9 @@ test('inspect --json', async () => {
   assert.equal(weights + kv + work + staging + metadata, total)
   assert.equal(memory.fits, true)
   assert.ok(program.split('\n').length > 10)
+  const f32 = ['-ctk', 'f32', '--cache-type-v', 'f32']
+  const wide = await json(['inspect', ...model, '--json', '-c', '256', ...f32])
+  assert.equal(wide.memory.kv, 2 * kv)
   const tight = await json(['inspect', ...model, '--json', '--memory-budget', '10K'])
   assert.deepEqual([tight.memory.fits, tight.memory.limit], [false, 10240])
 })

@@ -79,6 +79,27 @@ test('a saved state goes on in another engine, and only in the same model', asyn
   assert.ok((await engine.saveState({ tokens: ids })).length < state.length)
 })
 
+test('types of the KV cache: memory, heads that do not fit, states of one type', async () => {
+  const n_ctx = 64
+  const reply = { prompt: 'A river', max_tokens: 4 }
+  const run = async (options, work) =>
+    withEngine(tinyPath(), { n_ctx, ...options }, async (engine) => {
+      await engine.completions.create(reply)
+      return work(engine)
+    })
+  const save = async (engine) => [engine.plan.per_position, await engine.saveState()]
+  const [half, state] = await run({}, save)
+  const [mixed] = await run({ cache_type_k: 'f32', cache_type_v: 'f16' }, save)
+  assert.equal(mixed, half * 1.5)
+  await run({ cache_type_k: 'f32', cache_type_v: 'f32' }, async (engine) => {
+    assert.equal(engine.plan.kv, 2 * half * n_ctx)
+    const refused = { code: 'invalid_state', message: /cache type/ }
+    await assert.rejects(engine.loadState(state), refused)
+  })
+  const narrow = { code: 'invalid_argument', message: /cache_type_v Q8_0 .* 16 wide/ }
+  await assert.rejects(loadModel(tinyPath(), { cache_type_v: 'q8_0' }), narrow)
+})
+
 test('disposing rejects what is under way, can be repeated, and ends everything', async () => {
   const doomed = await loadModel(tinyPath(), endlessContext)
   const running = doomed.completions.create({ ...greedy, max_tokens: -1 })

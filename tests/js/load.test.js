@@ -290,6 +290,8 @@ test('options are checked, each by its name', async () => {
     memory_budget: Number.NaN,
     backend: 'gpu',
     variant: 'avx2',
+    cache_type_k: 'q4_0',
+    cache_type_v: 8,
     onProgress: 7,
     n_contexts: 4096,
   }

@@ -164,7 +164,8 @@ async function makeThreadedModule({ compile, threads: host, onCrash }, name, siz
  * @param {LoadOptions} options
  * @param {number} n_threads
  */
-function coreOptions(module, { core, backend, variant, ...options }, n_threads) {
+function coreOptions(module, options, n_threads) {
+  const { core, backend, variant, cache_type_k, cache_type_v } = options
   const budget = core.memory_budget || Infinity
   return {
     ...core,
@@ -172,6 +173,8 @@ function coreOptions(module, { core, backend, variant, ...options }, n_threads) 
     adapt_threads: Number(options.n_threads === 'auto'),
     backend: module.constant(`BACKEND_${backend.toUpperCase()}`),
     variant: module.constant(`VARIANT_${variant.toUpperCase()}`),
+    cache_type_k: module.constant(`CACHE_${cache_type_k.toUpperCase()}`),
+    cache_type_v: module.constant(`CACHE_${cache_type_v.toUpperCase()}`),
     memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),
   }
 }

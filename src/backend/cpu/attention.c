@@ -81,8 +81,8 @@ void cpu_attention_run(const cpu_backend *b, const cpu_step *step, uint64_t unit
   const uint32_t n_pages = b->batch->positions[block[1] - 1] / SOTTO_KV_PAGE + 1;
   const uint32_t most_pages = b->config.n_ctx / SOTTO_KV_PAGE;
   const uint32_t *pages = b->batch->seqs[*block]->pages;
-  const uint16_t **k_pages = b->pages + 2ull * thread * most_pages;
-  const uint16_t **v_pages = k_pages + most_pages;
+  const void **k_pages = b->pages + 2ull * thread * most_pages;
+  const void **v_pages = k_pages + most_pages;
   for (uint32_t i = 0; i < n_pages; i++) {
     k_pages[i] = sotto_kv_keys(b->kv, step->op->layer, pages[i], kv_head);
     v_pages[i] = sotto_kv_values(b->kv, step->op->layer, pages[i], kv_head);
@@ -94,6 +94,8 @@ void cpu_attention_run(const cpu_backend *b, const cpu_step *step, uint64_t unit
       .stride = (size_t)h->n_head * h->head_dim,
       .k_pages = k_pages,
       .v_pages = v_pages,
+      .k_type = sotto_kv_get_shape(b->kv)->k_type,
+      .v_type = sotto_kv_get_shape(b->kv)->v_type,
       .n_keys = b->batch->positions[*block] + 1,
       .n_tokens = block[1] - block[0],
       .n_rep = n_heads,
@@ -105,17 +107,19 @@ void cpu_attention_run(const cpu_backend *b, const cpu_step *step, uint64_t unit
 }
 
 void cpu_kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
-  const sotto_hparams *h = &b->program->hparams;
-  const uint32_t position = b->batch->positions[t], d = h->head_dim, layer = step->op->layer;
+  const sotto_kv_shape *shape = sotto_kv_get_shape(b->kv);
+  const uint32_t position = b->batch->positions[t], d = shape->head_dim, layer = step->op->layer;
   const uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
-  const size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
+  const size_t row = position % SOTTO_KV_PAGE;
+  const size_t k_bytes = (size_t)sotto_dtype_row_bytes(shape->k_type, d);
+  const size_t v_bytes = (size_t)sotto_dtype_row_bytes(shape->v_type, d);
+  sotto_kv_write_fn *write_k = sotto_kernels_kv_write(first_kernels(b), shape->k_type);
+  sotto_kv_write_fn *write_v = sotto_kernels_kv_write(first_kernels(b), shape->v_type);
   const float *k = buffer_row(b, step->op->in[0], t), *v = buffer_row(b, step->op->in[1], t);
   bool finite = true;
-  for (uint32_t head = 0; head < h->n_head_kv; head++, k += d, v += d) {
-    uint16_t *keys = (uint16_t *)sotto_kv_keys(b->kv, layer, page, head) + row;
-    uint16_t *values = (uint16_t *)sotto_kv_values(b->kv, layer, page, head) + row;
-    finite &= first_kernels(b)->f32_to_f16(k, keys, d);
-    finite &= first_kernels(b)->f32_to_f16(v, values, d);
+  for (uint32_t head = 0; head < shape->n_head_kv; head++, k += d, v += d) {
+    finite &= write_k(k, (char *)sotto_kv_keys(b->kv, layer, page, head) + row * k_bytes, d);
+    finite &= write_v(v, (char *)sotto_kv_values(b->kv, layer, page, head) + row * v_bytes, d);
   }
   uint32_t failed = atomic_load(&b->failed_token);
   while (!finite && t < failed) {

@@ -48,7 +48,7 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
     b->attention = (float *)(b->scratch + at[4]);
     b->cos_sin = (float *)(b->scratch + at[5]);
     b->frequencies = (float *)(b->scratch + at[6]);
-    b->pages = (const uint16_t **)(b->scratch + at[7]);
+    b->pages = (const void **)(b->scratch + at[7]);
     b->blocks = (uint32_t *)(b->scratch + at[8]);
   }
   return total;
@@ -206,9 +206,11 @@ static bool weights_ready(const cpu_backend *b, const cpu_step *step, const bool
 static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
   b->base.failed_seq = b->batch->seqs[b->failed_token];
   sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
-             "keys or values of layer %u at position %u are not finite in float16; the model's "
-             "weights are damaged or need another cache type",
-             step->op->layer, b->batch->positions[b->failed_token]);
+             "keys or values of layer %u at position %u are not finite in the cache (%s, %s); the "
+             "model's weights are damaged or need another cache type",
+             step->op->layer, b->batch->positions[b->failed_token],
+             sotto_dtype_name(sotto_kv_get_shape(b->kv)->k_type),
+             sotto_dtype_name(sotto_kv_get_shape(b->kv)->v_type));
   return SOTTO_RUN_NON_FINITE;
 }
 
@@ -260,7 +262,6 @@ static const float *logits(const sotto_backend *backend) {
 
 const sotto_backend_type sotto_backend_cpu = {
     .name = "cpu",
-    .kv_element_bytes = 2,
     .plan = plan,
     .create = create,
     .free = destroy,

@@ -63,10 +63,10 @@ typedef struct cpu_backend {
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
   cpu_matmul_kind matmuls[CPU_MATMUL_KINDS];
   uint32_t n_matmuls;
-  float *attention;       /* [n_threads][cpu_attention_scratch] */
-  float *cos_sin;         /* [n_batch][n_rot] of the batch's positions */
-  float *frequencies;     /* [n_rot / 2] */
-  const uint16_t **pages; /* [n_threads][2][n_ctx / 32] */
+  float *attention;   /* [n_threads][cpu_attention_scratch] */
+  float *cos_sin;     /* [n_batch][n_rot] of the batch's positions */
+  float *frequencies; /* [n_rot / 2] */
+  const void **pages; /* [n_threads][2][n_ctx / 32] */
   uint32_t
       *blocks; /* [n_blocks + 1]: the batch's tokens blocks[i] … go through attention together */
   uint32_t n_blocks;
@@ -79,7 +79,7 @@ typedef struct cpu_backend {
   size_t step;   /* the running step */
   uint64_t unit; /* its first unit not done */
   _Atomic uint32_t
-      failed_token; /* lowest whose keys or values are not finite in float16, or UINT32_MAX */
+      failed_token; /* lowest whose keys or values are not finite in the cache, or UINT32_MAX */
 } cpu_backend;
 
 /* Units of a step for the current batch. */

@@ -246,7 +246,7 @@ static const float *logits(const sotto_backend *backend) {
 
 const sotto_backend_type sotto_backend_naive = {
     .name = "naive",
-    .kv_element_bytes = sizeof(float),
+    .float_cache = true,
     .plan = plan,
     .create = create,
     .free = destroy,

@@ -1,15 +1,17 @@
 #include "kernels/relaxed/relaxed.h"
 
+#define K(NAME) .kv_write_##NAME = sotto_kv_write_##NAME##__simd128,
 #define SHARED                                                                                     \
   .family = "relaxed", .quantize_act = sotto_quantize_act__relaxed,                                \
   .attention = sotto_attention__simd128, .rms_norm = sotto_rms_norm__simd128,                      \
   .rope = sotto_rope__simd128, .swiglu = sotto_swiglu__simd128, .add = sotto_add__simd128,         \
-  .f32_to_f16 = sotto_f32_to_f16__simd128, .gemm_F32 = sotto_gemm_F32__simd128,                    \
-  .gemm_F16 = sotto_gemm_F16__simd128, .gemm_BF16 = sotto_gemm_BF16__simd128
+  .gemm_F32 = sotto_gemm_F32__simd128, .gemm_F16 = sotto_gemm_F16__simd128,                        \
+  .gemm_BF16 = sotto_gemm_BF16__simd128
 
 const sotto_kernels sotto_kernels_relaxed_i16 = {
     .name = "relaxed_i16",
     SHARED,
+#include "kernels/kv_types.def"
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
   .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
 #include "kernels/tiles.def"
@@ -19,6 +21,7 @@ const sotto_kernels sotto_kernels_relaxed_i16 = {
 const sotto_kernels sotto_kernels_relaxed_i32 = {
     .name = "relaxed_i32",
     SHARED,
+#include "kernels/kv_types.def"
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
   .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
 #include "kernels/tiles.def"
@@ -34,6 +37,7 @@ const sotto_kernels sotto_kernels_relaxed_u8 = {
     .name = "relaxed_u8",
     .available = sotto_relaxed_dot_is_u8,
     SHARED,
+#include "kernels/kv_types.def"
     ALL_BUT_Q8_0,
     .gemm_Q8_0 = sotto_gemm_Q8_0__relaxed_u8,
 };
@@ -42,6 +46,7 @@ const sotto_kernels sotto_kernels_relaxed_s8 = {
     .name = "relaxed_s8",
     .available = sotto_relaxed_dot_is_s8,
     SHARED,
+#include "kernels/kv_types.def"
     ALL_BUT_Q8_0,
     .gemm_Q8_0 = sotto_gemm_Q8_0__relaxed_s8,
 };

@@ -2,20 +2,26 @@
 #include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
 
-static const uint16_t *position(const uint16_t *const *pages, size_t i, size_t head_dim) {
-  return pages[i / SOTTO_KV_PAGE] + i % SOTTO_KV_PAGE * head_dim;
+/* x[head_dim] = the key or value of position i. */
+static void read(const sotto_attention *a, const void *const *pages, sotto_dtype type, size_t i,
+                 float *x) {
+  const size_t row = (size_t)sotto_dtype_row_bytes(type, a->head_dim);
+  const char *page = pages[i / SOTTO_KV_PAGE];
+  sotto_dequantize_row(type, page + i % SOTTO_KV_PAGE * row, x, a->head_dim);
 }
 
-static float dot(const float *q, const uint16_t *key, size_t n) {
+static float dot(const float *q, const float *key, size_t n) {
   float lane[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  for (size_t d = 0; d < n; d++) lane[d % 4] = lane[d % 4] + q[d] * sotto_f16_to_f32(key[d]);
+  for (size_t d = 0; d < n; d++) lane[d % 4] = lane[d % 4] + q[d] * key[d];
   return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
 static void attend(const sotto_attention *a, size_t n_keys, const float *q, float *out) {
-  float *p = a->scratch;
-  for (size_t i = 0; i < n_keys; i++)
-    p[i] = dot(q, position(a->k_pages, i, a->head_dim), a->head_dim) * a->scale;
+  float *x = a->scratch, *p = x + a->head_dim;
+  for (size_t i = 0; i < n_keys; i++) {
+    read(a, a->k_pages, a->k_type, i, x);
+    p[i] = dot(q, x, a->head_dim) * a->scale;
+  }
 
   float max = p[0];
   for (size_t i = 1; i < n_keys; i++)
@@ -29,8 +35,8 @@ static void attend(const sotto_attention *a, size_t n_keys, const float *q, floa
 
   for (size_t d = 0; d < a->head_dim; d++) out[d] = 0.0f;
   for (size_t i = 0; i < n_keys; i++) {
-    const uint16_t *value = position(a->v_pages, i, a->head_dim);
-    for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] + p[i] * sotto_f16_to_f32(value[d]);
+    read(a, a->v_pages, a->v_type, i, x);
+    for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] + p[i] * x[d];
   }
   for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] / sum;
 }

@@ -31,12 +31,3 @@ void sotto_swiglu__scalar(float *out, const float *gate, const float *up, size_t
 void sotto_add__scalar(float *out, const float *a, const float *b, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }
-
-bool sotto_f32_to_f16__scalar(const float *x, uint16_t *out, size_t n) {
-  bool finite = true;
-  for (size_t i = 0; i < n; i++) {
-    out[i] = sotto_f32_to_f16(x[i]);
-    if ((out[i] & 0x7C00) == 0x7C00) finite = false;
-  }
-  return finite;
-}

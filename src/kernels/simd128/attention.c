@@ -2,6 +2,7 @@
  * a time. A row is a query head of a token. */
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
+#include "tensor/blocks.h"
 
 /* The work at hand: rows of a call and where their parts lie. */
 typedef struct rows {
@@ -14,15 +15,38 @@ static size_t row_offset(const sotto_attention *a, size_t row) {
   return row / a->n_rep * a->stride + row % a->n_rep * a->head_dim;
 }
 
-/* Positions [0, n) of a page as float32. */
-static void widen(const uint16_t *page, size_t n, float *out) {
+static void widen_f16(const uint16_t *x, size_t n, float *out) {
   f16_constants f16 = hold_f16();
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
-    wasm_v128_store(out + i, load_f16(page + i, f16));
-    wasm_v128_store(out + i + 4, load_f16(page + i + 4, f16));
+    wasm_v128_store(out + i, load_f16(x + i, f16));
+    wasm_v128_store(out + i + 4, load_f16(x + i + 4, f16));
   }
-  if (i < n) wasm_v128_store(out + i, load_f16(page + i, f16));
+  if (i < n) wasm_v128_store(out + i, load_f16(x + i, f16));
+}
+
+static void widen_q8_0(const char *x, size_t n, float *out) {
+  f16_constants f16 = hold_f16();
+  for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, x += sizeof(sotto_block_q8_0)) {
+    v128_t scale = f16_to_f32(wasm_i32x4_extend_low_i16x8(wasm_v128_load16_splat(x)), f16);
+    for (size_t j = 0; j < 32; j += 8) {
+      v128_t q = wasm_i16x8_load8x8(x + 2 + j);
+      v128_t low = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(q));
+      v128_t high = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(q));
+      wasm_v128_store(out + i + j, wasm_f32x4_mul(low, scale));
+      wasm_v128_store(out + i + j + 4, wasm_f32x4_mul(high, scale));
+    }
+  }
+}
+
+/* The first n values of a page as float32, in `room` or where they are. */
+static const float *widen(sotto_dtype type, const void *page, size_t n, float *room) {
+  if (type == SOTTO_F32) return page;
+  if (type == SOTTO_Q8_0)
+    widen_q8_0(page, n, room);
+  else
+    widen_f16(page, n, room);
+  return room;
 }
 
 /* Lane i = fold of row i. */
@@ -60,21 +84,20 @@ ALWAYS_INLINE void score(const float *const q[2], const float *key, size_t head_
   }
 }
 
-/* All rows' scores with the first n keys of page p. */
+/* All rows' scores with the first n keys of page p; up to three behind them are scored for nothing. */
 static void score_page(const rows *w, size_t p, size_t n) {
   const sotto_attention *a = w->a;
   const size_t d = a->head_dim;
-  widen(a->k_pages[p], n * d, w->page);
-  for (size_t i = n * d; i < (n + 3) / 4 * 4 * d; i++) w->page[i] = 0.0f;
+  const float *keys = widen(a->k_type, a->k_pages[p], n * d, w->page);
   for (size_t row = 0; row < w->n; row += 2) {
     const size_t other = row + 1 < w->n ? row + 1 : row;
     const float *const q[2] = {a->q + row_offset(a, row), a->q + row_offset(a, other)};
     float *const scores[2] = {w->scores + row * w->scores_stride + p * SOTTO_KV_PAGE,
                               w->scores + other * w->scores_stride + p * SOTTO_KV_PAGE};
     if (other > row)
-      score(q, w->page, d, n, a->scale, scores, 2);
+      score(q, keys, d, n, a->scale, scores, 2);
     else
-      score(q, w->page, d, n, a->scale, scores, 1);
+      score(q, keys, d, n, a->scale, scores, 1);
   }
 }
 
@@ -115,29 +138,29 @@ ALWAYS_INLINE void add_values(float *const out[2], const float *const p[2], cons
     for (int v = 0; v < n_vectors; v++) wasm_v128_store(out[r] + 4 * v, sum[r][v]);
 }
 
-ALWAYS_INLINE void mix(float *out0, float *out1, const float *const p[2], const float *page,
+ALWAYS_INLINE void mix(float *out0, float *out1, const float *const p[2], const float *values,
                        size_t head_dim, size_t n, int n_rows) {
   size_t d = 0;
   for (; d + 16 <= head_dim; d += 16)
-    add_values((float *const[]){out0 + d, out1 + d}, p, page + d, head_dim, n, n_rows, 4);
+    add_values((float *const[]){out0 + d, out1 + d}, p, values + d, head_dim, n, n_rows, 4);
   for (; d < head_dim; d += 4)
-    add_values((float *const[]){out0 + d, out1 + d}, p, page + d, head_dim, n, n_rows, 1);
+    add_values((float *const[]){out0 + d, out1 + d}, p, values + d, head_dim, n, n_rows, 1);
 }
 
 /* All rows' outputs += p · the first n values of page p. A row that does not see all of them has p = 0
  * there, which changes no sum: none is ever -0, and values are finite. */
 static void mix_page(const rows *w, size_t page, size_t n) {
   const sotto_attention *a = w->a;
-  widen(a->v_pages[page], n * a->head_dim, w->page);
+  const float *values = widen(a->v_type, a->v_pages[page], n * a->head_dim, w->page);
   for (size_t row = 0; row < w->n; row += 2) {
     const size_t other = row + 1 < w->n ? row + 1 : row;
     const float *const p[2] = {w->scores + row * w->scores_stride + page * SOTTO_KV_PAGE,
                                w->scores + other * w->scores_stride + page * SOTTO_KV_PAGE};
     float *out0 = a->out + row_offset(a, row), *out1 = a->out + row_offset(a, other);
     if (other > row)
-      mix(out0, out1, p, w->page, a->head_dim, n, 2);
+      mix(out0, out1, p, values, a->head_dim, n, 2);
     else
-      mix(out0, out1, p, w->page, a->head_dim, n, 1);
+      mix(out0, out1, p, values, a->head_dim, n, 1);
   }
 }
 

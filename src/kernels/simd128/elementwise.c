@@ -1,4 +1,4 @@
-/* Norm, rope, GLU, sums and conversions; what is left after the last whole vector is the scalar
+/* Norm, rope, GLU and sums; what is left after the last whole vector is the scalar
  * kernels'. */
 #include "kernels/scalar/scalar.h"
 #include "kernels/simd128/simd.h"
@@ -94,36 +94,4 @@ void sotto_add__simd128(float *out, const float *a, const float *b, size_t n) {
   for (; i + 4 <= n; i += 4)
     wasm_v128_store(out + i, wasm_f32x4_add(wasm_v128_load(a + i), wasm_v128_load(b + i)));
   sotto_add__scalar(out + i, a + i, b + i, n - i);
-}
-
-/* sotto_f32_to_f16 on four lanes, in the low half of each. */
-ALWAYS_INLINE v128_t to_f16(v128_t f) {
-  v128_t sign = wasm_v128_and(wasm_u32x4_shr(f, 16), wasm_u32x4_const_splat(0x8000));
-  v128_t magnitude = wasm_v128_and(f, wasm_u32x4_const_splat(0x7FFFFFFF));
-  v128_t odd = wasm_v128_and(wasm_u32x4_shr(magnitude, 13), wasm_u32x4_const_splat(1));
-  v128_t normal = wasm_i32x4_add(wasm_i32x4_add(magnitude, wasm_u32x4_const_splat(0xFFF)), odd);
-  normal = wasm_u32x4_shr(wasm_i32x4_sub(normal, wasm_u32x4_const_splat(112u << 23)), 13);
-  /* Adding 0.5 rounds to multiples of 2^-24. */
-  v128_t subnormal = wasm_i32x4_sub(wasm_f32x4_add(magnitude, wasm_f32x4_const_splat(0.5f)),
-                                    wasm_f32x4_const_splat(0.5f));
-  v128_t nan = wasm_v128_and(wasm_u32x4_shr(magnitude, 13), wasm_u32x4_const_splat(0x3FF));
-  nan = wasm_v128_or(nan, wasm_u32x4_const_splat(0x7E00));
-  v128_t h = wasm_v128_bitselect(subnormal, normal,
-                                 wasm_i32x4_lt(magnitude, wasm_u32x4_const_splat(0x38800000)));
-  h = wasm_v128_bitselect(wasm_u32x4_const_splat(0x7C00), h,
-                          wasm_i32x4_ge(magnitude, wasm_u32x4_const_splat(0x477FF000)));
-  h = wasm_v128_bitselect(nan, h, wasm_i32x4_gt(magnitude, wasm_u32x4_const_splat(0x7F800000)));
-  return wasm_v128_or(sign, h);
-}
-
-bool sotto_f32_to_f16__simd128(const float *x, uint16_t *out, size_t n) {
-  v128_t exponent = wasm_u16x8_const_splat(0x7C00), overflow = wasm_u16x8_const_splat(0);
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    v128_t h =
-        wasm_u16x8_narrow_i32x4(to_f16(wasm_v128_load(x + i)), to_f16(wasm_v128_load(x + i + 4)));
-    overflow = wasm_v128_or(overflow, wasm_i16x8_eq(wasm_v128_and(h, exponent), exponent));
-    wasm_v128_store(out + i, h);
-  }
-  return sotto_f32_to_f16__scalar(x + i, out + i, n - i) && !wasm_v128_any_true(overflow);
 }

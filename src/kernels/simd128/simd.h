@@ -23,10 +23,14 @@ ALWAYS_INLINE f16_constants hold_f16(void) {
   return (f16_constants){held(0x8FFFE000), held(0x77800000)}; /* bias: 2^112 */
 }
 
-/* Four finite f16 as f32: the bits in place, then the exponents' other bias. */
-ALWAYS_INLINE v128_t load_f16(const void *p, f16_constants constants) {
-  v128_t h = wasm_i32x4_shl(wasm_i32x4_load16x4(p), 13);
+/* Four finite f16, sign-extended, as f32: the bits in place, then the exponents' other bias. */
+ALWAYS_INLINE v128_t f16_to_f32(v128_t h, f16_constants constants) {
+  h = wasm_i32x4_shl(h, 13);
   return wasm_f32x4_mul(wasm_v128_and(h, constants.bits), constants.bias);
+}
+
+ALWAYS_INLINE v128_t load_f16(const void *p, f16_constants constants) {
+  return f16_to_f32(wasm_i32x4_load16x4(p), constants);
 }
 
 /* (v0 + v1) + (v2 + v3) */

@@ -1,12 +1,13 @@
 // Workers that go wrong, each in its way.
 import { parentPort } from 'node:worker_threads'
+import { PROTOCOL } from '../../../js/src/protocol.js'
 
 /** @param {string} how */
 export function misbehave(how) {
   if (how === 'throws') throw new Error('no luck today')
   if (how === 'exits') process.exit(3)
   if (how === 'version') parentPort.postMessage({ type: 'ready', protocol: 999 })
-  else if (how !== 'silent') parentPort.postMessage({ type: 'ready', protocol: 2 })
+  else if (how !== 'silent') parentPort.postMessage({ type: 'ready', protocol: PROTOCOL })
 
   parentPort.on('message', ({ type, id }) => {
     if (type === 'load') {
