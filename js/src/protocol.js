@@ -9,7 +9,7 @@
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 2
+export const PROTOCOL = 3
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -103,4 +103,6 @@ export const LOGITS_CREDIT = 8
  * @property {number} predicted_n
  * @property {number} prompt_ms
  * @property {number} predicted_ms
+ * @property {number} draft_n
+ * @property {number} draft_n_accepted
  */

@@ -26,7 +26,7 @@
 #define SOTTO_API __attribute__((used, visibility("default")))
 
 /* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
-#define SOTTO_API_VERSION 1
+#define SOTTO_API_VERSION 2
 
 typedef struct sotto_engine sotto_engine;
 

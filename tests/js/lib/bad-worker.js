@@ -6,7 +6,7 @@ export function misbehave(how) {
   if (how === 'throws') throw new Error('no luck today')
   if (how === 'exits') process.exit(3)
   if (how === 'version') parentPort.postMessage({ type: 'ready', protocol: 999 })
-  else if (how !== 'silent') parentPort.postMessage({ type: 'ready', protocol: 2 })
+  else if (how !== 'silent') parentPort.postMessage({ type: 'ready', protocol: 3 })
 
   parentPort.on('message', ({ type, id }) => {
     if (type === 'load') {
