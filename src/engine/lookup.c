@@ -1,8 +1,10 @@
 /* Prompt lookup: search, belief, price. */
 #include "engine/lookup.h"
 
-/* A new outcome's weight in the belief: some ten outcomes are remembered. */
-#define RATE 0.1f
+/* What a request begins with, and a new outcome's weight: drafts start after some right guesses, stop
+ * after some wrong ones, and guessing goes on meanwhile, since it costs no pass. */
+#define BELIEF 0.7f
+#define RATE   0.1f
 
 /* Matrices go through the kernels in tiles of 4 tokens, and what does not fill one goes one by one. A
  * pass of SmolLM2 135M costs, in passes of one token (x86-64, AVX2):
@@ -14,16 +16,16 @@
  *     Node.js 24, Q8_0, 1 thread  1.9         2.4         4.8
  *     the same, 2 threads         1.8         2.1         4.0
  *
- * So drafts only make sense as far as they fill a tile, two tiles bring no more than one twice, and a
- * sequence alone needs drafts that come true four times of five. `npm run bench -- sequences` measures
- * the price of a tile. */
+ * So drafts fill a tile up and no more: two tiles at once bring no more than one after the other. The
+ * price is that of the dearer host, where a sequence alone needs tokens that come true six times of
+ * seven. `npm run bench -- sequences` measures it. */
 #define TILE       4
-#define TILE_PRICE 3
+#define TILE_PRICE 3.2f
 
 void sotto_lookup_init(sotto_lookup *l) {
   *l = (sotto_lookup){0};
   for (uint32_t i = SOTTO_LOOKUP_SHORTEST; i <= SOTTO_LOOKUP_LONGEST; i++) {
-    l->belief[i] = 0.3f + 0.08f * (float)i;
+    l->belief[i] = BELIEF;
   }
 }
 
@@ -78,11 +80,11 @@ uint32_t sotto_lookup_room(uint32_t n_tokens) {
 }
 
 /* Of a pass, in passes of one token. */
-static uint32_t price(uint32_t n_tokens) {
-  return n_tokens / TILE * TILE_PRICE + n_tokens % TILE;
+static float price(uint32_t n_tokens) {
+  return (float)(n_tokens / TILE) * TILE_PRICE + (float)(n_tokens % TILE);
 }
 
 bool sotto_lookup_pays(uint32_t n_tokens, uint32_t n_drafts, float expected) {
-  const float before = (float)n_tokens / (float)price(n_tokens);
-  return ((float)n_tokens + expected) / (float)price(n_tokens + n_drafts) > before;
+  const float tokens = (float)n_tokens;
+  return (tokens + expected) / price(n_tokens + n_drafts) > tokens / price(n_tokens);
 }
