@@ -133,14 +133,15 @@ static void schedule_job(sotto_generator *g, job *j, content *batch) {
     batch->outputs += j->slot->seq.n_tokens + n == j->tokens.count;
 }
 
-/* How likely the job's next draft is to be picked, 0 when it has none. */
-static float next_chance(const sotto_generator *g, const job *j) {
-  const uint32_t count = (uint32_t)j->tokens.count;
-  if (j->n_batch == 0 || count == j->n_prompt) return 0;
-  const uint32_t in_context = g->config.n_ctx - count;
-  const uint32_t in_answer = j->options.max_tokens - (count - j->n_prompt) - 1;
-  if (j->n_draft == (in_context < in_answer ? in_context : in_answer)) return 0;
-  return sotto_lookup_chance(&j->lookup, j->n_draft);
+static bool may_draft(const job *j) {
+  const bool answering = j->tokens.count > j->n_prompt;
+  return j->n_batch && answering && !(j->options.flags & SOTTO_REQUEST_NO_LOOKUP);
+}
+
+/* How likely the next draft is to be picked, of a job that may draft; 0 when it has none. */
+static float next_chance(const job *j) {
+  const uint32_t left = j->options.max_tokens - ((uint32_t)j->tokens.count - j->n_prompt);
+  return j->n_draft + 1 < left ? sotto_lookup_chance(&j->lookup, j->n_draft) : 0;
 }
 
 /* Fill a batch of decodes up with the likeliest drafts, if that pays and pages are free: nobody makes
@@ -151,17 +152,16 @@ static void schedule_drafts(sotto_generator *g, const content *batch) {
   if (room > g->config.n_outputs - batch->outputs) room = g->config.n_outputs - batch->outputs;
   if (room == 0) return;
   for (job *j = g->running; j; j = j->next) {
-    if (j->n_batch == 0 || j->options.flags & SOTTO_REQUEST_NO_LOOKUP) continue;
-    sotto_lookup_find(&j->lookup, j->tokens.ids, (uint32_t)j->tokens.count);
+    if (may_draft(j)) sotto_lookup_find(&j->lookup, j->tokens.ids, (uint32_t)j->tokens.count);
   }
   float expected = 0;
   for (; n < room; n++) {
     job *best = NULL;
     for (job *j = g->running; j; j = j->next) {
-      if (next_chance(g, j) > (best ? next_chance(g, best) : 0)) best = j;
+      if (may_draft(j) && next_chance(j) > (best ? next_chance(best) : 0)) best = j;
     }
     if (!best) break;
-    expected += next_chance(g, best);
+    expected += next_chance(best);
     best->n_draft++;
   }
   const bool pays = sotto_lookup_pays(batch->tokens, n, expected);
