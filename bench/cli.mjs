@@ -9,6 +9,7 @@ import { setup } from '../tools/setup.mjs'
 import { cases, metricsOf, prepare, shownCases } from './cases.mjs'
 import { contenders, hosts, peers, sets } from './contenders.mjs'
 import { benchKernels } from './kernels.mjs'
+import { benchLookup } from './lookup.mjs'
 import { describeEngines, describeMachine, sottoVersion } from './machine.mjs'
 import { measureCase } from './measure.mjs'
 import { installPeers } from './peers.mjs'
@@ -38,6 +39,7 @@ const options = {
 const help = `npm run bench -- [options]          all cases, all hosts, all peers
 npm run bench -- steps              sotto against itself: what each step brought
 npm run bench -- sequences          several sequences at once
+npm run bench -- lookup             answers with prompt lookup and without
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
 
@@ -84,12 +86,13 @@ function countOf(option, text) {
 export function plan(argv) {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
   const [command] = positionals
-  if (command && !['kernels', 'table'].includes(command) && !sets[command]) {
+  if (command && !['kernels', 'lookup', 'table'].includes(command) && !sets[command]) {
     throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
   const { quick, patient, json, targets, help } = values
   const set = sets[command]
   const defaults = { ...(quick ? QUICK : FULL), ...(set && { cases: QUICK.cases, ...set }) }
+  if (command === 'lookup') defaults.cases = QUICK.cases
   const ids = namesOf('case', values.case ?? defaults.cases, shownCases, Object.keys(cases))
   const known = [...new Set(ids.flatMap((id) => Object.keys(metricsOf(cases[id].sizes))))]
   const usual = values.case && !set ? known : (defaults.metrics ?? known)
@@ -98,6 +101,7 @@ export function plan(argv) {
     ...{ quick, patient, json, targets, help, argv, set, rounds },
     build: !values['no-build'],
     kernels: command === 'kernels' ? positionals.slice(1) : undefined,
+    lookup: command === 'lookup',
     table: command === 'table' ? positionals[1] : undefined,
     cases: ids,
     metrics: namesOf('metric', values.metric ?? usual, known),
@@ -192,6 +196,7 @@ if (isMain(import.meta.url)) {
     if (wanted.help) return say(help)
     reportTo(process.stderr)
     if (wanted.kernels) return await benchKernels(wanted.kernels)
+    if (wanted.lookup) return process.stdout.write(`${await benchLookup(wanted)}\n`)
     const run = wanted.table ? JSON.parse(readFileSync(wanted.table, 'utf8')) : await bench(wanted)
     process.stdout.write(`${report(run, wanted)}\n`)
     if (wanted.json) writeFileSync(wanted.json, `${JSON.stringify(run, null, 2)}\n`)

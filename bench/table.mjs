@@ -3,12 +3,12 @@ import { cases as knownCases, metricsOf } from './cases.mjs'
 import { DISTURBED } from './quiet.mjs'
 
 const digits = (value) => (Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2)
-const number = (value) => value.toFixed(digits(value))
-const spread = ({ median, min, max, n }, unit = '') =>
+export const number = (value) => value.toFixed(digits(value))
+export const spread = ({ median, min, max, n }, unit = '') =>
   n === 1 ? `${number(median)}${unit}` : `${number(median)}${unit} [${number(min)}..${number(max)}]`
 
 /** Columns as wide as their longest entry. */
-function table(head, rows) {
+export function table(head, rows) {
   const all = [head, ...rows]
   const widths = head.map((_, i) => Math.max(...all.map((row) => row[i].length)))
   const line = (row) => `| ${row.map((text, i) => text.padEnd(widths[i])).join(' | ')} |`

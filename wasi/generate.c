@@ -163,6 +163,7 @@ static sotto_request make_request(const cli *c, const cli_prompt *prompt, uint64
   request.n_stop = count_stops(&args->stops);
   if (args->ignore_eos) request.flags |= SOTTO_REQUEST_IGNORE_EOS;
   if (args->special) request.flags |= SOTTO_REQUEST_SPECIAL;
+  if (args->no_prompt_lookup) request.flags |= SOTTO_REQUEST_NO_LOOKUP;
   if (args->logprobs >= 0) {
     request.flags |= SOTTO_REQUEST_LOGPROBS;
     request.top_logprobs = (uint32_t)args->logprobs;
@@ -213,6 +214,8 @@ static sotto_status take_event(const cli *c, sotto_engine *engine, const sotto_e
   reply->predicted_n = event->predicted_n;
   reply->prompt_ms = event->prompt_ms;
   reply->predicted_ms = event->predicted_ms;
+  reply->draft_n = event->draft_n;
+  reply->draft_n_accepted = event->draft_n_accepted;
   if (event->type == SOTTO_EVENT_DONE) reply->finish_reason = event->finish_reason;
   return event->type == SOTTO_EVENT_TOKEN ? keep_token(c, engine, event, reply) : SOTTO_OK;
 }

@@ -21,7 +21,7 @@ typedef struct cli_reply {
   sotto_str ids;      /* "1, 2, 3" */
   sotto_str logprobs; /* JSON objects with commas between them */
   uint64_t seed;
-  uint32_t finish_reason, prompt_n, cache_n, predicted_n;
+  uint32_t finish_reason, prompt_n, cache_n, predicted_n, draft_n, draft_n_accepted;
   double prompt_ms, predicted_ms;
 } cli_reply;
 

@@ -58,7 +58,7 @@ typedef struct cli_args {
   int32_t logprobs; /* -1: none asked for */
   uint32_t threads;
   uint32_t repetitions, output, chunks;
-  bool conversation, raw, escape, parse_special, special, ignore_eos;
+  bool conversation, raw, escape, parse_special, special, ignore_eos, no_prompt_lookup;
   bool json, verbose, help;
   bool stdin_text, ids, decode, no_bos, show_count;
   bool no_warmup;

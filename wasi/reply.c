@@ -43,10 +43,12 @@ static sotto_status append_timings(sotto_str *out, const cli_model *model, const
       per_token(computed, reply->prompt_ms), per_second(computed, reply->prompt_ms)));
   return sotto_str_appendf(out,
                            "\"predicted_n\": %u, \"predicted_ms\": %.3f, "
-                           "\"predicted_per_token_ms\": %.3f, \"predicted_per_second\": %.3f},\n",
+                           "\"predicted_per_token_ms\": %.3f, \"predicted_per_second\": %.3f, "
+                           "\"draft_n\": %u, \"draft_n_accepted\": %u},\n",
                            (unsigned)reply->predicted_n, reply->predicted_ms,
                            per_token(reply->predicted_n, reply->predicted_ms),
-                           per_second(reply->predicted_n, reply->predicted_ms));
+                           per_second(reply->predicted_n, reply->predicted_ms),
+                           (unsigned)reply->draft_n, (unsigned)reply->draft_n_accepted);
 }
 
 static sotto_status reply_json(const cli *c, const cli_model *model, const cli_prompt *prompt,
@@ -98,5 +100,9 @@ void cli_note_timings(cli *c, const cli_model *model, const cli_reply *reply) {
            (unsigned)reply->predicted_n, reply->predicted_ms,
            per_second(reply->predicted_n, reply->predicted_ms), finish_name(reply->finish_reason),
            (unsigned long long)reply->seed);
+  if (reply->draft_n) {
+    cli_note(c, "drafts: %u tokens, %u of them accepted", (unsigned)reply->draft_n,
+             (unsigned)reply->draft_n_accepted);
+  }
   cli_note(c, "memory: %.1f MB at most", (double)sotto_engine_bytes_peak(model->engine) * 1e-6);
 }

@@ -72,6 +72,8 @@ static const cli_option generate[] = {
      .help = "go on behind tokens that end a turn"},
     {{"-sp", "--special"}, CLI_FLAG, AT(special),
      .help = "show control tokens in the output"},
+    {{"--no-prompt-lookup"}, CLI_FLAG, AT(no_prompt_lookup),
+     .help = "draft no tokens from earlier text: the same answer, one pass a token"},
 };
 const cli_option_group cli_generate_options = GROUP("Generation", generate);
 

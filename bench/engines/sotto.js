@@ -80,6 +80,12 @@ export async function generate({ ids, n, copies = 1 }) {
   }
 }
 
+/** A chat request as it stands. */
+export async function answer(request) {
+  const { choices, timings } = await engine.chat.completions.create(request)
+  return { text: choices[0].message.content, timings }
+}
+
 /** Bytes of linear memory. */
 export async function memory() {
   return { linear: (await engine.memory()).module }

@@ -105,4 +105,6 @@ export const LOGITS_CREDIT = 8
  * @property {number} predicted_n
  * @property {number} prompt_ms
  * @property {number} predicted_ms
+ * @property {number} draft_n
+ * @property {number} draft_n_accepted
  */

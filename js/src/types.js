@@ -114,6 +114,7 @@
  * @property {number | null} [max_tokens] -1 or left out: to the end of the context
  * @property {boolean | null} [ignore_eos]
  * @property {boolean | null} [cache_prompt] false: neither reuse nor keep this request's KV state
+ * @property {boolean | null} [prompt_lookup] false: no drafts from earlier tokens; the answer is the same
  * @property {AbortSignal} [signal]
  * @property {{ include_usage?: boolean } | null} [stream_options]
  */
@@ -179,6 +180,8 @@
  * @property {number} predicted_n
  * @property {number} predicted_ms
  * @property {number} predicted_per_second
+ * @property {number} draft_n tokens drafted by prompt lookup
+ * @property {number} draft_n_accepted of them in the answer
  */
 
 /** @typedef {{ token: string, logprob: number, bytes: number[] }} TokenLogprob */

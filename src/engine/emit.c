@@ -17,6 +17,8 @@ static queued_event *queue(sotto_generator *g, const job *j, sotto_event_type ty
               .cache_n = j->n_cached,
               .prompt_done = computed < j->n_prompt && !j->prompt_reported ? computed : j->n_prompt,
               .predicted_n = (uint32_t)j->tokens.count - j->n_prompt,
+              .draft_n = j->draft_n,
+              .draft_n_accepted = j->draft_n_accepted,
           },
       .text = g->text.len,
       .top = g->n_top,
@@ -123,8 +125,8 @@ static void emit_prompt_logits(sotto_generator *g, job *j, uint32_t position, co
   j->n_scored = position + 1;
 }
 
-/* Pick the next token of a job whose last token's logits these are. */
-static void emit_token(sotto_generator *g, job *j, const float *logits) {
+/* Pick the next token of a job whose last token, with these logits, is the batch's t-th. */
+static void emit_token(sotto_generator *g, job *j, uint32_t t, const float *logits) {
   uint32_t position = (uint32_t)j->tokens.count;
   sotto_token token;
   sotto_status status =
@@ -135,6 +137,9 @@ static void emit_token(sotto_generator *g, job *j, const float *logits) {
     generator_finish(g, j, SOTTO_FINISH_ERROR, status);
     return;
   }
+  sotto_lookup_learn(&j->lookup, j->tokens.ids, (uint32_t)j->tokens.count);
+  const bool draft = t + 1 < g->batch.n_tokens && g->batch_jobs[t + 1] == j;
+  if (draft && g->batch_tokens[t + 1] == token) j->draft_n_accepted++;
   queued_event *queued = queue(g, j, SOTTO_EVENT_TOKEN);
   queued->event.token = token;
   queued->event.position = position;
@@ -173,12 +178,24 @@ static void emit_progress(sotto_generator *g) {
   }
 }
 
+/* Whether the batch's t-th token is one of the job's: every token but the drafts that were not picked.
+ * A draft that was picked counts as computed from now on. */
+static bool is_picked(sotto_generator *g, job *j, uint32_t t) {
+  const uint32_t position = g->batch_positions[t];
+  if (position < j->slot->seq.n_tokens) return true;
+  if (position + 1 != j->tokens.count || j->tokens.ids[position] != g->batch_tokens[t])
+    return false;
+  sotto_kv_append(&j->slot->seq, &g->batch_tokens[t], 1);
+  return true;
+}
+
 void generator_emit_batch(sotto_generator *g) {
   const float *logits = g->backend->type->logits(g->backend);
   emit_progress(g);
   for (uint32_t o = 0; o < g->batch.n_outputs; o++, logits += g->config.n_vocab) {
     uint32_t t = g->batch_outputs[o];
     job *j = g->batch_jobs[t];
+    if (!j || !is_picked(g, j, t)) continue; /* done in the meantime, or drafted in vain */
     uint32_t position = g->batch_positions[t];
     bool scoring = j->options.flags & SOTTO_REQUEST_PROMPT_LOGITS && position >= j->n_scored &&
                    position < j->n_prompt;
@@ -187,6 +204,9 @@ void generator_emit_batch(sotto_generator *g) {
     if (j->options.max_tokens == 0)
       generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
     else
-      emit_token(g, j, logits);
+      emit_token(g, j, t, logits);
+  }
+  for (job *j = g->running; j; j = j->next) {
+    if (j->n_draft) sotto_kv_trim(g->kv, &j->slot->seq, j->slot->seq.n_tokens);
   }
 }

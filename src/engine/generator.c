@@ -116,6 +116,9 @@ void generator_drop_job(sotto_generator *g, job *j) {
     sotto_kv_trim(g->kv, &j->slot->seq, keep);
     j->slot->job = NULL;
   }
+  for (uint32_t t = 0; t < g->batch.n_tokens; t++) {
+    if (g->batch_jobs[t] == j) g->batch_jobs[t] = NULL;
+  }
   free_job(g, j);
 }
 
@@ -232,6 +235,7 @@ sotto_status sotto_generator_add(sotto_generator *g, const sotto_request *reques
   sotto_tokens_init(&j->tokens, g->ctx);
   sotto_str_init(&j->held, g->ctx);
   sotto_detokenizer_init(&j->detokenizer);
+  sotto_lookup_init(&j->lookup);
   sotto_status status = copy_request(g, j, request);
   if (status != SOTTO_OK) {
     free_job(g, j);
@@ -262,6 +266,14 @@ static void clear_events(sotto_generator *g) {
   g->n_top = 0;
 }
 
+/* Forget the batch in flight and the pages reserved for it; its jobs are simply scheduled again. */
+static void give_up_batch(sotto_generator *g) {
+  g->in_flight = false;
+  for (job *j = g->running; j; j = j->next) {
+    sotto_kv_trim(g->kv, &j->slot->seq, j->slot->seq.n_tokens);
+  }
+}
+
 sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
   job *j = find_job(g, id);
   if (!j) {
@@ -275,20 +287,22 @@ sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
     }
     clear_events(g);
   }
-  /* A batch in flight is given up; the other requests in it are simply scheduled again. */
-  if (j->slot) g->in_flight = false;
+  if (j->slot) give_up_batch(g);
   generator_finish(g, j, SOTTO_FINISH_CANCELLED, SOTTO_OK);
   return SOTTO_OK;
 }
 
 /* ---- the step ---- */
 
-/* The batch is given up with one sequence failed; the others are scheduled again. */
+/* One sequence of the batch failed. If it may have been a draft, it goes on without drafts. */
 static void fail_job_of(sotto_generator *g, const sotto_kv_seq *seq) {
-  g->in_flight = false;
+  give_up_batch(g);
   for (job *j = g->running; j; j = j->next) {
     if (&j->slot->seq != seq) continue;
-    generator_finish(g, j, SOTTO_FINISH_ERROR, SOTTO_ERR_NON_FINITE_LOGITS);
+    if (j->n_draft)
+      j->options.flags |= SOTTO_REQUEST_NO_LOOKUP;
+    else
+      generator_finish(g, j, SOTTO_FINISH_ERROR, SOTTO_ERR_NON_FINITE_LOGITS);
     return;
   }
 }
@@ -307,7 +321,9 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   switch (g->backend->type->run(g->backend, g->ready, deadline)) {
   case SOTTO_RUN_MORE: return SOTTO_STEP_MORE;
   case SOTTO_RUN_WAIT_WEIGHTS: return SOTTO_STEP_WAIT_WEIGHTS;
-  case SOTTO_RUN_NON_FINITE: fail_job_of(g, g->backend->failed_seq); return SOTTO_STEP_EVENTS;
+  case SOTTO_RUN_NON_FINITE:
+    fail_job_of(g, g->backend->failed_seq);
+    return g->n_events ? SOTTO_STEP_EVENTS : SOTTO_STEP_MORE;
   case SOTTO_RUN_DONE: break;
   }
   g->in_flight = false;

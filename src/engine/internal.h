@@ -1,9 +1,10 @@
 /* The generator's inside: requests and slots, shared by generator.c (life, requests, the step),
- * schedule.c (slots, prefixes, batches) and emit.c (from logits to events). */
+ * schedule.c (slots, prefixes, batches), lookup.c (drafts) and emit.c (from logits to events). */
 #ifndef SOTTO_ENGINE_INTERNAL_H
 #define SOTTO_ENGINE_INTERNAL_H
 
 #include "engine/generator.h"
+#include "engine/lookup.h"
 
 struct slot;
 
@@ -23,6 +24,10 @@ typedef struct job {
   uint32_t n_scored; /* prompt positions whose LOGITS event was given */
   uint32_t n_cached; /* prompt tokens found in the cache */
   struct slot *slot; /* NULL while waiting */
+  uint32_t n_batch;  /* of `tokens`, that go into the batch being made */
+  uint32_t n_draft;  /* expected tokens that go in behind them */
+  sotto_lookup lookup;
+  uint32_t draft_n, draft_n_accepted; /* in all batches so far */
   sotto_detokenizer detokenizer;
   sotto_str held; /* text that may still turn into a stop string */
   bool prompt_reported;
@@ -79,7 +84,7 @@ void generator_drop_job(sotto_generator *g, job *j);
 /* ---- schedule.c ---- */
 /* Admit, reserve, fill g->batch. False when there is nothing to run. */
 bool generator_schedule(sotto_generator *g);
-/* Note the batch's tokens as computed. */
+/* Note the batch's tokens as computed, all but the drafts. */
 void generator_commit_batch(sotto_generator *g);
 /* An idle slot with nothing in it: an empty one, else the least recently used cached one, emptied. NULL
  * when all are running. `except` is spared if possible. */

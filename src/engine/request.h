@@ -16,6 +16,7 @@ typedef enum sotto_request_flags {
   SOTTO_REQUEST_LOGITS = 8,        /* token events carry the logits they were picked from */
   SOTTO_REQUEST_NO_CACHE = 16,     /* neither reuse nor keep KV of this request */
   SOTTO_REQUEST_SPECIAL = 32,      /* control tokens appear in the text */
+  SOTTO_REQUEST_NO_LOOKUP = 64, /* no drafts from earlier tokens: one pass a token, same answer */
 } sotto_request_flags;
 
 /* A request; start from sotto_request_default. All memory is copied. */
@@ -67,15 +68,17 @@ typedef struct sotto_event { /* pointers are valid until the next step or next_e
   float logprob;     /* of `token` */
   const sotto_top_logprob *top_logprobs;
   uint32_t n_top_logprobs;
-  const float *logits;    /* [n_vocab], where asked for; else NULL */
-  uint32_t finish_reason; /* DONE: sotto_finish_reason */
-  uint32_t status;        /* DONE with FINISH_ERROR: sotto_status */
-  uint32_t prompt_n;      /* prompt tokens, cached ones included */
-  uint32_t cache_n;       /* of them taken from the cache */
-  uint32_t prompt_done;   /* of them computed or cached so far */
-  uint32_t predicted_n;   /* tokens generated so far */
-  double prompt_ms;       /* from the first step on this prompt to its last logits */
-  double predicted_ms;    /* from then to now */
+  const float *logits;       /* [n_vocab], where asked for; else NULL */
+  uint32_t finish_reason;    /* DONE: sotto_finish_reason */
+  uint32_t status;           /* DONE with FINISH_ERROR: sotto_status */
+  uint32_t prompt_n;         /* prompt tokens, cached ones included */
+  uint32_t cache_n;          /* of them taken from the cache */
+  uint32_t prompt_done;      /* of them computed or cached so far */
+  uint32_t predicted_n;      /* tokens generated so far */
+  double prompt_ms;          /* from the first step on this prompt to its last logits */
+  double predicted_ms;       /* from then to now */
+  uint32_t draft_n;          /* drafts computed beside the answer's tokens so far */
+  uint32_t draft_n_accepted; /* of them picked */
 } sotto_event;
 
 typedef enum sotto_step_result {

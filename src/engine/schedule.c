@@ -1,4 +1,4 @@
-/* Who runs next: slots, shared prefixes, pages, and the batch. */
+/* Who runs next: slots, shared prefixes, pages, drafts, and the batch. */
 #include "engine/internal.h"
 #include "platform/time.h"
 
@@ -109,57 +109,111 @@ static uint32_t chunk(const job *j, uint32_t room, uint32_t outputs) {
   return outputs ? left : 0;
 }
 
-static void add_to_batch(sotto_generator *g, job *j, uint32_t n) {
-  sotto_batch *batch = &g->batch;
-  const sotto_kv_seq *seq = &j->slot->seq;
-  for (uint32_t i = 0; i < n; i++) {
-    uint32_t t = batch->n_tokens++, position = seq->n_tokens + i;
-    g->batch_tokens[t] = j->tokens.ids[position];
-    g->batch_positions[t] = position;
-    g->batch_seqs[t] = seq;
-    g->batch_jobs[t] = j;
-    if (position + 1 == j->tokens.count || is_scoring(j)) g->batch_outputs[batch->n_outputs++] = t;
+/* What a batch being made has so far. */
+typedef struct content {
+  uint32_t tokens, outputs;
+} content;
+
+/* Give the job's next tokens a place in the batch, making room in the pool as the header says. Not if
+ * the batch can take no more. */
+static void schedule_job(sotto_generator *g, job *j, content *batch) {
+  const uint32_t n =
+      chunk(j, g->config.n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
+  if (n == 0) return;
+  while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
+    if (evict_cached(g)) continue;
+    if (batch->tokens == 0 && preempt(g, j)) continue;
+    return;
+  }
+  j->n_batch = n;
+  batch->tokens += n;
+  if (is_scoring(j))
+    batch->outputs += n;
+  else
+    batch->outputs += j->slot->seq.n_tokens + n == j->tokens.count;
+}
+
+static bool may_draft(const job *j) {
+  const bool answering = j->tokens.count > j->n_prompt;
+  return j->n_batch && answering && !(j->options.flags & SOTTO_REQUEST_NO_LOOKUP);
+}
+
+/* How likely the next draft is to be picked, of a job that may draft; 0 when it has none. */
+static float next_chance(const job *j) {
+  const uint32_t left = j->options.max_tokens - ((uint32_t)j->tokens.count - j->n_prompt);
+  return j->n_draft + 1 < left ? sotto_lookup_chance(&j->lookup, j->n_draft) : 0;
+}
+
+/* Fill a batch of decodes up with the likeliest drafts, if that pays and pages are free: nobody makes
+ * room for a draft. */
+static void schedule_drafts(sotto_generator *g, const content *batch) {
+  uint32_t room = sotto_lookup_room(batch->tokens), n = 0;
+  if (room > g->config.n_batch - batch->tokens) room = g->config.n_batch - batch->tokens;
+  if (room > g->config.n_outputs - batch->outputs) room = g->config.n_outputs - batch->outputs;
+  if (room == 0) return;
+  for (job *j = g->running; j; j = j->next) {
+    if (may_draft(j)) sotto_lookup_find(&j->lookup, j->tokens.ids, (uint32_t)j->tokens.count);
+  }
+  float expected = 0;
+  for (; n < room; n++) {
+    job *best = NULL;
+    for (job *j = g->running; j; j = j->next) {
+      if (may_draft(j) && next_chance(j) > (best ? next_chance(best) : 0)) best = j;
+    }
+    if (!best) break;
+    expected += next_chance(best);
+    best->n_draft++;
+  }
+  const bool pays = sotto_lookup_pays(batch->tokens, n, expected);
+  for (job *j = g->running; j; j = j->next) {
+    if (!pays || !sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch + j->n_draft)) j->n_draft = 0;
+    j->draft_n += j->n_draft;
   }
 }
 
-/* Put the job's next tokens into the batch, making room in the pool as the header says. False when the
- * batch can take no more. */
-static bool schedule_job(sotto_generator *g, job *j, bool may_preempt) {
-  uint32_t n =
-      chunk(j, g->config.n_batch - g->batch.n_tokens, g->config.n_outputs - g->batch.n_outputs);
-  if (n == 0) return false;
-  while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
-    if (evict_cached(g)) continue;
-    if (may_preempt && preempt(g, j)) continue;
-    return false;
+static void add_to_batch(sotto_generator *g, job *j) {
+  sotto_batch *batch = &g->batch;
+  const sotto_kv_seq *seq = &j->slot->seq;
+  const uint32_t count = (uint32_t)j->tokens.count;
+  for (uint32_t i = 0; i < j->n_batch + j->n_draft; i++) {
+    uint32_t t = batch->n_tokens++, position = seq->n_tokens + i;
+    g->batch_tokens[t] =
+        position < count ? j->tokens.ids[position]
+                         : sotto_lookup_token(&j->lookup, j->tokens.ids, count, position - count);
+    g->batch_positions[t] = position;
+    g->batch_seqs[t] = seq;
+    g->batch_jobs[t] = j;
+    if (position + 1 >= count || is_scoring(j)) g->batch_outputs[batch->n_outputs++] = t;
   }
-  add_to_batch(g, j, n);
-  return true;
 }
 
 bool generator_schedule(sotto_generator *g) {
   while (g->waiting && g->n_running < g->config.n_parallel) admit(g, g->waiting);
+  for (job *j = g->running; j; j = j->next) j->n_batch = j->n_draft = 0;
+  /* Decodes first, so that running answers keep flowing; then prompts, oldest first. Jobs already in
+   * the batch are older than any that preempt() may take, as both go by age. */
+  content content = {0, 0};
+  uint32_t decodes = 0;
+  for (int prompts = 0; prompts < 2; prompts++) {
+    for (job *j = g->running; j; j = j->next) {
+      bool decoding = j->tokens.count - j->slot->seq.n_tokens == 1;
+      if (decoding != (prompts != 0)) schedule_job(g, j, &content);
+    }
+    if (!prompts) decodes = content.tokens;
+  }
+  if (content.tokens == decodes) schedule_drafts(g, &content);
   g->batch = (sotto_batch){.tokens = g->batch_tokens,
                            .positions = g->batch_positions,
                            .seqs = g->batch_seqs,
                            .outputs = g->batch_outputs};
-  /* Decodes first, so that running answers keep flowing; then prompts, oldest first. Jobs already in
-   * the batch are older than any that preempt() may take, as both go by age. */
-  for (int prompts = 0; prompts < 2; prompts++) {
-    for (job *j = g->running; j; j = j->next) {
-      bool decoding = j->tokens.count - j->slot->seq.n_tokens == 1;
-      if (decoding == (prompts != 0)) continue;
-      bool in_batch = false;
-      for (uint32_t t = 0; t < g->batch.n_tokens && !in_batch; t++)
-        in_batch = g->batch_jobs[t] == j;
-      if (!in_batch) schedule_job(g, j, g->batch.n_tokens == 0);
-    }
-  }
+  for (job *j = g->running; j; j = j->next) add_to_batch(g, j);
   return g->batch.n_tokens > 0;
 }
 
 void generator_commit_batch(sotto_generator *g) {
   for (uint32_t t = 0; t < g->batch.n_tokens; t++) {
-    sotto_kv_append(&g->batch_jobs[t]->slot->seq, &g->batch_tokens[t], 1);
+    job *j = g->batch_jobs[t];
+    if (g->batch_positions[t] >= j->tokens.count) continue;
+    sotto_kv_append(&j->slot->seq, &g->batch_tokens[t], 1);
   }
 }

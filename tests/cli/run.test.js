@@ -60,6 +60,28 @@ test('a seed gives the same text each time, another seed another text', async ()
   assert.deepEqual(again.tokens, random.tokens)
 })
 
+test('prompt lookup changes the timings and nothing else', async () => {
+  const args = [
+    'run',
+    ...model,
+    '--raw',
+    '-p',
+    'a b c d a b c d a b c d',
+    '-n',
+    '80',
+    '--ignore-eos',
+  ]
+  for (const temperature of ['0', '0.5']) {
+    const command = [...args, '--temp', temperature, '-s', '5', '--json', '--logprobs', '2']
+    const { timings, memory: _, ...result } = await json(command)
+    const { timings: slow, memory: __, ...plain } = await json([...command, '--no-prompt-lookup'])
+    assert.deepEqual(result, plain)
+    assert.ok(timings.draft_n_accepted <= timings.draft_n)
+    assert.deepEqual([slow.draft_n, slow.draft_n_accepted], [0, 0])
+    if (temperature === '0') assert.ok(timings.draft_n_accepted > 0)
+  }
+})
+
 test('--json tells text, usage and timings', async () => {
   const args = ['run', ...model, '-p', 'Hello', ...greedy]
   const result = await json([...args, '--json', '--logprobs', '3'])

@@ -59,6 +59,34 @@ test('a reply has the shape that OpenAI gave it, with usage and timings', async 
   }
 })
 
+test('prompt lookup drafts tokens and changes no answer', async () => {
+  const request = { prompt: 'a b c d a b c d a b', max_tokens: 80, ignore_eos: true, logprobs: 2 }
+  for (const temperature of [0, 0.5]) {
+    const same = { ...request, temperature, seed: 5, cache_prompt: false }
+    const reply = await create(same)
+    const plain = await create({ ...same, prompt_lookup: false })
+    assert.deepEqual(reply.choices, plain.choices)
+    assert.deepEqual(reply.usage, plain.usage)
+    assert.deepEqual([plain.timings.draft_n, plain.timings.draft_n_accepted], [0, 0])
+    const { draft_n, draft_n_accepted } = reply.timings
+    assert.ok(draft_n_accepted <= draft_n)
+    if (temperature === 0) assert.ok(draft_n_accepted > 0)
+    const chunks = await read(await create({ ...same, stream: true }))
+    assert.equal(joined(chunks), textOf(plain))
+    assert.equal(chunks.at(-1).timings.draft_n, draft_n)
+  }
+  const logits = []
+  for (const prompt_lookup of [true, false]) {
+    const { logprobs: _, ...rest } = request
+    const rows = []
+    const all = { ...rest, temperature: 0, cache_prompt: false, prompt_lookup }
+    for await (const step of engine.logits(all)) rows.push(step)
+    logits.push(rows)
+  }
+  assert.deepEqual(logits[0], logits[1])
+  await assert.rejects(create({ prompt_lookup: 1 }), { code: 'invalid_argument' })
+})
+
 test('the same prompt again comes from the cache, with the same answer', async () => {
   const first = await create()
   const second = await create()

@@ -16,7 +16,7 @@ export const usageOf = ({ prompt_n, predicted_n, cache_n }) => ({
 })
 
 /** @param {EngineEvent} done @returns {Timings} */
-export function timingsOf({ prompt_n, cache_n, prompt_ms, predicted_n, predicted_ms }) {
+export function timingsOf({ prompt_n, cache_n, prompt_ms, predicted_n, predicted_ms, ...drafts }) {
   const computed = prompt_n - cache_n
   return {
     cache_n,
@@ -26,6 +26,8 @@ export function timingsOf({ prompt_n, cache_n, prompt_ms, predicted_n, predicted
     predicted_n,
     predicted_ms,
     predicted_per_second: perSecond(predicted_n, predicted_ms),
+    draft_n: drafts.draft_n,
+    draft_n_accepted: drafts.draft_n_accepted,
   }
 }
 

@@ -73,6 +73,7 @@ const common = {
   stream_options: streamOptions,
   ignore_eos: boolean,
   cache_prompt: boolean,
+  prompt_lookup: boolean,
   signal: abortSignal,
   // For OpenAI's sake: fine where they ask for what happens anyway.
   model: string,
@@ -112,6 +113,7 @@ export function coreRequest(prompt, values, { logprobs, flags = [] } = {}) {
   const wanted = {
     IGNORE_EOS: values.ignore_eos,
     NO_CACHE: values.cache_prompt === false,
+    NO_LOOKUP: values.prompt_lookup === false,
     LOGPROBS: logprobs !== undefined,
   }
   fields.max_tokens = values.max_tokens ?? TO_CONTEXT_END

@@ -64,6 +64,7 @@ export async function main(file: Blob, stream: ReadableStream<Uint8Array>): Prom
     n_tokens +
     perplexity +
     timings.predicted_n +
+    timings.draft_n_accepted +
     completion.usage.total_tokens +
     (likeliest?.length ?? 0)
   )
