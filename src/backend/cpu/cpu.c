@@ -4,6 +4,9 @@
 
 #include "platform/time.h"
 
+/* Of a slice of work (cpu_step_slice), between two looks at the clock. */
+#define LOOK_EVERY 0.25
+
 #define ALIGN_UP(n) (((n) + 63) & ~(uint64_t)63)
 
 static uint32_t widest_matmul_input(const sotto_program *p) {
@@ -129,6 +132,18 @@ static void lower(cpu_backend *b) {
   }
 }
 
+/* Neighbours that go row by row run together: a row stays in the core's cache, and the threads meet once.
+ * Outputs are rows of their own, which CPU_TAKE_OUTPUTS fetches from other rows. */
+static void join_steps(cpu_backend *b) {
+  for (size_t i = b->n_steps; i-- > 0;) {
+    cpu_step *step = &b->steps[i];
+    step->n_together = 1;
+    if (i + 1 < b->n_steps && cpu_step_is_by_row(step) && cpu_step_is_by_row(step + 1) &&
+        cpu_step_is_per_output(b->program, step) == cpu_step_is_per_output(b->program, step + 1))
+      step->n_together += step[1].n_together;
+  }
+}
+
 static void destroy(sotto_backend *backend) {
   cpu_backend *b = (cpu_backend *)backend;
   if (!b) return;
@@ -153,6 +168,7 @@ static sotto_status allocate(cpu_backend *b) {
   b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->scratch_bytes);
   if (!b->scratch || lay_out(p, &b->config, b) == UINT64_MAX) return SOTTO_ERR_OUT_OF_MEMORY;
   lower(b);
+  join_steps(b);
   cpu_threads_init(&b->threads, sotto_pool_n_threads(b->config.pool));
   return sotto_weights_new(p, SOTTO_PLACE_PACKED, &b->weights);
 }
@@ -177,8 +193,9 @@ static sotto_status create(const sotto_program *p, const sotto_backend_config *c
   return SOTTO_OK;
 }
 
-static bool is_decode(const sotto_batch *batch) {
-  return batch->n_tokens < CPU_MANY_TOKENS;
+/* Batches that read the weights for few tokens: their speed is memory's. */
+static bool is_small(const sotto_batch *batch) {
+  return batch->n_tokens < 16;
 }
 
 static void begin(sotto_backend *backend, const sotto_batch *batch) {
@@ -187,23 +204,25 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   b->batch_ms = 0;
   if (b->config.adapt_threads)
     sotto_pool_set_active(b->config.pool,
-                          is_decode(batch) ? cpu_threads_next(&b->threads) : b->threads.most);
+                          is_small(batch) ? cpu_threads_next(&b->threads) : b->threads.most);
   b->step = 0;
   b->unit = 0;
   b->failed_token = UINT32_MAX;
 }
 
-static bool weights_ready(const cpu_backend *b, const cpu_step *step, const bool *ready) {
+static bool weights_ready(const cpu_backend *b, const cpu_step *first, const bool *ready) {
   sotto_weight_id factors = b->program->hparams.rope_factors;
   if (b->step == 0 && factors >= 0 && !ready[factors]) return false;
-  if (step->kind == CPU_QUANTIZE) return true;
-  for (uint32_t i = 0; i < step->n_ops; i++) {
-    if (step->op[i].weight >= 0 && !ready[step->op[i].weight]) return false;
+  for (const cpu_step *step = first; step < first + first->n_together; step++) {
+    if (step->kind == CPU_QUANTIZE) continue;
+    for (uint32_t i = 0; i < step->n_ops; i++)
+      if (step->op[i].weight >= 0 && !ready[step->op[i].weight]) return false;
   }
   return true;
 }
 
 static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
+  while (step->kind != CPU_KV_WRITE) step++; /* of those that ran together */
   b->base.failed_seq = b->batch->seqs[b->failed_token];
   sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
              "keys or values of layer %u at position %u are not finite in the cache (%s, %s); the "
@@ -216,7 +235,9 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
 
 /* Units from b->unit to `last`, timed where kernels are being tried. */
 static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
-  if (step->kind == CPU_QUANTIZE && b->unit == 0) cpu_choose_kernels(b, step);
+  const cpu_step *end =
+      step + step->n_together - 1; /* a QUANTIZE is always followed by its matmul */
+  if (end->kind == CPU_QUANTIZE && b->unit == 0) cpu_choose_kernels(b, end);
   const bool timed = step->kind == CPU_MATMUL && b->choice &&
                      sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
   const double start = timed ? sotto_time_ms() : 0;
@@ -226,20 +247,23 @@ static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
 }
 
 static sotto_run_result run_steps(cpu_backend *b, const bool *ready, double deadline_ms) {
-  bool worked = false;
-  for (; b->step < b->n_steps; b->step++, b->unit = 0) {
+  double since_look = 0; /* in slices; the clock of a browser takes as long as a small step */
+  for (; b->step < b->n_steps; b->step += b->steps[b->step].n_together, b->unit = 0) {
     const cpu_step *step = &b->steps[b->step];
     if (!weights_ready(b, step, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
     if (b->step == 0 && b->unit == 0) cpu_prepare_batch(b);
-    uint64_t units = cpu_step_units(b, step); /* 0: an output step of a batch without outputs */
-    uint64_t slice = units ? cpu_step_slice(b, step) : 0;
+    const uint64_t units = cpu_step_units(b, step); /* 0: outputs, of a batch without any */
+    const uint64_t slice = units ? cpu_step_slice(b, step) : 1;
     while (b->unit < units) {
-      if (worked && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
-      uint64_t last = units - b->unit > slice ? b->unit + slice : units;
+      if (since_look >= LOOK_EVERY) {
+        if (sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
+        since_look = 0;
+      }
+      const uint64_t last = units - b->unit > slice ? b->unit + slice : units;
       run_slice(b, step, last);
       if (b->failed_token != UINT32_MAX) return fail_token(b, step);
+      since_look += (double)(last - b->unit) / (double)slice;
       b->unit = last;
-      worked = true;
     }
   }
   return SOTTO_RUN_DONE;
@@ -250,8 +274,8 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   const double start = sotto_time_ms();
   const sotto_run_result result = run_steps(b, ready, deadline_ms);
   b->batch_ms += sotto_time_ms() - start;
-  if (result == SOTTO_RUN_DONE && b->config.adapt_threads && is_decode(b->batch))
-    cpu_threads_note(&b->threads, b->batch_ms / b->batch->n_tokens);
+  if (result == SOTTO_RUN_DONE && b->config.adapt_threads && b->batch->n_tokens == 1)
+    cpu_threads_note(&b->threads, b->batch_ms);
   return result;
 }
 

@@ -28,6 +28,7 @@ typedef struct cpu_step {
   const sotto_op *op;
   uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
   uint32_t matmul_kind; /* of QUANTIZE: index into cpu_backend.matmuls */
+  uint32_t n_together; /* steps from this one on that run row by row, one after the other on each */
 } cpu_step;
 
 /* Matmuls of one type of weights and width of activations, of few tokens and of many. */
@@ -76,17 +77,21 @@ typedef struct cpu_backend {
   double batch_ms; /* that the batch has run */
 
   const sotto_batch *batch;
-  size_t step;   /* the running step */
+  size_t step;   /* the running step, the first of those that run together */
   uint64_t unit; /* its first unit not done */
   _Atomic uint32_t
       failed_token; /* lowest whose keys or values are not finite in the cache, or UINT32_MAX */
 } cpu_backend;
 
+/* Whether a step's units are rows, each of which needs only the same row of what comes before it. */
+bool cpu_step_is_by_row(const cpu_step *step);
+/* Whether its rows are the batch's outputs, not its tokens. */
+bool cpu_step_is_per_output(const sotto_program *program, const cpu_step *step);
 /* Units of a step for the current batch. */
 uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 /* Units to run between two looks at the clock: about a few milliseconds. */
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
-/* Run units [first, last) of a step on all threads. */
+/* Run units [first, last) of a step, and of those together with it, on all threads. */
 void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
 /* The kernels of a run of QUANTIZE and of the matmuls on it. */
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);

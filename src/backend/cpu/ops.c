@@ -8,10 +8,17 @@
 /* Chunks per thread: so many that a slower thread can take fewer. */
 #define CHUNKS_PER_THREAD 4
 
-static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
+bool cpu_step_is_by_row(const cpu_step *step) {
+  return step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION;
+}
+
+bool cpu_step_is_per_output(const sotto_program *p, const cpu_step *step) {
   sotto_buffer_id id = step->kind == CPU_QUANTIZE ? step->op->in[0] : step->op->out;
-  bool per_output = id >= 0 && b->program->buffers[id].per_output;
-  return per_output ? b->batch->n_outputs : b->batch->n_tokens;
+  return id >= 0 && p->buffers[id].per_output;
+}
+
+static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
+  return cpu_step_is_per_output(b->program, step) ? b->batch->n_outputs : b->batch->n_tokens;
 }
 
 static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
@@ -147,7 +154,7 @@ static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint
     if (step->kind == CPU_ATTENTION)
       cpu_attention_run(b, step, unit, thread);
     else
-      run_row(b, step, unit);
+      for (uint32_t i = 0; i < step->n_together; i++) run_row(b, &step[i], unit);
   }
 }
 
@@ -168,9 +175,13 @@ static void run_chunk(void *user, uint32_t chunk, uint32_t thread) {
 static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
   const uint32_t threads = active_threads(b);
   if (threads == 1) return 1;
-  if (step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION) {
-    sotto_buffer_id id = step->op->out >= 0 ? step->op->out : step->op->in[0];
-    if (n_units * b->program->buffers[id].dim < SERIAL_VALUES) return 1;
+  if (cpu_step_is_by_row(step)) {
+    uint64_t values = 0;
+    for (uint32_t i = 0; i < step->n_together; i++) {
+      const sotto_op *op = step[i].op;
+      values += n_units * b->program->buffers[op->out >= 0 ? op->out : op->in[0]].dim;
+    }
+    if (values < SERIAL_VALUES) return 1;
   }
   const uint32_t most = threads * CHUNKS_PER_THREAD;
   return n_units < most ? (uint32_t)n_units : most;
