@@ -7,12 +7,13 @@ export { ERROR_CODES, SottoError } from './errors.js'
 export * from './types.js'
 
 /**
- * Bundlers find the worker's file by this very expression.
+ * The worker and all that it imports in one file, made of ./worker/browser.js by the build. Bundlers
+ * find it by this very expression.
  * @param {string | undefined} url
  */
 const makeWorker = (url) =>
   url === undefined
-    ? new Worker(new URL('./worker/browser.js', import.meta.url), { type: 'module' })
+    ? new Worker(new URL('../dist/worker/browser.js', import.meta.url), { type: 'module' })
     : new Worker(url, { type: 'module' })
 
 /**

@@ -57,16 +57,24 @@ export class Connection {
    * @returns {Promise<LoadedModel>}
    */
   async load({ descriptors, local }, options, { onProgress = () => {} }) {
+    const begin = performance.now()
     this.#onProgress = onProgress
     this.#sources = new SourceServer(local, (message, transfer) =>
       this.#port.post(message, transfer),
     )
     try {
-      await this.wait((resolve, reject) => {
+      let worker = 0
+      const ready = this.wait((resolve, reject) => {
         this.#ready = { resolve, reject }
+      }).then(() => {
+        worker = performance.now() - begin
       })
+      // Sent at once, so that the worker finds it when its own files are there.
       const head = { type: /** @type {const} */ ('load'), protocol: PROTOCOL }
-      return await this.#ask((id) => ({ ...head, id, sources: descriptors, options }))
+      const loading = this.#ask((id) => ({ ...head, id, sources: descriptors, options }))
+      const [loaded] = await Promise.all([loading, ready])
+      Object.assign(loaded.info.load_ms, { worker, total: performance.now() - begin })
+      return loaded
     } finally {
       this.#sources.close()
       this.#sources = undefined

@@ -38,7 +38,17 @@
  */
 
 /**
- * What the file says about itself, and the threads that run it.
+ * Where the time of loadModel() went, in milliseconds.
+ * @typedef {object} LoadTimes
+ * @property {number} worker until the worker's own files were there
+ * @property {number} module until the module, its threads and the first bytes of the model were
+ * @property {number} header until header and vocabulary were read and memory was allocated
+ * @property {number} weights until the rest was in place
+ * @property {number} total
+ */
+
+/**
+ * What the file says about itself, the threads that run it, and how long loading took.
  * @typedef {object} ModelInfo
  * @property {string} architecture
  * @property {string} name
@@ -57,6 +67,7 @@
  * @property {boolean} has_chat_template
  * @property {number} n_threads that compute
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
+ * @property {LoadTimes} load_ms
  */
 
 /**

@@ -343,10 +343,21 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
                              e->kv, e->tokenizer, &e->generator);
 }
 
-sotto_status sotto_engine_next_range(sotto_engine *e, uint64_t max_length, sotto_range *range) {
+static sotto_status next_range(sotto_engine *e, sotto_load_order order, uint64_t max_length,
+                               sotto_range *range) {
   *range = (sotto_range){0};
   SOTTO_TRY(engine_need_load(e));
-  return sotto_load_next_range(e->load, max_length, &range->file, &range->offset, &range->length);
+  return sotto_load_next_range(e->load, order, max_length, &range->file, &range->offset,
+                               &range->length);
+}
+
+sotto_status sotto_engine_next_range(sotto_engine *e, uint64_t max_length, sotto_range *range) {
+  return next_range(e, SOTTO_LOAD_BY_STAGE, max_length, range);
+}
+
+sotto_status sotto_engine_next_file_range(sotto_engine *e, uint64_t max_length,
+                                          sotto_range *range) {
+  return next_range(e, SOTTO_LOAD_BY_FILE, max_length, range);
 }
 
 sotto_status sotto_engine_stream_range(sotto_engine *e, uint32_t file, sotto_range *range) {

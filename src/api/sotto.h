@@ -150,6 +150,10 @@ SOTTO_API sotto_status sotto_engine_start_load(sotto_engine *engine);
  * start to its end; several may be in flight (at most 16). */
 SOTTO_API sotto_status sotto_engine_next_range(sotto_engine *engine, uint64_t max_length,
                                                sotto_range *range);
+/* The same in the order of the files, in fewer and longer ranges: for a host that waits for the whole
+ * model anyway. */
+SOTTO_API sotto_status sotto_engine_next_file_range(sotto_engine *engine, uint64_t max_length,
+                                                    sotto_range *range);
 /* One range over all of a file's tensor data, for a source that only streams. Instead of next_range.
  */
 SOTTO_API sotto_status sotto_engine_stream_range(sotto_engine *engine, uint32_t file,

@@ -24,10 +24,15 @@ void sotto_load_free(sotto_load *load);
 /* Most bytes staged at a time, for the memory plan. */
 uint64_t sotto_load_staging_bytes(const sotto_placement *placements, size_t n);
 
+typedef enum sotto_load_order {
+  SOTTO_LOAD_BY_STAGE, /* as the program needs the weights */
+  SOTTO_LOAD_BY_FILE,  /* as they lie in the files: fewer and longer ranges */
+} sotto_load_order;
+
 /* Open the next wanted range of at most max_length bytes (rounded up to one tile row); *length 0 when
  * everything has been handed out. ERR_BUSY while SOTTO_LOAD_MAX_RANGES are open. */
-sotto_status sotto_load_next_range(sotto_load *load, uint64_t max_length, uint32_t *file,
-                                   uint64_t *offset, uint64_t *length);
+sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uint64_t max_length,
+                                   uint32_t *file, uint64_t *offset, uint64_t *length);
 /* Open all of a file's tensor data as one range, in file order. */
 sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *offset,
                                      uint64_t *length);

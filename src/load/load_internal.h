@@ -19,12 +19,12 @@ struct sotto_load {
   const sotto_gguf *gguf;
   const sotto_placement *placements;
   size_t n;
-  size_t *by_file;   /* placements by (file, offset) */
-  size_t *by_stage;  /* placements by (stage, file, offset) */
-  uint64_t *handed;  /* [n] bytes handed out in ranges, a multiple of the unit */
-  uint64_t *placed;  /* [n] bytes put into place */
-  bool *ready;       /* [n] all of them are */
-  size_t next_stage; /* into by_stage: the first placement not wholly handed out */
+  size_t *by_file;  /* placements by (file, offset) */
+  size_t *by_stage; /* placements by (stage, file, offset) */
+  uint64_t *handed; /* [n] bytes handed out in ranges, a multiple of the unit */
+  uint64_t *placed; /* [n] bytes put into place */
+  bool *ready;      /* [n] all of them are */
+  size_t next[2];   /* into by_stage and by_file: the first placement not wholly handed out */
   uint64_t loaded, total;
   size_t max_unit;
   sotto_upload_sink *sink;

@@ -55,23 +55,25 @@ static sotto_status all_open(sotto_load *load) {
                     SOTTO_LOAD_MAX_RANGES);
 }
 
-sotto_status sotto_load_next_range(sotto_load *load, uint64_t max_length, uint32_t *file,
-                                   uint64_t *offset, uint64_t *length) {
+sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uint64_t max_length,
+                                   uint32_t *file, uint64_t *offset, uint64_t *length) {
+  const size_t *index = order == SOTTO_LOAD_BY_FILE ? load->by_file : load->by_stage;
+  size_t *next = &load->next[order];
   *length = 0;
-  while (load->next_stage < load->n) {
-    size_t i = load->by_stage[load->next_stage];
+  while (*next < load->n) {
+    size_t i = index[*next];
     if (load->handed[i] < load->placements[i].tensor->size) break;
-    load->next_stage++;
+    ++*next;
   }
-  if (load->next_stage == load->n) return SOTTO_OK;
+  if (*next == load->n) return SOTTO_OK;
   open_range *range = free_slot(load);
   if (!range) return all_open(load);
 
-  const sotto_gguf_tensor *first = load->placements[load->by_stage[load->next_stage]].tensor;
-  uint64_t start = first->offset + load->handed[load->by_stage[load->next_stage]], end = start;
-  /* Take whole units while the tensors of by_stage follow each other in the file. */
-  for (size_t s = load->next_stage; s < load->n; s++) {
-    size_t i = load->by_stage[s];
+  const sotto_gguf_tensor *first = load->placements[index[*next]].tensor;
+  uint64_t start = first->offset + load->handed[index[*next]], end = start;
+  /* Take whole units while the tensors of the order follow each other in the file. */
+  for (size_t s = *next; s < load->n; s++) {
+    size_t i = index[s];
     const sotto_gguf_tensor *t = load->placements[i].tensor;
     uint64_t from = t->offset + load->handed[i];
     if (t->file != first->file || from < end || from - end > LARGEST_GAP) break;

@@ -50,12 +50,15 @@ static sotto_status record(void *user, size_t placement, uint64_t offset, const 
   return SOTTO_OK;
 }
 
-static sotto_status feed_all(sotto_load *load, const model *m, uint64_t max_length, uint32_t step) {
-  for (;;) {
+static sotto_status feed_all(sotto_load *load, const model *m, sotto_load_order order,
+                             uint64_t max_length, uint32_t step) {
+  for (uint64_t last = 0;;) {
     uint32_t file;
     uint64_t offset, length;
-    SOTTO_TRY(sotto_load_next_range(load, max_length, &file, &offset, &length));
+    SOTTO_TRY(sotto_load_next_range(load, order, max_length, &file, &offset, &length));
     if (length == 0) return SOTTO_OK;
+    CHECK(order != SOTTO_LOAD_BY_FILE || offset >= last);
+    last = offset + length;
     for (uint64_t at = 0; at < length; at += step) {
       size_t n = length - at < step ? (size_t)(length - at) : step;
       SOTTO_TRY(sotto_load_feed(load, file, offset + at, m->data + offset + at, n));
@@ -85,8 +88,8 @@ TEST(load_upload_and_cpu_paths_get_the_same_bytes) {
     sotto_load *to_cpu, *to_sink;
     REQUIRE(sotto_load_new(&m.ctx, m.gguf, cpu.placements, cpu.n, NULL, NULL, &to_cpu) == SOTTO_OK);
     REQUIRE(sotto_load_new(&m.ctx, m.gguf, r.placements, cpu.n, record, &r, &to_sink) == SOTTO_OK);
-    CHECK(feed_all(to_cpu, &m, 3000, 777) == SOTTO_OK);
-    CHECK(feed_all(to_sink, &m, 100000, 4099) == SOTTO_OK);
+    CHECK(feed_all(to_cpu, &m, SOTTO_LOAD_BY_STAGE, 3000, 777) == SOTTO_OK);
+    CHECK(feed_all(to_sink, &m, SOTTO_LOAD_BY_FILE, 30000, 4099) == SOTTO_OK);
     CHECK(sotto_load_complete(to_cpu) && sotto_load_complete(to_sink));
     CHECK(r.calls >= cpu.n);
     for (size_t t = 0; t < cpu.n; t++) {
@@ -126,7 +129,8 @@ TEST(load_hands_out_early_layers_first) {
   for (;;) {
     uint32_t file;
     uint64_t offset, length;
-    REQUIRE(sotto_load_next_range(load, 512, &file, &offset, &length) == SOTTO_OK);
+    REQUIRE(sotto_load_next_range(load, SOTTO_LOAD_BY_STAGE, 512, &file, &offset, &length) ==
+            SOTTO_OK);
     if (length == 0) break;
     REQUIRE(sotto_load_feed(load, file, offset, m.data + offset, (size_t)length) == SOTTO_OK);
     /* Whatever has arrived, no stage is begun before the one before it is complete. */
@@ -154,7 +158,8 @@ TEST(load_refuses_what_was_not_asked_for) {
   uint32_t file;
   uint64_t offset, length, other;
   CHECK(sotto_load_feed(load, 0, 5000, m.data, 10) == SOTTO_ERR_INVALID_ARGUMENT);
-  REQUIRE(sotto_load_next_range(load, 4096, &file, &offset, &length) == SOTTO_OK);
+  REQUIRE(sotto_load_next_range(load, SOTTO_LOAD_BY_STAGE, 4096, &file, &offset, &length) ==
+          SOTTO_OK);
   CHECK(sotto_load_feed(load, file, offset + 1, m.data, 1) == SOTTO_ERR_INVALID_ARGUMENT);
   CHECK(sotto_load_feed(load, file, offset, m.data + offset, (size_t)length + 1) ==
         SOTTO_ERR_INVALID_ARGUMENT);
@@ -163,10 +168,12 @@ TEST(load_refuses_what_was_not_asked_for) {
   CHECK(sotto_load_stream_range(load, 0, &other, &length) == SOTTO_ERR_INVALID_ARGUMENT);
   CHECK(sotto_load_stream_range(load, 1, &other, &length) == SOTTO_ERR_INVALID_ARGUMENT);
   for (int open = 1; open < SOTTO_LOAD_MAX_RANGES; open++) {
-    REQUIRE(sotto_load_next_range(load, 16, &file, &offset, &length) == SOTTO_OK);
+    REQUIRE(sotto_load_next_range(load, SOTTO_LOAD_BY_STAGE, 16, &file, &offset, &length) ==
+            SOTTO_OK);
     REQUIRE(length > 0);
   }
-  CHECK(sotto_load_next_range(load, 16, &file, &offset, &length) == SOTTO_ERR_BUSY);
+  CHECK(sotto_load_next_range(load, SOTTO_LOAD_BY_STAGE, 16, &file, &offset, &length) ==
+        SOTTO_ERR_BUSY);
   CHECK(!sotto_load_complete(load));
   sotto_load_free(load);
   sotto_weights_free(&m.ctx, &w);

@@ -1,5 +1,6 @@
 // A File or Blob: a file that the user picked, a drop, an entry of a cache.
-import { readError } from './source.js'
+import { ByteReader } from './byte-reader.js'
+import { LONG_RANGE, readError } from './source.js'
 
 /** @import { OpenableSource } from './source.js' */
 
@@ -13,13 +14,23 @@ export function blobSource(blob) {
     name,
     size: blob.size,
     supportsRanges: true,
+    rangeLength: LONG_RANGE,
     async open() {},
     async *read(offset, length, signal) {
+      const bytes = new ByteReader(
+        blob.slice(offset, Math.min(offset + length, blob.size)).stream(),
+      )
       try {
-        const end = Math.min(offset + length, blob.size)
-        yield new Uint8Array(await blob.slice(offset, end).arrayBuffer())
+        for (;;) {
+          const piece = await bytes.read(Infinity)
+          if (!piece) return
+          signal.throwIfAborted()
+          yield piece
+        }
       } catch (error) {
         throw readError(name, error, signal) // the file may have changed or gone
+      } finally {
+        bytes.cancel()
       }
     },
     close() {},

@@ -1,7 +1,7 @@
 // A file by its path, in Node.js.
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { PIECE, readError } from './source.js'
+import { BUFFER, LONG_RANGE, readError } from './source.js'
 
 /** @import { FileHandle } from 'node:fs/promises' */
 /** @import { OpenableSource } from './source.js' */
@@ -18,6 +18,7 @@ export function fileSource(path) {
     name,
     size: undefined,
     supportsRanges: true,
+    rangeLength: LONG_RANGE,
     async open() {
       try {
         handle = await open(path)
@@ -34,7 +35,7 @@ export function fileSource(path) {
     async *read(offset, length, signal) {
       const opened = handle
       if (!opened) throw new Error('read before open')
-      const buffer = new Uint8Array(Math.min(length, PIECE))
+      const buffer = new Uint8Array(Math.min(length, BUFFER))
       const end = offset + length
       try {
         for (let at = offset; at < end; ) {

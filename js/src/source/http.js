@@ -1,23 +1,35 @@
 // A URL. The first request asks for a range: a server that answers it with the right 206 is read by
-// ranges from then on, any other in file order from that same response. Ranges that break off are
-// asked for again from where they stopped.
+// ranges from then on, any other in file order from that same response. An answer that was not read to
+// its end is kept if the first was a long one: a read that goes on where it stands takes it over. Ranges
+// that break off are asked for again from where they stopped.
 import { SottoError } from '../errors.js'
-import { readError } from './source.js'
+import { ByteReader } from './byte-reader.js'
+import { LONG_RANGE, readError } from './source.js'
 
 /** @import { OpenableSource } from './source.js' */
 
 const ATTEMPTS = 4 // without any progress
 const FIRST_PAUSE_MS = 250
+const LARGEST_SKIP = 1 << 16
 
 /** @typedef {(url: string, init: RequestInit) => Promise<Response>} Fetch */
+/**
+ * Of the server.
+ * @typedef {object} Answer
+ * @property {ByteReader | undefined} bytes none: it has no body
+ * @property {number} at offset of its next byte
+ * @property {number} end
+ */
 
 /** @implements {OpenableSource} */
 export class HttpSource {
   /** @type {number | undefined} */
   size
   supportsRanges = false
-  /** @type {{ response: Response, length: number } | undefined} the answer to the first request */
-  #first
+  rangeLength = LONG_RANGE
+  /** @type {Answer | undefined} one that has more to give */
+  #open
+  #keeps = false
   /** @type {string | undefined} tells one version of the file from another */
   #version
   #url
@@ -55,14 +67,20 @@ export class HttpSource {
     }
     this.size = this.supportsRanges ? range?.size : contentLength(response)
     this.#version = versionOf(response)
-    this.#first = { response, length: this.supportsRanges ? firstLength : Infinity }
+    const end = this.supportsRanges ? Math.min(firstLength, this.size ?? Infinity) : Infinity
+    this.#open = answer(response, 0, end)
+    this.#keeps = firstLength >= this.rangeLength
+  }
+
+  get ahead() {
+    return this.#open && this.supportsRanges ? this.#open.end - this.#open.at : 0
   }
 
   /** @param {AbortSignal} signal */
   async #openWhole(signal) {
     const response = await this.#retry(signal, () => this.#get(signal))
     this.size = contentLength(response)
-    this.#first = { response, length: Infinity }
+    this.#open = answer(response, 0, Infinity)
   }
 
   /**
@@ -77,39 +95,64 @@ export class HttpSource {
     let attempt = 0
     while (at < end) {
       const before = at
+      /** @type {Answer | undefined} */
+      let from
       try {
-        const response = await this.#response(at, end - at, signal)
-        for await (const chunk of bodyOf(response)) {
-          const wanted = chunk.subarray(0, end - at)
-          yield wanted
-          at += wanted.length
+        from = await this.#answer(at, end - at, signal)
+        while (at < end) {
+          const piece = await from.bytes?.read(end - at)
+          if (!piece) break
+          at += piece.length
+          from.at = at
+          yield piece
         }
         if (!this.supportsRanges) return
         if (at === before) throw new Error('the connection closed early')
       } catch (error) {
+        from?.bytes?.cancel()
+        from = undefined
         if (at > before) attempt = 0
         const last = ++attempt === ATTEMPTS || !this.supportsRanges || isFinal(error)
         if (signal.aborted || last) throw this.#error(error, signal, at)
         await pause(attempt, signal)
+      } finally {
+        if (from) await this.#keep(from)
       }
     }
   }
 
   close() {
-    this.#first?.response.body?.cancel().catch(() => {})
-    this.#first = undefined
+    this.#open?.bytes?.cancel()
+    this.#open = undefined
+  }
+
+  /** @param {Answer} from an answer that nobody reads now */
+  async #keep(from) {
+    if (from.at < from.end) {
+      this.close()
+      if (this.#keeps) this.#open = from
+      else from.bytes?.cancel()
+    } else if (await from.bytes?.read(1).catch(() => {})) {
+      from.bytes?.cancel() // longer than it said
+    } // else it has ended, and its connection serves the next request
   }
 
   /**
    * @param {number} offset
    * @param {number} length
    * @param {AbortSignal} signal
+   * @returns {Promise<Answer>}
    */
-  async #response(offset, length, signal) {
-    const first = this.#first
-    if (offset === 0 && first && length <= first.length) {
-      this.#first = undefined
-      return first.response
+  async #answer(offset, length, signal) {
+    const open = this.#open
+    if (open && open.at <= offset && offset - open.at <= LARGEST_SKIP && offset < open.end) {
+      this.#open = undefined
+      while (open.at < offset) {
+        const skipped = await open.bytes?.read(offset - open.at)
+        if (!skipped) throw new Error('the connection closed early')
+        open.at += skipped.length
+      }
+      return open
     }
     const response = await this.#get(signal, offset, length)
     const range = contentRange(response)
@@ -122,7 +165,7 @@ export class HttpSource {
       await response.body?.cancel()
       throw this.#final('the file changed on the server while it was read; load it again')
     }
-    return response
+    return answer(response, offset, offset + length)
   }
 
   /**
@@ -186,22 +229,12 @@ export class HttpSource {
 const isFinal = (error) => error instanceof SottoError
 
 /**
- * Pieces of a body; breaking out cancels it. (Not every browser iterates streams.)
  * @param {Response} response
+ * @param {number} at
+ * @param {number} end
+ * @returns {Answer}
  */
-async function* bodyOf(response) {
-  const reader = response.body?.getReader()
-  if (!reader) return
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return
-      yield value
-    }
-  } finally {
-    reader.cancel().catch(() => {})
-  }
-}
+const answer = ({ body }, at, end) => ({ bytes: body ? new ByteReader(body) : undefined, at, end })
 
 /** @param {Response} response */
 function contentRange(response) {

@@ -16,8 +16,12 @@ import { SottoError } from '../errors.js'
 /**
  * A source as the loader drives it: `open` finds out size and supportsRanges. `firstLength` is how
  * much the first read will ask for, so that one request can serve both.
+ * `rangeLength` is how long a range it likes to be asked for: one that hands out a range in pieces, as
+ * they come, likes long ones. `ahead` is how many bytes it has on their way behind those read so far.
  * @typedef {ModelSource & {
  *   name: string,
+ *   rangeLength?: number,
+ *   ahead?: number,
  *   open(firstLength: number, signal: AbortSignal): Promise<void>,
  *   close(): void | Promise<void>,
  * }} OpenableSource
@@ -25,6 +29,12 @@ import { SottoError } from '../errors.js'
 
 /** Pieces no longer than this cross from thread to thread and into the module. */
 export const PIECE = 1 << 20
+
+/** What a file or a response is read into, again and again; one for each range that is open. */
+export const BUFFER = 1 << 17
+
+/** Ranges of a source that hands them out in pieces as they come: each costs a request, or little more. */
+export const LONG_RANGE = 1 << 26
 
 /**
  * @param {Uint8Array} bytes

@@ -88,7 +88,7 @@ export class CoreEngine {
     return this.module.string(this.module.call('sotto_engine_message', this.ptr))
   }
 
-  /** @returns {Omit<ModelInfo, 'n_threads' | 'n_threads_reason'>} */
+  /** @returns {Omit<ModelInfo, 'n_threads' | 'n_threads_reason' | 'load_ms'>} */
   info() {
     const { info } = this.#structs
     this.#do('info', info.ptr)
@@ -118,9 +118,9 @@ export class CoreEngine {
     m.check(m.call('sotto_engine_start_load', this.ptr), this.ptr, { plan })
   }
 
-  /** @param {number} maxLength @returns {Range | undefined} */
+  /** @param {number} maxLength @returns {Range | undefined} in the order of the files */
   nextRange(maxLength) {
-    this.#do('next_range', BigInt(maxLength), this.#structs.range.ptr)
+    this.#do('next_file_range', BigInt(maxLength), this.#structs.range.ptr)
     const range = this.#range()
     return range.length ? range : undefined
   }

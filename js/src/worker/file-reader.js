@@ -1,15 +1,19 @@
-// One file of a model while it loads. The bytes read for its header are kept until loading ends:
-// they are parsed twice, the body may begin in them, and a stream cannot go back.
+// One file of a model while it loads. The bytes read for its header are kept until there is an engine:
+// they may be parsed twice, and a stream cannot go back. The body may begin in the last of them.
 
 /** @import { OpenableSource } from '../source/source.js' */
 
 const FIRST_BLOCK = 1 << 20
 const MAX_BLOCK = 1 << 24
+const RANGE = 4 << 20 // of a source that may hand it out whole
 
 export class ModelFileReader {
   #source
   #signal
+  #alone
   #headLength = 0
+  /** Offset of head[0]. */
+  #headAt = 0
   /** @type {AsyncIterator<Uint8Array> | undefined} the rest of a source without ranges */
   #rest
   #restAt = 0
@@ -17,10 +21,12 @@ export class ModelFileReader {
   /**
    * @param {OpenableSource} source
    * @param {AbortSignal} signal
+   * @param {boolean} alone the model's only file: the body is on its way when the header is read
    */
-  constructor(source, signal) {
+  constructor(source, signal, alone) {
     this.#source = source
     this.#signal = signal
+    this.#alone = alone
     /** @type {Uint8Array[]} */
     this.head = []
   }
@@ -37,8 +43,19 @@ export class ModelFileReader {
     return this.#source.supportsRanges
   }
 
+  /** How long a range of the body may be. */
+  get rangeLength() {
+    return this.#source.rangeLength ?? RANGE
+  }
+
+  /** Bytes from the end of the header on that come without another request. */
+  get ahead() {
+    return this.#source.ahead ?? 0
+  }
+
   async open() {
-    await this.#source.open(FIRST_BLOCK, this.#signal)
+    const length = this.#alone ? this.#source.rangeLength : undefined
+    await this.#source.open(length ?? FIRST_BLOCK, this.#signal)
   }
 
   /**
@@ -60,6 +77,12 @@ export class ModelFileReader {
       if (!this.supportsRanges || this.#headLength < before + block) return
       block = Math.min(2 * block, MAX_BLOCK)
     }
+  }
+
+  /** The header will not be parsed again: what the body may begin in is all that is left of it. */
+  forgetHeader() {
+    this.#headAt = this.#headLength - (this.head.at(-1)?.length ?? 0)
+    this.head = this.head.slice(-1)
   }
 
   /**
@@ -91,7 +114,7 @@ export class ModelFileReader {
   async *read(offset, length) {
     const end = offset + length
     let at = offset
-    let start = 0
+    let start = this.#headAt
     for (const bytes of this.head) {
       if (at < end && at >= start && at < start + bytes.length) {
         const part = bytes.subarray(at - start, end - start)

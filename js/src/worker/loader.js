@@ -1,7 +1,7 @@
-// From sources to a loaded engine. A small instance reads the headers and answers with the memory
-// plan; the engine's own instance gets a memory made to that plan, reads the same headers again and
-// then the weights: by ranges in the order in which the program needs them, several at once, or in
-// file order from a source that only streams.
+// From sources to a loaded engine. The module, its threads and the first bytes come at the same time. The
+// header is read into a memory that can grow to what models of that size need, and the engine stays in
+// it if the plan fits; else it moves to one that is made to the plan. Then come the weights: by ranges
+// in the order of the files, several at once, or from a source that only streams.
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
@@ -16,10 +16,10 @@ import { candidates } from './variant.js'
 /** @import { Candidate, ModuleName } from './variant.js' */
 
 const MB = 1 << 20
-const RANGE = 4 * MB
-const IN_FLIGHT = 4 // ranges of that size: 16 MB
+const IN_FLIGHT = 4 // ranges
 const PROGRESS_EVERY_MS = 50
-const HEADER_MEMORY = 512 * MB
+// Room besides a model's file when its header has not been read: context, scratch, vocabulary.
+const HEADROOM = 512 * MB
 // What the plan does not count: the module's stack and data, messages, requests, logits of events.
 const RESERVE = 48 * MB
 const PER_THREAD = 320 << 10 // stack and the like
@@ -34,6 +34,7 @@ const PER_THREAD = 320 << 10 // stack and the like
  * @property {(error: SottoError) => void} onCrash
  */
 /** @typedef {LoadJob & { choice: ThreadChoice }} Job */
+/** @typedef {{ initial: number, maximum: number }} Size of a memory, in bytes */
 
 /**
  * Fails with a typed error; instances need no tidying, they are garbage then.
@@ -41,18 +42,54 @@ const PER_THREAD = 320 << 10 // stack and the like
  */
 export async function load(given) {
   const job = { ...given, choice: chooseThreads(given.options, given.threads) }
+  const choice = candidates(job.options.variant)
   const abort = new AbortController()
-  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal))
+  const alone = job.sources.length === 1
+  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal, alone))
+  const lap = stopwatch()
   try {
-    const choice = candidates(job.options.variant)
-    const plan = await readHeaders(job, choice[0], files)
-    const engine = await startEngine(job, choice, files, plan)
+    const opening = files[0].open()
+    const team = prepare(job, choice[0])
+    await opening
+    const size = { initial: 0, maximum: (alone && files[0].size) || 0 }
+    size.maximum += HEADROOM
+    const first = await makeEngine(job, choice[0], size, team)
+    const module_ms = lap()
+    const plan = await readHeaders(job, first, files)
+    const engine = await startEngine(job, choice, files, plan, { engine: first, size })
+    for (const file of files) file.forgetHeader()
+    const header_ms = lap()
     await readWeights(job, files, engine, abort.signal)
-    return { engine, plan, threads: threadsOf(engine, job.choice) }
+    const load_ms = { module: module_ms, header: header_ms, weights: lap() }
+    return { engine, plan, load_ms, threads: threadsOf(engine, job.choice) }
   } finally {
     abort.abort() // reads that an error left behind
     await Promise.allSettled(files.map((file) => file.close()))
   }
+}
+
+/** Milliseconds since the last call. */
+function stopwatch() {
+  let last = performance.now()
+  return () => {
+    const now = performance.now()
+    const ms = now - last
+    last = now
+    return ms
+  }
+}
+
+/**
+ * Begins what the first engine will wait for.
+ * @param {Job} job
+ * @param {Candidate} candidate
+ * @returns {Threads | undefined}
+ */
+function prepare({ choice, compile, threads }, { module: name }) {
+  const team = choice.n > 1 ? new Threads(threads, `${name}-mt`) : undefined
+  compile(team ? `${name}-mt` : name).catch(() => {}) // asked for again, and reported, later
+  team?.prepare(choice.n - 1)
+  return team
 }
 
 /**
@@ -67,15 +104,14 @@ function threadsOf(engine, { n: wanted, reason }) {
 
 /**
  * @param {Job} job
- * @param {Candidate} candidate
- * @param {ModelFileReader[]} files
+ * @param {CoreEngine} engine
+ * @param {ModelFileReader[]} files the first is open
  * @returns {Promise<MemoryPlan>}
  */
-async function readHeaders(job, candidate, files) {
-  const engine = await makeEngine(job, candidate, { initial: 0, maximum: HEADER_MEMORY }, 0)
+async function readHeaders(job, engine, files) {
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
-    await file.open()
+    if (index > 0) await file.open()
     if (file.size !== undefined) engine.setFileSize(index, file.size)
     await file.readHeader(
       (bytes) => engine.feedHeader(index, bytes),
@@ -91,24 +127,22 @@ async function readHeaders(job, candidate, files) {
 }
 
 /**
- * An engine in a memory made to the plan, with the headers read and everything allocated.
+ * An engine with everything allocated: the one that has read the headers, or else one that reads them
+ * again in a memory made to the plan.
  * @param {Job} job
  * @param {Candidate[]} choice
  * @param {ModelFileReader[]} files
  * @param {MemoryPlan} plan
+ * @param {{ engine: CoreEngine, size: Size }} [first]
  * @returns {Promise<CoreEngine>}
  */
-async function startEngine(job, [candidate, ...others], files, plan) {
+async function startEngine(job, [candidate, ...others], files, plan, first) {
   // A snapshot of the KV state is made inside the memory, and so is one that is put back.
-  const size = { initial: plan.total + 4 * MB, maximum: plan.total + RESERVE + plan.kv }
-  const engine = await makeEngine(job, candidate, size, job.choice.n - 1)
-  engine.setFiles(files.length)
-  for (const [index, file] of files.entries()) {
-    if (file.size !== undefined) engine.setFileSize(index, file.size)
-    for (const bytes of file.head) if (engine.feedHeader(index, bytes)) break
-    engine.endHeader(index)
-  }
-  engine.plan()
+  const size = { initial: plan.total, maximum: plan.total + RESERVE + plan.kv }
+  const fits = first && size.maximum <= first.size.maximum
+  if (!fits) first?.engine.module.end()
+  const engine = fits ? first.engine : await makeEngine(job, candidate, size)
+  if (!fits) feedHeaders(engine, files)
   try {
     engine.startLoad(plan)
     return engine
@@ -120,19 +154,30 @@ async function startEngine(job, [candidate, ...others], files, plan) {
   }
 }
 
+/** @param {CoreEngine} engine @param {ModelFileReader[]} files that were read before */
+function feedHeaders(engine, files) {
+  engine.setFiles(files.length)
+  for (const [index, file] of files.entries()) {
+    if (file.size !== undefined) engine.setFileSize(index, file.size)
+    for (const bytes of file.head) if (engine.feedHeader(index, bytes)) break
+    engine.endHeader(index)
+  }
+  engine.plan()
+}
+
 /**
  * With threads, or without if that fails: then job.choice says why.
  * @param {Job} job
  * @param {Candidate} candidate
- * @param {{ initial: number, maximum: number }} size of its memory
- * @param {number} more threads besides the caller's
+ * @param {Size} size
+ * @param {Threads} [team] started already
  */
-async function makeEngine(job, { module: name, variant }, size, more) {
+async function makeEngine(job, { module: name, variant }, size, team) {
   const { compile, options } = job
   const make = async () => {
     const module =
       job.choice.n > 1
-        ? await makeThreadedModule(job, `${name}-mt`, size, more)
+        ? await makeThreadedModule(job, `${name}-mt`, size, team)
         : await CoreModule.create(await compile(name), name, size)
     return new CoreEngine(module, coreOptions(module, { ...options, variant }, job.choice.n))
   }
@@ -140,6 +185,7 @@ async function makeEngine(job, { module: name, variant }, size, more) {
     try {
       return await make()
     } catch (error) {
+      team?.end()
       job.choice = { n: 1, reason: error instanceof Error ? error.message : String(error) }
     }
   }
@@ -149,13 +195,19 @@ async function makeEngine(job, { module: name, variant }, size, more) {
 /**
  * @param {Job} job
  * @param {ModuleName} name
- * @param {{ initial: number, maximum: number }} size
- * @param {number} more
+ * @param {Size} size
+ * @param {Threads} threads
  */
-async function makeThreadedModule({ compile, threads: host, onCrash }, name, size, more) {
+async function makeThreadedModule(
+  { compile, threads: host, onCrash, choice },
+  name,
+  size,
+  threads = new Threads(host, name),
+) {
+  const more = choice.n - 1
   const initial = size.initial + more * PER_THREAD
   const maximum = size.maximum + more * PER_THREAD
-  const team = { threads: new Threads(host, name), more, onFailure: onCrash }
+  const team = { threads, more, onFailure: onCrash }
   return CoreModule.create(await compile(name), name, { initial, maximum }, team)
 }
 
@@ -206,8 +258,11 @@ async function readWeights({ onProgress }, files, engine, signal) {
   }
 
   if (files.every((file) => file.supportsRanges)) {
+    const usual = Math.min(...files.map((file) => file.rangeLength))
+    let length = files[0].ahead || usual
     const lane = async () => {
-      for (let range = engine.nextRange(RANGE); range; range = engine.nextRange(RANGE)) {
+      for (let range = engine.nextRange(length); range; range = engine.nextRange(length)) {
+        length = usual
         await fetchRange(range.file, range.offset, range.length)
       }
     }

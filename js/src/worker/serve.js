@@ -101,7 +101,7 @@ class WorkerSide {
     }
     /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
     const modules = new Map()
-    const { engine, plan, threads } = await load({
+    const { engine, plan, threads, load_ms } = await load({
       sources: sources.map((descriptor) => this.#source(descriptor)),
       options,
       compile: (name) => {
@@ -119,7 +119,9 @@ class WorkerSide {
       yieldToEvents: this.#host.yieldToEvents,
       onCrash: (error) => this.#crash(error),
     })
-    const info = { ...engine.info(), n_threads: threads.n, n_threads_reason: threads.reason }
+    const { n: n_threads, reason: n_threads_reason } = threads
+    const times = { worker: 0, ...load_ms, total: 0 } // the other side knows these two
+    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times }
     return { variant: engine.variant(), info, plan }
   }
 

@@ -1,5 +1,6 @@
 // The threads of one module instance: how many there shall be, and the workers that they run in. All of
-// them are ready before the instance is, because the engine's worker has no time for them later.
+// them are ready before the instance is, because the engine's worker has no time for them later. They
+// may be started before there is anything for them to do, so that their files come meanwhile.
 import { SottoError } from '../errors.js'
 
 /** @import { WorkerPort } from '../connection.js' */
@@ -12,6 +13,7 @@ import { SottoError } from '../errors.js'
  * @property {() => WorkerPort} start
  */
 
+/** @typedef {{ onmessage: (event: { data: any }) => void, postMessage: (message: any) => void, terminate: () => void }} GlueWorker */
 /** @typedef {{ n: number, reason: string }} ThreadChoice reason: why there are fewer than asked for */
 
 const MOST_BY_DEFAULT = 8
@@ -39,8 +41,14 @@ export class Threads {
   #module
   /** @type {WorkerPort[]} */
   #ports = []
+  /** @type {GlueWorker[]} started, without work yet */
+  #waiting = []
+  /** @type {SottoError | undefined} */
+  #failed
   /** @type {(error: SottoError) => void} */
-  #fail = () => {}
+  #fail = (error) => {
+    this.#failed = error
+  }
 
   /**
    * @param {ThreadHost} host
@@ -62,6 +70,7 @@ export class Threads {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer
     const failed = new Promise((_, reject) => {
+      if (this.#failed) reject(this.#failed)
       this.#fail = reject
       const late = () => reject(failure(`not ready after ${START_MS / 1000} s`))
       timer = setTimeout(late, START_MS)
@@ -78,8 +87,24 @@ export class Threads {
     }
   }
 
+  /** @param {number} n to start now */
+  prepare(n) {
+    while (this.#waiting.length < n && !this.#failed) {
+      try {
+        this.#waiting.push(this.#start())
+      } catch (cause) {
+        this.#failed = failure(cause)
+      }
+    }
+  }
+
   /** A worker as Emscripten's code wants it. Its own handling of errors only tells the console. */
   makeWorker() {
+    return this.#waiting.shift() ?? this.#start()
+  }
+
+  /** @returns {GlueWorker} */
+  #start() {
     const port = this.#host.start()
     this.#ports.push(port)
     const worker = {
@@ -99,6 +124,7 @@ export class Threads {
     this.#fail = () => {}
     for (const port of this.#ports) port.terminate()
     this.#ports = []
+    this.#waiting = []
   }
 }
 

@@ -11,7 +11,7 @@ export function misbehave(how) {
 
   parentPort.on('message', ({ type, id }) => {
     if (type === 'load') {
-      const value = { variant: 'simd128', info: { name: 'bad', n_vocab: 2 }, plan: {} }
+      const value = { variant: 'simd128', info: { name: 'bad', n_vocab: 2, load_ms: {} }, plan: {} }
       parentPort.postMessage({ type: 'result', id, value })
     } else if (how === 'dies') process.exit(7)
     else if (how === 'traps') {
