@@ -8,11 +8,11 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* A vector constant whose value is hidden from the compiler. Engines build a constant anew at each
- * use; this one is made once, before the loop, and stays in a register. */
+/* A vector constant whose value is hidden from compiler and optimiser, in memory. Engines build a constant
+ * anew at each use; this one is made once, before the loop, and stays in a register. */
 ALWAYS_INLINE v128_t held(uint32_t bits) {
-  __asm__("" : "+r"(bits));
-  return wasm_u32x4_splat(bits);
+  volatile uint32_t hidden = bits;
+  return wasm_u32x4_splat(hidden);
 }
 
 typedef struct f16_constants {
