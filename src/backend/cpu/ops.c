@@ -5,8 +5,11 @@
 #define SLICE_MACS (64u << 20)
 /* Elementwise steps of fewer values stay on the caller's thread: a meeting of threads costs more. */
 #define SERIAL_VALUES 16384
-/* Chunks per thread: so many that a slower thread can take fewer. */
+/* Chunks per thread: so many that a slower thread can take fewer; but none that is over in less than
+ * about 25 microseconds, as each costs a dispute over who takes it and a new place in memory. */
 #define CHUNKS_PER_THREAD 4
+#define CHUNK_MACS        1500000
+#define ATTENTION_FACTOR  4 /* attention takes longer for a multiply-add */
 
 bool cpu_step_is_by_row(const cpu_step *step) {
   return step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION;
@@ -183,8 +186,12 @@ static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_
     }
     if (values < SERIAL_VALUES) return 1;
   }
-  const uint32_t most = threads * CHUNKS_PER_THREAD;
-  return n_units < most ? (uint32_t)n_units : most;
+  uint64_t n = threads * CHUNKS_PER_THREAD, worth = n;
+  if (step->kind == CPU_MATMUL) worth = (uint64_t)cpu_step_macs(b, step, n_units) / CHUNK_MACS;
+  if (step->kind == CPU_ATTENTION)
+    worth = n_units * cpu_attention_unit_macs(b) * ATTENTION_FACTOR / CHUNK_MACS;
+  if (worth < n) n = worth > threads ? worth / threads * threads : threads;
+  return (uint32_t)(n_units < n ? n_units : n);
 }
 
 void cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
