@@ -15,7 +15,6 @@
 #include "kernels/packed.h"
 
 #define SOTTO_ACT_BLOCK 32 /* activations that share a scale */
-#define SOTTO_ACT_BYTES 4  /* reserved for a quantised activation and its share of the block */
 
 /* Quantised activations of some tokens, k values each (k a multiple of 32), narrow or wide:
  *   limit = 127 (narrow: 8 bits), 127 * 256 = 32512 (wide: 16 bits)
@@ -25,13 +24,19 @@
  * as zero: q = 0, scale = +0. NaN or infinite activations give their block q = 0 and scale NaN
  * (0x7FC00000), which reaches the logits. */
 typedef struct sotto_act {
-  /* [n][k] of SOTTO_ACT_BYTES: token t starts at byte SOTTO_ACT_BYTES * k * t; what lies in there is
-   * the variant's affair */
+  /* sotto_act_bytes; what lies in there is the variant's affair, and may lie there by fours of tokens */
   void *q;
-  float *scale; /* [n][k/32] */
-  int32_t *sum; /* [n][k/32]: sum of q, below 2^24 and so exact in float32 */
-  bool wide;    /* of all tokens, from quantize_act to the last GEMM that reads them */
+  float *scale;    /* [n][k/32] */
+  int32_t *sum;    /* [n][k/32]: sum of q, below 2^24 and so exact in float32 */
+  bool wide;       /* of all tokens, from quantize_act to the last GEMM that reads them */
+  size_t n_tokens; /* that will be there; the same all the time, too */
 } sotto_act;
+
+/* A block of four tokens, or of one of those left over, in the form that needs most. */
+#define SOTTO_ACT_GROUP_BYTES 304
+static inline uint64_t sotto_act_bytes(uint64_t k, uint64_t n_tokens) {
+  return (n_tokens / 4 + 3) * (k / SOTTO_ACT_BLOCK) * SOTTO_ACT_GROUP_BYTES;
+}
 
 static inline float sotto_act_limit(const sotto_act *act) {
   return act->wide ? 32512.0f : 127.0f;
@@ -44,6 +49,7 @@ static inline float sotto_act_limit(const sotto_act *act) {
  *   acc = acc + m_b * (scale_b * (float)sum_b)      Q4_1, Q5_1 only, after the line above
  *   offset: 8 for Q4_0, 16 for Q5_0, else 0. acc starts at +0.
  *   |i_b| <= 32 * 128 * 32512 < 2^27: no sum of a block leaves int32, in any order.
+ * All tokens of `act` go through each GEMM: n_tokens is the same there.
  * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x from
  * +0; then the fold.
  * Scales and weights are finite: sotto_row_is_finite is asked at load. */

@@ -48,10 +48,10 @@ static void fill_weights(uint32_t *state, sotto_dtype type, void *w, size_t n) {
 
 static void run_gemm(const sotto_kernels *kernels, sotto_dtype type, const void *w, const float *x,
                      bool wide, float y[TOKENS * STRIDE]) {
-  uint32_t q[TOKENS * K];
+  unsigned char q[(TOKENS / 4 + 3) * (K / 32) * SOTTO_ACT_GROUP_BYTES];
   float scale[TOKENS * K / SOTTO_ACT_BLOCK];
   int32_t sum[TOKENS * K / SOTTO_ACT_BLOCK];
-  const sotto_act act = {q, scale, sum, wide};
+  const sotto_act act = {q, scale, sum, wide, TOKENS};
   const sotto_gemm gemm = {y, STRIDE, w, x, K, &act, 0, ROWS, K, TOKENS};
   memset(y, 0, TOKENS * STRIDE * sizeof *y);
   for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);

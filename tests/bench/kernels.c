@@ -60,8 +60,8 @@ static void *fill(size_t n) {
 static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide, const float *x) {
   static float y[TOKENS * ROWS], scale[TOKENS * K / 32];
   static int32_t sum[TOKENS * K / 32];
-  static uint32_t q[TOKENS * K];
-  sotto_act act = {q, scale, sum, wide};
+  static unsigned char q[(TOKENS / 4 + 3) * (K / 32) * SOTTO_ACT_GROUP_BYTES];
+  sotto_act act = {q, scale, sum, wide, 1};
   size_t matrix = (size_t)sotto_packed_bytes(type, ROWS, K), n = WEIGHT_BYTES / matrix;
   unsigned char *weights = fill(n * matrix),
                 *row = fill((size_t)sotto_dtype_row_bytes(type, SOTTO_TILE_ROWS * K));
@@ -73,14 +73,15 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
   size_t tile_row = (size_t)sotto_packed_tile_row_bytes(type, K);
   for (size_t i = 1; i < n * matrix / tile_row; i++)
     memcpy(weights + i * tile_row, weights, tile_row);
-  for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);
+  kernels->quantize_act(x, K, &act, 0);
   gemms g = {.fn = sotto_kernels_gemm(kernels, type),
              .gemm = {y, ROWS, NULL, x, K, &act, 0, ROWS, K, 1},
              .weights = weights,
              .matrix_bytes = matrix,
              .n = n};
   double macs = (double)ROWS * K * (double)n, gemv = macs / best_time(run_gemms, &g) / 1e9;
-  g.gemm.n_tokens = TOKENS;
+  g.gemm.n_tokens = act.n_tokens = TOKENS;
+  for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);
   g.n = 2;
   double gemm = (double)ROWS * K * 2 * TOKENS / best_time(run_gemms, &g) / 1e9;
   printf("%-5s%-5s %-8s  GEMV %6.2f GMAC/s %6.2f GB/s   GEMM %6.2f GMAC/s\n",

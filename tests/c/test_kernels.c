@@ -141,7 +141,7 @@ static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, siz
   }
   /* Two bytes past the alignment of malloc: values of 2 bytes may lie anywhere. */
   size_t blocks = tokens * (k / SOTTO_ACT_BLOCK);
-  c->act_q = malloc(tokens * k * SOTTO_ACT_BYTES + 2);
+  c->act_q = malloc((size_t)sotto_act_bytes(k, tokens) + 2);
   c->act.q = c->act_q + 2;
   c->act.scale = malloc(blocks * sizeof(float) + 1);
   c->act.sum = malloc(blocks * sizeof(int32_t) + 1);
@@ -152,12 +152,13 @@ static void free_case(gemm_case *c) {
   free(c->packed), free(c->x), free(c->act_q), free(c->act.scale), free(c->act.sum);
 }
 
-/* Runs rows [row0, row1) of tokens [t0, t1). */
+/* Runs rows [row0, row1) of tokens [t0, t1), as a batch of their own. */
 static void run_part(const sotto_kernels *kernels, const gemm_case *c, float *y, size_t row0,
                      size_t row1, size_t t0, size_t t1) {
-  size_t blocks = c->k / SOTTO_ACT_BLOCK;
-  sotto_act act = {(unsigned char *)c->act.q + SOTTO_ACT_BYTES * c->k * t0,
-                   c->act.scale + t0 * blocks, c->act.sum + t0 * blocks, c->act.wide};
+  sotto_act act = c->act;
+  act.n_tokens = t1 - t0;
+  for (size_t t = t0; t < t1 && sotto_dtype_takes_act(c->type); t++)
+    kernels->quantize_act(c->x + t * c->x_stride, c->k, &act, t - t0);
   sotto_gemm gemm = {
       .y = y + t0 * c->y_stride,
       .y_stride = c->y_stride,
@@ -173,18 +174,11 @@ static void run_part(const sotto_kernels *kernels, const gemm_case *c, float *y,
   sotto_kernels_gemm(kernels, c->type)(&gemm);
 }
 
-static void quantize(const sotto_kernels *kernels, const gemm_case *c) {
-  if (!sotto_dtype_takes_act(c->type)) return;
-  for (size_t t = 0; t < c->tokens; t++)
-    kernels->quantize_act(c->x + t * c->x_stride, c->k, &c->act, t);
-}
-
 /* Whole by scalar; whole, in two parts of rows and in two batches by each variant. */
 static bool check_case(const gemm_case *c) {
   size_t n = c->tokens * c->y_stride;
   float *expected = malloc(n * sizeof(float) + 1), *y = malloc(n * sizeof(float) + 1);
   memset(expected, GUARD, n * sizeof(float));
-  quantize(&sotto_kernels_scalar, c);
   run_part(&sotto_kernels_scalar, c, expected, 0, c->rows, 0, c->tokens);
   bool ok = true;
   for (size_t t = 0; t < c->tokens; t++)
@@ -192,7 +186,6 @@ static bool check_case(const gemm_case *c) {
       ok = CHECK(memcmp(&expected[t * c->y_stride + row], (uint32_t[]){0xA5A5A5A5}, 4) == 0) && ok;
   for (size_t v = 0; v < n_variants(); v++) {
     const sotto_kernels *kernels = variant_at(v);
-    quantize(kernels, c);
     for (int cut = 0; cut < 3; cut++) {
       size_t row = cut == 1 ? c->rows / 2 / 8 * 8 : c->rows;
       size_t token = cut == 2 ? c->tokens / 2 : c->tokens;
@@ -251,8 +244,8 @@ static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) 
   size_t row = (size_t)sotto_dtype_row_bytes(type, K);
   float w[K], x[TOKENS * K], y[TOKENS * ROWS], scale[TOKENS], limit = wide ? 32512.0f : 127.0f;
   int32_t sum[TOKENS];
-  uint32_t q[TOKENS * K];
-  sotto_act act = {q, scale, sum, wide};
+  unsigned char q[(TOKENS / 4 + 3) * (K / 32) * SOTTO_ACT_GROUP_BYTES];
+  sotto_act act = {q, scale, sum, wide, TOKENS};
   memset(file, byte, sizeof file);
   for (size_t r = 0; r < ROWS; r++) {
     memcpy(file + r * row, &(uint16_t){0x3C00}, 2);
@@ -314,12 +307,12 @@ TEST(kernels_quantize_act_same_bits_in_all_variants) {
   for (int round = 0; round < 500; round++) {
     float x[K + 1], scale[BLOCKS], expected_scale[BLOCKS];
     int32_t sum[BLOCKS], expected_sum[BLOCKS];
-    uint32_t q[K];
+    unsigned char q[3 * BLOCKS * SOTTO_ACT_GROUP_BYTES];
     for (int b = 0; b < BLOCKS; b++) fill_block(x + 1 + 32 * b, next());
     if (round % 10 < 2) x[1 + next() % K] = float_of(0x7F800000 | (next() % 3) << 30);
     if (round % 10 > 7) x[1 + next() % K] = float_of(0x7FC00000);
     bool wide = round % 2;
-    sotto_act expected = {q, expected_scale, expected_sum, wide}, act = {q, scale, sum, wide};
+    sotto_act expected = {q, expected_scale, expected_sum, wide, 1}, act = {q, scale, sum, wide, 1};
     sotto_kernels_scalar.quantize_act(x + 1, K, &expected, 0);
     for (size_t v = 0; v < n_variants(); v++) {
       variant_at(v)->quantize_act(x + 1, K, &act, 0);

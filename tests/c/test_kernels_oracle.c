@@ -33,8 +33,8 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens, b
   float *y = malloc(tokens * rows * sizeof *y);
   double *rounded = malloc(k * sizeof *rounded);
   size_t n_blocks = tokens * (k / SOTTO_ACT_BLOCK);
-  sotto_act act = {malloc(tokens * k * SOTTO_ACT_BYTES), malloc(n_blocks * sizeof(float) + 1),
-                   malloc(n_blocks * sizeof(int32_t) + 1), wide};
+  sotto_act act = {malloc((size_t)sotto_act_bytes(k, tokens)), malloc(n_blocks * sizeof(float) + 1),
+                   malloc(n_blocks * sizeof(int32_t) + 1), wide, tokens};
   for (size_t r = 0; r < rows; r++) {
     for (size_t i = 0; i < k; i++) w[i] = uniform() + 0.25f;
     sotto_quantize_row(type, w, file + r * row, k);
@@ -89,7 +89,7 @@ static void check_quantize_act(bool wide, float limit, float too_small, float la
   float x[K], scale[K / 32];
   int32_t sum[K / 32];
   int16_t q[K];
-  sotto_act act = {q, scale, sum, wide};
+  sotto_act act = {q, scale, sum, wide, 1};
   /* Ties go to the even quant, of either sign: the maximum is limit, so that x is the quant. */
   for (int i = 0; i < 32; i++) x[i] = ((float)i + 0.5f) * (i % 3 ? 1.0f : -1.0f);
   x[31] = -limit;
@@ -127,7 +127,7 @@ static void check_nan(bool wide) {
   int32_t sum[2];
   int16_t q[K];
   unsigned char file[256], packed[8 * 256];
-  sotto_act act = {q, scale, sum, wide};
+  sotto_act act = {q, scale, sum, wide, 1};
   state = 2;
   for (int i = 0; i < K; i++) w[i] = x[i] = uniform();
   x[K - 1] = NAN;

@@ -29,7 +29,7 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
   if (floats == UINT64_MAX) return UINT64_MAX;
   const uint64_t sizes[] = {
       floats * sizeof(float),
-      rows * n * SOTTO_ACT_BYTES,
+      sotto_act_bytes((n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK * SOTTO_ACT_BLOCK, rows),
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
       config->n_threads * cpu_attention_scratch(p, config) * sizeof(float),

@@ -55,6 +55,7 @@ void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   b->choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
   b->act_kernels = cpu_choice_next(b->choice);
   b->act.wide = kind->wide;
+  b->act.n_tokens = step_rows(b, step);
   if (b->choice->settled) b->choice = NULL;
 }
 

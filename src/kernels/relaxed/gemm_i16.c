@@ -38,22 +38,22 @@ ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
 }
 
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           int planes) {
-  for (int p = 0; p < planes; p++) {
-    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
-    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(splat, w.low));
+                           act_layout act) {
+  for (int p = 0; p < act.planes; p++) {
+    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
+    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.low));
     if (layout.quant_bytes == 256)
-      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(splat, w.high));
+      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.high));
   }
   return s;
 }
 
 ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                            int planes) {
-  if (!layout.has_high) return dot_low(layout, s, w, x, planes);
-  for (int p = 0; p < planes; p++) {
-    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
-    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(splat, w.low));
+                            act_layout act) {
+  if (!layout.has_high) return dot_low(layout, s, w, x, act);
+  for (int p = 0; p < act.planes; p++) {
+    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
+    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.low));
   }
   return s;
 }
@@ -71,9 +71,12 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return offset == 0 ? sum[0] : wasm_i32x4_add(sum[0], correction(first, offset));
 }
 
-ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
-  const bool one_sum = planes == 1 && layout.quant_bytes == 128 && !layout.has_high;
-  return n_tokens == 1 || one_sum ? 2 : 1;
+ALWAYS_INLINE weights splat_row(weights w, int r) {
+  return (weights){splat_lane(w.low, r), splat_lane(w.high, r)};
+}
+
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
+  return planes == 1 && layout.quant_bytes == 128 && !layout.has_high ? 2 : 1;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

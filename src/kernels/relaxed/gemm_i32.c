@@ -34,12 +34,12 @@ ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
 }
 
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           int planes) {
-  for (int p = 0; p < planes; p++) {
-    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
-    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w.low, s.low[p]);
+                           act_layout act) {
+  for (int p = 0; p < act.planes; p++) {
+    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
+    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.low, s.low[p]);
     if (layout.quant_bytes == 256)
-      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w.sign, s.sign[p]);
+      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.sign, s.sign[p]);
   }
   return s;
 }
@@ -55,9 +55,12 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return wasm_i32x4_sub(sum, wasm_i32x4_shl(sign, 7));
 }
 
-ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
-  (void)layout, (void)planes;
-  return n_tokens == 1 ? 2 : 1;
+ALWAYS_INLINE weights splat_row(weights w, int r) {
+  return (weights){splat_lane(w.low, r), splat_lane(w.sign, r)};
+}
+
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
+  return planes == 1 && layout.quant_bytes == 128 ? 2 : 1;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

@@ -51,11 +51,11 @@ ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
 }
 
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           int planes) {
+                           act_layout act) {
   (void)layout;
-  for (int p = 0; p < planes; p++) {
-    v128_t splat = wasm_v128_load32_splat(x + PLANE_BYTES * p);
-    s.plane[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(splat, w, s.plane[p]);
+  for (int p = 0; p < act.planes; p++) {
+    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
+    s.plane[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w, s.plane[p]);
   }
   return s;
 }
@@ -66,9 +66,13 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return planes == 1 ? s.plane[0] : wasm_i32x4_add(s.plane[0], wasm_i32x4_shl(s.plane[1], 8));
 }
 
-ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
-  (void)layout, (void)planes;
-  return n_tokens == 1 ? 2 : 1;
+ALWAYS_INLINE weights splat_row(weights w, int r) {
+  return splat_lane(w, r);
+}
+
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
+  (void)layout;
+  return planes == 1 ? 2 : 1;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

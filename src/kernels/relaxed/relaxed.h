@@ -14,10 +14,8 @@
 #include "kernels/simd128/act.h"
 #include "kernels/simd128/simd128.h"
 
-#define PLANE_BYTES SOTTO_ACT_BLOCK
-
-static inline act_layout act_planes(bool wide) {
-  return (act_layout){.group_bytes = 4, .planes = wide ? 2 : 1};
+ALWAYS_INLINE act_layout act_planes(bool wide) {
+  return (act_layout){.group_bytes = 16, .planes = wide ? 2 : 1};
 }
 
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \

@@ -7,11 +7,11 @@
 #include "kernels/tile.h"
 
 static const int16_t *act_row(const sotto_act *act, size_t k, size_t token) {
-  return (const int16_t *)act->q + token * k * (SOTTO_ACT_BYTES / 2);
+  return (const int16_t *)act->q + token * k;
 }
 
 void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, size_t token) {
-  int16_t *q = (int16_t *)act->q + token * k * (SOTTO_ACT_BYTES / 2);
+  int16_t *q = (int16_t *)act->q + token * k;
   float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
   int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
   float limit = sotto_act_limit(act);

@@ -1,14 +1,14 @@
 /* Quantised GEMM with strict instructions: quants widen to int16 by masks and shifts, and
- * i32x4.dot_i16x8_s adds pairs. Activations: one plane of int16, each group of four in the order
- * 0, 2, 1, 3, narrow or wide: all that is 16 bits are they and the quants, every product and sum has
- * 32. */
+ * i32x4.dot_i16x8_s adds pairs. Activations: one plane of int16, narrow or wide, a group of four as values
+ * 0 and 2 of all lanes, then 1 and 3: all that is 16 bits are they and the quants, every product and
+ * sum has 32. */
 #include <string.h>
 
 #include "kernels/simd128/act.h"
 #include "kernels/simd128/simd128.h"
 #include "kernels/tile.h"
 
-static const act_layout int16s = {.group_bytes = 8, .planes = 1};
+static const act_layout int16s = {.group_bytes = 32, .planes = 1};
 
 /* int16 lane 2 * r + i: weights 0 and 2, weights 1 and 3 of row r. */
 typedef struct weights {
@@ -36,10 +36,10 @@ ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
 }
 
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           int planes) {
-  (void)layout, (void)planes;
-  s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.even, wasm_v128_load32_splat(x)));
-  return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.odd, wasm_v128_load32_splat(x + 4)));
+                           act_layout act) {
+  (void)layout, (void)act;
+  s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.even, wasm_v128_load(x)));
+  return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.odd, wasm_v128_load(x + 16)));
 }
 #define dot_high dot_low
 
@@ -48,9 +48,13 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return s;
 }
 
-ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens) {
+ALWAYS_INLINE weights splat_row(weights w, int r) {
+  return (weights){splat_lane(w.even, r), splat_lane(w.odd, r)};
+}
+
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   (void)layout, (void)planes;
-  return n_tokens == 1 ? 2 : 1;
+  return 2;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
@@ -62,11 +66,11 @@ ALWAYS_INLINE int n_halves(sotto_tile_layout layout, int planes, size_t n_tokens
 #include "kernels/tiles.def"
 #undef T
 
-ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], int planes) {
-  (void)planes;
+ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], act_layout layout, int lane) {
+  (void)layout;
   for (int i = 0; i < 4; i++) {
     v128_t plain = wasm_i16x8_narrow_i32x4(v[2 * i], v[2 * i + 1]);
-    wasm_v128_store(q + 16 * i, act_order(plain));
+    store_lanes(q + 64 * i, 16, act_order(plain), lane);
   }
 }
 

@@ -1,10 +1,12 @@
 /* The quantisation of activations for the vector kernels: quantize(), for a layout that is a constant.
- * The includer has defined store_quants(), which writes 32 quants into their planes. */
+ * The includer has defined store_quants(), which writes the vectors of one token's 32 quants: lane i of
+ * a vector for four values, by store_lanes(). */
 #include "kernels/simd128/act.h"
 
 ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size_t token,
                             act_layout layout) {
-  uint8_t *q = (uint8_t *)act->q + token * k * SOTTO_ACT_BYTES;
+  uint8_t *q = act_group(act, k, token);
+  const int lane = token < act_in_fours(act) ? (int)(token % 4) : -1;
   float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
   int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
   float limit = sotto_act_limit(act);
@@ -36,10 +38,10 @@ ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size
     sum[b] = wasm_i32x4_extract_lane(added, 0);
     v128_t scales = wasm_f32x4_splat(scale[b]);
     uint8_t *rest = q + act_quant_bytes(layout);
-    store_quants(q, v, layout.planes);
-    wasm_v128_store(rest, wasm_i32x4_neg(wasm_i32x4_shl(added, 3)));
-    wasm_v128_store(rest + 16, scales);
-    wasm_v128_store(rest + 32, wasm_f32x4_mul(scales, wasm_f32x4_convert_i32x4(added)));
+    store_quants(q, v, layout, lane);
+    store_splat(rest, wasm_i32x4_neg(wasm_i32x4_shl(added, 3)), lane);
+    store_splat(rest + 16, scales, lane);
+    store_splat(rest + 32, wasm_f32x4_mul(scales, wasm_f32x4_convert_i32x4(added)), lane);
     q += act_block_bytes(layout);
   }
 }
