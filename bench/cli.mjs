@@ -66,7 +66,7 @@ const QUICK = {
 const FULL = { cases: shownCases, rounds: 5, loads: 3 }
 const QUICK_SECONDS = 150
 /** Of seconds, for one kind of request of one contender, after the first. */
-const PATIENCE = 120
+const PATIENCE = 45
 
 /** Names of a repeated option; all that are shown if there is none. */
 function namesOf(option, values, shown, known = shown) {

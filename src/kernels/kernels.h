@@ -67,6 +67,7 @@ typedef void sotto_gemm_fn(const sotto_gemm *gemm);
 typedef struct sotto_kernels {
   const char *name, *family; /* "relaxed_i16", "relaxed" */
   bool (*available)(void);   /* on this engine; NULL: wherever the module loads */
+  bool splits_Q8_0; /* its dots do not take eight bits: where there is a choice, a last one */
   /* act (of token t in the block's buffers) = quantised x[k]. */
   void (*quantize_act)(const float *x, size_t k, const sotto_act *act, size_t token);
 #define X(NAME, number, text, weights, bytes) sotto_gemm_fn *gemm_##NAME;

@@ -21,11 +21,18 @@ static bool is_known(const cpu_choice *choice, const sotto_kernels *kernels, sot
   return false;
 }
 
+static bool is_last_choice(const sotto_kernels *kernels, sotto_dtype type) {
+  return type == SOTTO_Q8_0 && kernels->splits_Q8_0;
+}
+
 void cpu_choice_init(cpu_choice *choice, const sotto_kernel_set *set, sotto_dtype type) {
   *choice = (cpu_choice){.n = 0};
-  for (uint32_t i = 0; i < set->n; i++) {
-    if (!is_known(choice, set->members[i], type))
-      choice->candidates[choice->n++].kernels = set->members[i];
+  for (int last = 0; last < 2; last++) {
+    for (uint32_t i = 0; i < set->n; i++) {
+      const sotto_kernels *kernels = set->members[i];
+      if (is_last_choice(kernels, type) == last && !is_known(choice, kernels, type))
+        choice->candidates[choice->n++].kernels = kernels;
+    }
   }
   choice->settled = choice->n == 1;
 }

@@ -22,7 +22,7 @@ typedef struct cpu_choice {
   bool settled;
 } cpu_choice;
 
-/* The members of the set whose GEMM of this type differ; the first leads. */
+/* The members of the set whose GEMM of this type differ; the first that is no last choice leads. */
 void cpu_choice_init(cpu_choice *choice, const sotto_kernel_set *set, sotto_dtype type);
 /* The kernels for the next matmul. */
 const sotto_kernels *cpu_choice_next(cpu_choice *choice);

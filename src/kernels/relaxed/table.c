@@ -10,6 +10,7 @@
 
 const sotto_kernels sotto_kernels_relaxed_i16 = {
     .name = "relaxed_i16",
+    .splits_Q8_0 = true,
     SHARED,
 #include "kernels/kv_types.def"
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
@@ -20,6 +21,7 @@ const sotto_kernels sotto_kernels_relaxed_i16 = {
 
 const sotto_kernels sotto_kernels_relaxed_i32 = {
     .name = "relaxed_i32",
+    .splits_Q8_0 = true,
     SHARED,
 #include "kernels/kv_types.def"
 #define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
