@@ -7,27 +7,7 @@
 #include <stdlib.h>
 
 #include "gguf/gguf.h"
-
-typedef struct allocator {
-  unsigned left; /* allocations that succeed; 255: all */
-  size_t live;
-} allocator;
-
-static void *limited_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-  allocator *a = user;
-  if (new_size == 0) {
-    a->live -= old_size;
-    free(ptr);
-    return NULL;
-  }
-  if (a->left != 255 && a->left-- == 0) {
-    a->left = 0;
-    return NULL;
-  }
-  void *grown = realloc(ptr, new_size);
-  if (grown) a->live += new_size - old_size;
-  return grown;
-}
+#include "limited_alloc.h"
 
 /* False once the file is done or refused. */
 static bool feed(sotto_gguf *g, uint32_t file, const uint8_t *data, size_t len, uint32_t seed) {

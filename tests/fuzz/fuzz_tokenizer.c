@@ -8,6 +8,7 @@
 
 #include "../c/gguf_writer.c"
 #include "base/utf8.h"
+#include "limited_alloc.h"
 #include "tokenizer/internal.h"
 
 #define REQUIRE(expr)                                                                              \
@@ -230,24 +231,6 @@ static void fuzz_text(const uint8_t *data, size_t size) {
 }
 
 /* ---- metadata ------------------------------------------------------------------------------- */
-
-typedef struct allocator {
-  unsigned left; /* allocations that succeed; 255: all */
-} allocator;
-
-static void *limited_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-  allocator *a = user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  if (a->left != 255 && a->left-- == 0) {
-    a->left = 0;
-    return NULL;
-  }
-  return realloc(ptr, new_size);
-}
 
 static void fuzz_metadata(const uint8_t *data, size_t size) {
   if (size < 3) return;
