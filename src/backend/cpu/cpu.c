@@ -243,7 +243,8 @@ static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
   const double start = timed ? sotto_time_ms() : 0;
   cpu_step_run(b, step, b->unit, last);
   if (timed)
-    cpu_choice_note(b->choice, cpu_step_macs(b, step, last - b->unit), start, sotto_time_ms());
+    cpu_choice_note(b->choice, (double)(cpu_unit_macs(b, step) * (last - b->unit)), start,
+                    sotto_time_ms());
 }
 
 static sotto_run_result run_steps(cpu_backend *b, const bool *ready, double deadline_ms) {

@@ -21,8 +21,7 @@ typedef enum cpu_step_kind {
 } cpu_step_kind;
 
 /* One step of the lowered program. Work is cut into units that may run in any order, on any thread and
- * in any slices of time: tile rows of a matmul, tokens and heads of attention,
- * tokens elsewhere. */
+ * in any slices of time: tile rows of a matmul, tokens and heads of attention, rows elsewhere. */
 typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
@@ -95,8 +94,8 @@ uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
 void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
 /* The kernels of a run of QUANTIZE and of the matmuls on it. */
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
-/* Multiply-adds of units of a matmul, for cpu_choice_note. */
-double cpu_step_macs(const cpu_backend *backend, const cpu_step *step, uint64_t n_units);
+/* Multiply-adds of a unit, of attention's largest; 0 for rows. */
+uint64_t cpu_unit_macs(const cpu_backend *backend, const cpu_step *step);
 /* What depends on the batch alone: rotary tables, attention's blocks. */
 void cpu_prepare_batch(cpu_backend *backend);
 

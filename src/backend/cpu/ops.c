@@ -37,16 +37,15 @@ uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
   return units;
 }
 
+uint64_t cpu_unit_macs(const cpu_backend *b, const cpu_step *step) {
+  if (step->kind == CPU_ATTENTION) return cpu_attention_unit_macs(b);
+  if (step->kind != CPU_MATMUL) return 0;
+  return SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
+}
+
 uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
-  const uint64_t budget = (uint64_t)SLICE_MACS * active_threads(b);
-  uint64_t macs; /* of one unit */
-  if (step->kind == CPU_MATMUL) {
-    macs = SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
-  } else if (step->kind == CPU_ATTENTION) {
-    macs = cpu_attention_unit_macs(b);
-  } else {
-    return UINT32_MAX;
-  }
+  const uint64_t budget = (uint64_t)SLICE_MACS * active_threads(b), macs = cpu_unit_macs(b, step);
+  if (macs == 0) return UINT32_MAX;
   return macs < budget ? budget / macs : 1;
 }
 
@@ -57,11 +56,6 @@ void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   b->act.wide = kind->wide;
   b->act.n_tokens = step_rows(b, step);
   if (b->choice->settled) b->choice = NULL;
-}
-
-double cpu_step_macs(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
-  const uint64_t cols = b->program->weights[step->op->weight].cols;
-  return (double)SOTTO_TILE_ROWS * (double)cols * step_rows(b, step) * (double)n_units;
 }
 
 static void *weight(const cpu_backend *b, sotto_weight_id id) {
@@ -188,9 +182,10 @@ static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_
     if (values < SERIAL_VALUES) return 1;
   }
   uint64_t n = threads * CHUNKS_PER_THREAD, worth = n;
-  if (step->kind == CPU_MATMUL) worth = (uint64_t)cpu_step_macs(b, step, n_units) / CHUNK_MACS;
-  if (step->kind == CPU_ATTENTION)
-    worth = n_units * cpu_attention_unit_macs(b) * ATTENTION_FACTOR / CHUNK_MACS;
+  if (!cpu_step_is_by_row(step)) {
+    const uint64_t factor = step->kind == CPU_ATTENTION ? ATTENTION_FACTOR : 1;
+    worth = n_units * cpu_unit_macs(b, step) * factor / CHUNK_MACS;
+  }
   if (worth < n) n = worth > threads ? worth / threads * threads : threads;
   return (uint32_t)(n_units < n ? n_units : n);
 }
