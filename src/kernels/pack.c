@@ -81,25 +81,42 @@ static ALWAYS_INLINE void pack_blocks(const sotto_tile_layout *layout, const uin
                  out + b * (size_t)layout->bytes);
 }
 
+/* Four of 16 bits from each of two rows, element by element. */
+static ALWAYS_INLINE void interleave(const uint8_t *even, const uint8_t *odd, uint8_t *out) {
+  for (int half = 0; half < 2; half++) {
+    uint64_t a = sotto_read_u32(even + 4 * half), b = sotto_read_u32(odd + 4 * half);
+    uint64_t both = (a & 0xFFFF) | (b & 0xFFFF) << 16 | (a >> 16) << 32 | (b >> 16) << 48;
+    memcpy(out + 8 * half, &both, 8);
+  }
+}
+
+/* A constant size. */
 static ALWAYS_INLINE void pack_elements(size_t size, const uint8_t *rows, size_t n_rows, size_t k,
                                         uint8_t *out) {
-  if (n_rows == SOTTO_TILE_ROWS) {
-    for (size_t i = 0; i < k; i++)
-      for (size_t r = 0; r < SOTTO_TILE_ROWS; r++)
-        memcpy(out + (SOTTO_TILE_ROWS * i + r) * size, rows + (r * k + i) * size, size);
-    return;
+  size_t i = 0;
+  if (n_rows < SOTTO_TILE_ROWS) {
+    memset(out, 0, SOTTO_TILE_ROWS * k * size);
+  } else {
+    for (; i + 4 <= k; i += 4) {
+      const uint8_t *in = rows + i * size;
+      uint8_t *to = out + SOTTO_TILE_ROWS * i * size;
+      if (size == 4)
+        for (size_t r = 0; r < SOTTO_TILE_ROWS; r++) memcpy(to + 16 * r, in + r * k * 4, 16);
+      else
+        for (size_t r = 0; r < SOTTO_TILE_ROWS; r += 2)
+          interleave(in + r * k * 2, in + (r + 1) * k * 2, to + 8 * r);
+    }
   }
-  memset(out, 0, SOTTO_TILE_ROWS * k * size);
-  for (size_t r = 0; r < n_rows; r++)
-    for (size_t i = 0; i < k; i++)
-      memcpy(out + (SOTTO_TILE_ROWS * i + r) * size, rows + (r * k + i) * size, size);
+  for (; i < k; i++)
+    for (size_t r = 0; r < n_rows; r++)
+      memcpy(out + sotto_packed_index(size, k, r, i) * size, rows + (r * k + i) * size, size);
 }
 
 static void unpack_elements(size_t size, const uint8_t *in, size_t n_rows, size_t k,
                             uint8_t *rows) {
   for (size_t r = 0; r < n_rows; r++)
     for (size_t i = 0; i < k; i++)
-      memcpy(rows + (r * k + i) * size, in + (SOTTO_TILE_ROWS * i + r) * size, size);
+      memcpy(rows + (r * k + i) * size, in + sotto_packed_index(size, k, r, i) * size, size);
 }
 
 void sotto_pack_tile_row(sotto_dtype type, const void *rows, size_t n_rows, size_t k,
@@ -142,7 +159,7 @@ void sotto_packed_row(sotto_dtype type, const void *packed, size_t row, size_t k
   if (!layout) {
     size_t size = sotto_dtype_block_bytes(type);
     for (size_t i = 0; i < k; i++)
-      sotto_dequantize_row(type, in + (SOTTO_TILE_ROWS * i + r) * size, out + i, 1);
+      sotto_dequantize_row(type, in + sotto_packed_index(size, k, r, i) * size, out + i, 1);
     return;
   }
   for (size_t b = 0; b < k / 32; b++) {

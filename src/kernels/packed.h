@@ -9,7 +9,8 @@
  *   high bits: byte 4*r + u holds for row r at bit j the fifth bit of k = 4*j + u and at bit 4 + j
  *     that of k = 16 + 4*j + u
  *   Q8_0: byte 32*j + 4*r + u (j = 0..7) holds for row r the int8 of k = 4*j + u
- * F32, F16, BF16: element 8*k + r is row r's weight k.
+ * F32, F16, BF16: sotto_packed_index; four weights of a row side by side, so that lanes are the four
+ * chains of a sum.
  * Missing rows of the last tile row are zero (scale 0). */
 #ifndef SOTTO_KERNELS_PACKED_H
 #define SOTTO_KERNELS_PACKED_H
@@ -24,6 +25,15 @@ static inline uint64_t sotto_packed_tile_row_bytes(sotto_dtype type, uint64_t k)
 }
 static inline uint64_t sotto_packed_bytes(sotto_dtype type, uint64_t n_rows, uint64_t k) {
   return (n_rows + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, k);
+}
+
+/* Where row r's weight i lies in a tile row of F32 (size 4: fours of a row, row after row) or F16 and
+ * BF16 (size 2: fours of two rows, element by element; the even row is the low half of 32 bits), in
+ * elements. What k leaves over after fours follows row by row. */
+static inline size_t sotto_packed_index(size_t size, size_t k, size_t r, size_t i) {
+  const size_t fours = k / 4 * 4, first = SOTTO_TILE_ROWS * (i / 4 * 4);
+  if (i >= fours) return first + r * (k - fours) + i % 4;
+  return first + (size == 4 ? 4 * r + i % 4 : 8 * (r / 2) + 2 * (i % 4) + r % 2);
 }
 
 /* Pack n_rows (1..8) consecutive rows of the file into one tile row. rows: n_rows x row bytes. */

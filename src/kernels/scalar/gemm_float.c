@@ -6,10 +6,11 @@ static inline void gemm(const sotto_gemm *g, size_t size, float (*weight)(const 
   for (size_t t = 0; t < g->n_tokens; t++) {
     const float *x = g->x + t * g->x_stride;
     for (size_t row = g->row0; row < g->row1; row++) {
-      /* Packed: eight rows interleaved, element 8 * k + row % 8. */
-      const uint8_t *w = (const uint8_t *)g->w + (row / 8 * 8 * g->k + row % 8) * size;
+      const size_t r = row % SOTTO_TILE_ROWS;
+      const uint8_t *w = (const uint8_t *)g->w + (row - r) * g->k * size;
       float a[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-      for (size_t k = 0; k < g->k; k++) a[k % 4] = a[k % 4] + weight(w + 8 * k * size) * x[k];
+      for (size_t k = 0; k < g->k; k++)
+        a[k % 4] = a[k % 4] + weight(w + sotto_packed_index(size, g->k, r, k) * size) * x[k];
       g->y[t * g->y_stride + row] = (a[0] + a[1]) + (a[2] + a[3]);
     }
   }

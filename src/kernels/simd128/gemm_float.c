@@ -1,92 +1,196 @@
-/* F32, F16 and BF16 weights times float32 activations: 8 rows x 1 token with the four chains side by
- * side, or 4 rows x 4 tokens with one chain after the other, which keeps all sums in registers. */
-#include <string.h>
-
+/* F32, F16 and BF16 weights times float32 activations. Vector lanes are the four chains of a sum, eight
+ * rows go together. One token takes weights as they come; for more, a piece of the rows is converted
+ * once for up to 64 tokens. */
+#include "base/bytes.h"
+#include "kernels/scalar/scalar.h"
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
 
-typedef v128_t load_fn(const uint8_t *w, f16_constants f16);
+#define PIECE  128 /* weights of a row that are converted at a time */
+#define TOKENS 64  /* for which they stay: 12 KB on the stack in all */
 
-/* Four weights as f32. */
-ALWAYS_INLINE v128_t from_f32(const uint8_t *w, f16_constants f16) {
-  (void)f16;
-  return wasm_v128_load(w);
-}
-ALWAYS_INLINE v128_t from_f16(const uint8_t *w, f16_constants f16) {
-  return load_f16(w, f16);
-}
-ALWAYS_INLINE v128_t from_bf16(const uint8_t *w, f16_constants f16) {
-  (void)f16;
-  return wasm_i32x4_shl(wasm_u32x4_load16x4(w), 16);
-}
+/* f16 comes out times 2^-112: its bits in place, with the bias of another exponent. */
+typedef struct constants {
+  v128_t high;        /* BF16: a mask */
+  v128_t low_by_2_13; /* F16: factors of low and high halves */
+  v128_t f16_bits, f16_bias;
+} constants;
 
-ALWAYS_INLINE v128_t fold_chains(const v128_t a[4]) {
-  return wasm_f32x4_add(wasm_f32x4_add(a[0], a[1]), wasm_f32x4_add(a[2], a[3]));
-}
-
-/* y[h] = half h of the tile row · x */
-ALWAYS_INLINE void dot_1(const uint8_t *w, const float *x, size_t k, size_t size, load_fn *load,
-                         v128_t y[2]) {
+ALWAYS_INLINE constants hold_constants(void) {
   f16_constants f16 = hold_f16();
-  v128_t a[2][4];
-  for (int c = 0; c < 4; c++) a[0][c] = a[1][c] = wasm_f32x4_const_splat(0.0f);
-  for (size_t i = 0; i < k; i += 4) {
-    for (size_t c = 0; c < 4 && i + c < k; c++, w += 8 * size) {
-      v128_t splat = wasm_v128_load32_splat(x + i + c);
-      a[0][c] = mul_add(a[0][c], load(w, f16), splat);
-      a[1][c] = mul_add(a[1][c], load(w + 4 * size, f16), splat);
+  return (constants){held(0xFFFF0000), held(0x00002000), f16.bits, f16.bias};
+}
+
+/* Four weights each of rows 2 * p and 2 * p + 1, as sotto_packed_index has them; type and p are constants. */
+ALWAYS_INLINE void load_pair(sotto_dtype type, const uint8_t *w, int p, constants c,
+                             v128_t pair[2]) {
+  if (type == SOTTO_F32) {
+    pair[0] = wasm_v128_load(w + 32 * p), pair[1] = wasm_v128_load(w + 32 * p + 16);
+    return;
+  }
+  v128_t both = wasm_v128_load(w + 16 * p);
+  if (type == SOTTO_BF16) {
+    pair[0] = wasm_i32x4_shl(both, 16), pair[1] = wasm_v128_and(both, c.high);
+  } else {
+    pair[0] = wasm_v128_and(wasm_i32x4_dot_i16x8(both, c.low_by_2_13), c.f16_bits);
+    pair[1] = wasm_v128_and(wasm_i32x4_shr(both, 3), c.f16_bits);
+  }
+}
+
+ALWAYS_INLINE v128_t load_some(const float *x, size_t n) {
+  float four[4] = {0.0f};
+  memcpy(four, x, n * sizeof *x);
+  return wasm_v128_load(four);
+}
+
+/* What k leaves over after fours is added with zeros, which change nothing: no chain is ever -0. */
+ALWAYS_INLINE v128_t load_rest(sotto_dtype type, size_t size, const sotto_gemm *g, size_t row) {
+  float rest[4] = {0.0f};
+  const size_t n = g->k % 4, first = row / SOTTO_TILE_ROWS * SOTTO_TILE_ROWS;
+  const uint8_t *w = (const uint8_t *)g->w + first * g->k * size;
+  sotto_dequantize_row(type, w + sotto_packed_index(size, g->k, row - first, g->k - n) * size, rest,
+                       n);
+  return wasm_v128_load(rest);
+}
+
+/* Folds the chains of four rows. */
+ALWAYS_INLINE v128_t fold_rows(const v128_t chains[4]) {
+  v128_t c[4];
+  transpose(chains, c);
+  return wasm_f32x4_add(wasm_f32x4_add(c[0], c[1]), wasm_f32x4_add(c[2], c[3]));
+}
+
+ALWAYS_INLINE void store_sums(const sotto_gemm *g, size_t token, size_t row, const v128_t sums[8]) {
+  for (size_t half = 0; half < 8 && row + half < g->row1; half += 4)
+    store_rows(g->y + token * g->y_stride + row + half, g->row1 - row - half,
+               fold_rows(sums + half));
+}
+
+/* Rows row … row + 7 · x of one token. For F16, |x| is below 2^16. */
+ALWAYS_INLINE void gemv_rows(sotto_dtype type, size_t size, const sotto_gemm *g, size_t token,
+                             size_t row) {
+  const constants c = hold_constants();
+  const uint8_t *w = (const uint8_t *)g->w + row * g->k * size;
+  const float *x = g->x + token * g->x_stride, *fours = x + g->k / 4 * 4;
+  v128_t sums[8];
+  for (int r = 0; r < 8; r++) sums[r] = wasm_f32x4_const_splat(0.0f);
+/* Once a turn, Cranelift takes all sums to memory and back. */
+#pragma clang loop unroll_count(2)
+  for (; x < fours; x += 4, w += 4 * SOTTO_TILE_ROWS * size) {
+    v128_t four = wasm_v128_load(x);
+    if (type == SOTTO_F16) four = wasm_f32x4_mul(four, c.f16_bias); /* exact */
+    for (int p = 0; p < 4; p++) {
+      v128_t pair[2];
+      load_pair(type, w, p, c, pair);
+      sums[2 * p] = mul_add(sums[2 * p], pair[0], four);
+      sums[2 * p + 1] = mul_add(sums[2 * p + 1], pair[1], four);
     }
   }
-  y[0] = fold_chains(a[0]), y[1] = fold_chains(a[1]);
-}
-
-/* y[u] = half a tile row · x[u], u = 0..3 */
-ALWAYS_INLINE void dot_4(const uint8_t *w, const float *x, size_t x_stride, size_t k, size_t size,
-                         load_fn *load, v128_t y[4]) {
-  f16_constants f16 = hold_f16();
-  v128_t chains[4][4];
-  for (size_t c = 0; c < 4; c++) {
-    v128_t a[4];
-    for (int u = 0; u < 4; u++) a[u] = wasm_f32x4_const_splat(0.0f);
-    for (size_t i = c; i < k; i += 4) {
-      v128_t weights = load(w + 8 * i * size, f16);
-      for (size_t u = 0; u < 4; u++)
-        a[u] = mul_add(a[u], weights, wasm_v128_load32_splat(x + u * x_stride + i));
-    }
-    for (int u = 0; u < 4; u++) chains[u][c] = a[u];
+  if (g->k % 4) {
+    v128_t four = load_some(x, g->k % 4);
+    for (size_t r = 0; r < 8; r++)
+      sums[r] = mul_add(sums[r], load_rest(type, size, g, row + r), four);
   }
-  for (int u = 0; u < 4; u++) y[u] = fold_chains(chains[u]);
+  store_sums(g, token, row, sums);
 }
 
-ALWAYS_INLINE void store_rows(const sotto_gemm *g, size_t token, size_t row, v128_t y) {
-  size_t n = row >= g->row1 ? 0 : g->row1 - row < 4 ? g->row1 - row : 4;
-  memcpy(g->y + token * g->y_stride + row, &y, n * sizeof(float));
+static bool is_below_2_16(const float *x, size_t k) {
+  const v128_t limit = wasm_f32x4_const_splat(65536.0f);
+  v128_t below = wasm_i32x4_const_splat(-1);
+  size_t i = 0;
+  for (; i + 4 <= k; i += 4)
+    below = wasm_v128_and(below, wasm_f32x4_lt(wasm_f32x4_abs(wasm_v128_load(x + i)), limit));
+  below = wasm_v128_and(below, wasm_f32x4_lt(wasm_f32x4_abs(load_some(x + i, k - i)), limit));
+  return wasm_i32x4_all_true(below);
 }
 
-ALWAYS_INLINE void gemm(const sotto_gemm *g, size_t size, load_fn *load) {
-  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
-    const uint8_t *w = (const uint8_t *)g->w + row * g->k * size;
+ALWAYS_INLINE void gemv(sotto_dtype type, size_t size, const sotto_gemm *g) {
+  if (type == SOTTO_F16 && !is_below_2_16(g->x, g->k)) {
+    sotto_gemm_F16__scalar(g); /* a model that f16 activations would break, too */
+    return;
+  }
+  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS)
+    gemv_rows(type, size, g, 0, row);
+}
+
+/* n fours of eight rows as float32. */
+ALWAYS_INLINE void convert(sotto_dtype type, size_t size, const uint8_t *w, size_t n,
+                           v128_t (*out)[8]) {
+  const constants c = hold_constants();
+  for (size_t i = 0; i < n; i++, w += 4 * SOTTO_TILE_ROWS * size) {
+    for (int p = 0; p < 4; p++) {
+      v128_t pair[2];
+      load_pair(type, w, p, c, pair);
+      for (int r = 0; r < 2; r++)
+        out[i][2 * p + r] = type == SOTTO_F16 ? wasm_f32x4_mul(pair[r], c.f16_bias) : pair[r];
+    }
+  }
+}
+
+/* sums[token][row] += w · x for the four rows from `first` on and n tokens, a constant. */
+ALWAYS_INLINE void multiply(v128_t (*w)[8], size_t n_fours, int first, const float *x,
+                            size_t x_stride, v128_t (*sums)[8], int n) {
+  v128_t s[2][4];
+  for (int t = 0; t < n; t++)
+    for (int r = 0; r < 4; r++) s[t][r] = sums[t][first + r];
+  for (size_t i = 0; i < n_fours; i++, x += 4) {
+    v128_t four[2];
+    for (int t = 0; t < n; t++) four[t] = wasm_v128_load(x + (size_t)t * x_stride);
+    for (int r = 0; r < 4; r++)
+      for (int t = 0; t < n; t++) s[t][r] = mul_add(s[t][r], w[i][first + r], four[t]);
+  }
+  for (int t = 0; t < n; t++)
+    for (int r = 0; r < 4; r++) sums[t][first + r] = s[t][r];
+}
+
+/* Eight rows and up to TOKENS tokens. */
+ALWAYS_INLINE void gemm_rows(sotto_dtype type, size_t size, const sotto_gemm *g, size_t token,
+                             size_t n_tokens, size_t row) {
+  v128_t sums[TOKENS][8], w[PIECE / 4][8];
+  memset(sums, 0, n_tokens * sizeof *sums);
+  const uint8_t *packed = (const uint8_t *)g->w + row * g->k * size;
+  const float *x = g->x + token * g->x_stride;
+  for (size_t k = 0; k + 4 <= g->k; k += PIECE) {
+    const size_t n = (g->k - k < PIECE ? g->k - k : PIECE) / 4;
+    convert(type, size, packed + SOTTO_TILE_ROWS * k * size, n, w);
     size_t t = 0;
-    v128_t y[4];
-    for (; t + 4 <= g->n_tokens; t += 4) {
-      for (size_t half = 0; half < 2; half++) {
-        dot_4(w + 4 * half * size, g->x + t * g->x_stride, g->x_stride, g->k, size, load, y);
-        for (size_t u = 0; u < 4; u++) store_rows(g, t + u, row + 4 * half, y[u]);
-      }
+    for (; t + 2 <= n_tokens; t += 2)
+      for (int first = 0; first < 8; first += 4)
+        multiply(w, n, first, x + t * g->x_stride + k, g->x_stride, sums + t, 2);
+    for (; t < n_tokens; t++)
+      for (int first = 0; first < 8; first += 4)
+        multiply(w, n, first, x + t * g->x_stride + k, g->x_stride, sums + t, 1);
+  }
+  const size_t n_rest = g->k % 4;
+  for (size_t r = 0; r < 8 && n_rest; r++) w[0][r] = load_rest(type, size, g, row + r);
+  for (size_t t = 0; t < n_tokens; t++) {
+    if (n_rest) {
+      v128_t four = load_some(x + t * g->x_stride + g->k - n_rest, n_rest);
+      for (size_t r = 0; r < 8; r++) sums[t][r] = mul_add(sums[t][r], w[0][r], four);
     }
-    for (; t < g->n_tokens; t++) {
-      dot_1(w, g->x + t * g->x_stride, g->k, size, load, y);
-      store_rows(g, t, row, y[0]), store_rows(g, t, row + 4, y[1]);
+    store_sums(g, token + t, row, sums[t]);
+  }
+}
+
+ALWAYS_INLINE void gemm(sotto_dtype type, size_t size, const sotto_gemm *g) {
+  if (g->n_tokens == 1) {
+    gemv(type, size, g);
+    return;
+  }
+  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
+    for (size_t t = 0; t < g->n_tokens; t += TOKENS) {
+      const size_t left = g->n_tokens - t;
+      gemm_rows(type, size, g, t, left < TOKENS ? left : TOKENS, row);
     }
   }
 }
 
 void sotto_gemm_F32__simd128(const sotto_gemm *g) {
-  gemm(g, 4, from_f32);
+  gemm(SOTTO_F32, 4, g);
 }
 void sotto_gemm_F16__simd128(const sotto_gemm *g) {
-  gemm(g, 2, from_f16);
+  gemm(SOTTO_F16, 2, g);
 }
 void sotto_gemm_BF16__simd128(const sotto_gemm *g) {
-  gemm(g, 2, from_bf16);
+  gemm(SOTTO_BF16, 2, g);
 }

@@ -22,21 +22,10 @@ ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
 
 /* Four tokens' results for four rows, a token a lane. */
 ALWAYS_INLINE void store_group(const sotto_gemm *g, size_t token, size_t row, const v128_t acc[4]) {
-  v128_t low01 = wasm_i32x4_shuffle(acc[0], acc[1], 0, 4, 1, 5);
-  v128_t low23 = wasm_i32x4_shuffle(acc[2], acc[3], 0, 4, 1, 5);
-  v128_t high01 = wasm_i32x4_shuffle(acc[0], acc[1], 2, 6, 3, 7);
-  v128_t high23 = wasm_i32x4_shuffle(acc[2], acc[3], 2, 6, 3, 7);
-  const v128_t tokens[4] = {
-      wasm_i64x2_shuffle(low01, low23, 0, 2), wasm_i64x2_shuffle(low01, low23, 1, 3),
-      wasm_i64x2_shuffle(high01, high23, 0, 2), wasm_i64x2_shuffle(high01, high23, 1, 3)};
-  size_t n_rows = g->row1 - row;
-  for (size_t u = 0; u < 4; u++) {
-    float *y = g->y + (token + u) * g->y_stride + row;
-    if (n_rows >= 4)
-      wasm_v128_store(y, tokens[u]);
-    else
-      memcpy(y, &tokens[u], n_rows * sizeof *y);
-  }
+  v128_t tokens[4];
+  transpose(acc, tokens);
+  for (size_t u = 0; u < 4; u++)
+    store_rows(g->y + (token + u) * g->y_stride + row, g->row1 - row, tokens[u]);
 }
 
 /* y[token …][row …] = half a tile row · x, for n groups of four tokens, a constant. */

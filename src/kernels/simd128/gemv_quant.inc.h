@@ -61,9 +61,6 @@ ALWAYS_INLINE void gemv_tiles(const sotto_gemm *g, sotto_tile_layout layout, act
     }
     x += act_block_bytes(act);
   }
-  for (size_t h = 0; h < 2 && row + 4 * h < g->row1; h++) {
-    size_t n_rows = g->row1 - row - 4 * h;
-    memcpy(g->y + token * g->y_stride + row + 4 * h, &acc[h],
-           (n_rows < 4 ? n_rows : 4) * sizeof *g->y);
-  }
+  for (size_t h = 0; h < 2 && row + 4 * h < g->row1; h++)
+    store_rows(g->y + token * g->y_stride + row + 4 * h, g->row1 - row - 4 * h, acc[h]);
 }

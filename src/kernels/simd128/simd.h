@@ -2,6 +2,7 @@
 #ifndef SOTTO_KERNELS_SIMD128_SIMD_H
 #define SOTTO_KERNELS_SIMD128_SIMD_H
 
+#include <string.h>
 #include <wasm_simd128.h>
 
 #include "kernels/expf_steps.h"
@@ -41,6 +42,25 @@ ALWAYS_INLINE float fold(v128_t v) {
 
 ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
   return wasm_f32x4_add(sum, wasm_f32x4_mul(a, b));
+}
+
+/* Lane j of out[i] = lane i of in[j]. */
+ALWAYS_INLINE void transpose(const v128_t in[4], v128_t out[4]) {
+  v128_t low01 = wasm_i32x4_shuffle(in[0], in[1], 0, 4, 1, 5);
+  v128_t low23 = wasm_i32x4_shuffle(in[2], in[3], 0, 4, 1, 5);
+  v128_t high01 = wasm_i32x4_shuffle(in[0], in[1], 2, 6, 3, 7);
+  v128_t high23 = wasm_i32x4_shuffle(in[2], in[3], 2, 6, 3, 7);
+  out[0] = wasm_i64x2_shuffle(low01, low23, 0, 2), out[1] = wasm_i64x2_shuffle(low01, low23, 1, 3);
+  out[2] = wasm_i64x2_shuffle(high01, high23, 0, 2);
+  out[3] = wasm_i64x2_shuffle(high01, high23, 1, 3);
+}
+
+/* The first n lanes, or all four. */
+ALWAYS_INLINE void store_rows(float *y, size_t n, v128_t v) {
+  if (n >= 4)
+    wasm_v128_store(y, v);
+  else
+    memcpy(y, &v, n * sizeof *y);
 }
 
 /* Eight int16 in the order that the SIMD128 variant keeps activations in. */
