@@ -8,8 +8,12 @@
 #include "kernels/tile.h"
 
 typedef struct weights {
-  v128_t low, high; /* high: Q8_0 only */
+  v128_t v[2]; /* low and, Q8_0 only, high nibbles */
 } weights;
+
+ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
+  return layout.quant_bytes == 128 ? 1 : 2;
+}
 
 typedef struct masks {
   v128_t nibble, sign;
@@ -20,9 +24,9 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 128) return (weights){q, q};
+  if (layout.quant_bytes == 128) return (weights){{q}};
   q = wasm_v128_xor(q, m.sign);
-  return (weights){wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)};
+  return (weights){{wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)}};
 }
 
 /* Of each plane of activations: the first and the second half of a block (five bits), the nibbles
@@ -41,9 +45,9 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
                            act_layout act) {
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.low));
+    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
     if (layout.quant_bytes == 256)
-      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.high));
+      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[1]));
   }
   return s;
 }
@@ -53,7 +57,7 @@ ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const u
   if (!layout.has_high) return dot_low(layout, s, w, x, act);
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.low));
+    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
   }
   return s;
 }
@@ -71,12 +75,16 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return offset == 0 ? sum[0] : wasm_i32x4_add(sum[0], correction(first, offset));
 }
 
-ALWAYS_INLINE weights splat_row(weights w, int r) {
-  return (weights){splat_lane(w.low, r), splat_lane(w.high, r)};
-}
-
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   return planes == 1 && layout.quant_bytes == 128 && !layout.has_high ? 2 : 1;
+}
+
+ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
+  return splat_lane(wasm_v128_load(w), r);
+}
+
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
+  return planes == 1 && n_vectors(layout) == 1;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

@@ -7,8 +7,12 @@
 #include "kernels/tile.h"
 
 typedef struct weights {
-  v128_t low, sign; /* sign: Q8_0 only */
+  v128_t v[2]; /* low bits and, Q8_0 only, signs */
 } weights;
+
+ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
+  return layout.quant_bytes == 128 ? 1 : 2;
+}
 
 typedef struct masks {
   v128_t low, sign;
@@ -19,8 +23,8 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 128) return (weights){q, q};
-  return (weights){wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)};
+  if (layout.quant_bytes == 128) return (weights){{q}};
+  return (weights){{wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)}};
 }
 
 /* Of each plane of activations. */
@@ -37,9 +41,9 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
                            act_layout act) {
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.low, s.low[p]);
+    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[0], s.low[p]);
     if (layout.quant_bytes == 256)
-      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.sign, s.sign[p]);
+      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[1], s.sign[p]);
   }
   return s;
 }
@@ -55,12 +59,17 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return wasm_i32x4_sub(sum, wasm_i32x4_shl(sign, 7));
 }
 
-ALWAYS_INLINE weights splat_row(weights w, int r) {
-  return (weights){splat_lane(w.low, r), splat_lane(w.sign, r)};
-}
-
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   return planes == 1 && layout.quant_bytes == 128 ? 2 : 1;
+}
+
+ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
+  return splat_lane(wasm_v128_load(w), r);
+}
+
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
+  (void)layout, (void)planes;
+  return false;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

@@ -25,7 +25,14 @@ bool sotto_relaxed_dot_is_s8(void) {
          dot_of(128, 255) == 4 * 128;
 }
 
-typedef v128_t weights;
+typedef struct weights {
+  v128_t v[1];
+} weights;
+
+ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
+  (void)layout;
+  return 1;
+}
 
 typedef struct masks {
   v128_t sign;
@@ -37,7 +44,7 @@ ALWAYS_INLINE masks hold_masks(void) {
 
 /* layout.offset tells the two apart: 128 or 0. */
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  return layout.offset == 128 ? wasm_v128_xor(q, m.sign) : q;
+  return (weights){{layout.offset == 128 ? wasm_v128_xor(q, m.sign) : q}};
 }
 
 /* Of each plane of activations. */
@@ -55,7 +62,7 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
   (void)layout;
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.plane[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w, s.plane[p]);
+    s.plane[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[0], s.plane[p]);
   }
   return s;
 }
@@ -66,13 +73,18 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return planes == 1 ? s.plane[0] : wasm_i32x4_add(s.plane[0], wasm_i32x4_shl(s.plane[1], 8));
 }
 
-ALWAYS_INLINE weights splat_row(weights w, int r) {
-  return splat_lane(w, r);
-}
-
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   (void)layout;
   return planes == 1 ? 2 : 1;
+}
+
+ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
+  return splat_lane(wasm_v128_load(w), r);
+}
+
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
+  (void)layout, (void)planes;
+  return false;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"

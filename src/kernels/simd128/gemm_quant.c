@@ -12,8 +12,13 @@ static const act_layout int16s = {.group_bytes = 32, .planes = 1};
 
 /* int16 lane 2 * r + i: weights 0 and 2, weights 1 and 3 of row r. */
 typedef struct weights {
-  v128_t even, odd;
+  v128_t v[2]; /* even, odd */
 } weights;
+
+ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
+  (void)layout;
+  return 2;
+}
 
 typedef struct masks {
   v128_t byte;
@@ -25,8 +30,8 @@ ALWAYS_INLINE masks hold_masks(void) {
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   if (layout.quant_bytes == 256)
-    return (weights){wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)};
-  return (weights){wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)};
+    return (weights){{wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)}};
+  return (weights){{wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)}};
 }
 
 typedef v128_t sums;
@@ -38,8 +43,8 @@ ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
                            act_layout act) {
   (void)layout, (void)act;
-  s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.even, wasm_v128_load(x)));
-  return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.odd, wasm_v128_load(x + 16)));
+  s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.v[0], wasm_v128_load(x)));
+  return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.v[1], wasm_v128_load(x + 16)));
 }
 #define dot_high dot_low
 
@@ -48,13 +53,18 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   return s;
 }
 
-ALWAYS_INLINE weights splat_row(weights w, int r) {
-  return (weights){splat_lane(w.even, r), splat_lane(w.odd, r)};
-}
-
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   (void)layout, (void)planes;
   return 2;
+}
+
+ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
+  return wasm_v128_load32_splat(w + 4 * r);
+}
+
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
+  (void)layout, (void)planes;
+  return false;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
