@@ -11,15 +11,7 @@
  *                            exact int32 sums of a block in each lane; low: k = 0..15, high: k = 16..31;
  *                            `first` is -8 * sum of the activations
  *   n_groups()               of tokens at a time: what keeps the engines' registers busy, not spilled */
-#include "kernels/simd128/gemv_quant.inc.h"
-
-/* p + step, which the compiler then does not know to be related to p: it would compute addresses from a
- * counter, one addition for each. */
-ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
-  p += step;
-  __asm__("" : "+r"(p));
-  return p;
-}
+#include "kernels/simd128/panel_quant.inc.h"
 
 /* Four tokens' results for four rows, a token a lane. */
 ALWAYS_INLINE void store_group(const sotto_gemm *g, size_t token, size_t row, const v128_t acc[4]) {
@@ -27,101 +19,6 @@ ALWAYS_INLINE void store_group(const sotto_gemm *g, size_t token, size_t row, co
   transpose(acc, tokens);
   for (size_t u = 0; u < 4; u++)
     store_rows(g->y + (token + u) * g->y_stride + row, g->row1 - row, tokens[u]);
-}
-
-/* Eight rows of weights as the dots take them, for many tokens: of each half (4 rows) and each block
- * the vectors of prepare(), or of each row in all lanes; scales and minima. */
-#define PIECE             24 /* blocks of a row at a time */
-#define GROUPS_FOR_SPLATS 4
-#define GROUPS            16 /* of tokens, for which they stay: 35 KB on the stack in all */
-typedef struct panel {
-  v128_t quants[2][PIECE * 32], scales[2][PIECE], minima[2][PIECE];
-} panel;
-
-ALWAYS_INLINE int panel_vectors(sotto_tile_layout layout, bool splats) {
-  return splats ? 4 : n_vectors(layout);
-}
-
-ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, size_t n_blocks,
-                               int half, panel *out, bool splats) {
-  v128_t nibble = held(0x0F0F0F0F), bit = held(0x10101010);
-  f16_constants f16 = hold_f16();
-  masks held_masks = hold_masks();
-  const int n = panel_vectors(layout, splats);
-  v128_t *to = out->quants[half];
-  for (size_t b = 0; b < n_blocks; b++, tile += layout.bytes, to += 8 * n) {
-    v128_t fifth = layout.has_high ? wasm_v128_load(tile + layout.high + 16 * half) : nibble;
-    for (int j = 0; j < 4; j++) {
-      const uint8_t *q = tile + layout.quants + 32 * j + 16 * half;
-      for (int part = 0; part < 2; part++) {
-        weights w = prepare(layout, unpack(layout, q, part, nibble, fifth, bit), held_masks);
-        for (int i = 0; i < n; i++)
-          to[(4 * part + j) * n + i] = splats ? splat_lane(w.v[0], i) : w.v[i];
-      }
-      if (layout.has_high) fifth = wasm_u16x8_shr(fifth, 1);
-    }
-    out->scales[half][b] = load_f16(tile + 8 * half, f16);
-    if (layout.has_min) out->minima[half][b] = load_f16(tile + layout.min + 8 * half, f16);
-  }
-}
-
-ALWAYS_INLINE weights row_of(sotto_tile_layout layout, const uint8_t *w, int r, bool splats) {
-  weights row;
-  if (splats)
-    row.v[0] = wasm_v128_load(w + 16 * r);
-  else
-    for (int i = 0; i < n_vectors(layout); i++) row.v[i] = load_row(w + 16 * i, r);
-  return row;
-}
-
-/* y[group][row] += half a panel · x, for n groups of four tokens; n and splats are constants. */
-ALWAYS_INLINE void multiply(sotto_tile_layout layout, act_layout act, const panel *panel, int half,
-                            size_t n_blocks, const uint8_t *const groups[2], v128_t *const y[2],
-                            int n, bool splats) {
-  const int rest = act_quant_bytes(act), step = 16 * panel_vectors(layout, splats);
-  const uint8_t *w = (const uint8_t *)panel->quants[half], *x[2];
-  v128_t acc[2][4];
-  for (int v = 0; v < n; v++) {
-    x[v] = groups[v];
-    for (int r = 0; r < 4; r++) acc[v][r] = y[v][r];
-  }
-  for (size_t b = 0; b < n_blocks; b++) {
-    sums s[2][4];
-    const uint8_t *a[2];
-    for (int v = 0; v < n; v++) {
-      a[v] = x[v];
-      for (int r = 0; r < 4; r++) s[v][r] = start(layout, x[v] + rest);
-    }
-#pragma clang loop unroll(disable)
-    for (int j = 0; j < 4; j++) {
-      for (int r = 0; r < 4; r++) {
-        weights row = row_of(layout, w, r, splats);
-        for (int v = 0; v < n; v++) s[v][r] = dot_low(layout, s[v][r], row, a[v], act);
-      }
-      w = next(w, step);
-      for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes);
-    }
-#pragma clang loop unroll(disable)
-    for (int j = 0; j < 4; j++) {
-      for (int r = 0; r < 4; r++) {
-        weights row = row_of(layout, w, r, splats);
-        for (int v = 0; v < n; v++) s[v][r] = dot_high(layout, s[v][r], row, a[v], act);
-      }
-      w = next(w, step);
-      for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes);
-    }
-    const float *d = (const float *)&panel->scales[half][b];
-    const float *m = (const float *)&panel->minima[half][b];
-    for (int r = 0; r < 4; r++) {
-      v128_t scale = wasm_v128_load32_splat(d + r);
-      v128_t minimum = layout.has_min ? wasm_v128_load32_splat(m + r) : scale;
-      for (int v = 0; v < n; v++)
-        acc[v][r] = add_block(layout, acc[v][r], s[v][r], scale, minimum, x[v] + rest, act.planes);
-    }
-    for (int v = 0; v < n; v++) x[v] += act_block_bytes(act);
-  }
-  for (int v = 0; v < n; v++)
-    for (int r = 0; r < 4; r++) y[v][r] = acc[v][r];
 }
 
 /* y of eight rows for n groups of four tokens, at most GROUPS. */
