@@ -49,19 +49,6 @@ static const float *widen(sotto_dtype type, const void *page, size_t n, float *r
   return room;
 }
 
-/* Lane i = fold of row i. */
-ALWAYS_INLINE v128_t fold_rows(const v128_t r[4]) {
-  v128_t low01 = wasm_i32x4_shuffle(r[0], r[1], 0, 4, 1, 5);  /* 00 10 01 11 */
-  v128_t low23 = wasm_i32x4_shuffle(r[2], r[3], 0, 4, 1, 5);  /* 20 30 21 31 */
-  v128_t high01 = wasm_i32x4_shuffle(r[0], r[1], 2, 6, 3, 7); /* 02 12 03 13 */
-  v128_t high23 = wasm_i32x4_shuffle(r[2], r[3], 2, 6, 3, 7);
-  v128_t lane0 = wasm_i64x2_shuffle(low01, low23, 0, 2),
-         lane1 = wasm_i64x2_shuffle(low01, low23, 1, 3);
-  v128_t lane2 = wasm_i64x2_shuffle(high01, high23, 0, 2);
-  v128_t lane3 = wasm_i64x2_shuffle(high01, high23, 1, 3);
-  return wasm_f32x4_add(wasm_f32x4_add(lane0, lane1), wasm_f32x4_add(lane2, lane3));
-}
-
 /* scores[r][0..n) = scale * (q[r] · key[0..n)), n rounded up to a multiple of 4; n_rows (1 or 2) is a
  * constant. */
 ALWAYS_INLINE void score(const float *const q[2], const float *key, size_t head_dim, size_t n,

@@ -53,13 +53,6 @@ ALWAYS_INLINE v128_t load_rest(sotto_dtype type, size_t size, const sotto_gemm *
   return wasm_v128_load(rest);
 }
 
-/* Folds the chains of four rows. */
-ALWAYS_INLINE v128_t fold_rows(const v128_t chains[4]) {
-  v128_t c[4];
-  transpose(chains, c);
-  return wasm_f32x4_add(wasm_f32x4_add(c[0], c[1]), wasm_f32x4_add(c[2], c[3]));
-}
-
 ALWAYS_INLINE void store_sums(const sotto_gemm *g, size_t token, size_t row, const v128_t sums[8]) {
   for (size_t half = 0; half < 8 && row + half < g->row1; half += 4)
     store_rows(g->y + token * g->y_stride + row + half, g->row1 - row - half,

@@ -55,6 +55,13 @@ ALWAYS_INLINE void transpose(const v128_t in[4], v128_t out[4]) {
   out[3] = wasm_i64x2_shuffle(high01, high23, 1, 3);
 }
 
+/* Lane i = fold of row i. */
+ALWAYS_INLINE v128_t fold_rows(const v128_t rows[4]) {
+  v128_t lanes[4];
+  transpose(rows, lanes);
+  return wasm_f32x4_add(wasm_f32x4_add(lanes[0], lanes[1]), wasm_f32x4_add(lanes[2], lanes[3]));
+}
+
 /* The first n lanes, or all four. */
 ALWAYS_INLINE void store_rows(float *y, size_t n, v128_t v) {
   if (n >= 4)
