@@ -118,13 +118,15 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
   t->add_eos = t->add_eos && t->eos != SOTTO_TOKEN_NONE;
 
   for (uint32_t id = 0; id < t->n_vocab; id++) {
+    const sotto_token_attr attr = sotto_vocab_attr(t, id);
+    if (attr != SOTTO_TOKEN_USER_DEFINED && attr != SOTTO_TOKEN_CONTROL) continue; /* nearly all */
     sotto_slice text = sotto_vocab_text(t, id);
     bool ends = ends_by_text(text);
-    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED && (ends || looks_like_control(text))) {
+    if (attr == SOTTO_TOKEN_USER_DEFINED && (ends || looks_like_control(text))) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
       if (!ends) t->flags[id] |= SOTTO_FLAG_SHOWN;
     }
-    if (ends && sotto_vocab_attr(t, id) == SOTTO_TOKEN_CONTROL) t->flags[id] |= SOTTO_FLAG_EOG;
+    if (ends) t->flags[id] |= SOTTO_FLAG_EOG;
   }
   /* Harmony closes each message of a turn with <|end|> and the turn with one of the other two. */
   if (find_control(t, "<|return|>") >= 0 && find_control(t, "<|call|>") >= 0) {
