@@ -79,10 +79,6 @@ ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   return planes == 1 && layout.quant_bytes == 128 && !layout.has_high ? 2 : 1;
 }
 
-ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
-  return splat_lane(wasm_v128_load(w), r);
-}
-
 ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
   return planes == 1 && n_vectors(layout) == 1;
 }

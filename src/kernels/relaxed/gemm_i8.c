@@ -78,10 +78,6 @@ ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   return planes == 1 ? 2 : 1;
 }
 
-ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
-  return splat_lane(wasm_v128_load(w), r);
-}
-
 ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
   (void)layout, (void)planes;
   return false;

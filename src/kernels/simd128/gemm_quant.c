@@ -58,10 +58,6 @@ ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
   return 2;
 }
 
-ALWAYS_INLINE v128_t load_row(const uint8_t *w, int r) {
-  return wasm_v128_load32_splat(w + 4 * r);
-}
-
 ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
   (void)layout, (void)planes;
   return false;

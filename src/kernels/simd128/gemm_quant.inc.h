@@ -5,8 +5,7 @@
  *   masks, hold_masks()      constants of the next
  *   weights, prepare()       16 quants (byte 4 * r + u: row r, weight u), ready for all tokens, in
  *   n_vectors()              so many vectors of 4 bytes a row
- *   load_row()               of such a vector, one row in all lanes
- *   has_splats()             whether that is better done once for all tokens
+ *   has_splats()             whether each row is put in all lanes once for all tokens
  *   sums, start(), dot_low(), dot_high(), total()
  *                            exact int32 sums of a block in each lane; low: k = 0..15, high: k = 16..31;
  *                            `first` is -8 * sum of the activations

@@ -51,7 +51,8 @@ ALWAYS_INLINE weights row_of(sotto_tile_layout layout, const uint8_t *w, int r, 
   if (splats)
     row.v[0] = wasm_v128_load(w + 16 * r);
   else
-    for (int i = 0; i < n_vectors(layout); i++) row.v[i] = load_row(w + 16 * i, r);
+    for (int i = 0; i < n_vectors(layout); i++)
+      row.v[i] = splat_lane(wasm_v128_load(w + 16 * i), r);
   return row;
 }
 
