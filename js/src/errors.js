@@ -26,6 +26,7 @@ export const ERROR_CODES = Object.freeze({
   busy: 'Too many requests are waiting. Try again when one has ended.',
   cancelled: 'The request was cancelled.',
   io_error: 'Reading the model failed; details and cause say where.',
+  source_changed: 'The file changed on the server while it was read. Load it again.',
   internal_error: 'A fault of the library. Please report it.',
   disposed: 'The engine has been disposed.',
   worker_failed: 'The worker could not start or crashed. Load the model again.',

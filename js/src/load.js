@@ -1,6 +1,6 @@
 // loadModel: checks the options, finds out what the source is, starts a worker and has it load.
 
-import { check, either, integer, oneOf } from './check.js'
+import { check, either, integer, object, oneOf } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { invalidArgument, SottoError } from './errors.js'
@@ -21,6 +21,15 @@ import { describeSources } from './sources.js'
 
 /** @typedef {(source: ModelFile | ModelFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel */
 
+/** @type {import('./check.js').Rule} */
+const retryRule = (value, field) =>
+  check(object(value, field), {
+    attempts: integer(1, 1000),
+    pauseMs: integer(0, 2 ** 31 - 1),
+    longestPauseMs: integer(0, 2 ** 31 - 1),
+    stallMs: integer(1, 2 ** 31 - 1),
+  })
+
 const optionRules = {
   n_ctx: integer(0, 2 ** 31),
   n_batch: integer(0, 2 ** 16),
@@ -38,6 +47,7 @@ const optionRules = {
     'relaxed_u8',
     'relaxed_s8',
   ),
+  retry: retryRule,
   cache_type_k: oneOf('f16', 'q8_0', 'f32'),
   cache_type_v: oneOf('f16', 'q8_0', 'f32'),
 }
@@ -88,7 +98,7 @@ function startWorker(host, url) {
 function checkOptions(options, host) {
   const checked = check(options, optionRules, otherOptions)
   const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
-  const { cache_type_k = 'f16', cache_type_v = 'f16', ...core } = others
+  const { cache_type_k = 'f16', cache_type_v = 'f16', retry: _, ...core } = others
   const { onProgress, wasmUrl } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress', 'must be a function')

@@ -7,9 +7,10 @@
 // grants more as it has used them up.
 
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
-/** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
+/** @import { SourceFacts } from './source/validator.js' */
+/** @import { MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 3
+export const PROTOCOL = 4
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -20,7 +21,7 @@ export const LOGITS_CREDIT = 8
 
 /**
  * How the worker reaches a file: by itself, or through the main thread (`remote`).
- * @typedef {{ kind: 'url', url: string, init: RequestInit }
+ * @typedef {{ kind: 'url', url: string, init: RequestInit, retry?: RetryOptions }
  *   | { kind: 'path', path: string }
  *   | { kind: 'blob', blob: Blob }
  *   | { kind: 'remote', index: number, name: string }} SourceDescriptor
@@ -32,7 +33,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'generate', id: number, request: CoreRequest, credit: number }
  *   | { type: 'credit', id: number, n: number }
  *   | { type: 'cancel', id: number }
- *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean }
+ *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean, facts?: SourceFacts }
  *   | { type: 'source-piece', id: number, data: Uint8Array }
  *   | { type: 'source-end', id: number }
  *   | { type: 'source-error', id: number, error: ErrorMessage }} ToWorker

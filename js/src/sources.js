@@ -4,13 +4,14 @@ import { invalidArgument } from './errors.js'
 import { blobSource } from './source/blob.js'
 import { bytesSource } from './source/bytes.js'
 import { HttpSource } from './source/http.js'
+import { hubUrl, isHubFile } from './source/hub.js'
 import { isBuffer } from './source/source.js'
 import { streamSource } from './source/stream.js'
 
 /** @import { MainHost } from './load.js' */
 /** @import { SourceDescriptor } from './protocol.js' */
 /** @import { ModelSource, OpenableSource } from './source/source.js' */
-/** @import { LoadModelOptions, ModelFile } from './types.js' */
+/** @import { HubFile, LoadModelOptions, ModelFile } from './types.js' */
 
 const SPLIT = /-00001-of-(\d{5})(\.gguf)$/
 const MAX_FILES = 1024
@@ -21,7 +22,9 @@ const MAX_FILES = 1024
  * @param {MainHost} host
  */
 export function describeSources(source, options, host) {
-  const files = Array.isArray(source) ? source : expandSplit(source, host)
+  const files = Array.isArray(source)
+    ? source.map((file) => located(file, host))
+    : expandSplit(located(source, host), host)
   if (files.length === 0 || files.length > MAX_FILES) {
     throw invalidArgument('source', `must be 1 to ${MAX_FILES} files, not ${files.length}`)
   }
@@ -37,7 +40,7 @@ export function describeSources(source, options, host) {
 }
 
 /**
- * @param {ModelFile} file
+ * @param {Exclude<ModelFile, HubFile>} file
  * @param {LoadModelOptions} options
  * @param {MainHost} host
  * @param {(source: OpenableSource) => SourceDescriptor} keep makes one that the main thread reads
@@ -48,8 +51,9 @@ function describe(file, options, host, keep) {
     const place = host.locate(String(file))
     if (place.kind === 'path') return place
     const init = plainInit(options.fetchOptions)
-    if (options.fetch) return keep(new HttpSource(place.url, init, options.fetch))
-    return { ...place, init }
+    const { retry = undefined } = options
+    if (options.fetch) return keep(new HttpSource(place.url, init, options.fetch, retry))
+    return { ...place, init, retry }
   }
   if (file instanceof Blob) {
     return host.blobsTravel ? { kind: 'blob', blob: file } : keep(blobSource(file))
@@ -59,18 +63,32 @@ function describe(file, options, host, keep) {
     throw invalidArgument('source', 'the stream is locked: somebody else reads it')
   }
   if (isBuffer(file) || ArrayBuffer.isView(file)) return keep(bytesSource(file))
-  if (typeof file === 'object' && file !== null && typeof file.read === 'function') {
+  if (
+    typeof file === 'object' &&
+    file !== null &&
+    'read' in file &&
+    typeof file.read === 'function'
+  ) {
     return keep(customSource(file))
   }
-  const kinds = 'a URL, path, File, Blob, ReadableStream, bytes, or an object with read()'
+  const kinds =
+    'a URL, path, File, Blob, ReadableStream, bytes, { repo, file }, or an object with read()'
   throw invalidArgument('source', `must be ${kinds}`)
 }
 
 /**
- * The first file of a split names the others.
- * @param {ModelFile} source
+ * A file on a hub by its URL; all others as they are.
+ * @param {ModelFile} file
  * @param {MainHost} host
- * @returns {ModelFile[]}
+ * @returns {Exclude<ModelFile, HubFile>}
+ */
+const located = (file, host) => (isHubFile(file) ? hubUrl(file, host.locate) : file)
+
+/**
+ * The first file of a split names the others.
+ * @param {Exclude<ModelFile, HubFile>} source
+ * @param {MainHost} host
+ * @returns {Exclude<ModelFile, HubFile>[]}
  */
 function expandSplit(source, host) {
   if (typeof source !== 'string' && !(source instanceof URL)) return [source]

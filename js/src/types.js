@@ -10,8 +10,30 @@
 // ---- loading -------------------------------------------------------------------------------------
 
 /**
- * One file of a model: URL, path (Node.js), File or Blob, stream, bytes, or an object that reads.
- * @typedef {string | URL | Blob | ReadableStream | ArrayBuffer | ArrayBufferView | ModelSource} ModelFile
+ * One file of a model: URL, path (Node.js), File or Blob, stream, bytes, a file on a hub, or an object
+ * that reads.
+ * @typedef {string | URL | Blob | ReadableStream | ArrayBuffer | ArrayBufferView | HubFile | ModelSource} ModelFile
+ */
+
+/**
+ * A file in a repository of Hugging Face, or of a server with the same paths:
+ * `${baseUrl}/${repo}/resolve/${revision}/${file}`. A token goes into `fetchOptions.headers`.
+ * @typedef {object} HubFile
+ * @property {string} repo owner/name
+ * @property {string} file path in the repository; the first of a split finds the others
+ * @property {string} [revision] branch, tag or commit; default main
+ * @property {string | URL} [baseUrl] default https://huggingface.co
+ */
+
+/**
+ * How patient reading a URL is. Connections that drop or keep silent, and the statuses 408, 429 and 5xx,
+ * are tried again, where the last byte came from; pauses double and vary, and are as long as the
+ * server's Retry-After asks for. While a browser is offline, attempts wait.
+ * @typedef {object} RetryOptions
+ * @property {number} [attempts] without a byte of progress, default 8; at most 4 for the first answer
+ * @property {number} [pauseMs] before the second attempt, default 250
+ * @property {number} [longestPauseMs] whatever the server asks for, default 60 000
+ * @property {number} [stallMs] without a byte: counts as a drop, default 30 000
  */
 
 /**
@@ -86,6 +108,7 @@
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]
  * @property {RequestInit} [fetchOptions] for URLs: headers, credentials, cache …
+ * @property {RetryOptions} [retry] for URLs
  * @property {typeof fetch} [fetch] for URLs, instead of the worker's own
  * @property {string | URL} [workerUrl] where the worker's file is
  * @property {string | URL} [wasmUrl] a .wasm file, or a folder (ending in "/") with all

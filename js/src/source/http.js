@@ -1,51 +1,81 @@
 // A URL. The first request asks for a range: a server that answers it with the right 206 is read by
-// ranges from then on, any other in file order from that same response. An answer that was not read to
-// its end is kept if the first was a long one: a read that goes on where it stands takes it over. Ranges
-// that break off are asked for again from where they stopped.
+// ranges from then on, any other in file order from one response. An answer that was not read to its
+// end is kept if the first was a long one: a read that goes on where it stands takes it over. What breaks
+// off is asked for again from where it stopped, as long as the file is the same.
 import { SottoError } from '../errors.js'
-import { ByteReader } from './byte-reader.js'
+import { ask, judge } from './answer.js'
+import { Lanes } from './lanes.js'
+import { Attempts, patience, TryAgain } from './retry.js'
 import { LONG_RANGE, readError } from './source.js'
+import { compare, factsOf, identifies, validatorOf } from './validator.js'
 
+/** @import { RetryOptions } from '../types.js' */
+/** @import { Answer, Fetch, Judgement } from './answer.js' */
 /** @import { OpenableSource } from './source.js' */
+/** @import { SourceFacts, Validator } from './validator.js' */
 
-const ATTEMPTS = 4 // without any progress
-const FIRST_PAUSE_MS = 250
 const LARGEST_SKIP = 1 << 16
 
-/** @typedef {(url: string, init: RequestInit) => Promise<Response>} Fetch */
 /**
- * Of the server.
- * @typedef {object} Answer
- * @property {ByteReader | undefined} bytes none: it has no body
- * @property {number} at offset of its next byte
- * @property {number} end
+ * How a server hands out a file from the middle: by ranges that say where they lie; only to the end, which
+ * the length of the answer proves; or not at all.
+ * @typedef {'ranges' | 'tail' | 'whole'} Manner
  */
 
+/** Reads of one source may wait for each other: each is to be read on, or left. */
 /** @implements {OpenableSource} */
 export class HttpSource {
   /** @type {number | undefined} */
   size
-  supportsRanges = false
   rangeLength = LONG_RANGE
+  /** @type {SourceFacts | undefined} known once it is open */
+  facts
+  /** @type {Manner} */
+  #manner = 'whole'
   /** @type {Answer | undefined} one that has more to give */
   #open
   #keeps = false
-  /** @type {string | undefined} tells one version of the file from another */
-  #version
+  #lanes = new Lanes()
   #url
   #init
   #fetch
+  #patience
 
   /**
    * @param {string} url
    * @param {RequestInit} [init] headers, credentials, cache …
    * @param {Fetch} [fetchFunction]
+   * @param {RetryOptions} [retry]
    */
-  constructor(url, init = {}, fetchFunction = (...args) => fetch(...args)) {
+  constructor(url, init = {}, fetchFunction = (...args) => fetch(...args), retry = {}) {
     this.#url = url
     this.#init = init
     this.#fetch = fetchFunction
+    this.#patience = patience(retry)
     this.name = url.startsWith('data:') ? 'data: URL' : url
+  }
+
+  get supportsRanges() {
+    return this.#manner === 'ranges'
+  }
+
+  /** Which version of the file is read. */
+  get validator() {
+    return this.facts?.validator
+  }
+
+  /** As the server states it, in hex. */
+  get sha256() {
+    return this.facts?.sha256
+  }
+
+  /** After redirects. */
+  get finalUrl() {
+    return this.facts?.url
+  }
+
+  get ahead() {
+    return this.#open && this.supportsRanges ? this.#open.end - this.#open.at : 0
   }
 
   /**
@@ -53,34 +83,57 @@ export class HttpSource {
    * @param {AbortSignal} signal
    */
   async open(firstLength, signal) {
-    const response = await this.#retry(signal, async () => {
-      const ranged = await this.#get(signal, 0, firstLength)
-      if (ranged.status !== 416) return ranged
-      await ranged.body?.cancel() // an empty file, or a server that knows no ranges
-      return this.#get(signal)
-    })
-    const range = contentRange(response)
-    this.supportsRanges = response.status === 206 && range?.start === 0
-    if (response.status === 206 && !this.supportsRanges) {
-      await response.body?.cancel()
-      return this.#openWhole(signal)
+    const attempts = new Attempts(this.#patience, true)
+    for (;;) {
+      try {
+        await this.#tryToOpen(firstLength, signal)
+        this.#keeps = firstLength >= this.rangeLength
+        return
+      } catch (error) {
+        await this.#again(attempts, error, signal, 0)
+      }
     }
-    this.size = this.supportsRanges ? range?.size : contentLength(response)
-    this.#version = versionOf(response)
-    const end = this.supportsRanges ? Math.min(firstLength, this.size ?? Infinity) : Infinity
-    this.#open = answer(response, 0, end)
-    this.#keeps = firstLength >= this.rangeLength
   }
 
-  get ahead() {
-    return this.#open && this.supportsRanges ? this.#open.end - this.#open.at : 0
+  /**
+   * @param {number} firstLength
+   * @param {AbortSignal} signal
+   */
+  async #tryToOpen(firstLength, signal) {
+    const asked = { from: 0, to: firstLength }
+    const first = await this.#ask(asked, signal)
+    const judgement = judge(first.response, asked)
+    if (judgement.kind === 'part') {
+      return this.#begin(first, 'ranges', judgement.size, judgement.end)
+    }
+    if (judgement.kind === 'whole') return this.#begin(first, 'whole', judgement.size)
+    first.cancel()
+    if (judgement.kind === 'unnamed') {
+      const tail = await this.#ask({ from: 0, to: Infinity }, signal)
+      const found = judge(tail.response, { from: 0, to: Infinity })
+      if (found.kind === 'unnamed' && found.length) return this.#begin(tail, 'tail', found.length)
+      tail.cancel()
+    }
+    const whole = await this.#ask(undefined, signal) // an empty file, or a server that knows no ranges
+    const found = judge(whole.response)
+    if (found.kind === 'whole') return this.#begin(whole, 'whole', found.size)
+    whole.cancel()
+    const got = found.kind === 'wrong' ? found.why : 'a part'
+    throw new TryAgain(`asked for the file, got ${got}`, { wrong: true })
   }
 
-  /** @param {AbortSignal} signal */
-  async #openWhole(signal) {
-    const response = await this.#retry(signal, () => this.#get(signal))
-    this.size = contentLength(response)
-    this.#open = answer(response, 0, Infinity)
+  /**
+   * @param {Answer} answer
+   * @param {Manner} manner
+   * @param {number | undefined} size
+   * @param {number} [end]
+   */
+  #begin(answer, manner, size, end = size ?? Infinity) {
+    this.#manner = manner
+    this.size = size
+    this.facts = factsOf(answer.response, size, this.name)
+    this.#open = answer
+    answer.end = end
   }
 
   /**
@@ -91,50 +144,65 @@ export class HttpSource {
    */
   async *read(offset, length, signal) {
     const end = Math.min(offset + length, this.size ?? Infinity)
+    const attempts = new Attempts(this.#patience)
     let at = offset
-    let attempt = 0
-    while (at < end) {
-      const before = at
-      /** @type {Answer | undefined} */
-      let from
-      try {
-        from = await this.#answer(at, end - at, signal)
-        while (at < end) {
-          const piece = await from.bytes?.read(end - at)
-          if (!piece) break
-          at += piece.length
-          from.at = at
-          yield piece
+    let entered = false
+    try {
+      while (at < end) {
+        /** @type {Answer | undefined} */
+        let from
+        try {
+          if (!entered) await this.#lanes.enter(signal)
+          entered = true
+          from = await this.#answer(at, end - at, signal)
+          while (at < end) {
+            const piece = await from.read(end - at)
+            if (!piece) break
+            at += piece.length
+            attempts.progress()
+            this.#lanes.count(piece.length)
+            yield piece
+          }
+          if (end === Infinity) return // the end is where the server says
+          if (at < end && from.at < from.end) throw new TryAgain('the connection closed early')
+        } catch (error) {
+          from?.cancel()
+          from = undefined
+          const crowd = error instanceof TryAgain && error.busy && this.#lanes.active > 1
+          if (crowd) {
+            this.#lanes.shrink()
+            this.#lanes.leave()
+            entered = false
+          }
+          await this.#again(attempts, error, signal, at, !crowd)
+        } finally {
+          if (from) this.#keep(from)
         }
-        if (!this.supportsRanges) return
-        if (at === before) throw new Error('the connection closed early')
-      } catch (error) {
-        from?.bytes?.cancel()
-        from = undefined
-        if (at > before) attempt = 0
-        const last = ++attempt === ATTEMPTS || !this.supportsRanges || isFinal(error)
-        if (signal.aborted || last) throw this.#error(error, signal, at)
-        await pause(attempt, signal)
-      } finally {
-        if (from) await this.#keep(from)
       }
+    } finally {
+      if (entered) this.#lanes.leave()
     }
   }
 
   close() {
-    this.#open?.bytes?.cancel()
+    this.#open?.cancel()
     this.#open = undefined
   }
 
   /** @param {Answer} from an answer that nobody reads now */
-  async #keep(from) {
-    if (from.at < from.end) {
+  #keep(from) {
+    if (from.at < from.end && this.#keeps) {
       this.close()
-      if (this.#keeps) this.#open = from
-      else from.bytes?.cancel()
-    } else if (await from.bytes?.read(1).catch(() => {})) {
-      from.bytes?.cancel() // longer than it said
-    } // else it has ended, and its connection serves the next request
+      this.#open = from
+    } else if (from.at < from.end) {
+      from.cancel()
+    } else {
+      // If it has ended its connection serves the next request, else it is longer than it said.
+      from.read(1).then(
+        (more) => more && from.cancel(),
+        () => from.cancel(),
+      )
+    }
   }
 
   /**
@@ -147,127 +215,109 @@ export class HttpSource {
     const open = this.#open
     if (open && open.at <= offset && offset - open.at <= LARGEST_SKIP && offset < open.end) {
       this.#open = undefined
-      while (open.at < offset) {
-        const skipped = await open.bytes?.read(offset - open.at)
-        if (!skipped) throw new Error('the connection closed early')
-        open.at += skipped.length
-      }
-      return open
+      return positioned(open, offset)
     }
-    const response = await this.#get(signal, offset, length)
-    const range = contentRange(response)
-    if (response.status !== 206 || range?.start !== offset || range.size !== this.size) {
-      await response.body?.cancel()
-      const found = response.headers.get('content-range') ?? `status ${response.status}`
-      throw this.#final(`asked for bytes ${offset} to ${offset + length - 1}, got ${found}`)
+    const to = this.#manner === 'tail' ? Infinity : offset + length
+    const asked = this.#manner === 'whole' ? undefined : { from: offset, to }
+    const answer = await this.#ask(asked, signal)
+    try {
+      const found = judge(answer.response, asked)
+      this.#check(found, answer.response, offset, length)
+      answer.at = asked ? offset : 0
+      answer.end = found.kind === 'part' ? found.end : (this.size ?? Infinity)
+    } catch (error) {
+      answer.cancel()
+      throw error
     }
-    if (versionOf(response) !== this.#version) {
-      await response.body?.cancel()
-      throw this.#final('the file changed on the server while it was read; load it again')
-    }
-    return answer(response, offset, offset + length)
+    return positioned(answer, offset)
   }
 
   /**
+   * Throws unless an answer goes on with the same file at `offset`.
+   * @param {Judgement} found
+   * @param {Response} response
+   * @param {number} offset
+   * @param {number} length
+   */
+  #check(found, response, offset, length) {
+    const first = /** @type {Validator} */ (this.validator)
+    const size = found.kind === 'unnamed' ? found.length && offset + found.length : found.size
+    const other = validatorOf(response.headers, size)
+    const version = compare(first, other)
+    // Also where the answer is of the wrong kind: one without this range may be one of another file.
+    if (version === 'other') {
+      throw new SottoError(
+        'source_changed',
+        `${this.name}: the file changed on the server while it was read; load it again`,
+        { details: { source: this.name, before: first, after: other } },
+      )
+    }
+    const kinds = { ranges: 'part', tail: 'unnamed', whole: 'whole' }
+    const wanted = `asked for bytes ${offset} to ${offset + length - 1}`
+    if (found.kind !== kinds[this.#manner] || (found.kind === 'unnamed' && !found.length)) {
+      const got = found.kind === 'wrong' ? found.why : `status ${response.status}`
+      throw new TryAgain(`${wanted}, got ${got}`, { wrong: true })
+    }
+    if (version === 'unknown') {
+      throw new TryAgain(`${wanted}, got them without an ETag or a date`, { wrong: true })
+    }
+    if (this.#manner === 'whole' && offset > 0 && !identifies(first)) {
+      throw this.#final('the stream broke off, and the server has neither ranges nor an ETag')
+    }
+  }
+
+  /**
+   * @param {{ from: number, to: number } | undefined} range
    * @param {AbortSignal} signal
-   * @param {number} [offset]
-   * @param {number} [length]
    */
-  async #get(signal, offset, length) {
-    const headers = new Headers(this.#init.headers)
-    if (offset !== undefined && length !== undefined) {
-      headers.set('range', `bytes=${offset}-${offset + length - 1}`)
-    }
-    const response = await this.#fetch(this.#url, { ...this.#init, headers, signal })
-    if (response.ok || response.status === 416) return response
-    await response.body?.cancel()
-    const status = `HTTP ${response.status} ${response.statusText}`.trim()
-    const retry = response.status >= 500 || response.status === 429 || response.status === 408
-    if (retry) throw new Error(status)
-    throw this.#final(status, { status: response.status })
+  #ask(range, signal) {
+    const { stallMs } = this.#patience
+    return ask(this.#fetch, this.#url, this.#init, range, { signal, stallMs, name: this.name })
   }
 
   /**
-   * @template T
-   * @param {AbortSignal} signal
-   * @param {() => Promise<T>} work
-   */
-  async #retry(signal, work) {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await work()
-      } catch (error) {
-        if (signal.aborted || attempt === ATTEMPTS || isFinal(error)) {
-          throw this.#error(error, signal, 0)
-        }
-        await pause(attempt, signal)
-      }
-    }
-  }
-
-  /**
-   * @param {string} message
-   * @param {Record<string, any>} [details]
-   */
-  #final(message, details = {}) {
-    return new SottoError('io_error', `${this.name}: ${message}`, {
-      details: { source: this.name, ...details },
-    })
-  }
-
-  /**
+   * Returns when it is time for another attempt; else throws what there is to say.
+   * @param {Attempts} attempts
    * @param {unknown} error
    * @param {AbortSignal} signal
    * @param {number} offset
+   * @param {boolean} [counts]
    */
-  #error(error, signal, offset) {
-    return readError(this.name, error, signal, { offset })
+  async #again(attempts, error, signal, offset, counts) {
+    try {
+      await attempts.next(error, signal, counts)
+    } catch (last) {
+      const status = last instanceof TryAgain && last.status ? { status: last.status } : {}
+      throw readError(this.name, withCause(last), signal, { offset, ...status })
+    }
+  }
+
+  /** @param {string} message */
+  #final(message) {
+    return new SottoError('io_error', `${this.name}: ${message}`, {
+      details: { source: this.name },
+    })
   }
 }
 
-/** @param {unknown} error asking again would not help */
-const isFinal = (error) => error instanceof SottoError
-
 /**
- * @param {Response} response
- * @param {number} at
- * @param {number} end
- * @returns {Answer}
+ * @param {Answer} answer
+ * @param {number} offset
  */
-const answer = ({ body }, at, end) => ({ bytes: body ? new ByteReader(body) : undefined, at, end })
-
-/** @param {Response} response */
-function contentRange(response) {
-  const match = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '')
-  return match ? { start: Number(match[1]), size: Number(match[2]) } : undefined
+async function positioned(answer, offset) {
+  try {
+    await answer.skipTo(offset)
+    return answer
+  } catch (error) {
+    answer.cancel()
+    throw error
+  }
 }
 
-/** @param {Response} response the length of a compressed body says nothing about the file's */
-function contentLength(response) {
-  const length = response.headers.get('content-length')
-  const encoded = (response.headers.get('content-encoding') ?? 'identity') !== 'identity'
-  return length === null || encoded ? undefined : Number(length)
-}
-
-/** @param {Response} response */
-const versionOf = (response) =>
-  response.headers.get('etag') ?? response.headers.get('last-modified') ?? undefined
-
-/**
- * @param {number} attempt
- * @param {AbortSignal} signal
- */
-function pause(attempt, signal) {
-  const ms = FIRST_PAUSE_MS * 2 ** (attempt - 1)
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop)
-      resolve(undefined)
-    }, ms)
-    signal.addEventListener('abort', stop, { once: true })
-  })
+/** Node.js says no more than "fetch failed" and hides why. @param {unknown} error */
+function withCause(error) {
+  if (error instanceof SottoError || !(error instanceof Error) || !error.cause) return error
+  const { cause } = error
+  const why = cause instanceof Error ? cause.message || /** @type {any} */ (cause).code : cause
+  return why ? new Error(`${error.message} (${why})`, { cause: error }) : error
 }

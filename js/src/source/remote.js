@@ -5,6 +5,7 @@ import { SOURCE_CREDIT } from '../protocol.js'
 
 /** @import { FromWorker, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from './source.js' */
+/** @import { SourceFacts } from './validator.js' */
 
 /** Matches answers of the main thread with the reads that wait for them. */
 export class RemoteSources {
@@ -34,9 +35,11 @@ export class RemoteSources {
       name,
       size: undefined,
       supportsRanges: false,
+      facts: undefined,
       async open(firstLength) {
         const opened = await sources.#open(index, firstLength)
         this.size = opened.size
+        this.facts = opened.facts
         this.supportsRanges = opened.supportsRanges
       },
       read: (offset, length, signal) => sources.#read(index, offset, length, signal),
@@ -47,7 +50,7 @@ export class RemoteSources {
   /**
    * @param {number} index
    * @param {number} firstLength
-   * @returns {Promise<{ size: number | undefined, supportsRanges: boolean }>}
+   * @returns {Promise<{ size: number | undefined, supportsRanges: boolean, facts?: SourceFacts }>}
    */
   #open(index, firstLength) {
     const id = ++this.#lastId

@@ -2,6 +2,8 @@
 // anywhere (`supportsRanges`) or from the start on. Errors are typed by the source itself.
 import { SottoError } from '../errors.js'
 
+/** @import { SourceFacts } from './validator.js' */
+
 /**
  * A place that bytes come from. An object of this shape can be given to loadModel as it is.
  * @typedef {object} ModelSource
@@ -18,10 +20,12 @@ import { SottoError } from '../errors.js'
  * much the first read will ask for, so that one request can serve both.
  * `rangeLength` is how long a range it likes to be asked for: one that hands out a range in pieces, as
  * they come, likes long ones. `ahead` is how many bytes it has on their way behind those read so far.
+ * `facts` is what a server said about the file, once it is open.
  * @typedef {ModelSource & {
  *   name: string,
  *   rangeLength?: number,
  *   ahead?: number,
+ *   facts?: SourceFacts,
  *   open(firstLength: number, signal: AbortSignal): Promise<void>,
  *   close(): void | Promise<void>,
  * }} OpenableSource

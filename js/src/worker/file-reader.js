@@ -1,5 +1,6 @@
 // One file of a model while it loads. The bytes read for its header are kept until there is an engine:
 // they may be parsed twice, and a stream cannot go back. The body may begin in the last of them.
+import { SottoError } from '../errors.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
 
@@ -72,10 +73,28 @@ export class ModelFileReader {
         this.head.push(copy)
         this.#headLength += copy.length
         onRead(this.#headLength)
-        if (use(copy)) return
+        if (this.#use(use, copy)) return
       }
       if (!this.supportsRanges || this.#headLength < before + block) return
       block = Math.min(2 * block, MAX_BLOCK)
+    }
+  }
+
+  /**
+   * A page to log in, say, is no model: then it matters who sent what.
+   * @param {(bytes: Uint8Array) => boolean} use
+   * @param {Uint8Array} bytes
+   */
+  #use(use, bytes) {
+    try {
+      return use(bytes)
+    } catch (error) {
+      const { facts } = this.#source
+      if (!facts || !(error instanceof SottoError) || error.code !== 'invalid_model') throw error
+      const { url, contentType = 'no content-type' } = facts
+      const message = `${error.message} (${contentType} from ${url})`
+      const details = { ...error.details, source: this.name, url, content_type: facts.contentType }
+      throw new SottoError(error.code, message, { details })
     }
   }
 

@@ -127,7 +127,9 @@ class WorkerSide {
 
   /** @param {SourceDescriptor} descriptor */
   #source(descriptor) {
-    if (descriptor.kind === 'url') return new HttpSource(descriptor.url, descriptor.init)
+    if (descriptor.kind === 'url') {
+      return new HttpSource(descriptor.url, descriptor.init, undefined, descriptor.retry)
+    }
     if (descriptor.kind === 'path') return this.#host.fileSource(descriptor.path)
     if (descriptor.kind === 'blob') return blobSource(descriptor.blob)
     return this.#remote.source(descriptor.index, descriptor.name)
