@@ -245,7 +245,8 @@ export class HttpSource {
     const other = validatorOf(response.headers, size)
     const version = compare(first, other)
     // Also where the answer is of the wrong kind: one without this range may be one of another file.
-    if (version === 'other') {
+    const cut = response.status === 416 && size !== undefined && size !== this.size
+    if (version === 'other' || cut) {
       throw new SottoError(
         'source_changed',
         `${this.name}: the file changed on the server while it was read; load it again`,

@@ -47,6 +47,7 @@ export function validatorOf(headers, size) {
  * @returns {'same' | 'other' | 'unknown'}
  */
 export function compare(first, other) {
+  if (first.strong && other.etag === undefined) return 'unknown' // another's answer: a page to log in, say
   const known = first.size !== undefined && other.size !== undefined
   if (known && first.size !== other.size) return 'other'
   if (first.strong) return held(first.etag, other.etag)
