@@ -30,7 +30,7 @@
  * are tried again, where the last byte came from; pauses double and vary, and are as long as the
  * server's Retry-After asks for. While a browser is offline, attempts wait.
  * @typedef {object} RetryOptions
- * @property {number} [attempts] without a byte of progress, default 8; at most 4 for the first answer
+ * @property {number} [attempts] that bring less than 64 KB, together; default 8; at most 4 for the first answer
  * @property {number} [pauseMs] before the second attempt, default 250
  * @property {number} [longestPauseMs] whatever the server asks for, default 60 000
  * @property {number} [stallMs] without a byte: counts as a drop, default 30 000

@@ -273,7 +273,8 @@ test('a download that breaks off is resumed; a stream that breaks off is an erro
   await loadsTheSame(`${flaky.url}/tiny.gguf`)
   await flaky.close()
   const broken = await rangeServer(bytes, () => ({ ranges: false, truncate: 60_000 }))
-  await assert.rejects(loadModel(`${broken.url}/tiny.gguf`), { code: 'io_error' })
+  const retry = { pauseMs: 1 }
+  await assert.rejects(loadModel(`${broken.url}/tiny.gguf`, { retry }), { code: 'io_error' })
   await broken.close()
 })
 

@@ -159,7 +159,7 @@ export class HttpSource {
             const piece = await from.read(end - at)
             if (!piece) break
             at += piece.length
-            attempts.progress()
+            attempts.progress(piece.length)
             this.#lanes.count(piece.length)
             yield piece
           }

@@ -13,6 +13,9 @@ const ATTEMPTS_TO_OPEN = 4
 /** A server that answers something else than what was asked for rarely thinks again. */
 const WRONG_ANSWERS = 3
 
+/** A few bytes with each connection are no reason to go on for ever. */
+const PROGRESS = 1 << 16
+
 /** A failure that may not happen again. */
 export class TryAgain extends Error {
   /**
@@ -35,11 +38,12 @@ export class TryAgain extends Error {
   }
 }
 
-/** Counts attempts that got nowhere; any progress begins a new count. */
+/** Counts attempts that got nowhere; progress begins a new count. */
 export class Attempts {
   #patience
   #most
   #failed = 0
+  #progress = 0
 
   /** @param {Patience} patience @param {boolean} [opening] */
   constructor(patience, opening = false) {
@@ -47,7 +51,11 @@ export class Attempts {
     this.#most = opening ? Math.min(patience.attempts, ATTEMPTS_TO_OPEN) : patience.attempts
   }
 
-  progress() {
+  /** @param {number} bytes */
+  progress(bytes) {
+    this.#progress += bytes
+    if (this.#progress < PROGRESS) return
+    this.#progress = 0
     this.#failed = 0
   }
 
