@@ -76,6 +76,8 @@ export class Attempts {
     const jittered = doubled * (0.5 + Math.random() / 2) // those who failed together come back apart
     const wanted = error instanceof TryAgain ? error.after : 0
     await pause(Math.min(Math.max(jittered, wanted), longestPauseMs), signal)
+    // What broke the connection may be known only now.
+    if (offline()) await untilOnline(longestPauseMs, signal)
   }
 }
 

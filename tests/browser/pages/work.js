@@ -56,7 +56,8 @@ export const threads = ({ source, options }) =>
 /** As logitsDigest in tests/js/lib/models.js. */
 export async function digest({ source, kind, options }) {
   const given = kind ? await kinds[kind](source) : source
-  return withEngine(given, options, async (engine) => {
+  const own = options?.fetch === 'own' && { fetch: (...args) => fetch(...args) }
+  return withEngine(given, { ...options, ...own }, async (engine) => {
     const request = { prompt, max_tokens: 8, temperature: 0, ignore_eos: true }
     const parts = []
     for await (const { logits } of engine.logits(request)) parts.push(logits)
