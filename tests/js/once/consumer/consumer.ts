@@ -30,6 +30,8 @@ export async function main(file: Blob, stream: ReadableStream<Uint8Array>): Prom
       yield new Uint8Array(Math.min(offset, length))
     },
   }
+  const repository = { repo: 'owner/name', file: 'm.gguf', revision: 'v1' }
+  await loadModel(repository, { retry: { attempts: 3, stallMs: 5000 } })
   await Promise.all([loadModel(file), loadModel(stream), loadModel([new Uint8Array(8), source])])
 
   const messages: ChatMessage[] = [
