@@ -1,5 +1,6 @@
 // loadModel: checks the options, finds out what the source is, starts a worker and has it load.
 
+import { prefill } from './api/prefill.js'
 import { check, either, integer, oneOf } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
@@ -40,6 +41,7 @@ const optionRules = {
   ),
   cache_type_k: oneOf('f16', 'q8_0', 'f32'),
   cache_type_v: oneOf('f16', 'q8_0', 'f32'),
+  prefill,
 }
 const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUrl', 'wasmUrl']
 
@@ -88,13 +90,14 @@ function startWorker(host, url) {
 function checkOptions(options, host) {
   const checked = check(options, optionRules, otherOptions)
   const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
-  const { cache_type_k = 'f16', cache_type_v = 'f16', ...core } = others
+  const { cache_type_k = 'f16', cache_type_v = 'f16', prefill: prompt, ...core } = others
   const { onProgress, wasmUrl } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress', 'must be a function')
   }
   const modules = wasmUrl && absolute(String(wasmUrl), host)
-  return { core, backend, variant, cache_type_k, cache_type_v, n_threads, wasmUrl: modules }
+  const types = { cache_type_k, cache_type_v }
+  return { core, backend, variant, ...types, n_threads, wasmUrl: modules, prefill: prompt }
 }
 
 /** @param {string} url @param {MainHost} host the worker has another base URL than the page */

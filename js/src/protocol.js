@@ -9,7 +9,7 @@
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 3
+export const PROTOCOL = 4
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -64,6 +64,7 @@ export const LOGITS_CREDIT = 8
  * @property {string} cache_type_v
  * @property {number | 'auto'} n_threads
  * @property {string} [wasmUrl]
+ * @property {Prompt} [prefill] to be computed while weights arrive
  */
 
 /** @typedef {{ variant: string, info: ModelInfo, plan: MemoryPlan }} LoadedModel */

@@ -40,16 +40,16 @@ static void end(loading *l) {
   free(l->data);
 }
 
-/* The next piece in program order; false when there is none. */
+/* The next tile row in program order; false when there is none. */
 static bool feed_piece(loading *l) {
   sotto_range r;
-  if (!CHECK(sotto_engine_next_range(l->e, 2048, &r) == SOTTO_OK) || r.length == 0) return false;
+  if (!CHECK(sotto_engine_next_range(l->e, 1, &r) == SOTTO_OK) || r.length == 0) return false;
   return CHECK(sotto_engine_feed(l->e, r.file, r.offset, l->data + r.offset, (uint32_t)r.length) ==
                SOTTO_OK);
 }
 
-/* Step and feed in turn until so many requests are done, or there is nothing to feed. Returns how many
- * prompt tokens of the first were computed when the last piece but one of its weights was fed. */
+/* Step and feed in turn until so many requests are done. Returns how many prompt tokens of the first were
+ * computed when only the last piece was missing that it needs. */
 static uint32_t run_while_loading(loading *l, uint32_t first_id, uint32_t n, outcome *outcomes) {
   uint32_t done = 0, computed = 0;
   for (uint32_t i = 0; i < n; i++) outcomes[i] = (outcome){.hash = HASH_START};
@@ -190,7 +190,7 @@ TEST(prefill_plan_leaves_batches_alone_once_loaded) {
 TEST(prefill_can_be_cancelled_and_given_up_at_any_point) {
   sotto_request fill = greedy(make_prompt(), N, 0, 0);
   uint64_t expected = 0;
-  for (uint32_t stop_at = 0; stop_at < 45; stop_at++) {
+  for (uint32_t stop_at = 0; stop_at < 150; stop_at += 3) {
     loading l;
     outcome o = {.hash = HASH_START};
     uint32_t id;

@@ -77,9 +77,22 @@ export class CoreEngine {
 
   /** @returns {MemoryPlan} */
   plan() {
-    const { plan } = this.#structs
-    this.#do('plan', plan.ptr)
-    const { fits, ...numbers } = plan.numbers()
+    this.#do('plan', this.#structs.plan.ptr)
+    return this.#plan()
+  }
+
+  /**
+   * Makes room for a prompt that is computed while weights arrive.
+   * @param {number} tokens
+   * @returns {MemoryPlan}
+   */
+  planPrefill(tokens) {
+    this.#do('plan_prefill', tokens, this.#structs.plan.ptr)
+    return this.#plan()
+  }
+
+  #plan() {
+    const { fits, ...numbers } = this.#structs.plan.numbers()
     return /** @type {MemoryPlan} */ ({ ...numbers, fits: fits === 1 })
   }
 
@@ -118,9 +131,14 @@ export class CoreEngine {
     m.check(m.call('sotto_engine_start_load', this.ptr), this.ptr, { plan })
   }
 
-  /** @param {number} maxLength @returns {Range | undefined} in the order of the files */
-  nextRange(maxLength) {
-    this.#do('next_file_range', BigInt(maxLength), this.#structs.range.ptr)
+  /**
+   * @param {number} maxLength
+   * @param {'file' | 'program'} order that of the files, or that in which weights are needed
+   * @returns {Range | undefined}
+   */
+  nextRange(maxLength, order) {
+    const next = order === 'file' ? 'next_file_range' : 'next_range'
+    this.#do(next, BigInt(maxLength), this.#structs.range.ptr)
     const range = this.#range()
     return range.length ? range : undefined
   }
@@ -246,6 +264,12 @@ export class CoreEngine {
   /** @param {number} id */
   cancel(id) {
     this.#do('cancel', id)
+  }
+
+  /** @param {number} id @returns {number} prompt tokens that are computed, in whole ones */
+  promptProgress(id) {
+    this.#do('prompt_progress', id, this.module.out(0))
+    return this.module.outU32(0)
   }
 
   /** @param {number} budgetMs @returns {number} one of SOTTO_STEP_… */

@@ -1,11 +1,13 @@
 // From sources to a loaded engine. The module, its threads and the first bytes come at the same time. The
 // header is read into a memory that can grow to what models of that size need, and the engine stays in
-// it if the plan fits; else it moves to one that is made to the plan. Then come the weights: by ranges
-// in the order of the files, several at once, or from a source that only streams.
+// it if the plan fits; else it moves to one that is made to the plan. Then come the weights: by ranges,
+// several at once, or from a source that only streams. The ranges are in the order of the files, or,
+// where a prompt is computed meanwhile (prefill.js), in that of the program.
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
 import { CoreModule, MAX_MEMORY } from './module.js'
+import { Prefill, promptTokens } from './prefill.js'
 import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
 
@@ -17,6 +19,8 @@ import { candidates } from './variant.js'
 
 const MB = 1 << 20
 const IN_FLIGHT = 4 // ranges
+// The same number of short ones, so that layers come one after the other and not at once.
+const SHORT_RANGE = MB
 const PROGRESS_EVERY_MS = 50
 // Room besides a model's file when its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
@@ -30,10 +34,11 @@ const PER_THREAD = 320 << 10 // stack and the like
  * @property {LoadOptions} options
  * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
  * @property {ThreadHost} threads
+ * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
  * @property {(error: SottoError) => void} onCrash
  */
-/** @typedef {LoadJob & { choice: ThreadChoice }} Job */
+/** @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now */
 /** @typedef {{ initial: number, maximum: number }} Size of a memory, in bytes */
 
 /**
@@ -41,6 +46,7 @@ const PER_THREAD = 320 << 10 // stack and the like
  * @param {LoadJob} given
  */
 export async function load(given) {
+  /** @type {Job} */
   const job = { ...given, choice: chooseThreads(given.options, given.threads) }
   const choice = candidates(job.options.variant)
   const abort = new AbortController()
@@ -59,8 +65,12 @@ export async function load(given) {
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
     for (const file of files) file.forgetHeader()
     const header_ms = lap()
-    await readWeights(job, files, engine, abort.signal)
-    const load_ms = { module: module_ms, header: header_ms, weights: lap() }
+    const weights_ms = await readAndCompute(job, files, engine, abort)
+    const { loaded, total } = engine.progress()
+    job.onProgress({ status: 'ready', loaded, total })
+    const rest_ms = lap()
+    const prefill_ms = job.prompt ? rest_ms - weights_ms : 0
+    const load_ms = { module: module_ms, header: header_ms, weights: rest_ms - prefill_ms, prefill: prefill_ms }
     return { engine, plan, load_ms, threads: threadsOf(engine, job.choice) }
   } finally {
     abort.abort() // reads that an error left behind
@@ -121,9 +131,20 @@ async function readHeaders(job, engine, files) {
     const parts = engine.splitCount()
     if (parts !== files.length) throw wrongParts(file, parts, files.length)
   }
-  const plan = engine.plan()
+  const plan = planOf(job, engine)
   if (plan.fits) return plan
   throw new SottoError('memory_budget_exceeded', engine.message(), { details: { plan } })
+}
+
+/**
+ * @param {Job} job
+ * @param {CoreEngine} engine that has read the headers
+ */
+function planOf(job, engine) {
+  const plan = engine.plan()
+  if (!plan.fits || !job.options.prefill) return plan
+  job.prompt ??= promptTokens(engine, job.options.prefill)
+  return engine.planPrefill(job.prompt.length)
 }
 
 /**
@@ -142,7 +163,7 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   const fits = first && size.maximum <= first.size.maximum
   if (!fits) first?.engine.module.end()
   const engine = fits ? first.engine : await makeEngine(job, candidate, size)
-  if (!fits) feedHeaders(engine, files)
+  if (!fits) feedHeaders(job, engine, files)
   try {
     engine.startLoad(plan)
     return engine
@@ -154,15 +175,15 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   }
 }
 
-/** @param {CoreEngine} engine @param {ModelFileReader[]} files that were read before */
-function feedHeaders(engine, files) {
+/** @param {Job} job @param {CoreEngine} engine @param {ModelFileReader[]} files that were read before */
+function feedHeaders(job, engine, files) {
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     if (file.size !== undefined) engine.setFileSize(index, file.size)
     for (const bytes of file.head) if (engine.feedHeader(index, bytes)) break
     engine.endHeader(index)
   }
-  engine.plan()
+  planOf(job, engine)
 }
 
 /**
@@ -232,12 +253,37 @@ function coreOptions(module, options, n_threads) {
 }
 
 /**
+ * The weights and, while they come, the prompt.
+ * @param {Job} job
+ * @param {ModelFileReader[]} files
+ * @param {CoreEngine} engine
+ * @param {AbortController} abort
+ * @returns {Promise<number>} milliseconds until the weights were there
+ */
+async function readAndCompute(job, files, engine, abort) {
+  const lap = stopwatch()
+  const prefill = job.prompt && new Prefill(engine, job.prompt, job)
+  const reading = readWeights(job, files, engine, abort.signal, prefill).then(lap)
+  const computing = prefill?.run()
+  try {
+    const [weights_ms] = await Promise.all([reading, computing])
+    return weights_ms
+  } catch (error) {
+    abort.abort()
+    prefill?.stop()
+    await computing?.catch(() => {}) // no step comes after this
+    throw error
+  }
+}
+
+/**
  * @param {LoadJob} job
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
  * @param {AbortSignal} signal
+ * @param {Prefill} [prefill] that wants weights in the order of the program
  */
-async function readWeights({ onProgress }, files, engine, signal) {
+async function readWeights({ onProgress }, files, engine, signal, prefill) {
   let reported = 0
   const report = () => {
     const now = performance.now()
@@ -251,6 +297,7 @@ async function readWeights({ onProgress }, files, engine, signal) {
     for await (const bytes of files[index].read(offset, length)) {
       signal.throwIfAborted()
       engine.feed(index, at, bytes)
+      prefill?.fed()
       at += bytes.length
       report()
     }
@@ -258,13 +305,19 @@ async function readWeights({ onProgress }, files, engine, signal) {
   }
 
   if (files.every((file) => file.supportsRanges)) {
-    const usual = Math.min(...files.map((file) => file.rangeLength))
+    const order = prefill ? 'program' : 'file'
+    const usual = Math.min(...files.map((file) => file.rangeLength), prefill ? SHORT_RANGE : Infinity)
     let length = files[0].ahead || usual
+    const one = async () => {
+      const range = engine.nextRange(length, order)
+      length = usual
+      if (range) await fetchRange(range.file, range.offset, range.length)
+      return range !== undefined
+    }
+    // What is on its way is the beginning of the program in most files: it gets the line for itself.
+    if (prefill && length > usual) await one()
     const lane = async () => {
-      for (let range = engine.nextRange(length); range; range = engine.nextRange(length)) {
-        length = usual
-        await fetchRange(range.file, range.offset, range.length)
-      }
+      while (await one());
     }
     await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
   } else {
@@ -275,7 +328,6 @@ async function readWeights({ onProgress }, files, engine, signal) {
   }
   const { loaded, total } = engine.progress()
   if (loaded < total) throw new SottoError('internal_error', `Loaded ${loaded} of ${total} bytes`)
-  onProgress({ status: 'ready', loaded, total })
 }
 
 /** @param {ModelFileReader} file @param {number} end @param {number} wanted */

@@ -216,9 +216,9 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
 static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
   naive *b = (naive *)backend;
   const sotto_program *p = b->program;
-  for (; b->next_op < p->n_ops; b->next_op++) {
+  for (const size_t first = b->next_op; b->next_op < p->n_ops; b->next_op++) {
     const sotto_op *op = &p->ops[b->next_op];
-    if (b->next_op && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
+    if (b->next_op > first && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
     bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
     uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
     if (rows == 0) continue;
