@@ -247,13 +247,12 @@ static sotto_status build(sotto_engine *e) {
                                              .n_ctx = o->n_ctx,
                                              .n_threads = o->n_threads,
                                              .adapt_threads = o->adapt_threads};
-  e->generator_config =
-      (sotto_generator_config){.n_ctx = o->n_ctx,
-                               .n_batch = o->n_batch,
-                               .n_outputs = n_outputs,
-                               .n_parallel = o->n_parallel,
-                               .n_vocab = h->n_vocab,
-                               .n_batch_loading = o->n_batch};
+  e->generator_config = (sotto_generator_config){.n_ctx = o->n_ctx,
+                                                 .n_batch = o->n_batch,
+                                                 .n_outputs = n_outputs,
+                                                 .n_parallel = o->n_parallel,
+                                                 .n_vocab = h->n_vocab,
+                                                 .n_batch_loading = o->n_batch};
   e->kv_shape = (sotto_kv_shape){.n_layer = h->n_layer,
                                  .n_head_kv = h->n_head_kv,
                                  .head_dim = h->head_dim,

@@ -94,7 +94,7 @@ bool sotto_buffer_is_carried(const sotto_program *p, sotto_buffer_id id) {
 
 static uint64_t buffer_floats(const sotto_program *p, const sotto_backend_config *config,
                               size_t b) {
-  uint64_t rows = p->buffers[b].per_output                       ? config->n_outputs
+  uint64_t rows = p->buffers[b].per_output                         ? config->n_outputs
                   : sotto_buffer_is_carried(p, (sotto_buffer_id)b) ? config->n_batch
                                                                    : config->n_part;
   return ALIGN_UP(rows * p->buffers[b].dim);
@@ -103,9 +103,9 @@ static uint64_t buffer_floats(const sotto_program *p, const sotto_backend_config
 /* While one part of a batch is in a stage, what is carried holds the other parts' rows. */
 static bool meet(const sotto_program *p, const sotto_backend_config *config, const bool *live,
                  size_t a, size_t b) {
-  const bool held = config->n_batch > config->n_part &&
-                    (sotto_buffer_is_carried(p, (sotto_buffer_id)a) ||
-                     sotto_buffer_is_carried(p, (sotto_buffer_id)b));
+  const bool held =
+      config->n_batch > config->n_part && (sotto_buffer_is_carried(p, (sotto_buffer_id)a) ||
+                                           sotto_buffer_is_carried(p, (sotto_buffer_id)b));
   return held || lives_meet(p, live, a, b);
 }
 

@@ -118,8 +118,7 @@ typedef struct content {
 /* Give the job's next tokens a place in the batch, making room in the pool as the header says. Not if
  * the batch can take no more. */
 static void schedule_job(sotto_generator *g, job *j, content *batch) {
-  const uint32_t n =
-      chunk(j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
+  const uint32_t n = chunk(j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
   if (n == 0) return;
   while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
     if (evict_cached(g)) continue;

@@ -68,8 +68,7 @@ static uint32_t run_while_loading(loading *l, uint32_t first_id, uint32_t n, out
 
 static outcome answer(sotto_engine *e) {
   outcome o;
-  sotto_request request =
-      greedy(prompt, N + 1, 8, SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS);
+  sotto_request request = greedy(prompt, N + 1, 8, SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS);
   run_requests(e, &request, 1, &o);
   return o;
 }

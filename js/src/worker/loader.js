@@ -1,8 +1,7 @@
 // From sources to a loaded engine. The module, its threads and the first bytes come at the same time. The
 // header is read into a memory that can grow to what models of that size need, and the engine stays in
-// it if the plan fits; else it moves to one that is made to the plan. Then come the weights: by ranges,
-// several at once, or from a source that only streams. The ranges are in the order of the files, or,
-// where a prompt is computed meanwhile (prefill.js), in that of the program.
+// it if the plan fits; else it moves to one that is made to the plan. Then come the weights (weights.js),
+// and with them the prompt that was given along (prefill.js).
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
@@ -10,6 +9,7 @@ import { CoreModule, MAX_MEMORY } from './module.js'
 import { Prefill, promptTokens } from './prefill.js'
 import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
+import { readWeights } from './weights.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { MemoryPlan, Progress } from '../types.js' */
@@ -18,10 +18,6 @@ import { candidates } from './variant.js'
 /** @import { Candidate, ModuleName } from './variant.js' */
 
 const MB = 1 << 20
-const IN_FLIGHT = 4 // ranges
-// The same number of short ones, so that layers come one after the other and not at once.
-const SHORT_RANGE = MB
-const PROGRESS_EVERY_MS = 50
 // Room besides a model's file when its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
 // What the plan does not count: the module's stack and data, messages, requests, logits of events.
@@ -51,7 +47,9 @@ export async function load(given) {
   const choice = candidates(job.options.variant)
   const abort = new AbortController()
   const alone = job.sources.length === 1
-  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal, alone))
+  // With a prompt the body comes in another order than behind the header.
+  const atOnce = alone && !job.options.prefill
+  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal, atOnce))
   const lap = stopwatch()
   try {
     const opening = files[0].open()
@@ -65,12 +63,11 @@ export async function load(given) {
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
     for (const file of files) file.forgetHeader()
     const header_ms = lap()
-    const weights_ms = await readAndCompute(job, files, engine, abort)
+    const prefill = job.prompt && new Prefill(engine, job.prompt, job)
+    const times = await readWeights(files, engine, { onProgress: job.onProgress, abort, prefill })
     const { loaded, total } = engine.progress()
     job.onProgress({ status: 'ready', loaded, total })
-    const rest_ms = lap()
-    const prefill_ms = job.prompt ? rest_ms - weights_ms : 0
-    const load_ms = { module: module_ms, header: header_ms, weights: rest_ms - prefill_ms, prefill: prefill_ms }
+    const load_ms = { module: module_ms, header: header_ms, ...times }
     return { engine, plan, load_ms, threads: threadsOf(engine, job.choice) }
   } finally {
     abort.abort() // reads that an error left behind
@@ -250,90 +247,6 @@ function coreOptions(module, options, n_threads) {
     cache_type_v: module.constant(`CACHE_${cache_type_v.toUpperCase()}`),
     memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),
   }
-}
-
-/**
- * The weights and, while they come, the prompt.
- * @param {Job} job
- * @param {ModelFileReader[]} files
- * @param {CoreEngine} engine
- * @param {AbortController} abort
- * @returns {Promise<number>} milliseconds until the weights were there
- */
-async function readAndCompute(job, files, engine, abort) {
-  const lap = stopwatch()
-  const prefill = job.prompt && new Prefill(engine, job.prompt, job)
-  const reading = readWeights(job, files, engine, abort.signal, prefill).then(lap)
-  const computing = prefill?.run()
-  try {
-    const [weights_ms] = await Promise.all([reading, computing])
-    return weights_ms
-  } catch (error) {
-    abort.abort()
-    prefill?.stop()
-    await computing?.catch(() => {}) // no step comes after this
-    throw error
-  }
-}
-
-/**
- * @param {LoadJob} job
- * @param {ModelFileReader[]} files
- * @param {CoreEngine} engine
- * @param {AbortSignal} signal
- * @param {Prefill} [prefill] that wants weights in the order of the program
- */
-async function readWeights({ onProgress }, files, engine, signal, prefill) {
-  let reported = 0
-  const report = () => {
-    const now = performance.now()
-    if (now - reported < PROGRESS_EVERY_MS) return
-    reported = now
-    onProgress({ status: 'weights', ...engine.progress() })
-  }
-  /** @param {number} index @param {number} offset @param {number} length */
-  const fetchRange = async (index, offset, length) => {
-    let at = offset
-    for await (const bytes of files[index].read(offset, length)) {
-      signal.throwIfAborted()
-      engine.feed(index, at, bytes)
-      prefill?.fed()
-      at += bytes.length
-      report()
-    }
-    if (at < offset + length) throw truncated(files[index], at, offset + length)
-  }
-
-  if (files.every((file) => file.supportsRanges)) {
-    const order = prefill ? 'program' : 'file'
-    const usual = Math.min(...files.map((file) => file.rangeLength), prefill ? SHORT_RANGE : Infinity)
-    let length = files[0].ahead || usual
-    const one = async () => {
-      const range = engine.nextRange(length, order)
-      length = usual
-      if (range) await fetchRange(range.file, range.offset, range.length)
-      return range !== undefined
-    }
-    // What is on its way is the beginning of the program in most files: it gets the line for itself.
-    if (prefill && length > usual) await one()
-    const lane = async () => {
-      while (await one());
-    }
-    await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
-  } else {
-    for (const index of files.keys()) {
-      const range = engine.streamRange(index)
-      if (range.length) await fetchRange(index, range.offset, range.length)
-    }
-  }
-  const { loaded, total } = engine.progress()
-  if (loaded < total) throw new SottoError('internal_error', `Loaded ${loaded} of ${total} bytes`)
-}
-
-/** @param {ModelFileReader} file @param {number} end @param {number} wanted */
-function truncated(file, end, wanted) {
-  const message = `${file.name} ends at byte ${end}; the model needs at least ${wanted}. Fetch it again.`
-  return new SottoError('truncated_file', message, { details: { source: file.name, end, wanted } })
 }
 
 /** @param {ModelFileReader} file @param {number} parts @param {number} given */

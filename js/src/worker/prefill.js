@@ -30,6 +30,8 @@ export class Prefill {
   #total
   #yield
   #onProgress
+  /** What was reported last, and when. */
+  #loaded = 0
   #reported = 0
   #fed = false
   #stopped = false
@@ -77,8 +79,9 @@ export class Prefill {
       if (this.#stopped) return
       const result = this.#engine.step(STEP_MS)
       if (this.#take()) break
-      this.#report()
-      if (result === this.#waits) await this.#feeding()
+      const waits = result === this.#waits
+      this.#report(waits)
+      if (waits) await this.#feeding()
     }
     this.#onProgress({ status: 'prefill', loaded: this.#total, total: this.#total })
   }
@@ -100,11 +103,14 @@ export class Prefill {
     return false
   }
 
-  #report() {
-    const now = performance.now()
-    if (now - this.#reported < PROGRESS_EVERY_MS) return
-    this.#reported = now
+  /** @param {boolean} now nothing more will be done for a while */
+  #report(now) {
+    const time = performance.now()
+    if (!now && time - this.#reported < PROGRESS_EVERY_MS) return
     const loaded = this.#engine.promptProgress(this.#id)
+    if (loaded === this.#loaded) return
+    this.#reported = time
+    this.#loaded = loaded
     this.#onProgress({ status: 'prefill', loaded, total: this.#total })
   }
 }

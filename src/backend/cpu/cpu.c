@@ -242,8 +242,7 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
 
 /* Units from b->unit to `last`, timed where kernels are being tried. */
 static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
-  const cpu_step *end =
-      step + b->n_together - 1; /* a QUANTIZE is always followed by its matmul */
+  const cpu_step *end = step + b->n_together - 1; /* a QUANTIZE is always followed by its matmul */
   if (end->kind == CPU_QUANTIZE && b->unit == 0) cpu_choose_kernels(b, end);
   const bool timed = step->kind == CPU_MATMUL && b->choice &&
                      sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);

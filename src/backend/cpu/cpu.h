@@ -27,7 +27,8 @@ typedef struct cpu_step {
   const sotto_op *op;
   uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
   uint32_t matmul_kind; /* of QUANTIZE: index into cpu_backend.matmuls */
-  uint32_t n_together; /* steps from this one on that may run row by row, one after the other on each */
+  uint32_t
+      n_together; /* steps from this one on that may run row by row, one after the other on each */
 } cpu_step;
 
 /* Matmuls of one type of weights and width of activations, of few tokens and of many. */
@@ -58,7 +59,7 @@ typedef struct cpu_backend {
   uint64_t scratch_bytes;
   float *buffers;
   uint64_t *offsets; /* [n_buffers] of each buffer in `buffers`, in floats */
-  bool *carried;     /* [n_buffers] it has a row for each of the batch's tokens, not of the part's */
+  bool *carried; /* [n_buffers] it has a row for each of the batch's tokens, not of the part's */
   sotto_act act;
   const sotto_kernels *act_kernels; /* that made `act`, and multiply with it */
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
