@@ -178,8 +178,8 @@ test('every variant and backend computes; variants give the same bits', async ()
         { variant },
       )
     } catch (error) {
-      // An engine without relaxed SIMD, or with dots that are not what these kernels count on.
-      assert.match(error.code, /^(internal_error|unsupported_environment)$/)
+      // No relaxed SIMD here, or dots that are not what these kernels count on.
+      assert.match(error.message, /no relaxed SIMD|for this engine|on this engine/)
     }
   }
   await withTiny(
