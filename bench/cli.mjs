@@ -12,6 +12,7 @@ import { benchKernels } from './kernels.mjs'
 import { benchLookup } from './lookup.mjs'
 import { describeEngines, describeMachine, sottoVersion } from './machine.mjs'
 import { measureCase } from './measure.mjs'
+import { benchOverlap } from './overlap.mjs'
 import { installPeers } from './peers.mjs'
 import { promptMaker } from './prompts.mjs'
 import { caseResults, sizeCheck } from './results.mjs'
@@ -40,6 +41,7 @@ const help = `npm run bench -- [options]          all cases, all hosts, all peer
 npm run bench -- steps              sotto against itself: what each step brought
 npm run bench -- sequences          several sequences at once
 npm run bench -- lookup             answers with prompt lookup and without
+npm run bench -- overlap            a prompt computed while the model arrives, and after that
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
 
@@ -86,13 +88,13 @@ function countOf(option, text) {
 export function plan(argv) {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
   const [command] = positionals
-  if (command && !['kernels', 'lookup', 'table'].includes(command) && !sets[command]) {
+  if (command && !['kernels', 'lookup', 'overlap', 'table'].includes(command) && !sets[command]) {
     throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
   const { quick, patient, json, targets, help } = values
   const set = sets[command]
   const defaults = { ...(quick ? QUICK : FULL), ...(set && { cases: QUICK.cases, ...set }) }
-  if (command === 'lookup') defaults.cases = QUICK.cases
+  if (['lookup', 'overlap'].includes(command)) defaults.cases = QUICK.cases
   const ids = namesOf('case', values.case ?? defaults.cases, shownCases, Object.keys(cases))
   const known = [...new Set(ids.flatMap((id) => Object.keys(metricsOf(cases[id].sizes))))]
   const usual = values.case && !set ? known : (defaults.metrics ?? known)
@@ -102,6 +104,7 @@ export function plan(argv) {
     build: !values['no-build'],
     kernels: command === 'kernels' ? positionals.slice(1) : undefined,
     lookup: command === 'lookup',
+    overlap: command === 'overlap',
     table: command === 'table' ? positionals[1] : undefined,
     cases: ids,
     metrics: namesOf('metric', values.metric ?? usual, known),
@@ -197,6 +200,7 @@ if (isMain(import.meta.url)) {
     reportTo(process.stderr)
     if (wanted.kernels) return await benchKernels(wanted.kernels)
     if (wanted.lookup) return process.stdout.write(`${await benchLookup(wanted)}\n`)
+    if (wanted.overlap) return process.stdout.write(`${await benchOverlap(wanted)}\n`)
     const run = wanted.table ? JSON.parse(readFileSync(wanted.table, 'utf8')) : await bench(wanted)
     process.stdout.write(`${report(run, wanted)}\n`)
     if (wanted.json) writeFileSync(wanted.json, `${JSON.stringify(run, null, 2)}\n`)

@@ -49,6 +49,7 @@ export async function load({ library, source, how, n_ctx, threads, options }) {
     ms: performance.now() - begin,
     threads: engine.info.n_threads ?? 1,
     variant: engine.variant,
+    load_ms: engine.info.load_ms,
   }
 }
 
@@ -78,6 +79,12 @@ export async function generate({ ids, n, copies = 1 }) {
     decode_n: sum('predicted_n') - copies,
     decode_ms: longest('predicted_ms'),
   }
+}
+
+/** One token behind a prompt that may be in the cache. */
+export async function complete({ ids }) {
+  const reply = await engine.completions.create({ prompt: ids, max_tokens: 1, temperature: 0 })
+  return reply.timings
 }
 
 /** A chat request as it stands. */

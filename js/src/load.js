@@ -1,5 +1,6 @@
 // loadModel: checks the options, finds out what the source is, starts a worker and has it load.
 
+import { prefill } from './api/prefill.js'
 import { check, either, integer, object, oneOf } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
@@ -50,6 +51,7 @@ const optionRules = {
   retry: retryRule,
   cache_type_k: oneOf('f16', 'q8_0', 'f32'),
   cache_type_v: oneOf('f16', 'q8_0', 'f32'),
+  prefill,
 }
 const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUrl', 'wasmUrl']
 
@@ -98,13 +100,15 @@ function startWorker(host, url) {
 function checkOptions(options, host) {
   const checked = check(options, optionRules, otherOptions)
   const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
-  const { cache_type_k = 'f16', cache_type_v = 'f16', retry: _, ...core } = others
+  const { cache_type_k = 'f16', cache_type_v = 'f16', ...rest } = others
+  const { retry: _, prefill: prompt, ...core } = rest
   const { onProgress, wasmUrl } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress', 'must be a function')
   }
   const modules = wasmUrl && absolute(String(wasmUrl), host)
-  return { core, backend, variant, cache_type_k, cache_type_v, n_threads, wasmUrl: modules }
+  const types = { cache_type_k, cache_type_v }
+  return { core, backend, variant, ...types, n_threads, wasmUrl: modules, prefill: prompt }
 }
 
 /** @param {string} url @param {MainHost} host the worker has another base URL than the page */

@@ -65,6 +65,7 @@ export const LOGITS_CREDIT = 8
  * @property {string} cache_type_v
  * @property {number | 'auto'} n_threads
  * @property {string} [wasmUrl]
+ * @property {Prompt} [prefill] to be computed while weights arrive
  */
 
 /** @typedef {{ variant: string, info: ModelInfo, plan: MemoryPlan }} LoadedModel */

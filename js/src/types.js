@@ -38,9 +38,9 @@
 
 /**
  * @typedef {object} Progress
- * @property {'header' | 'weights' | 'ready'} status what is being read
- * @property {number} loaded bytes
- * @property {number} total bytes, 0 while unknown
+ * @property {'header' | 'weights' | 'prefill' | 'ready'} status what is being read; prefill: computed
+ * @property {number} loaded bytes; prefill: tokens of the prompt
+ * @property {number} total the same; 0 while unknown
  */
 
 /**
@@ -66,6 +66,7 @@
  * @property {number} module until the module, its threads and the first bytes of the model were
  * @property {number} header until header and vocabulary were read and memory was allocated
  * @property {number} weights until the rest was in place
+ * @property {number} prefill until the prompt given at load time was computed too; 0 without one
  * @property {number} total
  */
 
@@ -92,6 +93,9 @@
  * @property {LoadTimes} load_ms
  */
 
+/** @typedef {TemplateOptions & { messages: ChatMessage[] }} PrefillChat the beginning of a conversation */
+/** @typedef {TokenizeOptions & { prompt: string | ArrayLike<number> }} PrefillText add_special is true if left out */
+
 /**
  * @typedef {object} LoadModelOptions
  * @property {number} [n_ctx] positions in the KV cache, shared by all sequences
@@ -105,6 +109,8 @@
  * @property {'f16' | 'q8_0' | 'f32'} [cache_type_k] what the KV cache keeps keys in; default f16
  * @property {'f16' | 'q8_0' | 'f32'} [cache_type_v] the same for values
  * @property {number} [memory_budget] bytes that the engine may use in all
+ * @property {PrefillChat | PrefillText} [prefill] a prompt that is computed while weights arrive;
+ *   requests that begin alike find it in the cache
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]
  * @property {RequestInit} [fetchOptions] for URLs: headers, credentials, cache …

@@ -242,12 +242,17 @@ static sotto_status build(sotto_engine *e) {
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
   e->backend_config = (sotto_backend_config){.n_batch = o->n_batch,
+                                             .n_part = o->n_batch,
                                              .n_outputs = n_outputs,
                                              .n_ctx = o->n_ctx,
                                              .n_threads = o->n_threads,
                                              .adapt_threads = o->adapt_threads};
-  e->generator_config =
-      (sotto_generator_config){o->n_ctx, o->n_batch, n_outputs, o->n_parallel, h->n_vocab};
+  e->generator_config = (sotto_generator_config){.n_ctx = o->n_ctx,
+                                                 .n_batch = o->n_batch,
+                                                 .n_outputs = n_outputs,
+                                                 .n_parallel = o->n_parallel,
+                                                 .n_vocab = h->n_vocab,
+                                                 .n_batch_loading = o->n_batch};
   e->kv_shape = (sotto_kv_shape){.n_layer = h->n_layer,
                                  .n_head_kv = h->n_head_kv,
                                  .head_dim = h->head_dim,
@@ -283,6 +288,11 @@ static sotto_status over_budget(sotto_engine *e) {
       (double)(p->scratch + p->staging + p->metadata) * mb, (double)p->limit * mb, advice);
 }
 
+static void sum_up(sotto_memory_plan *p) {
+  p->total = p->weights + p->kv + p->scratch + p->staging + p->metadata;
+  p->fits = p->limit == 0 || p->total <= p->limit;
+}
+
 sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
   *plan = (sotto_memory_plan){0};
   if (!e->planned) {
@@ -308,15 +318,40 @@ sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
       uint64_t staging = sotto_load_staging_bytes(&placement, 1);
       if (staging > e->plan.staging) e->plan.staging = staging;
     }
-    e->plan.total =
-        e->plan.weights + e->plan.kv + e->plan.scratch + e->plan.staging + e->plan.metadata;
-    e->plan.fits = limit == 0 || e->plan.total <= limit;
+    sum_up(&e->plan);
     SOTTO_TRY(engine_copy_names(e));
     e->planned = true;
   }
   *plan = e->plan;
   if (!e->plan.fits) over_budget(e);
   return SOTTO_OK;
+}
+
+/* Batches of up to n tokens while weights are missing. */
+static sotto_status plan_batches(sotto_engine *e, uint32_t n) {
+  sotto_backend_plan backend;
+  e->backend_config.n_batch = e->generator_config.n_batch_loading = n;
+  SOTTO_TRY(e->backend_type->plan(&e->program, &e->backend_config, &backend));
+  e->plan.scratch = backend.scratch + sotto_generator_bytes(&e->generator_config);
+  sum_up(&e->plan);
+  return SOTTO_OK;
+}
+
+sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
+                                       sotto_memory_plan *plan) {
+  *plan = (sotto_memory_plan){0};
+  SOTTO_TRY(engine_need_plan(e));
+  if (e->generator) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                      "loading has started; plan for a prompt before sotto_engine_start_load");
+  }
+  SOTTO_TRY(sotto_generator_check_length(&e->ctx, &e->generator_config, n_tokens));
+  const uint32_t usual = e->options.n_batch;
+  sotto_status status = plan_batches(e, n_tokens > usual ? n_tokens : usual);
+  if (status != SOTTO_OK || !e->plan.fits) status = plan_batches(e, usual);
+  *plan = e->plan;
+  if (status == SOTTO_OK && !e->plan.fits) over_budget(e);
+  return status;
 }
 
 /* ---- body ---- */

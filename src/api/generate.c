@@ -18,6 +18,12 @@ sotto_status sotto_engine_cancel(sotto_engine *e, uint32_t id) {
   return sotto_generator_cancel(e->generator, id);
 }
 
+sotto_status sotto_engine_prompt_progress(sotto_engine *e, uint32_t id, uint32_t *n_done) {
+  *n_done = 0;
+  SOTTO_TRY(engine_need_load(e));
+  return sotto_generator_prompt_progress(e->generator, id, n_done);
+}
+
 sotto_step_result sotto_engine_step(sotto_engine *e, double budget_ms) {
   return e->generator ? sotto_generator_step(e->generator, budget_ms) : SOTTO_STEP_IDLE;
 }

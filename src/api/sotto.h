@@ -142,6 +142,14 @@ SOTTO_API sotto_status sotto_engine_describe(sotto_engine *engine, uint32_t as_j
 SOTTO_API sotto_status sotto_engine_print_program(sotto_engine *engine, const char **text,
                                                   uint32_t *len);
 
+/* A prompt of n_tokens will be added while the weights arrive: plan for all of it to go through the model
+ * in one batch, layer by layer as the layers come, so that little is left when the last one is there. Of
+ * what the prompt needs then, one row of each token stays in memory (plan->scratch). Where that is over
+ * the budget, batches stay at n_batch and more of the prompt is left. Between plan and start_load; the
+ * last call counts, 0 takes it back. ERR_CONTEXT_LENGTH when the context is too short for the prompt. */
+SOTTO_API sotto_status sotto_engine_plan_prefill(sotto_engine *engine, uint32_t n_tokens,
+                                                 sotto_memory_plan *plan);
+
 /* ---- body ---- */
 /* Allocate everything the plan lists. ERR_MEMORY_BUDGET with the numbers when it does not fit. */
 SOTTO_API sotto_status sotto_engine_start_load(sotto_engine *engine);
@@ -194,6 +202,10 @@ SOTTO_API sotto_status sotto_engine_add_request(sotto_engine *engine, const sott
                                                 uint32_t *id);
 /* A DONE event with FINISH_CANCELLED follows; what was computed stays in the cache. */
 SOTTO_API sotto_status sotto_engine_cancel(sotto_engine *engine, uint32_t id);
+/* Prompt tokens that are in the cache, and of those in the batch under way as many as is done of its
+ * work. Of a request that is waiting or running. */
+SOTTO_API sotto_status sotto_engine_prompt_progress(sotto_engine *engine, uint32_t id,
+                                                    uint32_t *n_done);
 /* Work for about budget_ms (0: one operation), then say why it stopped. All events must have been taken
  * before. */
 SOTTO_API sotto_step_result sotto_engine_step(sotto_engine *engine, double budget_ms);

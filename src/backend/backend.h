@@ -22,6 +22,8 @@ typedef struct sotto_batch {
 
 typedef struct sotto_backend_config {
   uint32_t n_batch;         /* most tokens of a batch */
+  uint32_t n_part;          /* most that go through a stage of the program together; a longer batch
+                             * goes through it in parts, one after the other. At most n_batch */
   uint32_t n_outputs;       /* most outputs of a batch */
   uint32_t n_ctx;           /* most positions of a sequence, a multiple of the page size */
   sotto_kernel_set kernels; /* at least one; empty while planning */
@@ -57,6 +59,8 @@ typedef struct sotto_backend_type {
   /* Go on until done, a weight is missing (ready[i]: placement i is complete), or sotto_time_ms()
    * passes the deadline; at least one slice of work is done. */
   sotto_run_result (*run)(sotto_backend *backend, const bool *ready, double deadline_ms);
+  /* How much of the batch's work is done, from 0 to 1. */
+  double (*progress)(const sotto_backend *backend);
   /* [n_outputs][n_vocab] after DONE, valid until the next begin. */
   const float *(*logits)(const sotto_backend *backend);
 } sotto_backend_type;

@@ -82,10 +82,31 @@ static bool lives_meet(const sotto_program *p, const bool *live, size_t a, size_
   return false;
 }
 
+bool sotto_buffer_is_carried(const sotto_program *p, sotto_buffer_id id) {
+  uint32_t written = UINT32_MAX; /* in this stage */
+  for (size_t i = 0; i < p->n_ops; i++) {
+    const sotto_op *op = &p->ops[i];
+    if ((op->in[0] == id || op->in[1] == id) && written != op->stage) return true;
+    if (op->out == id) written = op->stage;
+  }
+  return false;
+}
+
 static uint64_t buffer_floats(const sotto_program *p, const sotto_backend_config *config,
                               size_t b) {
-  uint64_t rows = p->buffers[b].per_output ? config->n_outputs : config->n_batch;
+  uint64_t rows = p->buffers[b].per_output                         ? config->n_outputs
+                  : sotto_buffer_is_carried(p, (sotto_buffer_id)b) ? config->n_batch
+                                                                   : config->n_part;
   return ALIGN_UP(rows * p->buffers[b].dim);
+}
+
+/* While one part of a batch is in a stage, what is carried holds the other parts' rows. */
+static bool meet(const sotto_program *p, const sotto_backend_config *config, const bool *live,
+                 size_t a, size_t b) {
+  const bool held =
+      config->n_batch > config->n_part && (sotto_buffer_is_carried(p, (sotto_buffer_id)a) ||
+                                           sotto_buffer_is_carried(p, (sotto_buffer_id)b));
+  return held || lives_meet(p, live, a, b);
 }
 
 uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *config,
@@ -105,7 +126,7 @@ uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *
         moved = false;
         for (size_t other = 0; other < b; other++) {
           uint64_t end = at[other] + buffer_floats(p, config, other);
-          if (offset < end && at[other] < offset + size && lives_meet(p, live, b, other)) {
+          if (offset < end && at[other] < offset + size && meet(p, config, live, b, other)) {
             offset = end;
             moved = true;
           }

@@ -21,10 +21,15 @@ void sotto_weights_free(sotto_ctx *ctx, sotto_weights *weights);
 
 /* ---- activation buffers ---- */
 /* Offsets in floats of every buffer of the program, such that buffers alive at the same operation do
- * not overlap; each has room for n_batch (or n_outputs) rows. offsets[n_buffers] is filled in when not
- * NULL. Returns the number of floats in all; UINT64_MAX without memory. */
+ * not overlap; each has room for n_part (or n_outputs) rows, or n_batch where it is carried.
+ * offsets[n_buffers] is filled in when not NULL. Returns the number of floats in all; UINT64_MAX
+ * without memory. */
 uint64_t sotto_buffers_plan(const sotto_program *program, const sotto_backend_config *config,
                             uint64_t *offsets);
+
+/* Whether one stage of the program reads what an earlier one wrote into the buffer: then it holds rows
+ * of the whole batch, the others only those of the part that is in a stage. */
+bool sotto_buffer_is_carried(const sotto_program *program, sotto_buffer_id id);
 
 /* ---- rotary positions ---- */
 /* frequencies[p] = base^(-2p / n_rot) / factors[p], p < n_rot / 2. factors may be NULL. Frequencies and

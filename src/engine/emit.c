@@ -189,6 +189,15 @@ static bool is_picked(sotto_generator *g, job *j, uint32_t t) {
   return true;
 }
 
+/* Jobs that wanted no more than their prompt in the cache have no output to end at. */
+static void finish_filled(sotto_generator *g) {
+  for (job *j = g->running, *next; j; j = next) {
+    next = j->next;
+    if (generator_only_fills_cache(j) && j->slot->seq.n_tokens == j->tokens.count)
+      generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
+  }
+}
+
 void generator_emit_batch(sotto_generator *g) {
   const float *logits = g->backend->type->logits(g->backend);
   emit_progress(g);
@@ -206,6 +215,7 @@ void generator_emit_batch(sotto_generator *g) {
     else
       emit_token(g, j, t, logits);
   }
+  finish_filled(g);
   for (job *j = g->running; j; j = j->next) {
     if (j->n_draft) sotto_kv_trim(g->kv, &j->slot->seq, j->slot->seq.n_tokens);
   }

@@ -17,7 +17,7 @@ uint64_t sotto_generator_bytes(const sotto_generator_config *c) {
                       c->n_ctx / SOTTO_KV_PAGE * sizeof(uint32_t);
   uint64_t per_token = sizeof(sotto_token) + sizeof(uint32_t) + 2 * sizeof(void *);
   return sizeof(sotto_generator) + sotto_generator_slots(c->n_parallel) * per_slot +
-         c->n_batch * per_token + c->n_outputs * sizeof(uint32_t) +
+         c->n_batch_loading * per_token + c->n_outputs * sizeof(uint32_t) +
          event_capacity(c) * sizeof(queued_event) + top_capacity(c) * sizeof(sotto_top_logprob) +
          sotto_sampler_bytes(c->n_vocab);
 }
@@ -28,10 +28,10 @@ static sotto_status allocate(sotto_generator *g) {
   g->slots = sotto_alloc_zero(ctx, g->n_slots * sizeof *g->slots);
   if (!g->slots) return SOTTO_ERR_OUT_OF_MEMORY;
   for (uint32_t i = 0; i < g->n_slots; i++) SOTTO_TRY(sotto_kv_seq_init(g->kv, &g->slots[i].seq));
-  g->batch_tokens = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_tokens);
-  g->batch_positions = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_positions);
-  g->batch_seqs = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_seqs);
-  g->batch_jobs = sotto_alloc(ctx, c->n_batch * sizeof *g->batch_jobs);
+  g->batch_tokens = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_tokens);
+  g->batch_positions = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_positions);
+  g->batch_seqs = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_seqs);
+  g->batch_jobs = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_jobs);
   g->batch_outputs = sotto_alloc(ctx, c->n_outputs * sizeof *g->batch_outputs);
   g->cap_events = event_capacity(c);
   g->events = sotto_alloc(ctx, g->cap_events * sizeof *g->events);
@@ -83,10 +83,10 @@ void sotto_generator_free(sotto_generator *g) {
   while (g->waiting) generator_drop_job(g, g->waiting);
   for (uint32_t i = 0; g->slots && i < g->n_slots; i++) sotto_kv_seq_free(g->kv, &g->slots[i].seq);
   sotto_free(ctx, g->slots, g->n_slots * sizeof *g->slots);
-  sotto_free(ctx, g->batch_tokens, c->n_batch * sizeof *g->batch_tokens);
-  sotto_free(ctx, g->batch_positions, c->n_batch * sizeof *g->batch_positions);
-  sotto_free(ctx, g->batch_seqs, c->n_batch * sizeof *g->batch_seqs);
-  sotto_free(ctx, g->batch_jobs, c->n_batch * sizeof *g->batch_jobs);
+  sotto_free(ctx, g->batch_tokens, c->n_batch_loading * sizeof *g->batch_tokens);
+  sotto_free(ctx, g->batch_positions, c->n_batch_loading * sizeof *g->batch_positions);
+  sotto_free(ctx, g->batch_seqs, c->n_batch_loading * sizeof *g->batch_seqs);
+  sotto_free(ctx, g->batch_jobs, c->n_batch_loading * sizeof *g->batch_jobs);
   sotto_free(ctx, g->batch_outputs, c->n_outputs * sizeof *g->batch_outputs);
   sotto_free(ctx, g->events, g->cap_events * sizeof *g->events);
   sotto_free(ctx, g->top, top_capacity(c) * sizeof *g->top);
@@ -157,6 +157,15 @@ static sotto_sampling sampling_of(const sotto_request *r) {
   };
 }
 
+sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_config *config,
+                                          uint32_t n_tokens) {
+  if (n_tokens <= config->n_ctx) return SOTTO_OK;
+  return sotto_fail(
+      ctx, SOTTO_ERR_CONTEXT_LENGTH,
+      "the prompt has %u tokens and n_ctx is %u; shorten it or load with a larger n_ctx", n_tokens,
+      config->n_ctx);
+}
+
 static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
   sotto_ctx *ctx = g->ctx;
   if (g->n_waiting == SOTTO_MAX_WAITING) {
@@ -167,12 +176,7 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
     return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
                       "the prompt has no tokens; give at least one (BOS for an empty text)");
   }
-  if (r->n_tokens > g->config.n_ctx) {
-    return sotto_fail(
-        ctx, SOTTO_ERR_CONTEXT_LENGTH,
-        "the prompt has %u tokens and n_ctx is %u; shorten it or load with a larger n_ctx",
-        r->n_tokens, g->config.n_ctx);
-  }
+  SOTTO_TRY(sotto_generator_check_length(ctx, &g->config, r->n_tokens));
   for (uint32_t i = 0; i < r->n_tokens; i++) {
     if (r->tokens[i] < 0 || (uint32_t)r->tokens[i] >= g->config.n_vocab) {
       return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
@@ -260,6 +264,22 @@ static job *find_job(const sotto_generator *g, uint32_t id) {
   return NULL;
 }
 
+static sotto_status no_such_request(const sotto_generator *g, uint32_t id) {
+  return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT, "no request %u is waiting or running", id);
+}
+
+sotto_status sotto_generator_prompt_progress(const sotto_generator *g, uint32_t id,
+                                             uint32_t *n_done) {
+  *n_done = 0;
+  const job *j = find_job(g, id);
+  if (!j) return no_such_request(g, id);
+  if (!j->slot) return SOTTO_OK;
+  uint32_t done = j->slot->seq.n_tokens;
+  if (g->in_flight) done += (uint32_t)(j->n_batch * g->backend->type->progress(g->backend));
+  *n_done = done < j->n_prompt ? done : j->n_prompt;
+  return SOTTO_OK;
+}
+
 static void clear_events(sotto_generator *g) {
   g->n_events = g->next_event = 0;
   g->text.len = 0;
@@ -276,10 +296,7 @@ static void give_up_batch(sotto_generator *g) {
 
 sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
   job *j = find_job(g, id);
-  if (!j) {
-    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT, "no request %u is waiting or running",
-                      id);
-  }
+  if (!j) return no_such_request(g, id);
   if (g->n_events == g->cap_events) { /* cancelled many times between two steps */
     if (g->next_event < g->n_events) {
       return sotto_fail(g->ctx, SOTTO_ERR_BUSY, "take the events, then cancel request %u again",

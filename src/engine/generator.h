@@ -17,6 +17,7 @@ typedef struct sotto_generator sotto_generator;
 typedef struct sotto_generator_config {
   uint32_t n_ctx, n_batch, n_outputs, n_parallel;
   uint32_t n_vocab;
+  uint32_t n_batch_loading; /* most tokens of a batch made while weights are missing, >= n_batch */
 } sotto_generator_config;
 
 #define SOTTO_MAX_WAITING      64
@@ -31,16 +32,24 @@ static inline uint32_t sotto_generator_slots(uint32_t n_parallel) {
 /* Bytes that a generator of this shape allocates, for the memory plan. */
 uint64_t sotto_generator_bytes(const sotto_generator_config *config);
 
-/* backend, ready (the loader's flags), kv and tokenizer are borrowed until free. */
+/* backend, ready (the loader's flags), kv and tokenizer are borrowed until free.
+ * While weights are missing, batches may be longer: all tokens that are waiting go as far as the weights
+ * are, where a short batch would stop for all that are behind it. */
 sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *config,
                                  sotto_backend *backend, const bool *ready, sotto_kv *kv,
                                  const sotto_tokenizer *tokenizer, sotto_generator **out);
 void sotto_generator_free(sotto_generator *generator);
 
 void sotto_request_init(sotto_request *request);
+/* ERR_CONTEXT_LENGTH when a prompt of so many tokens does not fit. */
+sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_config *config,
+                                          uint32_t n_tokens);
 sotto_status sotto_generator_add(sotto_generator *generator, const sotto_request *request,
                                  uint32_t *id);
 sotto_status sotto_generator_cancel(sotto_generator *generator, uint32_t id);
+/* See sotto_engine_prompt_progress. */
+sotto_status sotto_generator_prompt_progress(const sotto_generator *generator, uint32_t id,
+                                             uint32_t *n_done);
 sotto_step_result sotto_generator_step(sotto_generator *generator, double budget_ms);
 bool sotto_generator_next_event(sotto_generator *generator, sotto_event *event);
 

@@ -52,6 +52,7 @@ struct sotto_generator {
   sotto_generator_config config;
   sotto_backend *backend;
   const bool *ready; /* [weights] */
+  bool loaded;       /* all of them are */
   sotto_kv *kv;
   const sotto_tokenizer *tokenizer;
   sotto_sampler *sampler;
@@ -90,6 +91,11 @@ void generator_commit_batch(sotto_generator *g);
  * when all are running. `except` is spared if possible. */
 slot *generator_free_slot(sotto_generator *g, const slot *except);
 uint32_t generator_common_prefix(const sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);
+
+/* Whether the job ends with its prompt and wants none of its logits. */
+static inline bool generator_only_fills_cache(const job *j) {
+  return j->options.max_tokens == 0 && !(j->options.flags & SOTTO_REQUEST_PROMPT_LOGITS);
+}
 
 /* ---- emit.c ---- */
 /* Sample and queue events for every output of the finished batch. */

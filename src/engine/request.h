@@ -23,7 +23,9 @@ typedef enum sotto_request_flags {
 typedef struct sotto_request {
   const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
   uint32_t n_tokens;
-  uint32_t max_tokens; /* 0 with PROMPT_LOGITS: only score; UINT32_MAX: to the end of the context */
+  /* UINT32_MAX: to the end of the context. 0 with PROMPT_LOGITS: only score; 0 without: only put the
+   * prompt's keys and values into the cache, for requests to come. */
+  uint32_t max_tokens;
   uint64_t seed;
   float temperature, top_p, min_p, typical_p; /* see sample/sampler.h for ranges and order */
   int32_t top_k;

@@ -112,13 +112,13 @@ static uint32_t chunk(const job *j, uint32_t room, uint32_t outputs) {
 /* What a batch being made has so far. */
 typedef struct content {
   uint32_t tokens, outputs;
+  uint32_t n_batch; /* most tokens */
 } content;
 
 /* Give the job's next tokens a place in the batch, making room in the pool as the header says. Not if
  * the batch can take no more. */
 static void schedule_job(sotto_generator *g, job *j, content *batch) {
-  const uint32_t n =
-      chunk(j, g->config.n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
+  const uint32_t n = chunk(j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
   if (n == 0) return;
   while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
     if (evict_cached(g)) continue;
@@ -129,7 +129,7 @@ static void schedule_job(sotto_generator *g, job *j, content *batch) {
   batch->tokens += n;
   if (is_scoring(j))
     batch->outputs += n;
-  else
+  else if (!generator_only_fills_cache(j))
     batch->outputs += j->slot->seq.n_tokens + n == j->tokens.count;
 }
 
@@ -148,7 +148,7 @@ static float next_chance(const job *j) {
  * room for a draft. */
 static void schedule_drafts(sotto_generator *g, const content *batch) {
   uint32_t room = sotto_lookup_room(batch->tokens), n = 0;
-  if (room > g->config.n_batch - batch->tokens) room = g->config.n_batch - batch->tokens;
+  if (room > batch->n_batch - batch->tokens) room = batch->n_batch - batch->tokens;
   if (room > g->config.n_outputs - batch->outputs) room = g->config.n_outputs - batch->outputs;
   if (room == 0) return;
   for (job *j = g->running; j; j = j->next) {
@@ -183,8 +183,16 @@ static void add_to_batch(sotto_generator *g, job *j) {
     g->batch_positions[t] = position;
     g->batch_seqs[t] = seq;
     g->batch_jobs[t] = j;
-    if (position + 1 >= count || is_scoring(j)) g->batch_outputs[batch->n_outputs++] = t;
+    const bool last = position + 1 >= count && !generator_only_fills_cache(j);
+    if (last || is_scoring(j)) g->batch_outputs[batch->n_outputs++] = t;
   }
+}
+
+static bool all_ready(sotto_generator *g) {
+  for (size_t i = 0; !g->loaded && i < g->backend->n_placements; i++)
+    if (!g->ready[i]) return false;
+  g->loaded = true;
+  return true;
 }
 
 bool generator_schedule(sotto_generator *g) {
@@ -192,7 +200,9 @@ bool generator_schedule(sotto_generator *g) {
   for (job *j = g->running; j; j = j->next) j->n_batch = j->n_draft = 0;
   /* Decodes first, so that running answers keep flowing; then prompts, oldest first. Jobs already in
    * the batch are older than any that preempt() may take, as both go by age. */
-  content content = {0, 0};
+  content content = {
+      .n_batch = all_ready(g) ? g->config.n_batch : g->config.n_batch_loading,
+  };
   uint32_t decodes = 0;
   for (int prompts = 0; prompts < 2; prompts++) {
     for (job *j = g->running; j; j = j->next) {

@@ -118,14 +118,14 @@ static void check(sotto_program *p, bool shapes_fit, const char *op) {
 
 void sotto_program_embed(sotto_program *p, sotto_buffer_id out, sotto_weight_id table) {
   check(p, ok(p) && DIM(out) == p->weights[table].cols, "embed");
-  emit(p, (sotto_op){SOTTO_OP_EMBED, out, {SOTTO_NONE, SOTTO_NONE}, table, 0});
+  emit(p, (sotto_op){SOTTO_OP_EMBED, out, {SOTTO_NONE, SOTTO_NONE}, table, 0, p->stage});
 }
 
 void sotto_program_rms_norm(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
                             sotto_weight_id weight) {
   check(p, ok(p) && DIM(out) == DIM(in) && DIM(in) == p->weights[weight].cols && SAME_ROWS(out, in),
         "rms_norm");
-  emit(p, (sotto_op){SOTTO_OP_RMS_NORM, out, {in, SOTTO_NONE}, weight, 0});
+  emit(p, (sotto_op){SOTTO_OP_RMS_NORM, out, {in, SOTTO_NONE}, weight, 0, p->stage});
 }
 
 void sotto_program_matmul(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
@@ -134,12 +134,12 @@ void sotto_program_matmul(sotto_program *p, sotto_buffer_id out, sotto_buffer_id
         ok(p) && DIM(in) == p->weights[weight].cols && DIM(out) == p->weights[weight].rows &&
             SAME_ROWS(out, in),
         "matmul");
-  emit(p, (sotto_op){SOTTO_OP_MATMUL, out, {in, SOTTO_NONE}, weight, 0});
+  emit(p, (sotto_op){SOTTO_OP_MATMUL, out, {in, SOTTO_NONE}, weight, 0, p->stage});
 }
 
 void sotto_program_rope(sotto_program *p, sotto_buffer_id x) {
   check(p, ok(p) && DIM(x) % p->hparams.head_dim == 0, "rope");
-  emit(p, (sotto_op){SOTTO_OP_ROPE, x, {x, SOTTO_NONE}, SOTTO_NONE, 0});
+  emit(p, (sotto_op){SOTTO_OP_ROPE, x, {x, SOTTO_NONE}, SOTTO_NONE, 0, p->stage});
 }
 
 void sotto_program_kv_write(sotto_program *p, uint32_t layer, sotto_buffer_id k,
@@ -148,7 +148,7 @@ void sotto_program_kv_write(sotto_program *p, uint32_t layer, sotto_buffer_id k,
         ok(p) && DIM(k) == p->hparams.n_head_kv * p->hparams.head_dim && DIM(v) == DIM(k) &&
             layer < p->hparams.n_layer,
         "kv_write");
-  emit(p, (sotto_op){SOTTO_OP_KV_WRITE, SOTTO_NONE, {k, v}, SOTTO_NONE, layer});
+  emit(p, (sotto_op){SOTTO_OP_KV_WRITE, SOTTO_NONE, {k, v}, SOTTO_NONE, layer, p->stage});
 }
 
 void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id out,
@@ -157,25 +157,25 @@ void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id o
         ok(p) && DIM(out) == DIM(q) && DIM(q) == p->hparams.n_head * p->hparams.head_dim &&
             layer < p->hparams.n_layer,
         "attention");
-  emit(p, (sotto_op){SOTTO_OP_ATTENTION, out, {q, SOTTO_NONE}, SOTTO_NONE, layer});
+  emit(p, (sotto_op){SOTTO_OP_ATTENTION, out, {q, SOTTO_NONE}, SOTTO_NONE, layer, p->stage});
 }
 
 void sotto_program_swiglu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id gate,
                           sotto_buffer_id up) {
   check(p, ok(p) && DIM(out) == DIM(gate) && DIM(gate) == DIM(up), "swiglu");
-  emit(p, (sotto_op){SOTTO_OP_SWIGLU, out, {gate, up}, SOTTO_NONE, 0});
+  emit(p, (sotto_op){SOTTO_OP_SWIGLU, out, {gate, up}, SOTTO_NONE, 0, p->stage});
 }
 
 void sotto_program_add(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,
                        sotto_buffer_id b) {
   check(p, ok(p) && DIM(out) == DIM(a) && DIM(a) == DIM(b) && SAME_ROWS(a, b), "add");
-  emit(p, (sotto_op){SOTTO_OP_ADD, out, {a, b}, SOTTO_NONE, 0});
+  emit(p, (sotto_op){SOTTO_OP_ADD, out, {a, b}, SOTTO_NONE, 0, p->stage});
 }
 
 void sotto_program_take_outputs(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in) {
   check(p, ok(p) && DIM(out) == DIM(in) && p->buffers[out].per_output && !p->buffers[in].per_output,
         "take_outputs");
-  emit(p, (sotto_op){SOTTO_OP_TAKE_OUTPUTS, out, {in, SOTTO_NONE}, SOTTO_NONE, 0});
+  emit(p, (sotto_op){SOTTO_OP_TAKE_OUTPUTS, out, {in, SOTTO_NONE}, SOTTO_NONE, 0, p->stage});
 }
 
 sotto_status sotto_program_finish(sotto_program *p) {

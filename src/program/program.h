@@ -44,6 +44,7 @@ typedef struct sotto_op {
   sotto_buffer_id out, in[2];
   sotto_weight_id weight;
   uint32_t layer;
+  uint32_t stage; /* as of weights: operations of one stage follow each other */
 } sotto_op;
 
 /* Hyper-parameters that operations share. */
@@ -70,7 +71,7 @@ typedef struct sotto_program {
   sotto_op *ops;
   size_t n_ops, cap_ops;
   sotto_buffer_id logits; /* the last buffer: [outputs][n_vocab] */
-  uint32_t stage;         /* that weights taken now belong to */
+  uint32_t stage;         /* that weights and operations taken now belong to */
   sotto_status status;    /* first error of building */
 } sotto_program;
 

@@ -93,6 +93,21 @@ test('a split model from the URL of its first file', async () => {
   assert.deepEqual(split, await inPage('digest', { source: '/tiny/tiny-f16.gguf' }))
 })
 
+test('a prompt given at load time is in the cache', async () => {
+  const prompt = 'A river runs past 12 old houses; it does not stop.'
+  for (const source of [tiny, real]) {
+    const { text } = await inPage('prefilled', { source })
+    for (const [kind, n_threads] of [
+      ['url', 1],
+      ['url', 2],
+      ['stream', 1],
+    ]) {
+      const options = { n_batch: 4, n_threads, prefill: { prompt } }
+      assert.deepEqual(await inPage('prefilled', { source, kind, options }), { text, left: 1 })
+    }
+  }
+})
+
 test('a file of 98 MB is fetched by long ranges, each byte once', async () => {
   const ranges = []
   const note = (request) => ranges.push(request.headers().range)

@@ -497,6 +497,7 @@ TEST(engine_survives_every_failed_allocation) {
     }
     sotto_memory_plan plan;
     sotto_status status = feed_headers(e, &path, 1, whole, &plan);
+    if (status == SOTTO_OK) status = sotto_engine_plan_prefill(e, 100, &plan);
     if (status == SOTTO_OK) status = sotto_engine_start_load(e);
     if (status == SOTTO_OK) status = feed_body(e, &path, 1, whole);
     const char json[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi <|im_end|>\"}],"

@@ -184,7 +184,7 @@ TEST(program_buffers_do_not_overlap_while_both_live) {
   model m;
   REQUIRE(open_header(&m, "models/tiny/tiny-f16.gguf"));
   const sotto_program *p = &m.program;
-  sotto_backend_config config = {.n_batch = 8, .n_outputs = 4, .n_ctx = 64};
+  sotto_backend_config config = {.n_batch = 8, .n_part = 8, .n_outputs = 4, .n_ctx = 64};
   uint64_t offsets[32], sum = 0;
   REQUIRE(p->n_buffers <= 32);
   uint64_t total = sotto_buffers_plan(p, &config, offsets);

@@ -168,6 +168,20 @@ test('every variant and backend computes; variants give the same bits', async ()
       { variant },
     )
   }
+  for (const variant of ['relaxed_i16', 'relaxed_i32', 'relaxed_u8', 'relaxed_s8']) {
+    try {
+      await withTiny(
+        async (engine) => {
+          assert.equal(engine.variant, variant)
+          assert.deepEqual(await logitsDigest(engine), expected)
+        },
+        { variant },
+      )
+    } catch (error) {
+      // No relaxed SIMD here, or dots that are not what these kernels count on.
+      assert.match(error.message, /no relaxed SIMD|for this engine|on this engine/)
+    }
+  }
   await withTiny(
     async (engine) => {
       const { digest, steps } = await logitsDigest(engine)

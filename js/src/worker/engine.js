@@ -1,14 +1,13 @@
 // One engine in one module instance: sotto.h with JavaScript's values. Holds no promise and no
 // message; loader.js and loop.js drive it.
 import { SottoError } from '../errors.js'
+import { bytesOf, withRequest } from './core-request.js'
 import { CoreModule } from './module.js'
 
 /** @import { MemoryPlan, ModelInfo } from '../types.js' */
 /** @import { ChatTemplateInput, CoreRequest, EngineEvent } from '../protocol.js' */
 
 /** @typedef {{ file: number, offset: number, length: number }} Range */
-
-const encoder = new TextEncoder()
 
 export class CoreEngine {
   /** @type {Record<string, import('./layout.js').StructView>} */
@@ -77,9 +76,22 @@ export class CoreEngine {
 
   /** @returns {MemoryPlan} */
   plan() {
-    const { plan } = this.#structs
-    this.#do('plan', plan.ptr)
-    const { fits, ...numbers } = plan.numbers()
+    this.#do('plan', this.#structs.plan.ptr)
+    return this.#plan()
+  }
+
+  /**
+   * Makes room for a prompt that is computed while weights arrive.
+   * @param {number} tokens
+   * @returns {MemoryPlan}
+   */
+  planPrefill(tokens) {
+    this.#do('plan_prefill', tokens, this.#structs.plan.ptr)
+    return this.#plan()
+  }
+
+  #plan() {
+    const { fits, ...numbers } = this.#structs.plan.numbers()
     return /** @type {MemoryPlan} */ ({ ...numbers, fits: fits === 1 })
   }
 
@@ -118,9 +130,14 @@ export class CoreEngine {
     m.check(m.call('sotto_engine_start_load', this.ptr), this.ptr, { plan })
   }
 
-  /** @param {number} maxLength @returns {Range | undefined} in the order of the files */
-  nextRange(maxLength) {
-    this.#do('next_file_range', BigInt(maxLength), this.#structs.range.ptr)
+  /**
+   * @param {number} maxLength
+   * @param {'file' | 'program'} order that of the files, or that in which weights are needed
+   * @returns {Range | undefined}
+   */
+  nextRange(maxLength, order) {
+    const next = order === 'file' ? 'next_file_range' : 'next_range'
+    this.#do(next, BigInt(maxLength), this.#structs.range.ptr)
     const range = this.#range()
     return range.length ? range : undefined
   }
@@ -200,52 +217,21 @@ export class CoreEngine {
    * @returns {number} its id in the engine
    */
   addRequest(tokens, request) {
-    const m = this.module
-    const struct = m.struct('request')
-    /** @type {number[]} */
-    const owned = [struct.ptr]
-    const put = (/** @type {Uint8Array} */ bytes) => {
-      const ptr = m.alloc(Math.max(1, bytes.length))
-      owned.push(ptr)
-      m.u8.set(bytes, ptr)
-      return ptr
-    }
-    try {
-      m.call('sotto_request_default', struct.ptr)
-      for (const [field, value] of Object.entries(request.fields)) struct.set(field, value)
-      struct.set('tokens', put(bytesOf(tokens)))
-      struct.set('n_tokens', tokens.length)
-      struct.set('stop', put(encoder.encode(request.stop.map((text) => `${text}\0`).join(''))))
-      struct.set('n_stop', request.stop.length)
-      struct.set('logit_bias', put(this.#biases(request.logit_bias)))
-      struct.set('n_logit_bias', request.logit_bias.length)
-      const flags = request.flags.map((flag) => m.constant(`REQUEST_${flag}`))
-      struct.set(
-        'flags',
-        flags.reduce((all, flag) => all | flag, 0),
-      )
-      this.#do('add_request', struct.ptr, m.out(0))
-      return m.outU32(0)
-    } finally {
-      for (const ptr of owned) m.free(ptr)
-    }
-  }
-
-  /** @param {[number, number][]} list token and bias */
-  #biases(list) {
-    const { size, fields } = this.module.layout.structs.bias
-    const bytes = new Uint8Array(size * list.length)
-    const view = new DataView(bytes.buffer)
-    list.forEach(([token, bias], index) => {
-      view.setInt32(index * size + fields.token[1], token, true)
-      view.setFloat32(index * size + fields.bias[1], bias, true)
+    return withRequest(this.module, tokens, request, (ptr) => {
+      this.#do('add_request', ptr, this.module.out(0))
+      return this.module.outU32(0)
     })
-    return bytes
   }
 
   /** @param {number} id */
   cancel(id) {
     this.#do('cancel', id)
+  }
+
+  /** @param {number} id @returns {number} prompt tokens that are computed, in whole ones */
+  promptProgress(id) {
+    this.#do('prompt_progress', id, this.module.out(0))
+    return this.module.outU32(0)
   }
 
   /** @param {number} budgetMs @returns {number} one of SOTTO_STEP_… */
@@ -328,6 +314,3 @@ export class CoreEngine {
     this.module.check(this.module.call(`sotto_engine_${name}`, this.ptr, ...args), this.ptr)
   }
 }
-
-/** @param {Int32Array} ids */
-const bytesOf = (ids) => new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength)

@@ -11,7 +11,7 @@ const RANGE = 4 << 20 // of a source that may hand it out whole
 export class ModelFileReader {
   #source
   #signal
-  #alone
+  #atOnce
   #headLength = 0
   /** Offset of head[0]. */
   #headAt = 0
@@ -22,12 +22,12 @@ export class ModelFileReader {
   /**
    * @param {OpenableSource} source
    * @param {AbortSignal} signal
-   * @param {boolean} alone the model's only file: the body is on its way when the header is read
+   * @param {boolean} atOnce the body is on its way when the header is read
    */
-  constructor(source, signal, alone) {
+  constructor(source, signal, atOnce) {
     this.#source = source
     this.#signal = signal
-    this.#alone = alone
+    this.#atOnce = atOnce
     /** @type {Uint8Array[]} */
     this.head = []
   }
@@ -55,7 +55,7 @@ export class ModelFileReader {
   }
 
   async open() {
-    const length = this.#alone ? this.#source.rangeLength : undefined
+    const length = this.#atOnce ? this.#source.rangeLength : undefined
     await this.#source.open(length ?? FIRST_BLOCK, this.#signal)
   }
 

@@ -1,13 +1,15 @@
 // From sources to a loaded engine. The module, its threads and the first bytes come at the same time. The
 // header is read into a memory that can grow to what models of that size need, and the engine stays in
-// it if the plan fits; else it moves to one that is made to the plan. Then come the weights: by ranges
-// in the order of the files, several at once, or from a source that only streams.
+// it if the plan fits; else it moves to one that is made to the plan. Then come the weights (weights.js),
+// and with them the prompt that was given along (prefill.js).
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
 import { CoreModule, MAX_MEMORY } from './module.js'
+import { Prefill, promptTokens } from './prefill.js'
 import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
+import { readWeights } from './weights.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { MemoryPlan, Progress } from '../types.js' */
@@ -16,8 +18,6 @@ import { candidates } from './variant.js'
 /** @import { Candidate, ModuleName } from './variant.js' */
 
 const MB = 1 << 20
-const IN_FLIGHT = 4 // ranges
-const PROGRESS_EVERY_MS = 50
 // Room besides a model's file when its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
 // What the plan does not count: the module's stack and data, messages, requests, logits of events.
@@ -30,10 +30,11 @@ const PER_THREAD = 320 << 10 // stack and the like
  * @property {LoadOptions} options
  * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
  * @property {ThreadHost} threads
+ * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
  * @property {(error: SottoError) => void} onCrash
  */
-/** @typedef {LoadJob & { choice: ThreadChoice }} Job */
+/** @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now */
 /** @typedef {{ initial: number, maximum: number }} Size of a memory, in bytes */
 
 /**
@@ -41,11 +42,14 @@ const PER_THREAD = 320 << 10 // stack and the like
  * @param {LoadJob} given
  */
 export async function load(given) {
+  /** @type {Job} */
   const job = { ...given, choice: chooseThreads(given.options, given.threads) }
   const choice = candidates(job.options.variant)
   const abort = new AbortController()
   const alone = job.sources.length === 1
-  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal, alone))
+  // With a prompt the body comes in another order than behind the header.
+  const atOnce = alone && !job.options.prefill
+  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal, atOnce))
   const lap = stopwatch()
   try {
     const opening = files[0].open()
@@ -59,8 +63,11 @@ export async function load(given) {
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
     for (const file of files) file.forgetHeader()
     const header_ms = lap()
-    await readWeights(job, files, engine, abort.signal)
-    const load_ms = { module: module_ms, header: header_ms, weights: lap() }
+    const prefill = job.prompt && new Prefill(engine, job.prompt, job)
+    const times = await readWeights(files, engine, { onProgress: job.onProgress, abort, prefill })
+    const { loaded, total } = engine.progress()
+    job.onProgress({ status: 'ready', loaded, total })
+    const load_ms = { module: module_ms, header: header_ms, ...times }
     return { engine, plan, load_ms, threads: threadsOf(engine, job.choice) }
   } finally {
     abort.abort() // reads that an error left behind
@@ -121,9 +128,20 @@ async function readHeaders(job, engine, files) {
     const parts = engine.splitCount()
     if (parts !== files.length) throw wrongParts(file, parts, files.length)
   }
-  const plan = engine.plan()
+  const plan = planOf(job, engine)
   if (plan.fits) return plan
   throw new SottoError('memory_budget_exceeded', engine.message(), { details: { plan } })
+}
+
+/**
+ * @param {Job} job
+ * @param {CoreEngine} engine that has read the headers
+ */
+function planOf(job, engine) {
+  const plan = engine.plan()
+  if (!plan.fits || !job.options.prefill) return plan
+  job.prompt ??= promptTokens(engine, job.options.prefill)
+  return engine.planPrefill(job.prompt.length)
 }
 
 /**
@@ -142,7 +160,7 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   const fits = first && size.maximum <= first.size.maximum
   if (!fits) first?.engine.module.end()
   const engine = fits ? first.engine : await makeEngine(job, candidate, size)
-  if (!fits) feedHeaders(engine, files)
+  if (!fits) feedHeaders(job, engine, files)
   try {
     engine.startLoad(plan)
     return engine
@@ -154,15 +172,15 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   }
 }
 
-/** @param {CoreEngine} engine @param {ModelFileReader[]} files that were read before */
-function feedHeaders(engine, files) {
+/** @param {Job} job @param {CoreEngine} engine @param {ModelFileReader[]} files that were read before */
+function feedHeaders(job, engine, files) {
   engine.setFiles(files.length)
   for (const [index, file] of files.entries()) {
     if (file.size !== undefined) engine.setFileSize(index, file.size)
     for (const bytes of file.head) if (engine.feedHeader(index, bytes)) break
     engine.endHeader(index)
   }
-  engine.plan()
+  planOf(job, engine)
 }
 
 /**
@@ -229,59 +247,6 @@ function coreOptions(module, options, n_threads) {
     cache_type_v: module.constant(`CACHE_${cache_type_v.toUpperCase()}`),
     memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),
   }
-}
-
-/**
- * @param {LoadJob} job
- * @param {ModelFileReader[]} files
- * @param {CoreEngine} engine
- * @param {AbortSignal} signal
- */
-async function readWeights({ onProgress }, files, engine, signal) {
-  let reported = 0
-  const report = () => {
-    const now = performance.now()
-    if (now - reported < PROGRESS_EVERY_MS) return
-    reported = now
-    onProgress({ status: 'weights', ...engine.progress() })
-  }
-  /** @param {number} index @param {number} offset @param {number} length */
-  const fetchRange = async (index, offset, length) => {
-    let at = offset
-    for await (const bytes of files[index].read(offset, length)) {
-      signal.throwIfAborted()
-      engine.feed(index, at, bytes)
-      at += bytes.length
-      report()
-    }
-    if (at < offset + length) throw truncated(files[index], at, offset + length)
-  }
-
-  if (files.every((file) => file.supportsRanges)) {
-    const usual = Math.min(...files.map((file) => file.rangeLength))
-    let length = files[0].ahead || usual
-    const lane = async () => {
-      for (let range = engine.nextRange(length); range; range = engine.nextRange(length)) {
-        length = usual
-        await fetchRange(range.file, range.offset, range.length)
-      }
-    }
-    await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
-  } else {
-    for (const index of files.keys()) {
-      const range = engine.streamRange(index)
-      if (range.length) await fetchRange(index, range.offset, range.length)
-    }
-  }
-  const { loaded, total } = engine.progress()
-  if (loaded < total) throw new SottoError('internal_error', `Loaded ${loaded} of ${total} bytes`)
-  onProgress({ status: 'ready', loaded, total })
-}
-
-/** @param {ModelFileReader} file @param {number} end @param {number} wanted */
-function truncated(file, end, wanted) {
-  const message = `${file.name} ends at byte ${end}; the model needs at least ${wanted}. Fetch it again.`
-  return new SottoError('truncated_file', message, { details: { source: file.name, end, wanted } })
 }
 
 /** @param {ModelFileReader} file @param {number} parts @param {number} given */

@@ -2,6 +2,7 @@
 // readers have granted credit, and is back at the event loop after every step, so that a cancel is
 // seen within one step's budget.
 import { SottoError } from '../errors.js'
+import { promptTokens } from './prefill.js'
 
 /** @import { CoreRequest, EngineEvent } from '../protocol.js' */
 /** @import { CoreEngine } from './engine.js' */
@@ -60,7 +61,7 @@ export class Loop {
    * @returns {number} prompt tokens
    */
   add(id, request, credit) {
-    const tokens = this.#promptTokens(request)
+    const tokens = promptTokens(this.#engine, request.prompt)
     const coreId = this.#engine.addRequest(tokens, request)
     /** @type {Generation} */
     const generation = {
@@ -77,13 +78,6 @@ export class Loop {
     this.#open.set(id, generation)
     this.#wake()
     return tokens.length
-  }
-
-  /** @param {CoreRequest} request */
-  #promptTokens({ prompt }) {
-    if (prompt.kind === 'tokens') return prompt.tokens
-    if (prompt.kind === 'chat') return this.#engine.applyChatTemplate(prompt.template).tokens
-    return this.#engine.tokenize(prompt.text, prompt)
   }
 
   /** @param {number} id @param {number} n */

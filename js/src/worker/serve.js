@@ -110,6 +110,7 @@ class WorkerSide {
         return compiled
       },
       threads: this.#host.threads,
+      yieldToEvents: this.#host.yieldToEvents,
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
       onCrash: (error) => this.#crash(error),
     })

@@ -17,7 +17,7 @@ static uint32_t n_rep(const cpu_backend *b) {
 /* Most tokens of a block. */
 static uint32_t block_tokens(const sotto_program *p, const sotto_backend_config *config) {
   uint32_t tokens = BLOCK_ROWS * p->hparams.n_head_kv / p->hparams.n_head;
-  if (tokens > config->n_batch) tokens = config->n_batch;
+  if (tokens > config->n_part) tokens = config->n_part;
   return tokens ? tokens : 1;
 }
 
@@ -32,7 +32,7 @@ static uint32_t units_per_block(const cpu_backend *b, uint32_t heads) {
 }
 
 void cpu_attention_prepare(cpu_backend *b) {
-  const sotto_batch *batch = b->batch;
+  const sotto_batch *batch = &b->part;
   const uint32_t most = block_tokens(b->program, &b->config);
   b->n_blocks = 0;
   for (uint32_t t = 0; t < batch->n_tokens; t++) {
@@ -63,7 +63,7 @@ uint64_t cpu_attention_unit_macs(const cpu_backend *b) {
   uint64_t most = 0;
   for (uint32_t i = 0; i < b->n_blocks; i++) {
     const uint32_t n_tokens = b->blocks[i + 1] - b->blocks[i];
-    const uint64_t last = b->batch->positions[b->blocks[i + 1] - 1];
+    const uint64_t last = b->part.positions[b->blocks[i + 1] - 1];
     if (n_tokens * (last + 1) > most) most = n_tokens * (last + 1);
   }
   return 2 * most * b->unit_heads * b->program->hparams.head_dim;
@@ -78,9 +78,9 @@ void cpu_attention_run(const cpu_backend *b, const cpu_step *step, uint64_t unit
   const uint32_t first = (uint32_t)(unit % per_kv_head) * b->unit_heads; /* of the KV head's */
   const uint32_t n_heads = n_rep(b) - first < b->unit_heads ? n_rep(b) - first : b->unit_heads;
 
-  const uint32_t n_pages = b->batch->positions[block[1] - 1] / SOTTO_KV_PAGE + 1;
+  const uint32_t n_pages = b->part.positions[block[1] - 1] / SOTTO_KV_PAGE + 1;
   const uint32_t most_pages = b->config.n_ctx / SOTTO_KV_PAGE;
-  const uint32_t *pages = b->batch->seqs[*block]->pages;
+  const uint32_t *pages = b->part.seqs[*block]->pages;
   const void **k_pages = b->pages + 2ull * thread * most_pages;
   const void **v_pages = k_pages + most_pages;
   for (uint32_t i = 0; i < n_pages; i++) {
@@ -96,7 +96,7 @@ void cpu_attention_run(const cpu_backend *b, const cpu_step *step, uint64_t unit
       .v_pages = v_pages,
       .k_type = sotto_kv_get_shape(b->kv)->k_type,
       .v_type = sotto_kv_get_shape(b->kv)->v_type,
-      .n_keys = b->batch->positions[*block] + 1,
+      .n_keys = b->part.positions[*block] + 1,
       .n_tokens = block[1] - block[0],
       .n_rep = n_heads,
       .head_dim = h->head_dim,
@@ -108,8 +108,8 @@ void cpu_attention_run(const cpu_backend *b, const cpu_step *step, uint64_t unit
 
 void cpu_kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_kv_shape *shape = sotto_kv_get_shape(b->kv);
-  const uint32_t position = b->batch->positions[t], d = shape->head_dim, layer = step->op->layer;
-  const uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
+  const uint32_t position = b->part.positions[t], d = shape->head_dim, layer = step->op->layer;
+  const uint32_t page = b->part.seqs[t]->pages[position / SOTTO_KV_PAGE];
   const size_t row = position % SOTTO_KV_PAGE;
   const size_t k_bytes = (size_t)sotto_dtype_row_bytes(shape->k_type, d);
   const size_t v_bytes = (size_t)sotto_dtype_row_bytes(shape->v_type, d);

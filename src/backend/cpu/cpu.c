@@ -1,5 +1,5 @@
 /* The CPU backend: packed weights, one block of scratch, the program lowered to steps, and the loop
- * that runs them in slices of time. */
+ * that runs them in slices of time. Which steps, and with which tokens, is parts.c's. */
 #include "backend/cpu/cpu.h"
 
 #include "platform/time.h"
@@ -23,7 +23,7 @@ static uint32_t widest_matmul_input(const sotto_program *p) {
 /* Bytes of the scratch block; with `b`, also points its parts into b->scratch. */
 static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config,
                         cpu_backend *b) {
-  uint64_t rows = config->n_batch > config->n_outputs ? config->n_batch : config->n_outputs;
+  uint64_t rows = config->n_part > config->n_outputs ? config->n_part : config->n_outputs;
   uint64_t n = widest_matmul_input(p), n_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
   uint64_t floats = sotto_buffers_plan(p, config, b ? b->offsets : NULL);
   if (floats == UINT64_MAX) return UINT64_MAX;
@@ -36,7 +36,7 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
       (uint64_t)config->n_batch * p->hparams.n_rot * sizeof(float),
       p->hparams.n_rot / 2 * sizeof(float),
       2ull * config->n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
-      (config->n_batch + 1ull) * sizeof(uint32_t),
+      (config->n_part + 1ull) * sizeof(uint32_t),
   };
   uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -105,6 +105,10 @@ static void lower(cpu_backend *b) {
   cpu_step *group = NULL; /* the matmul step that the next one may join */
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
+    if (i > 0 && op->stage != op[-1].stage) { /* `act` is of one part and not carried on */
+      quantized = SOTTO_NONE;
+      group = NULL;
+    }
     if (op->kind != SOTTO_OP_MATMUL) {
       b->steps[b->n_steps++] = (cpu_step){.kind = step_kind(op->kind), .op = op, .n_ops = 1};
       if (op->out == quantized) quantized = SOTTO_NONE;
@@ -151,6 +155,7 @@ static void destroy(sotto_backend *backend) {
   sotto_weights_free(ctx, &b->weights);
   sotto_free_aligned(ctx, b->scratch, (size_t)b->scratch_bytes);
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
+  sotto_free(ctx, b->carried, b->program->n_buffers * sizeof *b->carried);
   sotto_free(ctx, b->steps, b->cap_steps * sizeof *b->steps);
   sotto_free(ctx, b, sizeof *b);
 }
@@ -160,9 +165,12 @@ static void destroy(sotto_backend *backend) {
 static sotto_status allocate(cpu_backend *b) {
   const sotto_program *p = b->program;
   b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);
+  b->carried = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->carried);
   b->cap_steps = 2 * p->n_ops;
   b->steps = sotto_alloc(p->ctx, b->cap_steps * sizeof *b->steps);
-  if (!b->offsets || !b->steps) return SOTTO_ERR_OUT_OF_MEMORY;
+  if (!b->offsets || !b->carried || !b->steps) return SOTTO_ERR_OUT_OF_MEMORY;
+  for (size_t i = 0; i < p->n_buffers; i++)
+    b->carried[i] = sotto_buffer_is_carried(p, (sotto_buffer_id)i);
   b->scratch_bytes = lay_out(p, &b->config, b);
   if (b->scratch_bytes > SIZE_MAX / 2) return SOTTO_ERR_OUT_OF_MEMORY;
   b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->scratch_bytes);
@@ -205,15 +213,14 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   if (b->config.adapt_threads)
     sotto_pool_set_active(b->config.pool,
                           is_small(batch) ? cpu_threads_next(&b->threads) : b->threads.most);
-  b->step = 0;
-  b->unit = 0;
   b->failed_token = UINT32_MAX;
+  cpu_parts_begin(b);
 }
 
 static bool weights_ready(const cpu_backend *b, const cpu_step *first, const bool *ready) {
   sotto_weight_id factors = b->program->hparams.rope_factors;
   if (b->step == 0 && factors >= 0 && !ready[factors]) return false;
-  for (const cpu_step *step = first; step < first + first->n_together; step++) {
+  for (const cpu_step *step = first; step < first + b->n_together; step++) {
     if (step->kind == CPU_QUANTIZE) continue;
     for (uint32_t i = 0; i < step->n_ops; i++)
       if (step->op[i].weight >= 0 && !ready[step->op[i].weight]) return false;
@@ -223,11 +230,11 @@ static bool weights_ready(const cpu_backend *b, const cpu_step *first, const boo
 
 static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
   while (step->kind != CPU_KV_WRITE) step++; /* of those that ran together */
-  b->base.failed_seq = b->batch->seqs[b->failed_token];
+  b->base.failed_seq = b->part.seqs[b->failed_token];
   sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
              "keys or values of layer %u at position %u are not finite in the cache (%s, %s); the "
              "model's weights are damaged or need another cache type",
-             step->op->layer, b->batch->positions[b->failed_token],
+             step->op->layer, b->part.positions[b->failed_token],
              sotto_dtype_name(sotto_kv_get_shape(b->kv)->k_type),
              sotto_dtype_name(sotto_kv_get_shape(b->kv)->v_type));
   return SOTTO_RUN_NON_FINITE;
@@ -235,8 +242,7 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
 
 /* Units from b->unit to `last`, timed where kernels are being tried. */
 static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
-  const cpu_step *end =
-      step + step->n_together - 1; /* a QUANTIZE is always followed by its matmul */
+  const cpu_step *end = step + b->n_together - 1; /* a QUANTIZE is always followed by its matmul */
   if (end->kind == CPU_QUANTIZE && b->unit == 0) cpu_choose_kernels(b, end);
   const bool timed = step->kind == CPU_MATMUL && b->choice &&
                      sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
@@ -249,12 +255,13 @@ static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
 
 static sotto_run_result run_steps(cpu_backend *b, const bool *ready, double deadline_ms) {
   double since_look = 0; /* in slices; the clock of a browser takes as long as a small step */
-  for (; b->step < b->n_steps; b->step += b->steps[b->step].n_together, b->unit = 0) {
+  do {
     const cpu_step *step = &b->steps[b->step];
+    const uint64_t units = cpu_step_units(b, step);
+    if (units == 0) continue; /* outputs, of a batch without any: their weights are not needed */
     if (!weights_ready(b, step, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
-    if (b->step == 0 && b->unit == 0) cpu_prepare_batch(b);
-    const uint64_t units = cpu_step_units(b, step); /* 0: outputs, of a batch without any */
-    const uint64_t slice = units ? cpu_step_slice(b, step) : 1;
+    if (b->step == 0 && b->part_first == 0 && b->unit == 0) cpu_prepare_batch(b);
+    const uint64_t slice = cpu_step_slice(b, step);
     while (b->unit < units) {
       if (since_look >= LOOK_EVERY) {
         if (sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
@@ -266,7 +273,7 @@ static sotto_run_result run_steps(cpu_backend *b, const bool *ready, double dead
       since_look += (double)(last - b->unit) / (double)slice;
       b->unit = last;
     }
-  }
+  } while (cpu_parts_advance(b));
   return SOTTO_RUN_DONE;
 }
 
@@ -278,6 +285,11 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   if (result == SOTTO_RUN_DONE && b->config.adapt_threads && b->batch->n_tokens == 1)
     cpu_threads_note(&b->threads, b->batch_ms);
   return result;
+}
+
+static double progress(const sotto_backend *backend) {
+  const cpu_backend *b = (const cpu_backend *)backend;
+  return cpu_parts_steps_done(b) / (double)b->n_steps;
 }
 
 static const float *logits(const sotto_backend *backend) {
@@ -292,5 +304,6 @@ const sotto_backend_type sotto_backend_cpu = {
     .free = destroy,
     .begin = begin,
     .run = run,
+    .progress = progress,
     .logits = logits,
 };

@@ -1,5 +1,5 @@
-/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), ops.c (operations) and
- * attention.c (attention, writing keys and values). */
+/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a batch
+ * through the steps), ops.c (operations) and attention.c (attention, writing keys and values). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
@@ -27,7 +27,8 @@ typedef struct cpu_step {
   const sotto_op *op;
   uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
   uint32_t matmul_kind; /* of QUANTIZE: index into cpu_backend.matmuls */
-  uint32_t n_together; /* steps from this one on that run row by row, one after the other on each */
+  uint32_t
+      n_together; /* steps from this one on that may run row by row, one after the other on each */
 } cpu_step;
 
 /* Matmuls of one type of weights and width of activations, of few tokens and of many. */
@@ -58,6 +59,7 @@ typedef struct cpu_backend {
   uint64_t scratch_bytes;
   float *buffers;
   uint64_t *offsets; /* [n_buffers] of each buffer in `buffers`, in floats */
+  bool *carried; /* [n_buffers] it has a row for each of the batch's tokens, not of the part's */
   sotto_act act;
   const sotto_kernels *act_kernels; /* that made `act`, and multiply with it */
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
@@ -68,7 +70,7 @@ typedef struct cpu_backend {
   float *frequencies; /* [n_rot / 2] */
   const void **pages; /* [n_threads][2][n_ctx / 32] */
   uint32_t
-      *blocks; /* [n_blocks + 1]: the batch's tokens blocks[i] … go through attention together */
+      *blocks; /* [n_blocks + 1]: the part's tokens blocks[i] … go through attention together */
   uint32_t n_blocks;
   uint32_t unit_heads; /* query heads of a unit of attention */
 
@@ -76,17 +78,21 @@ typedef struct cpu_backend {
   double batch_ms; /* that the batch has run */
 
   const sotto_batch *batch;
-  size_t step;   /* the running step, the first of those that run together */
-  uint64_t unit; /* its first unit not done */
-  _Atomic uint32_t
-      failed_token; /* lowest whose keys or values are not finite in the cache, or UINT32_MAX */
+  sotto_batch part;    /* the tokens that are in a stage now: all, or part_first and so on */
+  uint32_t part_first; /* of the batch's tokens */
+  size_t stage;        /* first step of the running stage; 0 where the batch has no parts */
+  size_t step;         /* the running step, the first of those that run together */
+  uint32_t n_together; /* so many do */
+  uint64_t unit;       /* its first unit not done */
+  _Atomic uint32_t failed_token; /* lowest of the part whose keys or values are not finite in the
+                                  * cache, or UINT32_MAX */
 } cpu_backend;
 
 /* Whether a step's units are rows, each of which needs only the same row of what comes before it. */
 bool cpu_step_is_by_row(const cpu_step *step);
 /* Whether its rows are the batch's outputs, not its tokens. */
 bool cpu_step_is_per_output(const sotto_program *program, const cpu_step *step);
-/* Units of a step for the current batch. */
+/* Units of a step for the current part. */
 uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 /* Units to run between two looks at the clock: about a few milliseconds. */
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
@@ -96,8 +102,17 @@ void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, ui
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
 /* Multiply-adds of a unit, of attention's largest; 0 for rows. */
 uint64_t cpu_unit_macs(const cpu_backend *backend, const cpu_step *step);
-/* What depends on the batch alone: rotary tables, attention's blocks. */
+/* The rotary table of the whole batch. */
 void cpu_prepare_batch(cpu_backend *backend);
+
+/* ---- parts.c ---- */
+/* Stand at the first step with the batch's first part. */
+void cpu_parts_begin(cpu_backend *backend);
+/* Go to what comes after the steps that have run: the next ones, or the stage again with the next part.
+ * False at the end. */
+bool cpu_parts_advance(cpu_backend *backend);
+/* Steps done, each part counting as much as its share of the batch's parts; of n_steps. */
+double cpu_parts_steps_done(const cpu_backend *backend);
 
 /* For all but quantised matmuls any member does: they share these kernels, or nearly. */
 static inline const sotto_kernels *first_kernels(const cpu_backend *b) {
@@ -107,6 +122,7 @@ static inline uint32_t active_threads(const cpu_backend *b) {
   return sotto_pool_active(b->config.pool);
 }
 static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row) {
+  if (b->carried[id]) row += b->part_first;
   return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
 }
 

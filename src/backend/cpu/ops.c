@@ -21,7 +21,7 @@ bool cpu_step_is_per_output(const sotto_program *p, const cpu_step *step) {
 }
 
 static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
-  return cpu_step_is_per_output(b->program, step) ? b->batch->n_outputs : b->batch->n_tokens;
+  return cpu_step_is_per_output(b->program, step) ? b->part.n_outputs : b->part.n_tokens;
 }
 
 static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
@@ -69,7 +69,6 @@ void cpu_prepare_batch(cpu_backend *b) {
   for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
     sotto_rope_table(h, b->frequencies, b->batch->positions[t], b->cos_sin + (size_t)t * h->n_rot);
   }
-  cpu_attention_prepare(b);
 }
 
 /* Tile rows [first, last) of one matmul. */
@@ -114,7 +113,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const uint32_t dim = op->out >= 0 ? p->buffers[op->out].dim : 0;
   switch (step->kind) {
   case CPU_EMBED:
-    sotto_packed_row(w->tensor->type, weight(b, op->weight), (size_t)b->batch->tokens[t], dim, out);
+    sotto_packed_row(w->tensor->type, weight(b, op->weight), (size_t)b->part.tokens[t], dim, out);
     break;
   case CPU_RMS_NORM:
     kernels->rms_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight), dim, h->norm_eps);
@@ -125,7 +124,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     break;
   case CPU_ROPE:
     kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,
-                  b->cos_sin + (size_t)t * h->n_rot);
+                  b->cos_sin + (b->part_first + (size_t)t) * h->n_rot);
     break;
   case CPU_KV_WRITE: cpu_kv_write(b, step, t); break;
   case CPU_SWIGLU:
@@ -135,7 +134,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     kernels->add(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
     break;
   case CPU_TAKE_OUTPUTS:
-    memcpy(out, buffer_row(b, op->in[0], b->batch->outputs[t]), dim * sizeof(float));
+    memcpy(out, buffer_row(b, op->in[0], b->part.outputs[t]), dim * sizeof(float));
     break;
   case CPU_MATMUL:
   case CPU_ATTENTION: break; /* not by row: run_units */
@@ -152,7 +151,7 @@ static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint
     if (step->kind == CPU_ATTENTION)
       cpu_attention_run(b, step, unit, thread);
     else
-      for (uint32_t i = 0; i < step->n_together; i++) run_row(b, &step[i], unit);
+      for (uint32_t i = 0; i < b->n_together; i++) run_row(b, &step[i], unit);
   }
 }
 
@@ -175,7 +174,7 @@ static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_
   if (threads == 1) return 1;
   if (cpu_step_is_by_row(step)) {
     uint64_t values = 0;
-    for (uint32_t i = 0; i < step->n_together; i++) {
+    for (uint32_t i = 0; i < b->n_together; i++) {
       const sotto_op *op = step[i].op;
       values += n_units * b->program->buffers[op->out >= 0 ? op->out : op->in[0]].dim;
     }

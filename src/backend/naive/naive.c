@@ -24,7 +24,9 @@ typedef struct naive {
 
 static uint64_t scratch_floats(const sotto_program *p, const sotto_backend_config *config,
                                uint64_t *offsets) {
-  uint64_t buffers = sotto_buffers_plan(p, config, offsets);
+  sotto_backend_config whole = *config;
+  whole.n_part = config->n_batch; /* no parts here */
+  uint64_t buffers = sotto_buffers_plan(p, &whole, offsets);
   return buffers == UINT64_MAX ? buffers : buffers + config->n_ctx + p->hparams.n_rot;
 }
 
@@ -214,9 +216,12 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
 static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
   naive *b = (naive *)backend;
   const sotto_program *p = b->program;
-  for (; b->next_op < p->n_ops; b->next_op++) {
+  for (const size_t first = b->next_op; b->next_op < p->n_ops; b->next_op++) {
     const sotto_op *op = &p->ops[b->next_op];
-    if (b->next_op && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
+    if (b->next_op > first && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
+    bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
+    uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
+    if (rows == 0) continue;
     if (op->weight >= 0 && !ready[op->weight]) return SOTTO_RUN_WAIT_WEIGHTS;
     if (op->kind == SOTTO_OP_EMBED && p->hparams.rope_factors >= 0 &&
         !ready[p->hparams.rope_factors]) {
@@ -226,8 +231,6 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
       sotto_weight_id factors = p->hparams.rope_factors;
       sotto_rope_frequencies(&p->hparams, factors >= 0 ? weight(b, factors) : NULL, b->frequencies);
     }
-    bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
-    uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
     if (op->kind == SOTTO_OP_MATMUL) {
       const sotto_weight *w = &p->weights[op->weight];
       matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight), w->rows, w->cols,
@@ -237,6 +240,11 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
     for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);
   }
   return SOTTO_RUN_DONE;
+}
+
+static double progress(const sotto_backend *backend) {
+  const naive *b = (const naive *)backend;
+  return (double)b->next_op / (double)b->program->n_ops;
 }
 
 static const float *logits(const sotto_backend *backend) {
@@ -252,5 +260,6 @@ const sotto_backend_type sotto_backend_naive = {
     .free = destroy,
     .begin = begin,
     .run = run,
+    .progress = progress,
     .logits = logits,
 };

@@ -53,6 +53,17 @@ export const threads = ({ source, options }) =>
     return { n_threads, n_threads_reason, name, text: reply.choices[0].text }
   })
 
+/** An answer to a prompt that was given at load time, or was not. */
+export async function prefilled({ source, kind, options }) {
+  const given = kind ? await kinds[kind](source) : source
+  return withEngine(given, options, async (engine) => {
+    const request = { prompt, max_tokens: 8, temperature: 0, ignore_eos: true }
+    const { choices, usage } = await engine.completions.create(request)
+    const { cached_tokens } = usage.prompt_tokens_details
+    return { text: choices[0].text, left: usage.prompt_tokens - cached_tokens }
+  })
+}
+
 /** As logitsDigest in tests/js/lib/models.js. */
 export async function digest({ source, kind, options }) {
   const given = kind ? await kinds[kind](source) : source

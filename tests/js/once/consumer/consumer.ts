@@ -18,8 +18,9 @@ export async function main(file: Blob, stream: ReadableStream<Uint8Array>): Prom
     memory_budget: 2e9,
     fetchOptions: { headers: { authorization: 'Bearer x' } },
     signal: abort.signal,
+    prefill: { messages: [{ role: 'system', content: 'Be brief.' }], add_generation_prompt: false },
     onProgress: ({ status, loaded, total }) => {
-      const known: 'header' | 'weights' | 'ready' = status
+      const known: 'header' | 'weights' | 'prefill' | 'ready' = status
       console.log(known, loaded / total)
     },
   })
