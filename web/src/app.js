@@ -171,6 +171,7 @@ const untouched = () =>
   model.state.value.phase === 'none' && byId('question', HTMLTextAreaElement).value === ''
 const offline = prepareOffline(untouched)
 // A page that is about to be reloaded loads nothing yet.
-if (!crossOriginIsolated) await Promise.race([offline, new Promise((done) => setTimeout(done, 3000))])
+if (!crossOriginIsolated)
+  await Promise.race([offline, new Promise((done) => setTimeout(done, 3000))])
 const first = await firstModel().catch(() => undefined)
 if (first && model.state.value.phase === 'none') model.load(first)

@@ -43,5 +43,9 @@ export function ago(time, now = Date.now()) {
   if (days < 1) return 'today'
   if (days < 2) return 'yesterday'
   if (days < 7) return `${days} days ago`
-  return new Date(time).toLocaleDateString('en', { day: 'numeric', month: 'short', year: 'numeric' })
+  return new Date(time).toLocaleDateString('en', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+  })
 }

@@ -10,7 +10,6 @@ import { loadProblem, remedyNames } from './problems.js'
 /** @import { ModelState } from './types.js' */
 
 export class LoadCard {
-  #model
   #onRemedy
   #card = byId('load-card')
   #bar = byId('load-progress', HTMLProgressElement)
@@ -19,7 +18,6 @@ export class LoadCard {
 
   /** @param {ModelSession} model @param {(remedy: Remedy) => void} onRemedy */
   constructor(model, onRemedy) {
-    this.#model = model
     this.#onRemedy = onRemedy
     this.#pause.addEventListener('click', () => {
       if (model.state.value.phase === 'paused') model.again()

@@ -14,15 +14,15 @@ const escapes = /** @type {Record<string, string>} */ ({
   '"': '&quot;',
   "'": '&#39;',
 })
-const escape = (/** @type {string} */ text) => text.replace(/[&<>"']/g, (c) => escapes[c])
+const escapeHtml = (/** @type {string} */ text) => text.replace(/[&<>"']/g, (c) => escapes[c])
 
 const marked = new Marked({
   gfm: true,
   breaks: true,
   renderer: {
     html: (token) =>
-      'block' in token && token.block ? `<p>${escape(token.text)}</p>` : escape(token.text),
-    image: ({ href, text }) => `<a href="${escape(href)}">${escape(text || href)}</a>`,
+      'block' in token && token.block ? `<p>${escapeHtml(token.text)}</p>` : escapeHtml(token.text),
+    image: ({ href, text }) => `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
 })
@@ -131,7 +131,11 @@ function dressCode(pre) {
   const copy = make('button', 'ghost', 'Copy')
   copy.type = 'button'
   copy.dataset.copy = 'code'
-  const box = make('div', 'code', make('div', 'code-head', make('span', '', language || 'text'), copy))
+  const box = make(
+    'div',
+    'code',
+    make('div', 'code-head', make('span', '', language || 'text'), copy),
+  )
   box.dataset.language = language
   pre.replaceWith(box)
   box.append(pre)
@@ -156,9 +160,11 @@ function colour(code, text, language) {
  */
 function growCode(block, token) {
   const box = block.firstElementChild
-  if (token.type !== 'code' || !(box instanceof HTMLElement) || box.className !== 'code') return false
+  if (token.type !== 'code' || !(box instanceof HTMLElement) || box.className !== 'code')
+    return false
   const code = box.querySelector('code')
-  if (!code || box.dataset.language !== (/^[\w+#-]+/.exec(token.lang ?? '')?.[0] ?? '')) return false
+  if (!code || box.dataset.language !== (/^[\w+#-]+/.exec(token.lang ?? '')?.[0] ?? ''))
+    return false
   colour(code, token.text, box.dataset.language)
   return true
 }

@@ -15,6 +15,7 @@ export class ContextMeter {
   #library
   #model
   #element = byId('context-meter')
+  #bar = byId('context-bar', HTMLMeterElement)
   #text = byId('context-text')
   #used = 0
   #before = 0
@@ -58,7 +59,9 @@ export class ContextMeter {
     // While an answer runs its own tokens are counted as they come.
     if (answering) messages.pop()
     try {
-      const used = messages.length ? (await value.engine.applyChatTemplate(messages)).tokens.length : 0
+      const used = messages.length
+        ? (await value.engine.applyChatTemplate(messages)).tokens.length
+        : 0
       if (turn !== this.#turn) return
       this.#before = used
       if (!answering) this.#show(used)
@@ -73,14 +76,12 @@ export class ContextMeter {
     if (value.phase !== 'ready') return
     const { n_ctx } = value.engine.plan
     this.#used = Math.min(used, n_ctx)
-    const share = this.#used / n_ctx
     const text = `${count(this.#used)} of ${count(n_ctx)} tokens`
     this.#text.textContent = `${count(this.#used)} / ${count(n_ctx)}`
     this.#element.title = `Context: ${text}`
-    this.#element.setAttribute('aria-valuenow', String(this.#used))
-    this.#element.setAttribute('aria-valuemax', String(n_ctx))
-    this.#element.setAttribute('aria-valuetext', text)
-    this.#element.style.setProperty('--share', String(share))
-    this.#element.classList.toggle('full', share > NEARLY_FULL)
+    this.#bar.max = n_ctx
+    this.#bar.value = this.#used
+    this.#bar.setAttribute('aria-valuetext', text)
+    this.#element.classList.toggle('full', this.#used > NEARLY_FULL * n_ctx)
   }
 }

@@ -56,10 +56,14 @@ export class ModelPicker {
     const [entry] = await this.#site
     button.hidden = !entry
     if (!entry) return
-    const cached = (await cachedModels()).some(({ url, complete }) => url === entry.source && complete)
+    const cached = (await cachedModels()).some(
+      ({ url, complete }) => url === entry.source && complete,
+    )
     byId('load-default-name').textContent = `Load ${entry.name}`
     const size = entry.bytes ? bytes(entry.bytes) : ''
-    byId('load-default-facts').textContent = cached ? `${size}, already on this machine` : `${size} to download`
+    byId('load-default-facts').textContent = cached
+      ? `${size}, already on this machine`
+      : `${size} to download`
     button.disabled = false
     button.addEventListener('click', () => this.choose(entry))
   }
@@ -138,7 +142,9 @@ export class ModelPicker {
   /** @param {CachedModel} model */
   #cachedRow({ url, size, loaded, complete, verified }) {
     const name = fileName(url)
-    const part = complete ? bytes(size) : `${bytes(loaded)} of ${size ? bytes(size) : 'an unknown size'}`
+    const part = complete
+      ? bytes(size)
+      : `${bytes(loaded)} of ${size ? bytes(size) : 'an unknown size'}`
     const facts = [part, verified ? 'checksum matched' : '', new URL(url).host]
     const words = make('p', 'muted', facts.filter(Boolean).join(' · '))
     const known = async () => (await this.#site).find(({ source }) => source === url)

@@ -20,7 +20,9 @@ export async function siteModels() {
     if (!response.ok) return []
     const { default: preferred, models } = await response.json()
     const first = (/** @type {{ id: string }} */ { id }) => (id === preferred ? 0 : 1)
-    return models.toSorted((/** @type {any} */ a, /** @type {any} */ b) => first(a) - first(b)).map(entryFrom)
+    return models
+      .toSorted((/** @type {any} */ a, /** @type {any} */ b) => first(a) - first(b))
+      .map(entryFrom)
   } catch {
     return []
   }

@@ -10,7 +10,12 @@ export function notice(text, { action, onAction, kind = 'info' } = {}) {
   const close = () => line.remove()
   const buttons = [textButton('plain', 'Dismiss', close)]
   if (action && onAction) buttons.unshift(textButton('plain strong', action, () => onAction()))
-  const line = make('div', `notice ${kind}`, make('p', '', text), make('div', 'remedies', ...buttons))
+  const line = make(
+    'div',
+    `notice ${kind}`,
+    make('p', '', text),
+    make('div', 'remedies', ...buttons),
+  )
   byId('notices').append(line)
   return close
 }

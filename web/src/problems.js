@@ -33,7 +33,8 @@ const remedies = {
 }
 
 /** @param {unknown} error of loading */
-export const loadProblem = (error) => describe(error, 'The model could not be loaded', ['other-model'])
+export const loadProblem = (error) =>
+  describe(error, 'The model could not be loaded', ['other-model'])
 
 /** @param {unknown} error of an answer */
 export const answerProblem = (error) => describe(error, 'The answer failed', ['retry'])

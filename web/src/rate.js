@@ -12,7 +12,8 @@ export class Rate {
    */
   add(loaded, time = performance.now()) {
     this.#samples.push({ time, loaded })
-    while (this.#samples.length > 2 && this.#samples[0].time < time - WINDOW_MS) this.#samples.shift()
+    while (this.#samples.length > 2 && this.#samples[0].time < time - WINDOW_MS)
+      this.#samples.shift()
   }
 
   /** Per second; 0 while unknown. */

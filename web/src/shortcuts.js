@@ -39,11 +39,26 @@ export function prepareShortcuts(actions) {
     { keys: '/', text: 'Go to the message field', matches: plain('/'), run: actions.focus },
     { keys: 'Mod Shift O', text: 'New chat', matches: mod('o', true), run: actions.newChat },
     { keys: 'Mod K', text: 'Choose a model', matches: mod('k'), run: actions.models },
-    { keys: 'Mod B', text: 'Show or hide the conversations', matches: mod('b'), run: actions.sidebar },
-    { keys: 'Mod I', text: 'Show or hide the statistics', matches: mod('i'), run: actions.statistics },
+    {
+      keys: 'Mod B',
+      text: 'Show or hide the conversations',
+      matches: mod('b'),
+      run: actions.sidebar,
+    },
+    {
+      keys: 'Mod I',
+      text: 'Show or hide the statistics',
+      matches: mod('i'),
+      run: actions.statistics,
+    },
     { keys: 'Mod ,', text: 'Settings', matches: mod(','), run: actions.settings },
     { keys: 'Mod Shift E', text: 'Answer again', matches: mod('e', true), run: actions.regenerate },
-    { keys: 'Mod Shift X', text: 'Copy the last answer', matches: mod('x', true), run: actions.copyLast },
+    {
+      keys: 'Mod Shift X',
+      text: 'Copy the last answer',
+      matches: mod('x', true),
+      run: actions.copyLast,
+    },
     { keys: '?', text: 'This list', matches: plain('?'), run: showHelp },
   ]
   byId('shortcut-list').replaceChildren(...table.flatMap(row))

@@ -52,7 +52,12 @@ export class Sidebar {
 
   /** @param {Head} head */
   #row({ id, title, updated }) {
-    const open = make('button', 'open', make('span', 'title', title), make('span', 'when', ago(updated)))
+    const open = make(
+      'button',
+      'open',
+      make('span', 'title', title),
+      make('span', 'when', ago(updated)),
+    )
     open.type = 'button'
     open.addEventListener('click', () => this.#open(id))
     const rename = iconButton('edit', `Rename ${title}`, () => this.#rename(id, title))

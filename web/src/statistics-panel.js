@@ -70,7 +70,9 @@ export class StatisticsPanel {
     const describe = (/** @type {string} */ id, /** @type {string} */ text) =>
       byId(id).setAttribute('aria-label', text)
     const values = /** @type {number[]} */ (speeds.filter((value) => value !== null))
-    const range = values.length ? `${perSecond(Math.min(...values))} to ${perSecond(Math.max(...values))}` : 'no answer yet'
+    const range = values.length
+      ? `${perSecond(Math.min(...values))} to ${perSecond(Math.max(...values))}`
+      : 'no answer yet'
     describe('chart-speed', `Tokens per second over the answer: ${range}`)
     const most = gaps.length ? `at most ${duration(Math.max(...gaps))}` : 'no answer yet'
     describe('chart-gaps', `Time between tokens over the answer: ${most}`)
@@ -115,11 +117,26 @@ export class StatisticsPanel {
 /** @param {AnswerFacts} [facts] */
 function answerFigures(facts) {
   const text = (/** @type {(f: AnswerFacts) => string} */ of) => (facts ? of(facts) : NONE)
-  figure('figure-first', text(({ first }) => duration(first)))
-  figure('figure-prefill', text((f) => (f.prompt_n ? perSecond(f.prompt_per_second) : NONE)))
-  figure('figure-decode', text((f) => perSecond(f.predicted_per_second)))
-  figure('figure-p50', text(({ p50 }) => duration(p50)))
-  figure('figure-p95', text(({ p95 }) => duration(p95)))
+  figure(
+    'figure-first',
+    text(({ first }) => duration(first)),
+  )
+  figure(
+    'figure-prefill',
+    text((f) => (f.prompt_n ? perSecond(f.prompt_per_second) : NONE)),
+  )
+  figure(
+    'figure-decode',
+    text((f) => perSecond(f.predicted_per_second)),
+  )
+  figure(
+    'figure-p50',
+    text(({ p50 }) => duration(p50)),
+  )
+  figure(
+    'figure-p95',
+    text(({ p95 }) => duration(p95)),
+  )
   const prompt = (/** @type {AnswerFacts} */ { cache_n, prompt_n }) =>
     `${count(prompt_n)} read, ${count(cache_n)} from the KV cache`
   figure('figure-prompt', text(prompt))

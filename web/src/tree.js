@@ -98,5 +98,7 @@ export function choose(conversation, message) {
 /** @param {string} text */
 export function titleFrom(text) {
   const line = text.trim().split('\n')[0].replace(/\s+/g, ' ')
-  return line.length > LONGEST_TITLE ? `${line.slice(0, LONGEST_TITLE - 1).trimEnd()}…` : line || 'New chat'
+  return line.length > LONGEST_TITLE
+    ? `${line.slice(0, LONGEST_TITLE - 1).trimEnd()}…`
+    : line || 'New chat'
 }
