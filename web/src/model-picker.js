@@ -61,9 +61,9 @@ export class ModelPicker {
     )
     byId('load-default-name').textContent = `Load ${entry.name}`
     const size = entry.bytes ? bytes(entry.bytes) : ''
-    byId('load-default-facts').textContent = cached
-      ? `${size}, already on this machine`
-      : `${size} to download`
+    const where = cached ? `${size}, already on this machine` : `${size} to download`
+    const facts = [entry.quantisation, where].filter(Boolean)
+    byId('load-default-facts').textContent = facts.join(' · ')
     button.disabled = false
     button.addEventListener('click', () => this.choose(entry))
   }
@@ -101,7 +101,7 @@ export class ModelPicker {
 
   /** @param {ModelEntry} entry */
   #row(entry) {
-    const facts = [entry.bytes ? bytes(entry.bytes) : '', entry.license ?? '']
+    const facts = [entry.quantisation, entry.bytes ? bytes(entry.bytes) : '', entry.license]
     facts.push(entry.sha256 ? 'checksum known' : 'no checksum on record')
     const text = make('p', 'muted', facts.filter(Boolean).join(' · '))
     if (entry.sha256) text.title = `sha256 ${entry.sha256}`

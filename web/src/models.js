@@ -30,7 +30,8 @@ export async function siteModels() {
 
 /** @param {any} model of models.json @returns {ModelEntry} */
 const entryFrom = ({ name, url, bytes, sha256, license, quantisation }) => ({
-  name: quantisation ? `${name} ${quantisation}` : name,
+  name,
+  quantisation,
   source: new URL(url, document.baseURI).href,
   bytes,
   sha256,

@@ -51,6 +51,7 @@
  * @typedef {object} ModelEntry
  * @property {string} name for people
  * @property {string | File[]} source URL or files
+ * @property {string} [quantisation] as far as the list knows
  * @property {number} [bytes]
  * @property {string} [sha256] only where somebody verified it
  * @property {string} [license]
