@@ -27,7 +27,10 @@ test('load with progress, ask, read the answer, its figures and the context', as
   })
   await visitor.loadDefault()
   const seen = await page.evaluate(() => globalThis.progressSeen)
-  assert.ok(seen.some((value) => value > 0 && value < 1), `progress ${seen}`)
+  assert.ok(
+    seen.some((value) => value > 0 && value < 1),
+    `progress ${seen}`,
+  )
   assert.equal(await page.textContent('#model-name'), 'SmolLM2 135M Instruct')
   assert.equal(await page.textContent('#model-facts'), `Q4_1 · relaxed · ${threads}`)
   assert.match(await page.getAttribute('#model-button', 'title'), /135 M parameters/)
@@ -95,7 +98,11 @@ test('answer again and edit make versions to switch between', async () => {
   // A second pair of messages hangs on the first version alone.
   await visitor.ask('Name a fruit.')
   assert.equal((await bodies()).length, 4)
-  await page.locator('.message.assistant').first().getByRole('button', { name: 'Later version' }).click()
+  await page
+    .locator('.message.assistant')
+    .first()
+    .getByRole('button', { name: 'Later version' })
+    .click()
   assert.equal((await bodies()).length, 2)
   await page.getByRole('button', { name: 'Earlier version' }).click()
   assert.equal((await bodies()).length, 4)

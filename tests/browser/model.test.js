@@ -42,7 +42,10 @@ test('an address of the visitor, and the memory that it would need', async () =>
   await page.getByText(/Needs .*of weights, .* tokens of context/).waitFor()
   await page.fill('#model-url', 'mailto:nobody')
   await page.press('#model-url', 'Enter')
-  assert.match(await page.evaluate(() => document.activeElement.validationMessage), /no web address/)
+  assert.match(
+    await page.evaluate(() => document.activeElement.validationMessage),
+    /no web address/,
+  )
   await page.evaluate(() => document.getElementById('model-url').setCustomValidity(''))
   await page.fill('#model-url', tiny)
   await page.press('#model-url', 'Enter')
@@ -127,14 +130,13 @@ test('sampling and loading can be set, and are kept', async () => {
   await visitor.ready()
   await page.click('#settings-button')
   assert.equal(await page.inputValue('#set-temperature'), '2')
+  assert.equal(await page.inputValue('#system'), 'Answer in one word.')
   await page.keyboard.press('Escape')
   await visitor.loadDefault()
-  await page.click('#settings-button')
-  await page.fill('#system', 'Answer in one word.')
-  await page.press('#system', 'Tab')
-  await page.keyboard.press('Escape')
   await visitor.ask('Hello')
   assert.match(await page.locator('.facts').textContent(), /3 tokens.*cut at the longest answer/)
-  await page.waitForFunction(() => /\/ 256$/.test(document.getElementById('context-text').textContent))
+  await page.waitForFunction(() =>
+    /\/ 256$/.test(document.getElementById('context-text').textContent),
+  )
   await visitor.leave()
 })

@@ -33,7 +33,7 @@ const library = new Library(store, () => {
   if (!told) notice('The conversation could not be kept. Export it before you leave.')
   told = true
 })
-await library.restore()
+await library.restore(settings.data.value.system)
 
 const model = new ModelSession(settings)
 const chat = new Chat({ library, model, settings })

@@ -2,7 +2,7 @@
 // `heads` and `current`.
 import { Signal } from './signal.js'
 import { headOf } from './store.js'
-import { emptyConversation } from './tree.js'
+import { dropMessage, emptyConversation } from './tree.js'
 
 /** @import { Store } from './store.js' */
 /** @import { Conversation, Head } from './types.js' */
@@ -32,8 +32,12 @@ export class Library {
     this.current = new Signal(emptyConversation())
   }
 
-  /** Opens what was open last. */
-  async restore() {
+  /**
+   * Opens what was open last.
+   * @param {string} system prompt of a new conversation
+   */
+  async restore(system) {
+    this.current.value = emptyConversation(system)
     this.heads.value = sorted(await this.#store.heads())
     const last = await this.#store.setting('current')
     if (this.heads.value.some(({ id }) => id === last)) await this.open(last)
@@ -43,8 +47,12 @@ export class Library {
   async open(id) {
     await this.flush()
     const conversation = await this.#store.read(id)
-    if (conversation) this.#show(conversation)
-    return conversation !== undefined
+    if (!conversation) return false
+    // An answer whose page was closed before its first word.
+    const empty = conversation.messages.filter((one) => one.role === 'assistant' && !one.content)
+    for (const message of empty) dropMessage(conversation, message)
+    this.#show(conversation)
+    return true
   }
 
   /** A conversation is kept from its first message on. */

@@ -52,6 +52,8 @@ export class MarkdownView {
   /** @type {Block[]} */
   #blocks = []
   #element
+  /** @type {string | undefined} */
+  #finished
 
   /** @param {HTMLElement} element */
   constructor(element) {
@@ -64,10 +66,16 @@ export class MarkdownView {
    */
   update(text, { done = false } = {}) {
     const source = text.replace(/\r\n?/g, '\n')
+    if (done && source === this.#finished) return
+    this.#finished = done ? source : undefined
     let keep = done ? 0 : Math.max(0, this.#blocks.length - OPEN_BLOCKS)
     const kept = this.#blocks.slice(0, keep).reduce((all, { raw }) => all + raw, '')
     if (!source.startsWith(kept)) keep = 0
     const tokens = marked.lexer(keep ? source.slice(kept.length) : source)
+    // The address of a link may stand below it.
+    if (done && tokens.some(({ type }) => type === 'def')) {
+      for (const block of this.#blocks) block.raw = ''
+    }
     tokens.forEach((token, index) => {
       this.#place(keep + index, token)
     })
@@ -142,7 +150,7 @@ function dressCode(pre) {
   pre.tabIndex = 0
   pre.setAttribute('role', 'region')
   pre.setAttribute('aria-label', language ? `Code, ${language}` : 'Code')
-  colour(code, code.textContent ?? '', language)
+  colour(code, (code.textContent ?? '').replace(/\n$/, ''), language)
 }
 
 /** @param {Element} code @param {string} text @param {string} language */

@@ -11,6 +11,7 @@ export async function prepareOffline(untouched) {
     const registration = await navigator.serviceWorker.register('sw.js', { updateViaCache: 'none' })
     watchUpdates(registration)
     await navigator.serviceWorker.ready
+    await controlled()
     document.documentElement.dataset.offline = 'ready'
   } catch {
     return tellAlone() // private window, or no secure context
@@ -21,6 +22,13 @@ export async function prepareOffline(untouched) {
   if (untouched()) location.reload()
   else notice('After a reload the model can use several threads.', reloadOffer)
 }
+
+/** The worker takes the page over as soon as it is active. */
+const controlled = () =>
+  new Promise((resolve) => {
+    if (navigator.serviceWorker.controller) return resolve(undefined)
+    navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true })
+  })
 
 const reloadOffer = { action: 'Reload', onAction: () => location.reload() }
 

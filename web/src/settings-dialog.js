@@ -24,6 +24,7 @@ export class SettingsDialog {
       const conversation = library.current.value
       conversation.system = this.#system.value.trim()
       if (conversation.messages.length) library.changed(conversation)
+      settings.save({ system: conversation.system }) // for new ones
     })
     this.#compact.addEventListener('change', () =>
       settings.save({ compact: this.#compact.checked }),

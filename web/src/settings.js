@@ -109,7 +109,7 @@ export const fields = {
   },
 }
 
-/** @typedef {{ values: Record<string, number | null>, compact: boolean, sidebar: boolean, statistics: boolean, lastModel: string }} SettingsData */
+/** @typedef {{ values: Record<string, number | null>, compact: boolean, sidebar: boolean, statistics: boolean, lastModel: string, system: string }} SettingsData */
 
 /** @returns {SettingsData} */
 const initial = () => ({
@@ -118,6 +118,7 @@ const initial = () => ({
   sidebar: true,
   statistics: false,
   lastModel: '',
+  system: '',
 })
 
 export class Settings {

@@ -22,7 +22,8 @@ const known = new Map(
   }),
 )
 const start = new URL('./', scope.registration.scope)
-known.set(new URL('index.html', start).pathname, start.href)
+// The page goes by both of its names; hosts like to redirect one of them to the other.
+for (const name of ['./', 'index.html']) known.set(new URL(name, start).pathname, start.href)
 
 scope.addEventListener('install', (/** @type {any} */ event) => {
   event.waitUntil(fill())

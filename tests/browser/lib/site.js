@@ -9,9 +9,9 @@ export const desktop = { viewport: { width: 1280, height: 800 } }
 export const phone = { viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true }
 export const tiny = '/tiny/tiny-q8_0.gguf'
 
-/** Starts server and browser for one file of tests. */
-export async function startSite(options = {}) {
-  const mounts = { ...pageMounts, '/tiny/': inRoot('models', 'tiny') }
+/** Starts server and browser for one file of tests; `more` are folders to serve besides. */
+export async function startSite(options = {}, more = {}) {
+  const mounts = { ...pageMounts, '/tiny/': inRoot('models', 'tiny'), ...more }
   const server = await serve({ mounts, ...options })
   const browser = await openBrowser()
   const close = async () => {
