@@ -41,7 +41,7 @@ prepareDialogs()
 
 const messages = new MessagesView(chat, library, remedy)
 const composer = new Composer(chat, model, () => messages.editLast())
-const picker = new ModelPicker(model)
+const picker = new ModelPicker(model, settings.data.value.lastModel)
 const settingsDialog = new SettingsDialog(settings, library)
 const statistics = new StatisticsPanel({ chat, library, model })
 new ContextMeter({ chat, library, model })
@@ -118,14 +118,17 @@ function smallerContext() {
 }
 
 // A question can be asked as soon as the model is there, and the model is remembered.
+let phase = ''
 model.state.watch((state) => {
-  if (state.phase === 'loading' || state.phase === 'none') chat.stop()
-  if (state.phase !== 'ready') return messages.draw()
+  if (state.phase === phase) return // progress
+  phase = state.phase
+  if (phase === 'loading' || phase === 'none') chat.stop()
   messages.draw()
+  if (state.phase !== 'ready') return
   if (typeof state.entry.source === 'string') settings.save({ lastModel: state.entry.source })
   const { activeElement } = document
   const free = !activeElement || activeElement === document.body || !activeElement.isConnected
-  if (!anyDialogOpen() && (free || activeElement.closest('#load-card, #welcome'))) composer.focus()
+  if (!anyDialogOpen() && (free || activeElement.closest('#load-card, #load-idle, #welcome'))) composer.focus()
 })
 
 // Files may be dropped anywhere: models, and conversations that were exported.

@@ -93,7 +93,7 @@ export async function copyText(button, text) {
   const before = [...button.childNodes]
   try {
     await navigator.clipboard.writeText(text)
-    button.replaceChildren(icon('check'), ...(before.length > 1 ? ['Copied'] : []))
+    button.replaceChildren(icon('check'), ...(button.textContent ? ['Copied'] : []))
     announce('Copied')
   } catch {
     announce('The browser did not allow copying')

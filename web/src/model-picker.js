@@ -23,8 +23,8 @@ export class ModelPicker {
   #dialog = byId('models', HTMLDialogElement)
   #url = byId('model-url', HTMLInputElement)
 
-  /** @param {ModelSession} model */
-  constructor(model) {
+  /** @param {ModelSession} model @param {string} last URL of the model used last; may be empty */
+  constructor(model, last) {
     this.#model = model
     const form = byId('url-form', HTMLFormElement)
     form.addEventListener('submit', (event) => {
@@ -44,11 +44,12 @@ export class ModelPicker {
       this.chooseFiles(input.files ?? [])
       input.value = ''
     })
-    for (const id of ['model-button', 'welcome-more']) {
+    for (const id of ['model-button', 'welcome-more', 'idle-more']) {
       byId(id).addEventListener('click', () => this.open())
     }
     byId('cache-clear').addEventListener('click', () => this.#clear())
     this.#welcome()
+    this.#idle(last)
   }
 
   async #welcome() {
@@ -65,6 +66,18 @@ export class ModelPicker {
     const facts = [entry.quantisation, where].filter(Boolean)
     byId('load-default-facts').textContent = facts.join(' · ')
     button.disabled = false
+    button.addEventListener('click', () => this.choose(entry))
+  }
+
+  /** @param {string} last */
+  async #idle(last) {
+    const entries = await this.#site
+    const known = entries.find(({ source }) => source === last)
+    const entry = known ?? (last ? entryFromUrl(last) : entries[0])
+    if (!entry) return
+    const button = byId('idle-load')
+    button.textContent = `Load ${entry.name}`
+    button.hidden = false
     button.addEventListener('click', () => this.choose(entry))
   }
 

@@ -9,8 +9,6 @@ import { quantisationOf } from './statistics.js'
 /** @import { Settings } from './settings.js' */
 /** @import { ModelEntry, ModelState } from './types.js' */
 
-const SHOW_EVERY_MS = 200
-
 export class ModelSession {
   /** @type {Signal<ModelState>} */
   state = new Signal(/** @type {ModelState} */ ({ phase: 'none' }))
@@ -61,13 +59,9 @@ export class ModelSession {
   /** @param {ModelEntry} entry @param {AbortController} abort */
   #reporter(entry, abort) {
     const rate = new Rate()
-    let shown = 0
     return (/** @type {Progress} */ { status, loaded, total }) => {
       if (this.#loading !== abort) return
-      const now = performance.now()
-      if (status === 'weights') rate.add(loaded, now)
-      if (now - shown < SHOW_EVERY_MS && status === 'weights') return
-      shown = now
+      if (status === 'weights') rate.add(loaded)
       const step = status === 'header' ? 'Reading the header' : 'Loading the weights'
       const { perSecond: speed } = rate
       const remaining = rate.remaining(total)
