@@ -128,7 +128,8 @@ model.state.watch((state) => {
   if (typeof state.entry.source === 'string') settings.save({ lastModel: state.entry.source })
   const { activeElement } = document
   const free = !activeElement || activeElement === document.body || !activeElement.isConnected
-  if (!anyDialogOpen() && (free || activeElement.closest('#load-card, #load-idle, #welcome'))) composer.focus()
+  if (!anyDialogOpen() && (free || activeElement.closest('#load-card, #load-idle, #welcome')))
+    composer.focus()
 })
 
 // Files may be dropped anywhere: models, and conversations that were exported.

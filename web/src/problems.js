@@ -46,7 +46,7 @@ export const answerProblem = (error) => describe(error, 'The answer failed', ['r
  * @returns {Problem}
  */
 function describe(error, title, usual) {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = sentence(error instanceof Error ? error.message : String(error))
   if (!(error instanceof SottoError)) return { title, text, advice: '', remedies: usual }
   const { plan } = error.details
   const numbers = plan
@@ -55,3 +55,7 @@ function describe(error, title, usual) {
   const advice = `${ERROR_CODES[error.code]}${numbers}`
   return { title, text, advice, remedies: remedies[error.code] ?? usual }
 }
+
+/** @param {string} text of an error, which may begin and end as a clause */
+const sentence = (text) =>
+  text.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase()).replace(/[^.!?…]$/, '$&.')
