@@ -35,7 +35,7 @@ const library = new Library(store, () => {
 })
 await library.restore(settings.data.value.system)
 
-const model = new ModelSession(settings)
+const model = new ModelSession(settings, ({ message }) => notice(message))
 const chat = new Chat({ library, model, settings })
 prepareDialogs()
 

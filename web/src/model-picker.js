@@ -157,7 +157,7 @@ export class ModelPicker {
     const name = fileName(url)
     const part = complete
       ? bytes(size)
-      : `${bytes(loaded)} of ${size ? bytes(size) : 'an unknown size'}`
+      : `${bytes(loaded)} of ${size > 0 ? bytes(size) : 'an unknown size'}`
     const facts = [part, verified ? 'checksum matched' : '', new URL(url).host]
     const words = make('p', 'muted', facts.filter(Boolean).join(' · '))
     const known = async () => (await this.#site).find(({ source }) => source === url)

@@ -13,14 +13,19 @@ export class ModelSession {
   /** @type {Signal<ModelState>} */
   state = new Signal(/** @type {ModelState} */ ({ phase: 'none' }))
   #settings
+  #onWarning
   /** @type {AbortController | undefined} of the loading under way */
   #loading
   /** @type {Engine | undefined} */
   #engine
 
-  /** @param {Settings} settings */
-  constructor(settings) {
+  /**
+   * @param {Settings} settings
+   * @param {(warning: Error) => void} onWarning something went wrong without stopping the load
+   */
+  constructor(settings, onWarning) {
     this.#settings = settings
+    this.#onWarning = onWarning
   }
 
   /**
@@ -41,7 +46,7 @@ export class ModelSession {
       const engine = await loadModel(entry.source, {
         ...this.#settings.load(),
         ...more,
-        ...cacheOptions(entry),
+        ...cacheOptions(entry, this.#onWarning),
         signal: abort.signal,
         onProgress: this.#reporter(entry, abort),
       })
@@ -120,9 +125,14 @@ export class ModelSession {
 }
 
 /**
- * A library with a cache holds the file against its hash.
+ * For a library with a cache: a file is held against its hash, and one that is kept is used without asking
+ * its server if that could tell nothing new, or cannot be asked.
  * @param {ModelEntry} entry
- * @returns {{ sha256?: string }}
+ * @param {(warning: Error) => void} onWarning
+ * @returns {object}
  */
-const cacheOptions = ({ source, sha256 }) =>
-  modelCache && sha256 && typeof source === 'string' ? { sha256 } : {}
+function cacheOptions({ source, sha256 }, onWarning) {
+  if (!modelCache || typeof source !== 'string') return {}
+  const cache = sha256 || !navigator.onLine ? 'force-cache' : 'default'
+  return { cache, onWarning, ...(sha256 ? { sha256 } : {}) }
+}
