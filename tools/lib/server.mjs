@@ -67,7 +67,7 @@ export async function serve({ port = 0, host = '127.0.0.1', mounts = pageMounts,
   const server = createServer((request, response) => {
     answer(request, response, mounts, more).catch((error) => {
       if (response.headersSent) response.destroy(error)
-      else refuse(response, 500)
+      else refuse(response, 500, more)
     })
   })
   await new Promise((resolve, reject) => {
@@ -84,10 +84,10 @@ export async function serve({ port = 0, host = '127.0.0.1', mounts = pageMounts,
 }
 
 async function answer(request, response, mounts, more) {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, more)
   const path = fileOf(request.url, mounts)
   const info = path && (await stat(path).catch(() => undefined))
-  if (!info?.isFile()) return refuse(response, 404)
+  if (!info?.isFile()) return refuse(response, 404, more)
 
   const tag = `"${info.size.toString(16)}-${Math.trunc(info.mtimeMs).toString(16)}"`
   const type = types[extname(path)] ?? 'application/octet-stream'
@@ -96,7 +96,8 @@ async function answer(request, response, mounts, more) {
   if (request.headers['if-none-match'] === tag) return response.writeHead(304, head).end()
 
   const range = rangeOf(request.headers, info.size, tag)
-  if (range === 'bad') return refuse(response, 416, { 'Content-Range': `bytes */${info.size}` })
+  if (range === 'bad')
+    return refuse(response, 416, { ...more, 'Content-Range': `bytes */${info.size}` })
   const { start, end } = range ?? { start: 0, end: info.size - 1 }
   if (range) head['Content-Range'] = `bytes ${start}-${end}/${info.size}`
   response.writeHead(range ? 206 : 200, { ...head, 'Content-Length': end - start + 1 })
