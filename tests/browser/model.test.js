@@ -1,6 +1,7 @@
 // Choosing and loading models on the built page: files, addresses, pausing, failing, what is kept.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import * as sotto from 'sotto'
 import { tinyPath } from '../js/lib/models.js'
 import { startSite, tiny, Visitor } from './lib/site.js'
 
@@ -138,5 +139,53 @@ test('sampling and loading can be set, and are kept', async () => {
   await page.waitForFunction(() =>
     /\/ 256$/.test(document.getElementById('context-text').textContent),
   )
+  await visitor.leave()
+})
+
+// ---- what the library's cache keeps ----
+
+const keeps = 'modelCache' in sotto
+
+test('a model is kept, listed, loaded again by itself, and deleted', { skip: !keeps }, async () => {
+  const visitor = await Visitor.come(site)
+  const { page } = visitor
+  await visitor.loadDefault()
+  await page.reload()
+  await visitor.ready()
+  await visitor.model('ready') // the one used last is here, so it is loaded
+  await page.click('#statistics-button')
+  assert.match(await page.textContent('#figure-cache'), /^hit: 9\d MB kept, 0 B fetched/)
+  await page.keyboard.press('Control+k')
+  const row = page.locator('#cached-models .row')
+  await row.waitFor()
+  assert.match(await row.textContent(), /SmolLM2-135M-Instruct\.Q4_1\.gguf98 MB · checksum matched/)
+  assert.match(await page.textContent('#cache-usage'), /used of/)
+  await row.getByRole('button', { name: /^Delete/ }).click()
+  await page.waitForSelector('#cache-empty:not([hidden])')
+  await page.keyboard.press('Escape')
+  await page.reload()
+  await visitor.ready()
+  await page.waitForSelector('#load-default:not(:disabled)')
+  assert.equal(await page.evaluate(() => document.body.dataset.model), 'none')
+  await visitor.leave()
+})
+
+test('a paused download goes on from where it stopped', { skip: !keeps }, async () => {
+  const visitor = await Visitor.come(site)
+  const { page } = visitor
+  let n = 0
+  await page.route('**/models/*.gguf', (route) => (n++ < 2 ? route.continue() : undefined))
+  await page.click('#load-default:not(:disabled)')
+  await page.waitForFunction(() =>
+    /\d\d MB of/.test(document.getElementById('load-text').textContent),
+  )
+  await page.click('#load-pause')
+  await visitor.model('paused')
+  assert.match(await page.textContent('#load-text'), /what is here is kept/)
+  await page.unroute('**/models/*.gguf')
+  await page.click('#load-pause')
+  await visitor.model('ready')
+  await page.click('#statistics-button')
+  assert.match(await page.textContent('#figure-cache'), /^partial: \d+(\.\d)? MB kept/)
   await visitor.leave()
 })
