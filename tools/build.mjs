@@ -1,10 +1,12 @@
-// Builds CMake presets. CMakeLists.txt says what is built; this only calls it.
-//   node tools/build.mjs [--werror] [preset…]      (web if none is named)
+// Builds CMake presets; CMakeLists.txt says what is built, this only calls it. And `site`, the chat page
+// for any static host (site.mjs), with the web preset that it is made of.
+//   node tools/build.mjs [--werror] [preset… | site]      (web if none is named)
 import { parseArgs } from 'node:util'
 import { isMain, main } from './lib/main.mjs'
 import { run } from './lib/proc.mjs'
 import { step } from './lib/report.mjs'
 import { setup } from './setup.mjs'
+import { buildSite } from './site.mjs'
 
 /**
  * Configures and builds one preset, or one target of it; with `werror`, warnings are errors from
@@ -28,6 +30,12 @@ if (isMain(import.meta.url)) {
     const presets = positionals.length ? positionals : ['web']
     const purposes = { web: 'start', wasi: 'cli' }
     for (const preset of presets) {
+      if (preset === 'site') {
+        await setup('start')
+        await build('web', values)
+        await buildSite()
+        continue
+      }
       await setup(purposes[preset] ?? 'test')
       await build(preset, values)
     }

@@ -8,6 +8,7 @@ import { say, seconds, step } from './lib/report.mjs'
 import { serve } from './lib/server.mjs'
 import { modelEntry } from './setup/packages.mjs'
 import { setup } from './setup.mjs'
+import { buildSite } from './site.mjs'
 
 const question = 'What is the capital of France? Answer in one short sentence.'
 
@@ -24,6 +25,7 @@ await main(async () => {
 
   await setup('start')
   await build('web')
+  await buildSite()
   await proofOfLife(modelEntry())
   const { url } = await serve({ port, host: values.host }).catch((error) => {
     throw new Error(listenAdvice(error, port))

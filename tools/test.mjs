@@ -13,6 +13,7 @@ import { lint, lintModules } from './lint.mjs'
 import { isNewNode, newerNode, wasmtime } from './setup/packages.mjs'
 import { chromium } from './setup/system.mjs'
 import { setup } from './setup.mjs'
+import { buildSite } from './site.mjs'
 
 /** In order; `needs` names the presets that are built before. */
 const sections = {
@@ -48,7 +49,10 @@ const sections = {
   },
   browser: {
     needs: ['web'],
-    parts: () => [['browser', () => nodeTests(process.execPath, testsIn('tests/browser'))]],
+    parts: () => [
+      ['site', buildSite],
+      ['browser', () => nodeTests(process.execPath, testsIn('tests/browser'))],
+    ],
   },
 }
 

@@ -65,3 +65,17 @@ test('no path leads out of the folder', async () => {
     assert.equal(await status(path), 404, path)
   }
 })
+
+test('headers can be replaced and left out', async () => {
+  const more = { 'Content-Security-Policy': undefined, 'Cache-Control': 'no-store' }
+  const bare = await serve({ mounts: { '/': join(folder, 'web') }, more })
+  try {
+    for (const path of ['/', '/none']) {
+      const { headers } = await fetch(bare.url + path)
+      assert.equal(headers.get('content-security-policy'), null)
+      assert.equal(headers.get('cache-control'), 'no-store')
+    }
+  } finally {
+    await bare.close()
+  }
+})

@@ -9,12 +9,14 @@ import { inRoot, modelCache } from './paths.mjs'
 /** Bytes read at once: small ones keep a model from arriving as fast as it could. */
 const CHUNK = 1 << 20
 
-/** What the page sees, longest prefix first. */
+/** The chat page and the models beside it, longest prefix first. */
+export const pageMounts = { '/models/': modelCache, '/': inRoot('build', 'site') }
+
+/** The same with the library's sources and the built modules, for tests of these. */
 export const siteMounts = {
-  '/models/': modelCache,
+  ...pageMounts,
   '/build/web/': inRoot('build', 'web'),
   '/sotto/': inRoot('js'),
-  '/': inRoot('web'),
 }
 
 const types = {
@@ -24,27 +26,30 @@ const types = {
   '.css': 'text/css; charset=utf-8',
   '.json': 'application/json',
   '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
   '.ico': 'image/x-icon',
   '.txt': 'text/plain; charset=utf-8',
 }
 
-const policy = [
+/** The page loads nothing but its own files; models may come from anywhere, by https. */
+export const policy = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "worker-src 'self'",
-  "connect-src 'self'",
+  "connect-src 'self' https:",
   "style-src 'self'",
   "img-src 'self' data:",
+  "font-src 'self'",
   "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-].join('; ')
+]
 
 export const headers = {
-  'Content-Security-Policy': policy,
+  'Content-Security-Policy': policy.join('; '),
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -56,13 +61,13 @@ export const headers = {
 
 /**
  * Serves `mounts` and resolves with { url, close } once it listens; port 0 is any free port. `more`
- * replaces headers of files.
+ * replaces headers of files; one that is undefined is not sent.
  */
-export async function serve({ port = 0, host = '127.0.0.1', mounts = siteMounts, more } = {}) {
+export async function serve({ port = 0, host = '127.0.0.1', mounts = pageMounts, more } = {}) {
   const server = createServer((request, response) => {
     answer(request, response, mounts, more).catch((error) => {
       if (response.headersSent) response.destroy(error)
-      else refuse(response, 500)
+      else refuse(response, 500, more)
     })
   })
   await new Promise((resolve, reject) => {
@@ -79,19 +84,20 @@ export async function serve({ port = 0, host = '127.0.0.1', mounts = siteMounts,
 }
 
 async function answer(request, response, mounts, more) {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, more)
   const path = fileOf(request.url, mounts)
   const info = path && (await stat(path).catch(() => undefined))
-  if (!info?.isFile()) return refuse(response, 404)
+  if (!info?.isFile()) return refuse(response, 404, more)
 
   const tag = `"${info.size.toString(16)}-${Math.trunc(info.mtimeMs).toString(16)}"`
   const type = types[extname(path)] ?? 'application/octet-stream'
-  const head = { ...headers, ...more, 'Content-Type': type, ETag: tag }
+  const head = { ...common(more), 'Content-Type': type, ETag: tag }
   head['Last-Modified'] = info.mtime.toUTCString()
   if (request.headers['if-none-match'] === tag) return response.writeHead(304, head).end()
 
   const range = rangeOf(request.headers, info.size, tag)
-  if (range === 'bad') return refuse(response, 416, { 'Content-Range': `bytes */${info.size}` })
+  if (range === 'bad')
+    return refuse(response, 416, { ...more, 'Content-Range': `bytes */${info.size}` })
   const { start, end } = range ?? { start: 0, end: info.size - 1 }
   if (range) head['Content-Range'] = `bytes ${start}-${end}/${info.size}`
   response.writeHead(range ? 206 : 200, { ...head, 'Content-Length': end - start + 1 })
@@ -102,8 +108,13 @@ async function answer(request, response, mounts, more) {
   file.pipe(response)
 }
 
+const common = (more) =>
+  Object.fromEntries(
+    Object.entries({ ...headers, ...more }).filter(([, value]) => value !== undefined),
+  )
+
 function refuse(response, status, more = {}) {
-  response.writeHead(status, { ...headers, ...more, 'Content-Type': types['.txt'] })
+  response.writeHead(status, { ...common(more), 'Content-Type': types['.txt'] })
   response.end(`${status}\n`)
 }
 

@@ -1,0 +1,55 @@
+// The folder that is built for static hosts: complete, with its policy, and nothing inline.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { inRoot } from '../../tools/lib/paths.mjs'
+import { headers } from '../../tools/lib/server.mjs'
+
+const site = inRoot('build', 'site')
+const text = (...parts) => readFileSync(join(site, ...parts), 'utf8')
+
+test('the page has the policy that the server sends, but for what only a header can say', () => {
+  const [, inPage] = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(
+    text('index.html'),
+  )
+  assert.equal(`${inPage}; frame-ancestors 'none'`, headers['Content-Security-Policy'])
+  for (const rule of ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'"]) {
+    assert.ok(inPage.includes(rule))
+  }
+})
+
+test('nothing is inline, and nothing comes from elsewhere', () => {
+  const page = text('index.html')
+  assert.doesNotMatch(page, /\sstyle=|<style|\son\w+=|<script(?![^>]*\ssrc=)/)
+  assert.deepEqual(
+    [...page.matchAll(/\s(?:src|href)="([^"]+)"/g)].filter(([, url]) => /^(\w+:|\/)/.test(url)),
+    [],
+  )
+  assert.doesNotMatch(text('style.css'), /url\(|@import/)
+})
+
+test('the service worker knows every file but itself', () => {
+  const worker = text('sw.js')
+  const names = readdirSync(site, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(site.length + 1))
+  assert.ok(
+    names.includes('dist/worker/browser.js') && names.includes('dist/sotto-relaxed-mt.wasm'),
+  )
+  const missing = names.filter((name) => !worker.includes(`\`${name}\``))
+  assert.deepEqual(missing, ['sw.js'])
+})
+
+test('every library in the bundle has its licence, and the models say nothing that is not known', () => {
+  const licences = text('licenses.txt')
+  for (const name of ['marked', 'dompurify', 'highlight.js', 'uplot', 'idb', 'sotto']) {
+    assert.match(licences, new RegExp(`^${name}`, 'm'))
+  }
+  const manifest = JSON.parse(readFileSync(inRoot('models', 'manifest.json'), 'utf8'))
+  const { models } = JSON.parse(text('models.json'))
+  assert.deepEqual(
+    models.map(({ id, sha256 }) => [id, sha256]),
+    manifest.models.map(({ id, sha256 }) => [id, sha256]),
+  )
+})

@@ -1,0 +1,232 @@
+// Pictures of the chat page in its main states, to look at: build/screenshots.
+//   npm run screenshots            (after npm run build -- site)
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { openBrowser } from './lib/browser.mjs'
+import { main } from './lib/main.mjs'
+import { inRoot } from './lib/paths.mjs'
+import { say } from './lib/report.mjs'
+import { serve } from './lib/server.mjs'
+import { buildSite } from './site.mjs'
+
+const folder = inRoot('build', 'screenshots')
+const desktop = { viewport: { width: 1440, height: 900 } }
+const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true }
+const dark = { colorScheme: 'dark' }
+
+const question = 'Write a Python function for Fibonacci numbers and explain it briefly.'
+const answer = `Here is a version that needs no recursion and runs in **linear** time:
+
+\`\`\`python
+def fibonacci(n: int) -> int:
+    """The n-th Fibonacci number, from 0."""
+    a, b = 0, 1
+    for _ in range(n):
+        a, b = b, a + b
+    return a
+\`\`\`
+
+How it works:
+
+1. \`a\` and \`b\` hold two neighbours of the sequence.
+2. Each step moves both by one place.
+3. After \`n\` steps \`a\` is the answer.
+
+| n | result |
+|---|--------|
+| 1 | 1 |
+| 10 | 55 |
+| 50 | 12586269025 |
+
+> The recursive version computes the same numbers again and again.
+`
+
+/** Conversations as a file: a picture should not depend on what a small model says. */
+function history() {
+  const created = Date.now()
+  const of = (title, messages, age) => ({
+    title,
+    titled: true,
+    created: created - age,
+    updated: created - age,
+    system: '',
+    choice: {},
+    messages: messages.map(([id, parent, role, content]) => ({
+      id,
+      parent,
+      role,
+      content,
+      created,
+    })),
+  })
+  const short = [['q', null, 'user', 'Hello']]
+  const conversations = [
+    of(
+      'Fibonacci in Python',
+      [
+        ['q', null, 'user', question],
+        ['a', 'q', 'assistant', 'An earlier version.'],
+        ['b', 'q', 'assistant', answer],
+      ],
+      0,
+    ),
+    of('A haiku about rivers', short, 3e6),
+    of('Names for a small grey cat', short, 9e7),
+    of('What to cook with a pumpkin and two potatoes', short, 3e8),
+  ]
+  const text = JSON.stringify({ format: 'sotto-conversations', version: 1, conversations })
+  return { name: 'history.json', mimeType: 'application/json', buffer: Buffer.from(text) }
+}
+
+async function withHistory(page) {
+  await page.setInputFiles('#import-file', history())
+  await page.waitForSelector('.message.assistant .tools button')
+}
+
+async function loaded(page) {
+  await page.click('#load-default:not(:disabled):visible, #idle-load:visible')
+  await page.waitForSelector('body[data-model=ready]', { timeout: 60_000 })
+}
+
+async function answered(page) {
+  await page.fill('#question', 'Explain the loop once more, in two sentences.')
+  await page.press('#question', 'Enter')
+  await page.waitForSelector('.message.busy')
+  await page.waitForFunction(
+    () => document.querySelectorAll('.message.assistant .facts').length > 0,
+  )
+}
+
+/** Answers a model's request with nothing for ever, from `after` requests on. */
+const stall = (page, after) => {
+  let n = 0
+  return page.route('**/models/*.gguf', (route) => (n++ < after ? route.continue() : undefined))
+}
+
+/** Name, options of the page, and how to get there. */
+const pictures = [
+  ['empty', desktop, async () => {}],
+  ['empty-dark', { ...desktop, ...dark }, async () => {}],
+  ['empty-phone', phone, async () => {}],
+  [
+    'downloading',
+    desktop,
+    async (page) => {
+      await stall(page, 2)
+      await page.click('#load-default:not(:disabled)')
+      await page.waitForFunction(() =>
+        /\d\d MB of/.test(document.getElementById('load-text').textContent),
+      )
+    },
+  ],
+  [
+    'chatting',
+    desktop,
+    async (page) => {
+      await withHistory(page)
+      await loaded(page)
+    },
+  ],
+  [
+    'statistics',
+    desktop,
+    async (page) => {
+      await withHistory(page)
+      await loaded(page)
+      await page.click('#statistics-button')
+      await answered(page)
+      await page.waitForSelector('#chart-speed canvas')
+    },
+  ],
+  [
+    'chatting-dark',
+    { ...desktop, ...dark },
+    async (page) => {
+      await withHistory(page)
+      await loaded(page)
+      await page.click('#statistics-button')
+      await answered(page)
+      await page.waitForSelector('#chart-speed canvas')
+    },
+  ],
+  [
+    'chatting-phone',
+    { ...phone, ...dark },
+    async (page) => {
+      await withHistory(page)
+      await loaded(page)
+    },
+  ],
+  [
+    'drawer-phone',
+    phone,
+    async (page) => {
+      await withHistory(page)
+      await page.tap('#sidebar-button')
+    },
+  ],
+  [
+    'statistics-phone',
+    phone,
+    async (page) => {
+      await loaded(page)
+      await answered(page)
+      await page.tap('#statistics-button')
+      await page.waitForSelector('#chart-speed canvas')
+    },
+  ],
+  [
+    'error',
+    desktop,
+    async (page) => {
+      await withHistory(page)
+      const buffer = Buffer.from('these are not weights')
+      await page.setInputFiles('#file', { name: 'notes.gguf', mimeType: 'text/plain', buffer })
+      await page.waitForSelector('body[data-model=failed]')
+    },
+  ],
+  [
+    'models',
+    desktop,
+    async (page) => {
+      await page.click('#model-button')
+      await page.click('#site-models .plain')
+      await page.getByText(/^Needs/).waitFor()
+    },
+  ],
+  ['settings-dark', { ...desktop, ...dark }, (page) => page.click('#settings-button')],
+  ['settings-phone', phone, (page) => page.tap('#settings-button')],
+  ['keys', desktop, (page) => page.keyboard.press('?')],
+  [
+    'edit',
+    desktop,
+    async (page) => {
+      await withHistory(page)
+      await loaded(page)
+      await page.keyboard.press('ArrowUp')
+      await page.waitForSelector('.editor')
+    },
+  ],
+]
+
+await main(async () => {
+  mkdirSync(folder, { recursive: true })
+  await buildSite()
+  const { url, close } = await serve()
+  const browser = await openBrowser()
+  try {
+    for (const [name, options, prepare] of pictures) {
+      const context = await browser.newContext({ ...options, serviceWorkers: 'block' })
+      const page = await context.newPage()
+      await page.goto(`${url}/?temperature=0&max_tokens=120`)
+      await page.waitForSelector('body[data-page=ready]')
+      await prepare(page)
+      await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' })
+      await context.close()
+      say(`  ${join(folder, name)}.png`)
+    }
+  } finally {
+    await browser.close()
+    await close()
+  }
+})

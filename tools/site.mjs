@@ -1,0 +1,125 @@
+// The chat page as a folder for any static host: build/site. Its script in one file, the library's
+// workers and modules as they are, and a service worker that knows every file by name.
+//   npm run build -- site
+import { createHash } from 'node:crypto'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { writeText } from './lib/files.mjs'
+import { inRoot } from './lib/paths.mjs'
+import { step } from './lib/report.mjs'
+import { policy } from './lib/server.mjs'
+
+export const site = inRoot('build', 'site')
+
+const web = (...parts) => inRoot('web', ...parts)
+const text = (...parts) => readFileSync(inRoot(...parts), 'utf8')
+const sheets = ['tokens', 'controls', 'layout', 'chat', 'markdown', 'statistics', 'dialogs']
+const libraries = ['dompurify', 'highlight.js', 'idb', 'marked', 'uplot']
+
+/** Needs the web build. */
+export async function buildSite() {
+  await step('Build site', async () => {
+    mkdirSync(dirname(site), { recursive: true })
+    const folder = mkdtempSync(join(dirname(site), '.site-'))
+    try {
+      await fill(folder)
+      rmSync(site, { recursive: true, force: true })
+      renameSync(folder, site)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+}
+
+/** @param {string} folder */
+async function fill(folder) {
+  const put = (name, content) => writeText(join(folder, name), content)
+  await bundle(web('src', 'app.js'), { file: join(folder, 'app', 'app.js'), format: 'es' })
+  copyLibrary(folder)
+  for (const name of ['icon.svg', 'manifest.webmanifest']) cpSync(web(name), join(folder, name))
+  put('style.css', styleSheet())
+  put('index.html', page())
+  put('models.json', models())
+  put('licenses.txt', licences())
+  const { version, files } = precache(folder)
+  const facts = {
+    name: 'precache',
+    resolveId: (id) => (id === 'virtual:precache' ? `\0${id}` : undefined),
+    load: (id) =>
+      id === '\0virtual:precache'
+        ? `export const version = '${version}'\nexport const files = ${JSON.stringify(files)}\n`
+        : undefined,
+  }
+  await bundle(web('sw', 'sw.js'), { file: join(folder, 'sw.js'), format: 'iife' }, [facts])
+}
+
+async function bundle(input, output, plugins = []) {
+  const { rolldown } = await import('rolldown') // which set-up may have installed just now
+  const bundled = await rolldown({ input, platform: 'browser', plugins })
+  await bundled.write({ minify: true, codeSplitting: false, ...output })
+  await bundled.close()
+}
+
+/** As deep as in the package: the library finds its files relative to its own. */
+function copyLibrary(folder) {
+  const from = inRoot('js', 'dist')
+  const modules = readdirSync(from).filter((name) => name.endsWith('.wasm'))
+  const workers = readdirSync(join(from, 'worker')).filter((name) => name.endsWith('.js'))
+  for (const name of [...modules, ...workers.map((worker) => join('worker', worker))]) {
+    cpSync(join(from, name), join(folder, 'dist', name))
+  }
+}
+
+const styleSheet = () =>
+  [
+    text('node_modules', 'uplot', 'dist', 'uPlot.min.css'),
+    ...sheets.map((name) => text('web', 'style', `${name}.css`)),
+  ].join('\n')
+
+/** With the policy in it, for hosts that send no headers. What only a header can say is left out. */
+function page() {
+  const inPage = policy.filter((rule) => !rule.startsWith('frame-ancestors')).join('; ')
+  const meta = `<meta http-equiv="Content-Security-Policy" content="${inPage}">`
+  return text('web', 'index.html').replace('<!-- policy -->', meta)
+}
+
+/** What the page may know of models/manifest.json: without a URL, a model lies beside the page. */
+function models() {
+  const { default: preferred, models: entries } = JSON.parse(text('models', 'manifest.json'))
+  const shown = entries.map(({ id, name, url, file, bytes, sha256, license }) => {
+    const quantisation = /\.(\w+)\.gguf$/.exec(file)?.[1]
+    return { id, name, quantisation, url: url ?? `models/${file}`, bytes, sha256, license }
+  })
+  return `${JSON.stringify({ default: preferred, models: shown }, null, 2)}\n`
+}
+
+function licences() {
+  const parts = libraries.map((name) => {
+    const { version, license } = JSON.parse(text('node_modules', name, 'package.json'))
+    return `${name} ${version} (${license})\n\n${text('node_modules', name, 'LICENSE').trim()}`
+  })
+  const own = [`sotto\n\n${text('LICENSE').trim()}`, text('NOTICE.md').trim()]
+  return `${[...own, ...parts].join(`\n\n${'-'.repeat(80)}\n\n`)}\n`
+}
+
+/** Every file, and one hash over all of them. */
+function precache(folder) {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort()
+  const hash = createHash('sha256')
+  for (const name of names) hash.update(`${name}\0`).update(readFileSync(join(folder, name)))
+  return {
+    version: hash.digest('hex').slice(0, 16),
+    files: names.map((name) => name.replaceAll('\\', '/')),
+  }
+}

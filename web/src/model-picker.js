@@ -1,0 +1,189 @@
+// Choosing a model: the site's list, an address, files; what the cache holds; what a model would need.
+import { confirmDialog, openDialog } from './dialogs.js'
+import { byId, icon, make, textButton } from './dom.js'
+import { bytes, count } from './format.js'
+import {
+  cachedModels,
+  entryFromFiles,
+  entryFromUrl,
+  fileName,
+  modelCache,
+  siteModels,
+} from './models.js'
+import { loadProblem } from './problems.js'
+
+/** @import { MemoryPlan } from 'sotto' */
+/** @import { ModelSession } from './model-session.js' */
+/** @import { CachedModel, ModelEntry } from './types.js' */
+
+export class ModelPicker {
+  #model
+  /** @type {Promise<ModelEntry[]>} */
+  #site = siteModels()
+  #dialog = byId('models', HTMLDialogElement)
+  #url = byId('model-url', HTMLInputElement)
+
+  /** @param {ModelSession} model @param {string} last URL of the model used last; may be empty */
+  constructor(model, last) {
+    this.#model = model
+    const form = byId('url-form', HTMLFormElement)
+    form.addEventListener('submit', (event) => {
+      event.preventDefault()
+      const entry = this.#typed()
+      if (entry) this.choose(entry)
+    })
+    byId('url-plan').addEventListener('click', () => {
+      const entry = this.#typed()
+      if (entry) this.#plan(entry, byId('url-plan-text'))
+    })
+    const input = byId('file', HTMLInputElement)
+    for (const id of ['pick-file', 'welcome-file']) {
+      byId(id).addEventListener('click', () => input.click())
+    }
+    input.addEventListener('change', () => {
+      this.chooseFiles(input.files ?? [])
+      input.value = ''
+    })
+    for (const id of ['model-button', 'welcome-more', 'idle-more']) {
+      byId(id).addEventListener('click', () => this.open())
+    }
+    byId('cache-clear').addEventListener('click', () => this.#clear())
+    this.#welcome()
+    this.#idle(last)
+  }
+
+  async #welcome() {
+    const button = byId('load-default', HTMLButtonElement)
+    const [entry] = await this.#site
+    button.hidden = !entry
+    if (!entry) return
+    const cached = (await cachedModels()).some(
+      ({ url, complete }) => url === entry.source && complete,
+    )
+    byId('load-default-name').textContent = `Load ${entry.name}`
+    const size = entry.bytes ? bytes(entry.bytes) : ''
+    const where = cached ? `${size}, already on this machine` : `${size} to download`
+    const facts = [entry.quantisation, where].filter(Boolean)
+    byId('load-default-facts').textContent = facts.join(' · ')
+    button.disabled = false
+    button.addEventListener('click', () => this.choose(entry))
+  }
+
+  /** @param {string} last */
+  async #idle(last) {
+    const entries = await this.#site
+    const known = entries.find(({ source }) => source === last)
+    const entry = known ?? (last ? entryFromUrl(last) : entries[0])
+    if (!entry) return
+    const button = byId('idle-load')
+    button.textContent = `Load ${entry.name}`
+    button.hidden = false
+    button.addEventListener('click', () => this.choose(entry))
+  }
+
+  /** @returns {ModelEntry | undefined} none, and a word about it, if it is no address */
+  #typed() {
+    this.#url.setCustomValidity('')
+    try {
+      return entryFromUrl(this.#url.value)
+    } catch {
+      this.#url.setCustomValidity('This is no web address of a GGUF file.')
+      this.#url.reportValidity()
+      return undefined
+    }
+  }
+
+  async open() {
+    openDialog('models')
+    const entries = await this.#site
+    byId('site-models').replaceChildren(...entries.map((entry) => this.#row(entry)))
+    await this.#drawCache()
+  }
+
+  /** @param {ModelEntry} entry */
+  choose(entry) {
+    this.#dialog.close()
+    return this.#model.load(entry)
+  }
+
+  /** @param {Iterable<File>} files */
+  chooseFiles(files) {
+    const entry = entryFromFiles(files)
+    if (entry) this.choose(entry)
+  }
+
+  /** @param {ModelEntry} entry */
+  #row(entry) {
+    const facts = [entry.quantisation, entry.bytes ? bytes(entry.bytes) : '', entry.license]
+    facts.push(entry.sha256 ? 'checksum known' : 'no checksum on record')
+    const text = make('p', 'muted', facts.filter(Boolean).join(' · '))
+    if (entry.sha256) text.title = `sha256 ${entry.sha256}`
+    const plan = make('p', 'plan')
+    plan.setAttribute('role', 'status')
+    const check = textButton('plain', 'Memory', () => this.#plan(entry, plan))
+    check.setAttribute('aria-label', `Memory that ${entry.name} needs`)
+    const load = textButton('primary', 'Load', () => this.choose(entry))
+    load.setAttribute('aria-label', `Load ${entry.name}`)
+    const words = make('div', 'row-text', make('strong', '', entry.name), text, plan)
+    return make('li', 'row', words, make('div', 'row-buttons', check, load))
+  }
+
+  /** @param {ModelEntry} entry @param {HTMLElement} place */
+  async #plan(entry, place) {
+    const abort = new AbortController()
+    this.#dialog.addEventListener('close', () => abort.abort(), { signal: abort.signal })
+    place.textContent = 'Reading the header…'
+    try {
+      place.textContent = planText(await this.#model.plan(entry, abort.signal))
+    } catch (error) {
+      if (!abort.signal.aborted) place.textContent = `${loadProblem(error).text}`
+    }
+  }
+
+  async #drawCache() {
+    const list = await cachedModels()
+    byId('cache').hidden = !modelCache
+    byId('cache-empty').hidden = list.length > 0
+    byId('cache-clear').hidden = list.length === 0
+    byId('cached-models').replaceChildren(...list.map((model) => this.#cachedRow(model)))
+    const estimate = await modelCache?.estimate().catch(() => undefined)
+    byId('cache-usage').textContent = estimate
+      ? `${bytes(estimate.usage)} used of ${bytes(estimate.quota)} that the browser allows`
+      : ''
+  }
+
+  /** @param {CachedModel} model */
+  #cachedRow({ url, size, loaded, complete, verified }) {
+    const name = fileName(url)
+    const part = complete
+      ? bytes(size)
+      : `${bytes(loaded)} of ${size > 0 ? bytes(size) : 'an unknown size'}`
+    const facts = [part, verified ? 'checksum matched' : '', new URL(url).host]
+    const words = make('p', 'muted', facts.filter(Boolean).join(' · '))
+    const known = async () => (await this.#site).find(({ source }) => source === url)
+    const load = textButton('plain', complete ? 'Load' : 'Go on', async () =>
+      this.choose((await known()) ?? { name, source: url }),
+    )
+    const remove = make('button', 'ghost', icon('trash'))
+    remove.type = 'button'
+    remove.title = `Delete ${name}`
+    remove.setAttribute('aria-label', `Delete ${name}`)
+    remove.addEventListener('click', async () => {
+      await modelCache?.delete(url)
+      await this.#drawCache()
+    })
+    const text = make('div', 'row-text', make('strong', '', name), words)
+    return make('li', 'row', text, make('div', 'row-buttons', load, remove))
+  }
+
+  async #clear() {
+    const text = 'Every model that this page keeps will have to be downloaded again.'
+    if (!(await confirmDialog('Delete all cached models?', text, 'Delete all'))) return
+    await modelCache?.clear()
+    await this.#drawCache()
+  }
+}
+
+/** @param {MemoryPlan} plan */
+const planText = ({ total, weights, kv, n_ctx, scratch }) =>
+  `Needs ${bytes(total)}: ${bytes(weights)} of weights, ${bytes(kv)} for ${count(n_ctx)} tokens of context, ${bytes(scratch)} to compute in.`

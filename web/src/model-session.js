@@ -1,0 +1,138 @@
+// The one model of the page: loading it, pausing, going on, giving it up. Views watch `state`.
+import { loadModel, SottoError } from 'sotto'
+import { modelCache } from './models.js'
+import { Rate } from './rate.js'
+import { Signal } from './signal.js'
+import { quantisationOf } from './statistics.js'
+
+/** @import { Engine, MemoryPlan, Progress } from 'sotto' */
+/** @import { Settings } from './settings.js' */
+/** @import { ModelEntry, ModelState } from './types.js' */
+
+export class ModelSession {
+  /** @type {Signal<ModelState>} */
+  state = new Signal(/** @type {ModelState} */ ({ phase: 'none' }))
+  #settings
+  #onWarning
+  /** @type {AbortController | undefined} of the loading under way */
+  #loading
+  /** @type {Engine | undefined} */
+  #engine
+
+  /**
+   * @param {Settings} settings
+   * @param {(warning: Error) => void} onWarning something went wrong without stopping the load
+   */
+  constructor(settings, onWarning) {
+    this.#settings = settings
+    this.#onWarning = onWarning
+  }
+
+  /**
+   * Resolves when loading has ended, however it did; `state` says how.
+   * @param {ModelEntry} entry
+   * @param {{ n_ctx?: number }} [more]
+   */
+  async load(entry, more = {}) {
+    this.#loading?.abort()
+    const abort = new AbortController()
+    this.#loading = abort
+    const before = this.#engine
+    this.#engine = undefined
+    const start = { phase: /** @type {const} */ ('loading'), entry, step: 'Starting' }
+    this.state.value = { ...start, loaded: 0, total: 0, speed: 0, remaining: Infinity }
+    try {
+      await before?.dispose()
+      const engine = await loadModel(entry.source, {
+        ...this.#settings.load(),
+        ...more,
+        ...cacheOptions(entry, this.#onWarning),
+        signal: abort.signal,
+        onProgress: this.#reporter(entry, abort),
+      })
+      const quantisation = quantisationOf(await engine.describe())
+      if (this.#loading !== abort) return void engine.dispose()
+      this.#engine = engine
+      this.state.value = { phase: 'ready', entry, engine, quantisation }
+      modelCache?.persist().catch(() => {})
+    } catch (error) {
+      if (this.#loading !== abort || abort.signal.aborted) return // paused, given up, or another one
+      this.state.value = { phase: 'failed', entry, error }
+    }
+  }
+
+  /** @param {ModelEntry} entry @param {AbortController} abort */
+  #reporter(entry, abort) {
+    const rate = new Rate()
+    return (/** @type {Progress} */ { status, loaded, total }) => {
+      if (this.#loading !== abort) return
+      if (status === 'weights') rate.add(loaded)
+      const step = status === 'header' ? 'Reading the header' : 'Loading the weights'
+      const { perSecond: speed } = rate
+      const remaining = rate.remaining(total)
+      this.state.value = { phase: 'loading', entry, step, loaded, total, speed, remaining }
+    }
+  }
+
+  /** Ends the download; what the cache has of it by then stays. */
+  pause() {
+    const { value } = this.state
+    if (value.phase !== 'loading') return
+    this.#stop()
+    const { entry, loaded, total } = value
+    this.state.value = { phase: 'paused', entry, loaded, total }
+  }
+
+  /** Loads the same again: after a pause, a failure or a crash. @param {{ n_ctx?: number }} [more] */
+  again(more) {
+    const { value } = this.state
+    return value.phase === 'none' ? Promise.resolve() : this.load(value.entry, more)
+  }
+
+  /** Back to no model. */
+  async close() {
+    this.#stop()
+    const engine = this.#engine
+    this.#engine = undefined
+    this.state.value = { phase: 'none' }
+    await engine?.dispose()
+  }
+
+  #stop() {
+    const loading = this.#loading
+    this.#loading = undefined
+    loading?.abort()
+  }
+
+  /**
+   * What a model would need, from its header alone.
+   * @param {ModelEntry} entry
+   * @param {AbortSignal} signal
+   * @returns {Promise<MemoryPlan>}
+   */
+  async plan(entry, signal) {
+    try {
+      // No model fits one byte: the refusal comes before the weights and has the numbers.
+      const options = { ...this.#settings.load(), n_threads: 1, memory_budget: 1, signal }
+      await (await loadModel(entry.source, options)).dispose()
+    } catch (error) {
+      const refused = error instanceof SottoError && error.code === 'memory_budget_exceeded'
+      if (refused && error.details.plan) return error.details.plan
+      throw error
+    }
+    throw new Error('the model needs no memory')
+  }
+}
+
+/**
+ * For a library with a cache: a file is held against its hash, and one that is kept is used without asking
+ * its server if that could tell nothing new, or cannot be asked.
+ * @param {ModelEntry} entry
+ * @param {(warning: Error) => void} onWarning
+ * @returns {object}
+ */
+function cacheOptions({ source, sha256 }, onWarning) {
+  if (!modelCache || typeof source !== 'string') return {}
+  const cache = sha256 || !navigator.onLine ? 'force-cache' : 'default'
+  return { cache, onWarning, ...(sha256 ? { sha256 } : {}) }
+}

@@ -1,0 +1,81 @@
+// What the page keeps in the browser: conversations, the heads of their list, settings. In IndexedDB;
+// where there is none (private windows, full disks) in memory, and the page says so.
+import { openDB } from 'idb'
+
+/** @import { Conversation, Head } from './types.js' */
+
+/**
+ * @typedef {object} Store
+ * @property {boolean} lasting whether anything outlives the page
+ * @property {() => Promise<Head[]>} heads
+ * @property {(id: string) => Promise<Conversation | undefined>} read
+ * @property {(conversation: Conversation) => Promise<void>} write
+ * @property {(id: string) => Promise<void>} remove
+ * @property {(key: string) => Promise<any>} setting
+ * @property {(key: string, value: any) => Promise<void>} saveSetting
+ */
+
+const NAME = 'sotto-chat'
+const VERSION = 1
+
+/** @returns {Promise<Store>} */
+export async function openStore() {
+  try {
+    return await openDatabase()
+  } catch {
+    return memoryStore()
+  }
+}
+
+/** @param {Conversation} conversation @returns {Head} */
+export const headOf = ({ id, title, updated }) => ({ id, title, updated })
+
+/** @returns {Promise<Store>} */
+async function openDatabase() {
+  const db = await openDB(NAME, VERSION, {
+    upgrade(database) {
+      database.createObjectStore('heads', { keyPath: 'id' })
+      database.createObjectStore('conversations', { keyPath: 'id' })
+      database.createObjectStore('settings')
+    },
+    // A newer page in another tab wants to upgrade: it must not wait for this one.
+    blocking: (_, __, event) => /** @type {IDBDatabase} */ (event.target).close(),
+  })
+  const both = () => db.transaction(['heads', 'conversations'], 'readwrite')
+  return {
+    lasting: true,
+    heads: () => db.getAll('heads'),
+    read: (id) => db.get('conversations', id),
+    async write(conversation) {
+      const transaction = both()
+      transaction.objectStore('heads').put(headOf(conversation))
+      transaction.objectStore('conversations').put(conversation)
+      await transaction.done
+    },
+    async remove(id) {
+      const transaction = both()
+      transaction.objectStore('heads').delete(id)
+      transaction.objectStore('conversations').delete(id)
+      await transaction.done
+    },
+    setting: (key) => db.get('settings', key),
+    saveSetting: async (key, value) => void (await db.put('settings', value, key)),
+  }
+}
+
+/** @returns {Store} */
+export function memoryStore() {
+  /** @type {Map<string, Conversation>} */
+  const conversations = new Map()
+  const settings = new Map()
+  return {
+    lasting: false,
+    heads: async () => [...conversations.values()].map(headOf),
+    read: async (id) => structuredClone(conversations.get(id)),
+    write: async (conversation) =>
+      void conversations.set(conversation.id, structuredClone(conversation)),
+    remove: async (id) => void conversations.delete(id),
+    setting: async (key) => settings.get(key),
+    saveSetting: async (key, value) => void settings.set(key, value),
+  }
+}
