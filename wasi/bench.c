@@ -99,11 +99,11 @@ static int name_width(const cli_model *model) {
 
 static void print_head(const cli *c, const cli_model *model) {
   if (c->args.output == MARKDOWN) {
-    cli_printf("| %-*s | %10s | %10s | %-7s | %-7s | %7s | %8s | %20s |\n| ", name_width(model),
+    cli_printf("| %-*s | %10s | %10s | %-7s | %-7s | %7s | %8s | %24s |\n| ", name_width(model),
                "model", "size", "params", "backend", "variant", "threads", "test", "t/s");
     for (int i = 0; i < name_width(model); i++) cli_printf("-");
     cli_printf(" | ---------: | ---------: | ------- | ------- | ------: | -------: | "
-               "-------------------: |\n");
+               "-----------------------: |\n");
   } else if (c->args.output == CSV) {
     cli_printf("model_filename,model_type,model_size,model_n_params,backend,variant,n_threads,"
                "n_batch,n_prompt,n_gen,avg_ns,stddev_ns,avg_ts,stddev_ts\n");
@@ -137,7 +137,7 @@ static sotto_status result_row(const cli *c, const cli_model *model, const test 
     SOTTO_TRY(sotto_str_append_c(out, "| "));
     SOTTO_TRY(sotto_str_append_c(out, name));
     /* "±" has two bytes and one column. */
-    return sotto_str_appendf(out, "%*s | %6.2f MiB | %8.2f M | %-7s | %-7s | %7u | %8s | %21s |\n",
+    return sotto_str_appendf(out, "%*s | %6.2f MiB | %8.2f M | %-7s | %-7s | %7u | %8s | %25s |\n",
                              name_width(model) - columns_of(name), "",
                              (double)model->plan.file / 1048576, (double)info->n_params * 1e-6,
                              backend_name(c), variant, 1u, label, speed);
