@@ -103,6 +103,14 @@ const stall = (page, after) => {
   return page.route('**/models/*.gguf', (route) => (n++ < after ? route.continue() : undefined))
 }
 
+async function withStatistics(page) {
+  await withHistory(page)
+  await loaded(page)
+  await page.click('#statistics-button')
+  await answered(page)
+  await page.waitForSelector('#chart-speed canvas')
+}
+
 /** Name, options of the page, and how to get there. */
 const pictures = [
   ['empty', desktop, async () => {}],
@@ -127,28 +135,8 @@ const pictures = [
       await loaded(page)
     },
   ],
-  [
-    'statistics',
-    desktop,
-    async (page) => {
-      await withHistory(page)
-      await loaded(page)
-      await page.click('#statistics-button')
-      await answered(page)
-      await page.waitForSelector('#chart-speed canvas')
-    },
-  ],
-  [
-    'chatting-dark',
-    { ...desktop, ...dark },
-    async (page) => {
-      await withHistory(page)
-      await loaded(page)
-      await page.click('#statistics-button')
-      await answered(page)
-      await page.waitForSelector('#chart-speed canvas')
-    },
-  ],
+  ['statistics', desktop, withStatistics],
+  ['chatting-dark', { ...desktop, ...dark }, withStatistics],
   [
     'chatting-phone',
     { ...phone, ...dark },
