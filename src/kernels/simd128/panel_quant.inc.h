@@ -56,11 +56,29 @@ ALWAYS_INLINE weights row_of(sotto_tile_layout layout, const uint8_t *w, int r, 
   return row;
 }
 
+/* s += the dots of half a block, its first or second by `part`, a constant; w and a advance. */
+ALWAYS_INLINE const uint8_t *add_dots(sotto_tile_layout layout, act_layout act, const uint8_t *w,
+                                      const uint8_t *a[2], sums s[2][4], int n, bool splats,
+                                      int part) {
+#pragma clang loop unroll(disable)
+  for (int j = 0; j < 4; j++) {
+    for (int r = 0; r < 4; r++) {
+      weights row = row_of(layout, w, r, splats);
+      for (int v = 0; v < n; v++)
+        s[v][r] = part ? dot_high(layout, s[v][r], row, a[v], act)
+                       : dot_low(layout, s[v][r], row, a[v], act);
+    }
+    w = next(w, 16 * panel_vectors(layout, splats));
+    for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes);
+  }
+  return w;
+}
+
 /* y[group][row] += half a panel · x, for n groups of four tokens; n and splats are constants. */
 ALWAYS_INLINE void multiply(sotto_tile_layout layout, act_layout act, const panel *panel, int half,
                             size_t n_blocks, const uint8_t *const groups[2], v128_t *const y[2],
                             int n, bool splats) {
-  const int rest = act_quant_bytes(act), step = 16 * panel_vectors(layout, splats);
+  const int rest = act_quant_bytes(act);
   const uint8_t *w = (const uint8_t *)panel->quants[half], *x[2];
   v128_t acc[2][4];
   for (int v = 0; v < n; v++) {
@@ -74,24 +92,8 @@ ALWAYS_INLINE void multiply(sotto_tile_layout layout, act_layout act, const pane
       a[v] = x[v];
       for (int r = 0; r < 4; r++) s[v][r] = start(layout, x[v] + rest);
     }
-#pragma clang loop unroll(disable)
-    for (int j = 0; j < 4; j++) {
-      for (int r = 0; r < 4; r++) {
-        weights row = row_of(layout, w, r, splats);
-        for (int v = 0; v < n; v++) s[v][r] = dot_low(layout, s[v][r], row, a[v], act);
-      }
-      w = next(w, step);
-      for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes);
-    }
-#pragma clang loop unroll(disable)
-    for (int j = 0; j < 4; j++) {
-      for (int r = 0; r < 4; r++) {
-        weights row = row_of(layout, w, r, splats);
-        for (int v = 0; v < n; v++) s[v][r] = dot_high(layout, s[v][r], row, a[v], act);
-      }
-      w = next(w, step);
-      for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes);
-    }
+    w = add_dots(layout, act, w, a, s, n, splats, 0);
+    w = add_dots(layout, act, w, a, s, n, splats, 1);
     const float *d = (const float *)&panel->scales[half][b];
     const float *m = (const float *)&panel->minima[half][b];
     for (int r = 0; r < 4; r++) {
