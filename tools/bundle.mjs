@@ -14,7 +14,7 @@ const besideModules = {
 }
 
 export async function bundle() {
-  for (const name of ['browser.js', 'thread-browser.js']) {
+  for (const name of ['browser.js', 'thread-browser.js', 'hash-browser.js']) {
     const input = inRoot('js', 'src', 'worker', name)
     const bundled = await rolldown({ input, platform: 'browser', plugins: [besideModules] })
     // As deep as the sources, so that relative URLs in them stay right.

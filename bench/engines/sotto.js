@@ -42,7 +42,7 @@ export async function load({ library, source, how, n_ctx, threads, options }) {
   const { loadModel } = await import(library)
   const begin = performance.now()
   const model = how === 'cached' ? await (await localFile(false)).getFile() : source
-  engine = await withKnown({ n_threads: threads }, (more) =>
+  engine = await withKnown({ n_threads: threads, cache: 'no-store' }, (more) =>
     loadModel(model, { n_ctx, n_parallel: 1, ...options, ...more }),
   )
   return {

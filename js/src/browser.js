@@ -1,4 +1,6 @@
 // The library's entry in browsers.
+import { ModelCache } from './cache/manage.js'
+import { hasOpfs, opfsStorage } from './cache/storage-opfs.js'
 import { webWorkerPort } from './connection-browser.js'
 import { makeLoadModel } from './load.js'
 
@@ -15,6 +17,9 @@ const makeWorker = (url) =>
   url === undefined
     ? new Worker(new URL('../dist/worker/browser.js', import.meta.url), { type: 'module' })
     : new Worker(url, { type: 'module' })
+
+/** The files that loadModel keeps in this origin. */
+export const modelCache = new ModelCache(() => (hasOpfs() ? opfsStorage() : undefined))
 
 /**
  * Loads a model into a worker of its own and resolves when it is ready to answer.

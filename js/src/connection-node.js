@@ -8,10 +8,11 @@ import { Worker } from 'node:worker_threads'
  * Idle at first: it does not keep the process alive.
  * @param {URL} file
  * @param {string} name
+ * @param {any} [workerData]
  * @returns {WorkerPort}
  */
-export function startWorkerThread(file, name) {
-  const worker = new Worker(file, { name, execArgv: [], stdin: false })
+export function startWorkerThread(file, name, workerData) {
+  const worker = new Worker(file, { name, workerData, execArgv: [], stdin: false })
   worker.unref()
   let terminated = false
   return {

@@ -37,6 +37,8 @@ export class Connection {
   #sources
   /** @type {(progress: Progress) => void} */
   #onProgress = () => {}
+  /** @type {(warning: SottoError) => void} */
+  #onWarning = () => {}
 
   /** @param {WorkerPort} port */
   constructor(port) {
@@ -53,12 +55,13 @@ export class Connection {
   /**
    * @param {{ descriptors: SourceDescriptor[], local: OpenableSource[] }} sources
    * @param {LoadOptions} options
-   * @param {{ onProgress?: (progress: Progress) => void }} callbacks
+   * @param {{ onProgress?: (progress: Progress) => void, onWarning?: (warning: SottoError) => void }} callbacks
    * @returns {Promise<LoadedModel>}
    */
-  async load({ descriptors, local }, options, { onProgress = () => {} }) {
+  async load({ descriptors, local }, options, { onProgress = () => {}, onWarning = () => {} }) {
     const begin = performance.now()
     this.#onProgress = onProgress
+    this.#onWarning = onWarning
     this.#sources = new SourceServer(local, (message, transfer) =>
       this.#port.post(message, transfer),
     )
@@ -174,7 +177,10 @@ export class Connection {
   /** @param {FromWorker} message */
   #onMessage(message) {
     if (message.type === 'ready') return this.#start(message.protocol)
-    if (message.type === 'progress') return this.#report(message.progress)
+    if (message.type === 'progress') return this.#tell(() => this.#onProgress(message.progress))
+    if (message.type === 'warning') {
+      return this.#tell(() => this.#onWarning(unpackError(message.warning)))
+    }
     if (message.type === 'fatal') return void this.end(unpackError(message.error))
     if (message.type === 'result') return this.#settle(message.id)?.resolve(message.value)
     if (message.type === 'error')
@@ -185,10 +191,10 @@ export class Connection {
     listener?.onEvents(message.events)
   }
 
-  /** @param {Progress} progress */
-  #report(progress) {
+  /** @param {() => void} callback of the caller's */
+  #tell(callback) {
     try {
-      this.#onProgress(progress)
+      callback()
     } catch (error) {
       this.end(error) // the caller's own: loading fails with it
     }

@@ -26,6 +26,11 @@ export const ERROR_CODES = Object.freeze({
   busy: 'Too many requests are waiting. Try again when one has ended.',
   cancelled: 'The request was cancelled.',
   io_error: 'Reading the model failed; details and cause say where.',
+  hash_mismatch:
+    'The file is not the one whose sha256 was stated. Load it again, or check the hash.',
+  not_cached: 'The model is not in the cache, and the network was not to be asked.',
+  cache_unavailable: 'A warning: storage was refused or failed, and loading went on without it.',
+  cache_full: 'A warning: storage is full, and loading went on without it. Delete cached models.',
   source_changed: 'The file changed on the server while it was read. Load it again.',
   internal_error: 'A fault of the library. Please report it.',
   disposed: 'The engine has been disposed.',

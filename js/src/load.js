@@ -1,7 +1,7 @@
 // loadModel: checks the options, finds out what the source is, starts a worker and has it load.
 
 import { prefill } from './api/prefill.js'
-import { check, either, integer, object, oneOf } from './check.js'
+import { check, either, integer, object, oneOf, string } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { invalidArgument, SottoError } from './errors.js'
@@ -51,9 +51,20 @@ const optionRules = {
   retry: retryRule,
   cache_type_k: oneOf('f16', 'q8_0', 'f32'),
   cache_type_v: oneOf('f16', 'q8_0', 'f32'),
+  cache: oneOf('default', 'force-cache', 'only-if-cached', 'reload', 'no-store'),
+  cacheDir: string,
   prefill,
 }
-const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUrl', 'wasmUrl']
+const otherOptions = [
+  'sha256',
+  'onWarning',
+  'onProgress',
+  'signal',
+  'fetchOptions',
+  'fetch',
+  'workerUrl',
+  'wasmUrl',
+]
 
 /**
  * @param {MainHost} host
@@ -62,15 +73,15 @@ const otherOptions = ['onProgress', 'signal', 'fetchOptions', 'fetch', 'workerUr
 export const makeLoadModel =
   (host) =>
   async (source, options = {}) => {
-    const { signal, onProgress, workerUrl } = options
-    const loadOptions = checkOptions(options, host)
-    signal?.throwIfAborted()
+    const { signal, onProgress, onWarning, workerUrl } = options
     const sources = describeSources(source, options, host)
+    const loadOptions = checkOptions(options, host, sources.descriptors.length)
+    signal?.throwIfAborted()
     const connection = new Connection(startWorker(host, workerUrl))
     // An abort ends the worker: whatever it was doing, downloads included, ends with it.
     const stop = (/** @type {unknown} */ reason) => void connection.end(reason)
     try {
-      const work = () => connection.load(sources, loadOptions, { onProgress })
+      const work = () => connection.load(sources, loadOptions, { onProgress, onWarning })
       return new Engine(connection, await withSignal(signal, stop, work))
     } catch (error) {
       await connection.end(error)
@@ -95,20 +106,39 @@ function startWorker(host, url) {
 /**
  * @param {LoadModelOptions} options
  * @param {MainHost} host
+ * @param {number} n_files
  * @returns {LoadOptions}
  */
-function checkOptions(options, host) {
+function checkOptions(options, host, n_files) {
   const checked = check(options, optionRules, otherOptions)
   const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
   const { cache_type_k = 'f16', cache_type_v = 'f16', ...rest } = others
-  const { retry: _, prefill: prompt, ...core } = rest
-  const { onProgress, wasmUrl } = options
+  const { retry: _, prefill: prompt, cache = 'default', cacheDir, ...core } = rest
+  const { onProgress, onWarning, wasmUrl } = options
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw invalidArgument('onProgress', 'must be a function')
   }
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    throw invalidArgument('onWarning', 'must be a function')
+  }
+  const sha256 = hashes(options.sha256, n_files)
   const modules = wasmUrl && absolute(String(wasmUrl), host)
-  const types = { cache_type_k, cache_type_v }
-  return { core, backend, variant, ...types, n_threads, wasmUrl: modules, prefill: prompt }
+  const kernels = { backend, variant, cache_type_k, cache_type_v, n_threads }
+  return { core, ...kernels, wasmUrl: modules, prefill: prompt, cache, cacheDir, sha256 }
+}
+
+/**
+ * @param {string | string[] | undefined} given
+ * @param {number} n_files
+ */
+function hashes(given = [], n_files) {
+  const list = Array.isArray(given) ? given : [given]
+  const right = list.every((hash) => typeof hash === 'string' && /^[0-9a-f]{64}$/i.test(hash))
+  if (!right) throw invalidArgument('sha256', 'must be 64 hexadecimal digits, or an array of such')
+  if (list.length && list.length !== n_files) {
+    throw invalidArgument('sha256', `are ${list.length} for ${n_files} file(s)`)
+  }
+  return list.map((hash) => hash.toLowerCase())
 }
 
 /** @param {string} url @param {MainHost} host the worker has another base URL than the page */

@@ -1,5 +1,7 @@
 // The library's entry in Node.js.
 import { fileURLToPath } from 'node:url'
+import { ModelCache } from './cache/manage.js'
+import { nodeStorage } from './cache/storage-node.js'
 import { startWorkerThread } from './connection-node.js'
 import { makeLoadModel } from './load.js'
 
@@ -16,6 +18,15 @@ function locate(text) {
   if (/^(https?|data):/i.test(text)) return { kind: 'url', url: text }
   return { kind: 'path', path: /^file:/i.test(text) ? fileURLToPath(text) : text }
 }
+
+/** The files that loadModel keeps on disk. */
+export const modelCache = new ModelCache(() => nodeStorage())
+
+/**
+ * The same for another place.
+ * @param {string} cacheDir
+ */
+export const openModelCache = (cacheDir) => new ModelCache(() => nodeStorage(cacheDir))
 
 /**
  * Loads a model into a worker thread of its own and resolves when it is ready to answer.

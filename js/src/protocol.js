@@ -8,9 +8,9 @@
 
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { SourceFacts } from './source/validator.js' */
-/** @import { MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
+/** @import { CacheMode, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 4
+export const PROTOCOL = 5
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -44,6 +44,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'result', id: number, value: any }
  *   | { type: 'error', id: number, error: ErrorMessage }
  *   | { type: 'progress', progress: Progress }
+ *   | { type: 'warning', warning: ErrorMessage }
  *   | { type: 'events', id: number, events: EngineEvent[] }
  *   | { type: 'source-open', id: number, index: number, firstLength: number }
  *   | { type: 'source-read', id: number, index: number, offset: number, length: number, credit: number }
@@ -65,6 +66,9 @@ export const LOGITS_CREDIT = 8
  * @property {string} cache_type_v
  * @property {number | 'auto'} n_threads
  * @property {string} [wasmUrl]
+ * @property {CacheMode} cache
+ * @property {string} [cacheDir]
+ * @property {string[]} sha256 of each file; empty: not known
  * @property {Prompt} [prefill] to be computed while weights arrive
  */
 

@@ -2,6 +2,7 @@
 
 /** @typedef {import('./source/source.js').ModelSource} ModelSource */
 /** @typedef {import('./errors.js').SottoErrorCode} SottoErrorCode */
+/** @typedef {import('./errors.js').SottoError} SottoError */
 /**
  * @template Chunk
  * @typedef {import('./api/reply.js').CompletionStream<Chunk>} CompletionStream
@@ -38,7 +39,8 @@
 
 /**
  * @typedef {object} Progress
- * @property {'header' | 'weights' | 'prefill' | 'ready'} status what is being read; prefill: computed
+ * @property {'header' | 'weights' | 'prefill' | 'verify' | 'ready'} status what is being read, computed or
+ *   checked
  * @property {number} loaded bytes; prefill: tokens of the prompt
  * @property {number} total the same; 0 while unknown
  */
@@ -71,6 +73,36 @@
  */
 
 /**
+ * How the cache is used, after fetch's RequestCache. default: what is there is asked about and used, the
+ * rest is fetched and kept; force-cache: what is complete is used without asking; only-if-cached: nothing is
+ * fetched; reload: all is fetched and kept; no-store: the cache is left alone.
+ * @typedef {'default' | 'force-cache' | 'only-if-cached' | 'reload' | 'no-store'} CacheMode
+ */
+
+/**
+ * What the cache had of a model.
+ * @typedef {object} CacheUse
+ * @property {'hit' | 'partial' | 'miss' | 'bypass'} status bypass: it was not used
+ * @property {number} cached_bytes that came from it
+ * @property {number} fetched_bytes that came from the server
+ * @property {boolean} verified the bytes have the sha256 that was stated
+ * @property {'etag' | 'last-modified' | 'size' | 'none'} validated_by what told that the server has the
+ *   same file; none: it was not asked, or there was nothing to compare
+ */
+
+/**
+ * A file in the cache.
+ * @typedef {object} CachedFile
+ * @property {string} url
+ * @property {number} size bytes; -1: not known yet
+ * @property {number} loaded bytes that are there
+ * @property {boolean} complete
+ * @property {boolean} verified its sha256 is what was stated
+ * @property {string} sha256 empty: nobody stated one
+ * @property {Date} used last
+ */
+
+/**
  * What the file says about itself, the threads that run it, and how long loading took.
  * @typedef {object} ModelInfo
  * @property {string} architecture
@@ -91,6 +123,7 @@
  * @property {number} n_threads that compute
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
  * @property {LoadTimes} load_ms
+ * @property {CacheUse} cache
  */
 
 /** @typedef {TemplateOptions & { messages: ChatMessage[] }} PrefillChat the beginning of a conversation */
@@ -113,6 +146,11 @@
  *   requests that begin alike find it in the cache
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]
+ * @property {CacheMode} [cache] of URLs; default: 'default'
+ * @property {string} [cacheDir] Node.js: where the cache is; default: SOTTO_CACHE_DIR or the system's place
+ * @property {string | string[]} [sha256] of the file or files of a URL, in hexadecimal: no model is handed out
+ *   whose bytes are others
+ * @property {(warning: SottoError) => void} [onWarning] what went wrong without stopping the load
  * @property {RequestInit} [fetchOptions] for URLs: headers, credentials, cache …
  * @property {RetryOptions} [retry] for URLs
  * @property {typeof fetch} [fetch] for URLs, instead of the worker's own

@@ -234,4 +234,11 @@ SOTTO_API uint32_t sotto_engine_n_threads(const sotto_engine *engine);
 SOTTO_API void *sotto_host_alloc(uint32_t size);
 SOTTO_API void sotto_host_free(void *ptr);
 
+/* ---- hash ---- */
+/* SHA-256 of bytes that come in pieces. state: sotto_hash_state_bytes, aligned to 8; digest: 32 bytes. */
+SOTTO_API uint32_t sotto_hash_state_bytes(void);
+SOTTO_API void sotto_hash_begin(void *state);
+SOTTO_API void sotto_hash_add(void *state, const void *data, uint32_t len);
+SOTTO_API void sotto_hash_end(void *state, unsigned char *digest);
+
 #endif

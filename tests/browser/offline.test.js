@@ -44,7 +44,6 @@ test('after one visit the page works without a network, model of the visitor and
   await visitor.ask('After')
   assert.equal(await page.locator('.message.user').count(), 2)
   await visitor.leave()
-  await site.browser.close()
 })
 
 test('on a host without headers the page isolates itself and has threads', async () => {

@@ -1,5 +1,6 @@
 /* base/: allocation accounting, arenas, strings, UTF-8. */
 #include "base/arena.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "base/utf8.h"
 #include "test.h"
@@ -76,4 +77,33 @@ TEST(base_str_escapes_json) {
   CHECK_STR(str.data, "\"\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xC3\xA9\"");
   sotto_str_free(&str);
   CHECK(ctx.bytes_in_use == 0);
+}
+
+static void check_sha256(const char *text, size_t times, size_t piece, const char *expected) {
+  sotto_sha256 hash;
+  unsigned char digest[SOTTO_SHA256_BYTES];
+  char hex[2 * SOTTO_SHA256_BYTES + 1];
+  size_t len = strlen(text);
+  sotto_sha256_init(&hash);
+  for (size_t i = 0; i < times; i++)
+    for (size_t at = 0; at < len; at += piece)
+      sotto_sha256_update(&hash, text + at, len - at < piece ? len - at : piece);
+  sotto_sha256_final(&hash, digest);
+  for (int i = 0; i < SOTTO_SHA256_BYTES; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+  CHECK(strcmp(hex, expected) == 0);
+}
+
+/* FIPS 180-4's examples, and a million times 'a', in pieces of any size. */
+TEST(base_sha256_gives_the_standards_digests) {
+  static const char *two = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+  static const char *many =
+      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+      "aaaaaaaaaaaaaaaaaaaa";
+  for (size_t piece = 1; piece < 130; piece += 7) {
+    check_sha256("", 1, piece, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    check_sha256("abc", 1, piece,
+                 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    check_sha256(two, 1, piece, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  }
+  check_sha256(many, 10000, 33, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }

@@ -1,4 +1,6 @@
 // The worker's file in browsers.
+
+import { hasOpfs, opfsStorage } from '../cache/storage-opfs.js'
 import { webWorkerPort } from '../connection-browser.js'
 import { SottoError } from '../errors.js'
 import { serve } from './serve.js'
@@ -35,6 +37,9 @@ const onMessage = serve({
         new Worker(new URL('./thread-browser.js', import.meta.url), { type: 'module' }),
       ),
   },
+  cacheStorage: () => (hasOpfs() ? opfsStorage() : undefined),
+  startHasher: () =>
+    webWorkerPort(new Worker(new URL('./hash-browser.js', import.meta.url), { type: 'module' })),
   fileSource: (path) => {
     throw new SottoError('invalid_argument', `A browser reads no paths: ${path}`)
   },

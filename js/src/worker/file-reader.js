@@ -160,6 +160,20 @@ export class ModelFileReader {
     }
   }
 
+  /** After the last read: the hash is compared, the cache completed. */
+  async finish() {
+    if (!this.#source.finish) return
+    if (!this.supportsRanges) {
+      for await (const _ of this.#sequential()); // what is behind the last tensor belongs to the file
+    }
+    await this.#source.finish(this.#signal)
+  }
+
+  /** What the cache had. */
+  get use() {
+    return this.#source.use
+  }
+
   async close() {
     this.head = []
     await this.#rest?.return?.()

@@ -12,7 +12,7 @@ import { candidates } from './variant.js'
 import { readWeights } from './weights.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
-/** @import { MemoryPlan, Progress } from '../types.js' */
+/** @import { CacheUse, MemoryPlan, Progress } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
 /** @import { ThreadChoice, ThreadHost } from './threads.js' */
 /** @import { Candidate, ModuleName } from './variant.js' */
@@ -65,10 +65,10 @@ export async function load(given) {
     const header_ms = lap()
     const prefill = job.prompt && new Prefill(engine, job.prompt, job)
     const times = await readWeights(files, engine, { onProgress: job.onProgress, abort, prefill })
-    const { loaded, total } = engine.progress()
-    job.onProgress({ status: 'ready', loaded, total })
+    await finish(job, files, engine)
     const load_ms = { module: module_ms, header: header_ms, ...times }
-    return { engine, plan, load_ms, threads: threadsOf(engine, job.choice) }
+    const cache = sumOfUses(files)
+    return { engine, plan, load_ms, cache, threads: threadsOf(engine, job.choice) }
   } finally {
     abort.abort() // reads that an error left behind
     await Promise.allSettled(files.map((file) => file.close()))
@@ -247,6 +247,40 @@ function coreOptions(module, options, n_threads) {
     cache_type_v: module.constant(`CACHE_${cache_type_v.toUpperCase()}`),
     memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),
   }
+}
+
+/**
+ * @param {LoadJob} job
+ * @param {ModelFileReader[]} files
+ * @param {CoreEngine} engine
+ */
+async function finish({ onProgress }, files, engine) {
+  const { loaded, total } = engine.progress()
+  onProgress({ status: 'verify', loaded, total })
+  try {
+    await Promise.all(files.map((file) => file.finish()))
+  } catch (error) {
+    engine.module.end()
+    throw error
+  }
+  onProgress({ status: 'ready', loaded, total })
+}
+
+/**
+ * @param {ModelFileReader[]} files
+ * @returns {CacheUse}
+ */
+function sumOfUses(files) {
+  const uses = files.flatMap(({ use }) => use ?? [])
+  const used = uses.filter(({ status }) => status !== 'bypass')
+  const sum = (/** @type {'cached_bytes' | 'fetched_bytes'} */ field) =>
+    uses.reduce((total, use) => total + use[field], 0)
+  const [cached_bytes, fetched_bytes] = [sum('cached_bytes'), sum('fetched_bytes')]
+  const status =
+    used.length === 0 ? 'bypass' : !cached_bytes ? 'miss' : fetched_bytes ? 'partial' : 'hit'
+  const verified = uses.length === files.length && uses.every((use) => use.verified)
+  const validated_by = uses[0]?.validated_by ?? 'none'
+  return { status, cached_bytes, fetched_bytes, verified, validated_by }
 }
 
 /** @param {ModelFileReader} file @param {number} parts @param {number} given */

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort } from 'node:worker_threads'
+import { nodeStorage } from '../cache/storage-node.js'
 import { startWorkerThread } from '../connection-node.js'
 import { fileSource } from '../source/file.js'
 import { serve } from './serve.js'
@@ -41,6 +42,9 @@ const onMessage = serve({
     available: () => ({ processors: availableParallelism(), refusal: '' }),
     start: () => startWorkerThread(new URL('./thread-node.js', import.meta.url), 'sotto thread'),
   },
+  cacheStorage: (directory) => nodeStorage(directory),
+  startHasher: (directory) =>
+    startWorkerThread(new URL('./hash-node.js', import.meta.url), 'sotto hash', { directory }),
   fileSource,
   yieldToEvents: () => setImmediate(),
 })

@@ -1,6 +1,7 @@
 // The worker's end of the protocol, the same for both hosts: loads once, then answers calls and runs
 // generations. A trap in the module ends everything: the main thread is told and nothing more is
 // answered.
+import { CachedSource } from '../cache/cached-source.js'
 import { packError, SottoError } from '../errors.js'
 import { PROTOCOL } from '../protocol.js'
 import { blobSource } from '../source/blob.js'
@@ -11,6 +12,9 @@ import { Loop } from './loop.js'
 
 /** @import { EngineEvent, FromWorker, LoadedModel, SourceDescriptor, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from '../source/source.js' */
+/** @import { Storage } from '../cache/storage.js' */
+/** @import { WorkerPort } from '../connection.js' */
+/** @import { LoadOptions } from '../protocol.js' */
 /** @import { CoreEngine } from './engine.js' */
 /** @import { ThreadHost } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
@@ -25,6 +29,8 @@ import { Loop } from './loop.js'
  * @property {ThreadHost} threads
  * @property {(path: string) => OpenableSource} fileSource
  * @property {() => Promise<void>} yieldToEvents
+ * @property {(directory?: string) => Storage | undefined} cacheStorage none: this place has no storage
+ * @property {(directory?: string) => WorkerPort} startHasher
  */
 
 /**
@@ -101,8 +107,8 @@ class WorkerSide {
     }
     /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
     const modules = new Map()
-    const { engine, plan, threads, load_ms } = await load({
-      sources: sources.map((descriptor) => this.#source(descriptor)),
+    const { engine, plan, threads, load_ms, cache } = await load({
+      sources: sources.map((descriptor, index) => this.#source(descriptor, options, index)),
       options,
       compile: (name) => {
         const compiled = modules.get(name) ?? this.#host.compile(name, options.wasmUrl)
@@ -122,14 +128,29 @@ class WorkerSide {
     })
     const { n: n_threads, reason: n_threads_reason } = threads
     const times = { worker: 0, ...load_ms, total: 0 } // the other side knows these two
-    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times }
+    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times, cache }
     return { variant: engine.variant(), info, plan }
   }
 
-  /** @param {SourceDescriptor} descriptor */
-  #source(descriptor) {
+  /**
+   * @param {SourceDescriptor} descriptor
+   * @param {LoadOptions} options
+   * @param {number} index of the file
+   * @returns {OpenableSource}
+   */
+  #source(descriptor, { cache: mode, cacheDir, sha256: hashes }, index) {
     if (descriptor.kind === 'url') {
-      return new HttpSource(descriptor.url, descriptor.init, undefined, descriptor.retry)
+      const { url, init } = descriptor
+      const sha256 = hashes[index]
+      const http = new HttpSource(url, init, undefined, descriptor.retry)
+      if ((mode === 'no-store' && !sha256) || url.startsWith('data:')) return http
+      const host = {
+        storage: this.#host.cacheStorage(cacheDir),
+        startHasher: () => this.#host.startHasher(cacheDir),
+        warn: (/** @type {SottoError} */ warning) =>
+          this.#host.post({ type: 'warning', warning: packError(warning) }),
+      }
+      return new CachedSource(http, host, { url, mode, sha256 })
     }
     if (descriptor.kind === 'path') return this.#host.fileSource(descriptor.path)
     if (descriptor.kind === 'blob') return blobSource(descriptor.blob)

@@ -1,7 +1,7 @@
 // The built page in Chromium, as a visitor has it: a profile of its own each time, and everything noted
 // that should not be: errors, violations of the policy, requests that leave the origin.
 import assert from 'node:assert/strict'
-import { openBrowser } from '../../../tools/lib/browser.mjs'
+import { openProfile } from '../../../tools/lib/browser.mjs'
 import { inRoot } from '../../../tools/lib/paths.mjs'
 import { pageMounts, serve } from '../../../tools/lib/server.mjs'
 
@@ -9,16 +9,11 @@ export const desktop = { viewport: { width: 1280, height: 800 } }
 export const phone = { viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true }
 export const tiny = '/tiny/tiny-q8_0.gguf'
 
-/** Starts server and browser for one file of tests; `more` are folders to serve besides. */
+/** Starts the server for one file of tests; `more` are folders to serve besides. */
 export async function startSite(options = {}, more = {}) {
   const mounts = { ...pageMounts, '/tiny/': inRoot('models', 'tiny'), ...more }
   const server = await serve({ mounts, ...options })
-  const browser = await openBrowser()
-  const close = async () => {
-    await browser.close()
-    await server.close()
-  }
-  return { server, browser, close }
+  return { server, close: () => server.close() }
 }
 
 /** A visitor in a profile of its own. */
@@ -26,12 +21,12 @@ export class Visitor {
   problems = []
 
   /** `expected`: messages on the console that belong to the test. */
-  static async come({ server, browser }, path = '/', { expected, ...options } = {}) {
+  static async come({ server }, path = '/', { expected, ...options } = {}) {
     const visitor = new Visitor()
     visitor.expected = expected
     visitor.url = server.url
     const context = { ...desktop, serviceWorkers: 'block', acceptDownloads: true, ...options }
-    visitor.context = await browser.newContext(context)
+    visitor.context = await openProfile(context)
     visitor.context.on('request', (request) => visitor.#look(request.url()))
     await visitor.open(path)
     return visitor

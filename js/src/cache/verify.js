@@ -1,0 +1,92 @@
+// The sha256 of a file while it comes: in a worker of its own, which reads what the cache has in whole
+// segments, behind the writer, or is sent the bytes where there is no cache.
+
+/** @import { WorkerPort } from '../connection.js' */
+
+/**
+ * To the hashing worker, in the file's order.
+ * @typedef {{ type: 'entry', directory?: string, key: string, end: number }
+ *   | { type: 'bytes', data: Uint8Array<ArrayBuffer> }
+ *   | { type: 'end' }} ToHasher entry: all up to `end`
+ */
+/** @typedef {{ type: 'digest', hex: string } | { type: 'error', message: string } | { type: 'taken' }} FromHasher */
+/** @typedef {() => WorkerPort} StartHasher */
+
+const MOST_AHEAD = 16 // messages with bytes
+
+export class Verifier {
+  #port
+  #at = 0
+  #waiting = 0
+  /** @type {(value: unknown) => void} */
+  #onTaken = () => {}
+  /** @type {Promise<string>} */
+  #digest
+
+  /** @param {StartHasher} start */
+  constructor(start) {
+    const port = start()
+    this.#port = port
+    this.#digest = new Promise((resolve, reject) => {
+      port.listen({
+        onMessage: (/** @type {any} */ message) => {
+          if (message.type === 'digest') resolve(message.hex)
+          else if (message.type === 'error') reject(new Error(message.message))
+          else {
+            this.#waiting--
+            this.#onTaken(undefined)
+          }
+        },
+        onFailure: reject,
+      })
+    })
+    this.#digest.catch(() => {}) // told to whoever asks for it
+  }
+
+  /** Bytes that were handed over so far. */
+  get at() {
+    return this.#at
+  }
+
+  /**
+   * @param {string} key of an entry
+   * @param {number} end of what can be read of it
+   */
+  entry(key, end) {
+    if (end <= this.#at) return
+    this.#at = end
+    this.#post({ type: 'entry', key, end })
+  }
+
+  /** @param {Uint8Array} bytes the next ones */
+  async bytes(bytes) {
+    const data = bytes.slice()
+    this.#at += data.length
+    this.#waiting++
+    this.#post({ type: 'bytes', data }, [data.buffer])
+    while (this.#waiting > MOST_AHEAD) {
+      const taken = new Promise((resolve) => {
+        this.#onTaken = resolve
+      })
+      await Promise.race([taken, this.#digest])
+    }
+  }
+
+  /** @returns {Promise<string>} 64 hexadecimal digits */
+  async digest() {
+    this.#post({ type: 'end' })
+    return this.#digest
+  }
+
+  /**
+   * @param {ToHasher} message
+   * @param {ArrayBuffer[]} [transfer]
+   */
+  #post(message, transfer) {
+    this.#port.post(/** @type {any} */ (message), transfer)
+  }
+
+  close() {
+    void this.#port.terminate()
+  }
+}

@@ -1,0 +1,29 @@
+// The hashing worker's file in browsers, whose own sha256 takes no pieces.
+import { opfsStorage } from '../cache/storage-opfs.js'
+import { serveHash } from './hash.js'
+import { CoreModule } from './module.js'
+import { compileFromUrl } from './variant.js'
+
+const MEMORY = { initial: 0, maximum: 0 } // as little as there can be
+
+async function makeHash() {
+  const url = new URL('../../dist/sotto-simd128.wasm', import.meta.url).href
+  const module = await CoreModule.create(await compileFromUrl(url), 'simd128', MEMORY)
+  const state = module.alloc(module.call('sotto_hash_state_bytes'))
+  module.call('sotto_hash_begin', state)
+  return {
+    add: (/** @type {Uint8Array} */ bytes) =>
+      module.feed(bytes, (ptr, length) => module.call('sotto_hash_add', state, ptr, length)),
+    end() {
+      const digest = module.alloc(32)
+      module.call('sotto_hash_end', state, digest)
+      const bytes = module.bytes(digest, 32)
+      return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    },
+  }
+}
+
+/** @type {{ postMessage: (message: any) => void, onmessage: any }} */
+const scope = /** @type {any} */ (globalThis)
+const onMessage = serveHash(opfsStorage(), makeHash, (message) => scope.postMessage(message))
+scope.onmessage = (/** @type {MessageEvent} */ { data }) => onMessage(data)

@@ -1,0 +1,16 @@
+/* SHA-256 for hosts: what their own gives them is not to be had in pieces in browsers. */
+#include "api/sotto.h"
+#include "base/sha256.h"
+
+uint32_t sotto_hash_state_bytes(void) {
+  return sizeof(sotto_sha256);
+}
+void sotto_hash_begin(void *state) {
+  sotto_sha256_init(state);
+}
+void sotto_hash_add(void *state, const void *data, uint32_t len) {
+  sotto_sha256_update(state, data, len);
+}
+void sotto_hash_end(void *state, unsigned char *digest) {
+  sotto_sha256_final(state, digest);
+}
