@@ -2,7 +2,9 @@
 // used that the server no longer has, that is torn, or that has another hash; without storage loading goes
 // on without it.
 import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +13,7 @@ import { loadModel, openModelCache } from 'sotto'
 import { Entry } from '../../js/src/cache/entry.js'
 import { SEGMENT_BYTES } from '../../js/src/cache/manifest.js'
 import { nodeStorage } from '../../js/src/cache/storage-node.js'
+import { makeValidator } from '../../js/src/source/validator.js'
 import { logitsDigest, tinyBytes, withEngine, withTiny } from './lib/models.js'
 import { collect, pattern, rangeServer } from './lib/range-server.js'
 
@@ -99,6 +102,39 @@ test('a server without ranges: the whole is kept', async (t) => {
   assert.equal((await use(url, cacheDir)).status, 'hit')
 })
 
+test('a stream of unknown length: the whole is kept, and asked for once', async (t) => {
+  const cacheDir = newPlace()
+  const server = await serve(t, () => ({ ranges: false, size: false }))
+  const url = `${server.url}/model.gguf`
+  const first = await use(url, cacheDir)
+  assert.deepEqual([first.status, first.fetched_bytes], ['miss', bytes.length])
+  const second = await use(url, cacheDir)
+  assert.deepEqual([second.status, second.fetched_bytes], ['hit', 0])
+})
+
+test('a server that is ill does not matter to who has all; one that refuses does', async (t) => {
+  const cacheDir = newPlace()
+  let status
+  const server = await serve(t, () => ({ status }))
+  const url = `${server.url}/model.gguf`
+  await use(url, cacheDir)
+  for (status of [500, 503, 429]) assert.equal((await use(url, cacheDir)).status, 'hit')
+  for (status of [403, 404]) await assert.rejects(use(url, cacheDir), fails('io_error'))
+})
+
+test('loads at the same time share one download', async (t) => {
+  const cacheDir = newPlace()
+  const server = await serve(t)
+  const url = `${server.url}/model.gguf`
+  const uses = await Promise.all([1, 2, 3].map(() => use(url, cacheDir, { sha256 })))
+  const fetched = uses.reduce((sum, { fetched_bytes }) => sum + fetched_bytes, 0)
+  assert.equal(fetched, bytes.length)
+  assert.equal(
+    uses.every(({ verified }) => verified),
+    true,
+  )
+})
+
 test('no bad answer is kept', async (t) => {
   const cacheDir = newPlace()
   let status = 404
@@ -112,6 +148,41 @@ test('no bad answer is kept', async (t) => {
   )
   status = undefined
   assert.equal((await use(url, cacheDir)).status, 'miss')
+})
+
+test('what is no model is not kept, and a page to log in takes nothing away', async (t) => {
+  const cacheDir = newPlace()
+  let page
+  const model = bytes
+  const noise = { 'model.gguf': pattern(5000) }
+  const server = await rangeServer(noise, () => ({ page }))
+  t.after(() => server.close())
+  const url = `${server.url}/model.gguf`
+  await assert.rejects(use(url, cacheDir), fails('invalid_model'))
+  await assert.rejects(use(url, cacheDir, { cache: 'only-if-cached' }), fails('not_cached'))
+  page = true
+  await assert.rejects(use(url, cacheDir), fails('invalid_model'))
+  await assert.rejects(use(url, cacheDir, { cache: 'only-if-cached' }), fails('not_cached'))
+  page = false
+  noise['model.gguf'] = model
+  await use(url, cacheDir)
+  page = true
+  await assert.rejects(use(url, cacheDir), fails('invalid_model'))
+  assert.equal((await use(url, cacheDir, { cache: 'only-if-cached' })).status, 'hit')
+})
+
+test('without ETag and date: a whole file is asked about by its size, a part is not used', async (t) => {
+  const cacheDir = newPlace()
+  const server = await serve(t, () => ({ etag: null }))
+  const url = `${server.url}/model.gguf`
+  await use(url, cacheDir)
+  const again = await use(url, cacheDir)
+  assert.deepEqual([again.status, again.validated_by], ['hit', 'size'])
+  const [key] = await readdir(cacheDir)
+  await truncate(join(cacheDir, key, '00000.segment'), 5000)
+  assert.equal((await use(url, cacheDir)).status, 'miss')
+  await truncate(join(cacheDir, key, '00000.segment'), 5000)
+  assert.equal((await use(url, cacheDir, { sha256 })).status, 'partial')
 })
 
 test('sha256: a match is remembered, a mismatch throws everything away', async (t) => {
@@ -188,7 +259,7 @@ const url = 'https://models.example/big.gguf'
 
 async function openEntry(directory) {
   const entry = await Entry.open(nodeStorage(directory), 'key', url)
-  entry.describe({ etag: '"1"', size })
+  entry.describe(makeValidator({ etag: '"1"', size }))
   return entry
 }
 
@@ -217,6 +288,25 @@ test('an entry gives back what was written, in any order, and goes on after an e
   assert.equal(entry.readable, size)
   assert.equal(Buffer.compare(await collect(entry.read(0, size, never)), data), 0)
   await entry.close()
+})
+
+test('a process that is killed leaves what it had flushed, and its lock', async () => {
+  const directory = newPlace()
+  const child = fork(new URL('./lib/cache-writer.js', import.meta.url), [directory, url, `${size}`])
+  await once(child, 'message') // all is written, the last megabytes are not flushed
+  assert.equal(await nodeStorage(directory).lock('key', { wait: false }), undefined)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const lock = await nodeStorage(directory).lock('key', { wait: true, signal: never })
+  const entry = await openEntry(directory)
+  const { there, end } = entry.run(0)
+  assert.equal(there && end >= size - (8 << 20) && end < size, true, `${end} bytes were kept`)
+  assert.equal(
+    Buffer.compare(await collect(entry.read(0, end, never)), pattern(size).subarray(0, end)),
+    0,
+  )
+  await entry.close()
+  lock.release()
 })
 
 test('what was not flushed, torn or cut off is not believed', async () => {

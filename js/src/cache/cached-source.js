@@ -1,18 +1,18 @@
-// A URL with the cache in between: what is there is read from it, the rest from the server, and kept. One
-// tab or process writes an entry; the others read what it has kept, and go on in its place should it
-// end. When the cache fails, loading does not: it goes on without, and a warning says so.
-import { SottoError } from '../errors.js'
+// A URL with the cache in between: what is there is read from it, the rest from the server, and kept. When
+// the cache fails, loading does not: it goes on without, and a warning says so.
 import { LONG_RANGE, readError } from '../source/source.js'
-import { Entry } from './entry.js'
-import { compareValidators, keyOf } from './manifest.js'
-import { readSegments } from './segments.js'
-import { Follower, Leader } from './share.js'
+import { revalidate } from '../source/validator.js'
+import { judgeKept } from './freshness.js'
+import { hashMismatch, isRefusal, notCached, withoutCache } from './problems.js'
+import { SharedEntry } from './shared-entry.js'
+import { Usage } from './use.js'
 import { Verifier } from './verify.js'
 
 /** @import { HttpSource } from '../source/http.js' */
+/** @import { SottoError } from '../errors.js' */
 /** @import { OpenableSource } from '../source/source.js' */
-/** @import { CacheMode, CacheUse } from '../types.js' */
-/** @import { Folder, Lock, Storage } from './storage.js' */
+/** @import { CacheMode } from '../types.js' */
+/** @import { Storage } from './storage.js' */
 /** @import { StartHasher } from './verify.js' */
 
 /**
@@ -31,29 +31,15 @@ export class CachedSource {
   #mode
   #url
   #sha256
-  #key = ''
-  /** @type {Entry | undefined} ours to write */
-  #entry
-  /** @type {Lock | undefined} */
-  #lock
-  /** @type {Leader | undefined} */
-  #leader
-  /** @type {Follower | undefined} somebody else writes */
-  #follower
-  /** @type {Folder | undefined} what the other writes */
-  #folder
+  /** @type {SharedEntry | undefined} none: the cache is not used, or no more */
+  #shared
   /** @type {Verifier | undefined} */
   #verifier
+  /** The server has answered. */
   #connected = false
+  /** Bytes are hashed as they come, since nothing keeps them. */
   #sequential = false
-  /** @type {CacheUse} */
-  #use = {
-    status: 'bypass',
-    cached_bytes: 0,
-    fetched_bytes: 0,
-    verified: false,
-    validated_by: 'none',
-  }
+  #usage = new Usage()
 
   /**
    * @param {HttpSource} http
@@ -70,7 +56,7 @@ export class CachedSource {
   }
 
   get size() {
-    const known = this.#entry?.manifest.size ?? -1
+    const known = this.#shared?.size ?? -1
     return known >= 0 ? known : this.#http.size
   }
 
@@ -83,14 +69,13 @@ export class CachedSource {
     return this.#connected ? this.#http.ahead : 0
   }
 
-  /** @returns {CacheUse} */
   get use() {
-    const { cached_bytes, fetched_bytes } = this.#use
-    if (this.#mode === 'no-store' || (!this.#entry && !this.#follower && !cached_bytes)) {
-      return this.#use
-    }
-    const status = cached_bytes === 0 ? 'miss' : fetched_bytes === 0 ? 'hit' : 'partial'
-    return { ...this.#use, status }
+    return this.#usage.report(this.#shared !== undefined)
+  }
+
+  /** The hash that the bytes have to have; undefined: nobody stated one. */
+  get #wanted() {
+    return this.#sha256 || this.#http.sha256
   }
 
   /**
@@ -98,81 +83,57 @@ export class CachedSource {
    * @param {AbortSignal} signal
    */
   async open(firstLength, signal) {
-    await this.#openCache()
-    const complete = this.#entry?.isComplete ?? false
+    await this.#guard(signal, () => this.#openCache())
+    const complete = this.#shared?.isComplete ?? false
     const alone = this.#mode === 'force-cache' || this.#mode === 'only-if-cached'
-    if (complete && alone) return this.#beWithoutServer()
-    if (this.#mode === 'only-if-cached') throw notCached(this.name)
-    try {
-      const some = this.#follower || this.#entry?.manifest.ranges.bytes
-      await this.#http.open(some ? 1 : firstLength, signal)
-    } catch (error) {
-      if (!complete || signal.aborted || isAnswer(error)) throw error
-      return this.#beWithoutServer() // offline: what is there is all there will be
-    }
-    this.#connected = true
-    this.supportsRanges = this.#http.supportsRanges
-    await this.#guard(() => this.#revalidate())
-    const wanted = this.#sha256 || this.#http.sha256
-    if (!wanted || this.#entry?.manifest.verified) return
-    this.#hashing().entry(this.#key, this.#entry?.readable ?? 0)
-    // Without a cache the hash needs the file from front to back.
-    this.#sequential = !this.#entry && !this.#follower
-    if (this.#sequential) this.supportsRanges = false
+    if (!(complete && alone)) await this.#connect(firstLength, signal, complete)
+    this.supportsRanges = !this.#connected || this.#http.supportsRanges
+    if (this.#connected) await this.#guard(signal, () => this.#revalidate())
+    if (this.#wanted && !this.#isVerified) this.#beginHash()
   }
 
-  /** Takes the entry, or follows who has it. */
   async #openCache() {
     const { storage } = this.#host
     if (!storage || this.#mode === 'no-store') return
-    await this.#guard(async () => {
-      this.#key = await keyOf(this.#url)
-      const lock = await storage.lock(this.#key, { wait: false })
-      if (lock) await this.#lead(lock, storage)
-      else this.#follower = new Follower(storage, this.#key)
-      if (this.#mode === 'reload') await this.#entry?.reset()
-    })
+    const shared = await SharedEntry.open(storage, this.#url)
+    shared.onReadable = () => this.#hashShared()
+    try {
+      if (this.#mode === 'reload') await shared.reset()
+      this.#shared = shared
+    } catch (error) {
+      await shared.close()
+      throw error
+    }
   }
 
   /**
-   * @param {Lock} lock
-   * @param {Storage} storage
+   * @param {number} firstLength
+   * @param {AbortSignal} signal
+   * @param {boolean} complete what is there is the whole file
    */
-  async #lead(lock, storage) {
-    this.#lock = lock
-    const entry = await Entry.open(storage, this.#key, this.#url)
-    const state = () => {
-      const { validator } = entry.manifest
-      return { key: this.#key, readable: entry.readable, validator }
+  async #connect(firstLength, signal, complete) {
+    if (this.#mode === 'only-if-cached') throw notCached(this.name)
+    const some = this.#shared && (complete || !this.#shared.mine?.isEmpty)
+    try {
+      await this.#http.open(some ? 1 : firstLength, signal, complete)
+      this.#connected = true
+    } catch (error) {
+      if (!complete || signal.aborted || isRefusal(error)) throw error
+      // Offline, or the server is not well: what is there is all there will be.
     }
-    const leader = new Leader(state)
-    entry.onCommit = () => {
-      leader.announce()
-      this.#verifier?.entry(this.#key, entry.readable)
-    }
-    this.#leader = leader
-    this.#entry = entry
-    this.#follower?.close()
-    this.#follower = undefined
-  }
-
-  #beWithoutServer() {
-    this.supportsRanges = true
   }
 
   /** Whether what is there is of the file that the server has now. */
   async #revalidate() {
-    const entry = this.#entry
-    if (!entry) return
-    const now = this.#http.validator ?? {}
-    const { same, by } = compareValidators(entry.manifest.validator, now)
-    const { sha256, ranges } = entry.manifest
-    const other = this.#sha256 && sha256 && this.#sha256 !== sha256
-    const useless = !this.supportsRanges && !entry.isComplete
-    const some = ranges.bytes > 0
-    if (some && (!same || other || useless)) await entry.reset()
-    entry.describe(now)
-    if (some) this.#use.validated_by = by
+    const entry = this.#shared?.mine
+    if (!this.#shared || !entry) return
+    const hashes = { stated: this.#sha256, wanted: this.#wanted }
+    const { verdict, by } = judgeKept(entry.manifest, this.facts, hashes)
+    if (verdict === 'leave') return this.#leave()
+    this.#usage.validated_by = by
+    if (verdict === 'reset') await this.#shared.reset()
+    else if (entry.isComplete) this.#http.close()
+    if (this.#http.validator) entry.describe(this.#http.validator)
   }
 
   /**
@@ -183,114 +144,101 @@ export class CachedSource {
    * @returns {AsyncGenerator<Uint8Array>}
    */
   async *read(offset, length, signal) {
-    let at = offset
-    for (;;) {
+    for (let at = offset; ; ) {
       const end = Math.min(offset + length, this.size ?? Infinity)
       if (at >= end) return
-      const { from, stop } = await this.#next(at, end, signal)
-      const before = at
-      try {
-        const pieces = from?.(at, stop) ?? this.#http.read(at, stop - at, signal)
-        for await (const piece of pieces) {
-          if (from) this.#use.cached_bytes += piece.length
-          else await this.#keep(at, piece)
-          at += piece.length
-          yield piece
+      /** @type {{ from?: SharedEntry, stop: number }} */
+      let next = { stop: end }
+      await this.#guard(signal, async () => {
+        next = await this.#next(at, end, signal)
+      })
+      if (next.from) {
+        try {
+          for await (const piece of next.from.read(at, next.stop, signal)) {
+            this.#usage.cached_bytes += piece.length
+            at += piece.length
+            yield piece
+          }
+        } catch (error) {
+          this.#failed(error, signal)
         }
-      } catch (error) {
-        if (!from || signal.aborted || !this.#connected) throw error
-        this.#giveUp(error)
+        continue
       }
-      if (!from && at === before) return // a stream that has ended
+      for await (const piece of this.#http.read(at, next.stop - at, signal)) {
+        await this.#keep(at, piece, signal)
+        at += piece.length
+        yield piece
+      }
+      if (next.stop < Infinity) continue
+      this.#shared?.mine?.end(at)
+      return
     }
   }
 
   /**
-   * Where the next bytes come from; `from` is undefined for the server.
+   * Where the next bytes come from; without `from` the server.
    * @param {number} at
    * @param {number} end
    * @param {AbortSignal} signal
-   * @returns {Promise<{ from?: (start: number, end: number) => AsyncIterable<Uint8Array>, stop: number }>}
+   * @returns {Promise<{ from?: SharedEntry, stop: number }>}
    */
   async #next(at, end, signal) {
-    const { storage } = this.#host
-    while (this.#follower && storage) {
-      const { lock, state } = await this.#follower.next(at, signal)
-      if (lock) {
-        await this.#guard(async () => {
-          await this.#lead(lock, storage)
-          await this.#revalidate()
-        })
-        break
-      }
-      if (!state) continue
-      const other =
-        this.#connected && !compareValidators(state.validator, this.#http.validator).same
-      this.#folder ??= await storage.folder(this.#key, false)
-      const folder = this.#folder
-      if (!folder || other) {
-        this.#giveUp(new Error('another tab is loading another version of the file'))
-        break
-      }
-      const from = (/** @type {number} */ start, /** @type {number} */ stop) =>
-        readSegments(folder, start, stop, signal)
-      return { from, stop: Math.min(end, state.readable) }
+    const shared = this.#shared
+    if (!shared) return { stop: end }
+    const { mine } = shared
+    const run = await shared.run(at, signal)
+    if (shared.mine !== mine) {
+      await this.#revalidate() // whoever wrote it has ended
+      return this.#next(at, end, signal)
     }
-    const entry = this.#entry
-    if (!entry) return { stop: end }
-    const { there, end: stop } = entry.run(at)
-    if (!there) return { stop: Math.min(end, stop) }
-    return { from: (start, to) => entry.read(start, to, signal), stop: Math.min(end, stop) }
+    const stop = Math.min(end, run.end)
+    if (!run.there) return { stop }
+    const now = this.#connected && this.#http.validator
+    if (now && !revalidate(run.validator, now).same) {
+      throw new Error('another tab is loading another version of the file')
+    }
+    return { from: shared, stop }
   }
 
   /**
    * @param {number} at
    * @param {Uint8Array} bytes of the server
+   * @param {AbortSignal} signal
    */
-  async #keep(at, bytes) {
-    this.#use.fetched_bytes += bytes.length
-    const entry = this.#entry
-    if (entry) await this.#guard(() => entry.write(at, bytes))
+  async #keep(at, bytes, signal) {
+    this.#usage.fetched_bytes += bytes.length
+    const entry = this.#shared?.mine
+    if (entry) await this.#guard(signal, () => entry.write(at, bytes))
     else if (this.#sequential) await this.#verifier?.bytes(bytes)
   }
 
   /**
-   * What the cache does: if it fails, it is done without.
+   * What the cache does: if it fails, it is done without, as long as there is a server.
+   * @param {AbortSignal} signal
    * @param {() => Promise<void>} work
    */
-  async #guard(work) {
+  async #guard(signal, work) {
     try {
       await work()
     } catch (error) {
-      this.#giveUp(error)
+      this.#failed(error, signal)
     }
   }
 
-  /** @param {unknown} cause */
-  #giveUp(cause) {
-    const { warn } = this.#host
-    const text = cause instanceof Error ? cause.message : String(cause)
-    const isFull = cause instanceof Error && /Quota|ENOSPC/.test(`${cause.name} ${text}`)
-    const code = isFull ? 'cache_full' : 'cache_unavailable'
-    const message = `${this.name} is loaded without the cache: ${text}`
-    warn(new SottoError(code, message, { cause, details: { url: this.#url } }))
+  /** @param {unknown} error of the cache @param {AbortSignal} signal */
+  #failed(error, signal) {
+    if (signal.aborted) throw error
+    const opening = !this.#shared
+    if (!this.#connected && !opening) throw readError(this.name, error, signal)
+    this.#host.warn(withoutCache(this.name, this.#url, error))
     this.#leave().catch(() => {})
   }
 
   /** Gives the entry back. */
   async #leave() {
-    const entry = this.#entry
-    const lock = this.#lock
-    this.#entry = undefined
-    this.#lock = undefined
-    this.#follower?.close()
-    this.#follower = undefined
-    this.#leader?.close()
-    try {
-      await entry?.close()
-    } finally {
-      lock?.release()
-    }
+    const shared = this.#shared
+    this.#shared = undefined
+    await shared?.close()
   }
 
   /**
@@ -299,42 +247,56 @@ export class CachedSource {
    * @param {AbortSignal} signal
    */
   async finish(signal) {
-    const { storage } = this.#host
-    if (this.#follower && storage) {
-      const { lock } = await this.#follower.next(Infinity, signal)
-      if (lock) await this.#guard(() => this.#lead(lock, storage))
+    const wanted = this.#wanted
+    if (wanted && this.#shared && !this.#shared.mine) {
+      await this.#guard(signal, async () => {
+        await this.#shared?.run(Infinity, signal)
+        await this.#revalidate()
+      })
     }
-    const entry = this.#entry
-    if (entry && this.#connected) await this.#guard(() => this.#fill(entry, signal))
-    const wanted = this.#sha256 || this.#http.sha256
-    if (!wanted) return
-    if (entry?.manifest.verified && entry.manifest.sha256 === wanted) {
-      this.#use.verified = true
-      return
-    }
-    await this.#verify(wanted, signal)
+    const entry = this.#shared?.mine
+    if (entry && this.#connected) await this.#guard(signal, () => this.#fill(signal))
+    if (wanted && !this.#isVerified) await this.#verify(wanted, signal)
+    else this.#usage.verified = this.#isVerified
   }
 
-  /**
-   * @param {Entry} entry
-   * @param {AbortSignal} signal
-   */
-  async #fill(entry, signal) {
-    await entry.commit()
+  /** Has what is there been compared with the hash before? */
+  get #isVerified() {
+    const { verified = false, sha256 } = this.#shared?.mine?.manifest ?? {}
+    return verified && (this.#wanted ?? sha256) === sha256
+  }
+
+  /** @param {AbortSignal} signal */
+  async #fill(signal) {
+    await this.#shared?.mine?.commit()
     const end = this.size ?? 0
     for (let at = 0; at < end; ) {
+      const entry = this.#shared?.mine
+      if (!entry) return
       const run = entry.run(at)
       const stop = Math.min(end, run.end)
-      if (run.there) {
-        at = stop
-        continue
+      if (!run.there) {
+        let to = at
+        for await (const piece of this.#http.read(at, stop - at, signal)) {
+          await entry.write(to, piece)
+          to += piece.length
+        }
       }
-      for await (const piece of this.#http.read(at, stop - at, signal)) {
-        await entry.write(at, piece)
-        at += piece.length
-      }
+      at = stop
     }
-    await entry.commit()
+    await this.#shared?.mine?.commit()
+  }
+
+  /** Behind the writer; without a cache the hash needs the file from front to back. */
+  #beginHash() {
+    this.#verifier ??= new Verifier(this.#host.startHasher)
+    this.#hashShared()
+    this.#sequential = !this.#shared
+    if (this.#sequential) this.supportsRanges = false
+  }
+
+  #hashShared() {
+    if (this.#shared) this.#verifier?.entry(this.#shared.key, this.#shared.readable)
   }
 
   /**
@@ -342,32 +304,27 @@ export class CachedSource {
    * @param {AbortSignal} signal
    */
   async #verify(wanted, signal) {
-    const verifier = this.#hashing()
-    verifier.entry(this.#key, this.#entry?.readable ?? 0)
-    const missing = (this.size ?? 0) - verifier.at
-    if (missing > 0) {
-      for await (const piece of this.#http.read(verifier.at, missing, signal)) {
-        await verifier.bytes(piece)
-      }
-    }
-    const found = await verifier.digest().catch((error) => {
+    if (!this.#verifier) this.#beginHash()
+    const verifier = /** @type {Verifier} */ (this.#verifier)
+    this.#hashShared()
+    const found = await verifier.digest(this.size, this.#http, signal).catch((error) => {
       throw readError(this.name, error, signal)
     })
     signal.throwIfAborted()
-    const entry = this.#entry
+    const entry = this.#shared?.mine
     if (found !== wanted) {
-      await this.#guard(async () => entry?.reset())
+      await this.#shared?.reset()
       throw hashMismatch(this.name, found, wanted)
     }
-    this.#use.verified = true
+    this.#usage.verified = true
     if (!entry) return
     Object.assign(entry.manifest, { sha256: wanted, verified: true })
-    await this.#guard(() => entry.commit())
+    await this.#guard(signal, () => entry.commit())
   }
 
-  #hashing() {
-    this.#verifier ??= new Verifier(this.#host.startHasher)
-    return this.#verifier
+  /** What came is no model: it is not kept. */
+  async reject() {
+    await this.#shared?.reset()
   }
 
   async close() {
@@ -375,25 +332,4 @@ export class CachedSource {
     await this.#leave().catch(() => {})
     this.#http.close()
   }
-}
-
-/** @param {unknown} error the server has answered, and what it said holds */
-const isAnswer = (error) => error instanceof SottoError && error.details.status !== undefined
-
-/** @param {string} name */
-const notCached = (name) =>
-  new SottoError('not_cached', `${name} is not in the cache. Load it once with a connection.`, {
-    details: { source: name },
-  })
-
-/**
- * @param {string} name
- * @param {string} found
- * @param {string} wanted
- */
-function hashMismatch(name, found, wanted) {
-  const message =
-    `${name} has the sha256 ${found}, not ${wanted}: it was damaged on its way or is another file. ` +
-    'What was kept of it is thrown away; load it again.'
-  return new SottoError('hash_mismatch', message, { details: { source: name, found, wanted } })
 }

@@ -1,6 +1,8 @@
 // One file in the cache, of which a part may be there. Bytes go into segments as they come; the manifest
 // lists them only after they were flushed, so that a crash costs at most what came since. A segment that
 // is whole is never written again, and may be read by all tabs and processes.
+
+import { makeValidator } from '../source/validator.js'
 import {
   formatManifest,
   isComplete,
@@ -11,11 +13,14 @@ import {
 import { Ranges } from './ranges.js'
 import { readSegments } from './segments.js'
 
-/** @import { Manifest, Validator } from './manifest.js' */
+/** @import { Validator } from '../source/validator.js' */
+/** @import { Manifest } from './manifest.js' */
 /** @import { Folder, Storage, Writable } from './storage.js' */
 
 const MANIFESTS = ['manifest-0.json', 'manifest-1.json']
+/** What a crash costs at most. */
 const COMMIT_BYTES = 8 << 20
+const COMMIT_MS = 2000
 const PIECE = 1 << 17
 
 /**
@@ -35,6 +40,7 @@ export class Entry {
   #folder
   /** Bytes that were written and not flushed yet. */
   #fresh = new Ranges()
+  #committed = performance.now()
   /** @type {Map<number, Promise<Writable>>} */
   #open = new Map()
   /** @type {Promise<void>} */
@@ -75,6 +81,10 @@ export class Entry {
     this.manifest = manifest
   }
 
+  get isEmpty() {
+    return this.manifest.ranges.bytes === 0
+  }
+
   get isComplete() {
     return isComplete(this.manifest)
   }
@@ -102,12 +112,17 @@ export class Entry {
   }
 
   /**
-   * What the server says of the file now.
+   * What the server says of the file now; what it does not say any more stays.
    * @param {Validator} validator
    */
   describe(validator) {
-    this.manifest.validator = validator
-    this.manifest.size = validator.size ?? -1
+    const { etag, lastModified, size } = this.manifest.validator
+    this.manifest.validator = makeValidator({
+      etag: validator.etag ?? etag,
+      lastModified: validator.lastModified ?? lastModified,
+      size: validator.size ?? size,
+    })
+    this.manifest.size = this.manifest.validator.size ?? -1
   }
 
   /** @param {number} at @returns {{ there: boolean, end: number }} */
@@ -165,7 +180,13 @@ export class Entry {
       this.#fresh.add(at + done, at + done + n)
       done += n
     }
-    if (this.#fresh.bytes >= COMMIT_BYTES) await this.commit()
+    const isLate = performance.now() - this.#committed > COMMIT_MS
+    if (isLate || this.#fresh.bytes >= COMMIT_BYTES) await this.commit()
+  }
+
+  /** The last byte has come, of a file whose size nobody knew. @param {number} size */
+  end(size) {
+    this.describe({ ...this.manifest.validator, size })
   }
 
   /** Flushes, then says in the manifest what is there; segments that are whole are closed. */
@@ -176,6 +197,7 @@ export class Entry {
 
   async #commit() {
     const { manifest } = this
+    this.#committed = performance.now()
     const fresh = this.#fresh
     this.#fresh = new Ranges()
     const segments = await Promise.all(this.#open.values())

@@ -21,7 +21,7 @@ function socketName(what) {
 }
 
 /**
- * @param {string} what a path: the same for all who compete
+ * @param {string} what the same for all who compete
  * @param {{ wait: boolean, signal?: AbortSignal }} options
  * @returns {Promise<Lock | undefined>}
  */

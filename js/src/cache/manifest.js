@@ -1,18 +1,15 @@
 // What an entry of the cache knows of itself: a small JSON file beside its segments. It lists only bytes
 // that were flushed before it was written. Two files take turns, so that one of them is always whole: a
 // write that a crash cut short leaves no JSON, and then the other counts.
+import { makeValidator } from '../source/validator.js'
 import { Ranges } from './ranges.js'
 
+/** @import { Validator } from '../source/validator.js' */
 /** @import { Range } from './ranges.js' */
 
 const VERSION = 1
 export const SEGMENT_BYTES = 32 << 20
 const MOST_BYTES = 2 ** 42
-
-/**
- * What a server says that tells one version of a file from another.
- * @typedef {{ etag?: string, lastModified?: string, size?: number }} Validator
- */
 
 /**
  * @typedef {object} Manifest
@@ -30,7 +27,13 @@ const MOST_BYTES = 2 ** 42
 /** @param {string} url @returns {Manifest} */
 export function newManifest(url) {
   const now = Date.now()
-  const empty = { turn: 0, validator: {}, size: -1, ranges: new Ranges(), sha256: '' }
+  const empty = {
+    turn: 0,
+    validator: makeValidator({}),
+    size: -1,
+    ranges: new Ranges(),
+    sha256: '',
+  }
   return { ...empty, url, verified: false, created: now, used: now }
 }
 
@@ -52,12 +55,12 @@ export function parseManifest(text) {
     const numbers = [turn, size, created, used].every(Number.isSafeInteger)
     const right = version === VERSION && numbers && typeof url === 'string' && size < MOST_BYTES
     if (!right || !Array.isArray(ranges) || !ranges.every((range) => isRange(range, size))) return
-    const { etag, lastModified } = validator
-    const known = { etag: stringOrNone(etag), lastModified: stringOrNone(lastModified) }
+    const etag = stringOrNone(validator.etag)
+    const lastModified = stringOrNone(validator.lastModified)
+    const known = makeValidator({ etag, lastModified, size: size < 0 ? undefined : size })
     const hash = /^[0-9a-f]{64}$/.test(sha256) ? sha256 : ''
     const rest = { turn, url, size, created, used, sha256: hash, verified: verified === true }
-    const sized = size < 0 ? known : { ...known, size }
-    return { ...rest, validator: sized, ranges: new Ranges(ranges) }
+    return { ...rest, validator: known, ranges: new Ranges(ranges) }
   } catch {
     return undefined
   }
@@ -78,21 +81,6 @@ const isRange = (range, size) =>
   0 <= range[0] &&
   range[0] < range[1] &&
   range[1] <= (size < 0 ? MOST_BYTES : size)
-
-/**
- * Whether two answers of a server speak of the same bytes; `by` says what was compared.
- * @param {Validator} old
- * @param {Validator} now
- * @returns {{ same: boolean, by: 'etag' | 'last-modified' | 'size' }}
- */
-export function compareValidators(old, now) {
-  const sizes = old.size === undefined || now.size === undefined || old.size === now.size
-  if (old.etag && now.etag) return { same: sizes && old.etag === now.etag, by: 'etag' }
-  if (old.lastModified && now.lastModified) {
-    return { same: sizes && old.lastModified === now.lastModified, by: 'last-modified' }
-  }
-  return { same: old.size !== undefined && old.size === now.size, by: 'size' }
-}
 
 /**
  * The name of an entry's folder.

@@ -2,11 +2,17 @@
 // in whole segments. The lock is asked for all the while: if its holder ends, whoever gets it goes on.
 
 /** @import { Lock, Storage } from './storage.js' */
-/** @import { Validator } from './manifest.js' */
+/** @import { Validator } from '../source/validator.js' */
 
 const CHANNEL = 'sotto-cache'
 
-/** @typedef {{ key: string, readable: number, validator: Validator }} State of the entry: bytes from the start on */
+/**
+ * @typedef {object} State of an entry
+ * @property {string} key
+ * @property {number} readable bytes from the start on
+ * @property {boolean} complete
+ * @property {Validator} validator
+ */
 /** @typedef {{ key: string, ask: true } | State} Message */
 
 function openChannel() {
@@ -40,8 +46,8 @@ export class Leader {
 export class Follower {
   #channel = openChannel()
   #abort = new AbortController()
-  /** @type {State | undefined} */
-  #state
+  /** @type {State | undefined} as far as it is known */
+  state
   /** @type {Lock | undefined} */
   #lock
   /** @type {Set<() => void>} */
@@ -51,11 +57,13 @@ export class Follower {
   /**
    * @param {Storage} storage
    * @param {string} key
+   * @param {State} [state]
    */
-  constructor(storage, key) {
+  constructor(storage, key, state) {
+    this.state = state
     this.#channel.onmessage = ({ data }) => {
       if (data?.key !== key || data.ask) return
-      this.#state = data
+      this.state = data
       this.#wake()
     }
     this.#channel.postMessage({ key, ask: true })
@@ -91,7 +99,7 @@ export class Follower {
         const lock = this.#lock
         this.#lock = undefined
         if (lock) return { lock }
-        if (this.#state && this.#state.readable > at) return { state: this.#state }
+        if (this.state && this.state.readable > at) return { state: this.state }
         await new Promise((resolve) => {
           wake = () => resolve(undefined)
         })

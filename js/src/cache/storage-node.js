@@ -2,7 +2,7 @@
 import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { BUFFER } from '../source/source.js'
 import { takeLock } from './lock-node.js'
 
@@ -49,7 +49,12 @@ export function nodeStorage(directory = defaultCacheDir()) {
       return { usage, quota: usage + bavail * bsize }
     },
     persist: async () => true,
-    lock: (key, options) => takeLock(join(resolve(directory), key), options),
+    async lock(key, options) {
+      await mkdir(directory, { recursive: true })
+      // The same folder has one number, whatever path leads to it, and the same path may be another's folder.
+      const { dev, ino } = await stat(directory, { bigint: true })
+      return takeLock(`${dev} ${ino} ${key}`, options)
+    },
   }
 }
 

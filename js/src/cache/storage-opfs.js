@@ -26,7 +26,6 @@ async function root() {
 export const opfsStorage = () => ({
   async keys() {
     const keys = []
-    // biome-ignore lint/suspicious/useAwait: an async iterator
     for await (const [name, handle] of /** @type {any} */ (await root()).entries()) {
       if (handle.kind === 'directory') keys.push(name)
     }

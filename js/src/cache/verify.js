@@ -2,6 +2,7 @@
 // segments, behind the writer, or is sent the bytes where there is no cache.
 
 /** @import { WorkerPort } from '../connection.js' */
+/** @import { OpenableSource } from '../source/source.js' */
 
 /**
  * To the hashing worker, in the file's order.
@@ -43,11 +44,6 @@ export class Verifier {
     this.#digest.catch(() => {}) // told to whoever asks for it
   }
 
-  /** Bytes that were handed over so far. */
-  get at() {
-    return this.#at
-  }
-
   /**
    * @param {string} key of an entry
    * @param {number} end of what can be read of it
@@ -72,8 +68,18 @@ export class Verifier {
     }
   }
 
-  /** @returns {Promise<string>} 64 hexadecimal digits */
-  async digest() {
+  /**
+   * @param {number | undefined} size of the file; undefined: what was handed over is all of it
+   * @param {OpenableSource} source of what was not
+   * @param {AbortSignal} signal
+   * @returns {Promise<string>} 64 hexadecimal digits
+   */
+  async digest(size = this.#at, source, signal) {
+    if (size > this.#at) {
+      for await (const piece of source.read(this.#at, size - this.#at, signal)) {
+        await this.bytes(piece)
+      }
+    }
     this.#post({ type: 'end' })
     return this.#digest
   }

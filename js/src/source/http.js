@@ -12,9 +12,11 @@ import { compare, factsOf, identifies, validatorOf } from './validator.js'
 /** @import { RetryOptions } from '../types.js' */
 /** @import { Answer, Fetch, Judgement } from './answer.js' */
 /** @import { OpenableSource } from './source.js' */
+/** @import { Patience } from './retry.js' */
 /** @import { SourceFacts, Validator } from './validator.js' */
 
 const LARGEST_SKIP = 1 << 16
+const HASTE = { attempts: 1, stallMs: 5000 }
 
 /**
  * How a server hands out a file from the middle: by ranges that say where they lie; only to the end, which
@@ -81,12 +83,14 @@ export class HttpSource {
   /**
    * @param {number} firstLength
    * @param {AbortSignal} signal
+   * @param {boolean} [once] there is a way out, should the server not answer soon
    */
-  async open(firstLength, signal) {
-    const attempts = new Attempts(this.#patience, true)
+  async open(firstLength, signal, once = false) {
+    const patience = once ? { ...this.#patience, ...HASTE } : this.#patience
+    const attempts = new Attempts(patience, true)
     for (;;) {
       try {
-        await this.#tryToOpen(firstLength, signal)
+        await this.#tryToOpen(firstLength, signal, patience)
         this.#keeps = firstLength >= this.rangeLength
         return
       } catch (error) {
@@ -98,10 +102,11 @@ export class HttpSource {
   /**
    * @param {number} firstLength
    * @param {AbortSignal} signal
+   * @param {Patience} patience
    */
-  async #tryToOpen(firstLength, signal) {
+  async #tryToOpen(firstLength, signal, patience) {
     const asked = { from: 0, to: firstLength }
-    const first = await this.#ask(asked, signal)
+    const first = await this.#ask(asked, signal, patience)
     const judgement = judge(first.response, asked)
     if (judgement.kind === 'part') {
       return this.#begin(first, 'ranges', judgement.size, judgement.end)
@@ -109,12 +114,12 @@ export class HttpSource {
     if (judgement.kind === 'whole') return this.#begin(first, 'whole', judgement.size)
     first.cancel()
     if (judgement.kind === 'unnamed') {
-      const tail = await this.#ask({ from: 0, to: Infinity }, signal)
+      const tail = await this.#ask({ from: 0, to: Infinity }, signal, patience)
       const found = judge(tail.response, { from: 0, to: Infinity })
       if (found.kind === 'unnamed' && found.length) return this.#begin(tail, 'tail', found.length)
       tail.cancel()
     }
-    const whole = await this.#ask(undefined, signal) // an empty file, or a server that knows no ranges
+    const whole = await this.#ask(undefined, signal, patience) // an empty file, or a server that knows no ranges
     const found = judge(whole.response)
     if (found.kind === 'whole') return this.#begin(whole, 'whole', found.size)
     whole.cancel()
@@ -270,9 +275,9 @@ export class HttpSource {
   /**
    * @param {{ from: number, to: number } | undefined} range
    * @param {AbortSignal} signal
+   * @param {Patience} [patience]
    */
-  #ask(range, signal) {
-    const { stallMs } = this.#patience
+  #ask(range, signal, { stallMs } = this.#patience) {
     return ask(this.#fetch, this.#url, this.#init, range, { signal, stallMs, name: this.name })
   }
 

@@ -37,8 +37,19 @@ export function factsOf({ headers, url }, size, name) {
 export function validatorOf(headers, size) {
   const etag = headers.get('etag') ?? undefined
   const lastModified = headers.get('last-modified') ?? undefined
-  return { etag, lastModified, size, strong: etag !== undefined && !etag.startsWith('W/') }
+  return makeValidator({ etag, lastModified, size })
 }
+
+/**
+ * @param {{ etag?: string, lastModified?: string, size?: number }} known
+ * @returns {Validator}
+ */
+export const makeValidator = ({ etag, lastModified, size }) => ({
+  etag,
+  lastModified,
+  size,
+  strong: etag !== undefined && !etag.startsWith('W/'),
+})
 
 /**
  * Whether an answer is of the same version as the first.
@@ -56,6 +67,21 @@ export function compare(first, other) {
   return first.etag ? held(bare(first.etag), bare(other.etag)) : 'same'
 }
 
+/**
+ * Whether what was kept is of the version that the server has now; `by` says what was compared.
+ * @param {Validator} kept
+ * @param {Validator} now
+ * @returns {{ same: boolean, by: 'etag' | 'last-modified' | 'size' }}
+ */
+export function revalidate(kept, now) {
+  const sizes = kept.size === undefined || now.size === undefined || kept.size === now.size
+  if (kept.etag && now.etag) return { same: sizes && kept.etag === now.etag, by: 'etag' }
+  if (kept.lastModified && now.lastModified) {
+    return { same: sizes && kept.lastModified === now.lastModified, by: 'last-modified' }
+  }
+  return { same: kept.size !== undefined && kept.size === now.size, by: 'size' }
+}
+
 /** @param {string | undefined} one @param {string | undefined} other */
 function held(one, other) {
   if (other === undefined) return 'unknown'
@@ -71,17 +97,17 @@ const bare = (etag) => etag?.replace(/^W\//, '')
 /** The body is not the file as it is. @param {Headers} headers */
 export const isEncoded = (headers) => (headers.get('content-encoding') ?? 'identity') !== 'identity'
 
-/** Hugging Face's hub and others use the digest as the tag. */
-const HEX_TAG = /^"([0-9a-f]{64})"$/i
-
-/** @param {Headers} headers */
+/**
+ * A plain ETag is no digest, however much it looks like one: some hosts use another hash of as many digits.
+ * @param {Headers} headers
+ */
 function sha256Of(headers) {
   const stated =
     /(?:^|,)\s*sha-256=:([^:]+):/i.exec(headers.get('repr-digest') ?? '') ??
     /(?:^|,)\s*sha-256=([^,;\s]+)/i.exec(headers.get('digest') ?? '')
-  const tags = [headers.get('x-linked-etag'), headers.get('etag')]
-  const tag = tags.map((text) => HEX_TAG.exec(text ?? '')?.[1]).find(Boolean)
-  return (stated && hexOf(stated[1])) ?? tag?.toLowerCase()
+  // Hugging Face's hub: of files in its large file storage.
+  const linked = /^"([0-9a-f]{64})"$/i.exec(headers.get('x-linked-etag') ?? '')?.[1]
+  return (stated && hexOf(stated[1])) ?? linked?.toLowerCase()
 }
 
 /** @param {string} base64 @returns {string | undefined} of 32 bytes */

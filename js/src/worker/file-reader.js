@@ -169,6 +169,11 @@ export class ModelFileReader {
     await this.#source.finish(this.#signal)
   }
 
+  /** The bytes are no model. */
+  async reject() {
+    await this.#source.reject?.()
+  }
+
   /** What the cache had. */
   get use() {
     return this.#source.use

@@ -2,6 +2,7 @@
 // header is read into a memory that can grow to what models of that size need, and the engine stays in
 // it if the plan fits; else it moves to one that is made to the plan. Then come the weights (weights.js),
 // and with them the prompt that was given along (prefill.js).
+import { sumOfUses } from '../cache/use.js'
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
@@ -12,7 +13,7 @@ import { candidates } from './variant.js'
 import { readWeights } from './weights.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
-/** @import { CacheUse, MemoryPlan, Progress } from '../types.js' */
+/** @import { MemoryPlan, Progress } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
 /** @import { ThreadChoice, ThreadHost } from './threads.js' */
 /** @import { Candidate, ModuleName } from './variant.js' */
@@ -23,6 +24,7 @@ const HEADROOM = 512 * MB
 // What the plan does not count: the module's stack and data, messages, requests, logits of events.
 const RESERVE = 48 * MB
 const PER_THREAD = 320 << 10 // stack and the like
+const NO_MODEL = ['invalid_model', 'truncated_file']
 
 /**
  * @typedef {object} LoadJob
@@ -67,8 +69,12 @@ export async function load(given) {
     const times = await readWeights(files, engine, { onProgress: job.onProgress, abort, prefill })
     await finish(job, files, engine)
     const load_ms = { module: module_ms, header: header_ms, ...times }
-    const cache = sumOfUses(files)
+    const cache = sumOfUses(files.map(({ use }) => use))
     return { engine, plan, load_ms, cache, threads: threadsOf(engine, job.choice) }
+  } catch (error) {
+    const isNoModel = error instanceof SottoError && NO_MODEL.includes(error.code)
+    if (isNoModel) await Promise.allSettled(files.map((file) => file.reject()))
+    throw error
   } finally {
     abort.abort() // reads that an error left behind
     await Promise.allSettled(files.map((file) => file.close()))
@@ -264,23 +270,6 @@ async function finish({ onProgress }, files, engine) {
     throw error
   }
   onProgress({ status: 'ready', loaded, total })
-}
-
-/**
- * @param {ModelFileReader[]} files
- * @returns {CacheUse}
- */
-function sumOfUses(files) {
-  const uses = files.flatMap(({ use }) => use ?? [])
-  const used = uses.filter(({ status }) => status !== 'bypass')
-  const sum = (/** @type {'cached_bytes' | 'fetched_bytes'} */ field) =>
-    uses.reduce((total, use) => total + use[field], 0)
-  const [cached_bytes, fetched_bytes] = [sum('cached_bytes'), sum('fetched_bytes')]
-  const status =
-    used.length === 0 ? 'bypass' : !cached_bytes ? 'miss' : fetched_bytes ? 'partial' : 'hit'
-  const verified = uses.length === files.length && uses.every((use) => use.verified)
-  const validated_by = uses[0]?.validated_by ?? 'none'
-  return { status, cached_bytes, fetched_bytes, verified, validated_by }
 }
 
 /** @param {ModelFileReader} file @param {number} parts @param {number} given */

@@ -1,7 +1,6 @@
-// Loads a tiny model through a plan of faults, and says what came of it. The load is a parameter, so that a
-// cache can stand in between: `sent` then tells what was fetched twice.
+// Loads a tiny model through a plan of faults, with a cache or without, and says what came of it.
 import { createHash } from 'node:crypto'
-import { loadModel } from 'sotto'
+import { loadModel, openModelCache } from 'sotto'
 import { faultServer } from './fault-server.js'
 import { logitsDigest, tinyBytes } from './models.js'
 
@@ -19,10 +18,16 @@ const request = { max_tokens: 2 }
 const light = { n_ctx: 64, n_threads: 1 }
 
 /** @param {Uint8Array | string} source */
-export async function digestOf(source, options = {}, load = loadModel) {
-  const engine = await load(source, { ...light, ...options })
+export async function digestOf(source, options = {}) {
+  const { digest } = await load(source, options)
+  return digest
+}
+
+async function load(source, options) {
+  const engine = await loadModel(source, { ...light, ...options })
   try {
-    return (await logitsDigest(engine, request)).digest
+    const { digest } = await logitsDigest(engine, request)
+    return { digest, cache: engine.info.cache }
   } finally {
     await engine.dispose()
   }
@@ -30,21 +35,39 @@ export async function digestOf(source, options = {}, load = loadModel) {
 
 /**
  * @param {import('./faults.js').FaultPlan} plan
- * @param {{ load?: typeof loadModel, options?: object }} [through] options may hold `cache`
- * @returns {Promise<{ digest?: string, error?: any, requests: object[], sent: object[], hangs: boolean }>}
+ * @returns {Promise<{ digest?: string, error?: any, requests: object[], hangs: boolean }>}
  */
-export async function loadThroughFaults(plan, { load = loadModel, options = {} } = {}) {
+export async function loadThroughFaults(plan) {
   const server = await faultServer(versions, plan)
+  const result = await attempt(server, plan.corrupts ? { sha256, cache: 'no-store' } : {})
+  await server.close()
+  return { ...result, requests: server.requests }
+}
+
+/**
+ * The same with a cache, and once more when the server is well again, from what the first left there.
+ * @param {import('./faults.js').FaultPlan} plan
+ * @param {string} cacheDir of its own
+ */
+export async function loadTwiceThroughFaults(plan, cacheDir) {
+  const server = await faultServer(versions, plan)
+  const options = { cacheDir, ...(plan.corrupts ? { sha256 } : {}) }
+  const first = await attempt(server, options)
+  const [file] = await openModelCache(cacheDir).list()
+  server.heal()
+  const second = await attempt(server, options)
+  await server.close()
+  const size = versions[0].length
+  const kept = file?.size === size ? file.loaded : 0 // the server said that it was another file
+  return { ...first, requests: server.requests, kept, size, second }
+}
+
+async function attempt(server, options) {
   const signal = AbortSignal.timeout(HANGS_AFTER_MS)
-  const checked = plan.corrupts ? { sha256 } : {}
-  const { requests, sent } = server
   try {
-    const given = { retry: patience, signal, ...checked, ...options }
-    const digest = await digestOf(`${server.url}/tiny.gguf`, given, load)
-    return { digest, requests, sent, hangs: false }
+    const done = await load(`${server.url}/tiny.gguf`, { retry: patience, signal, ...options })
+    return { ...done, hangs: false }
   } catch (error) {
-    return { error, requests, sent, hangs: signal.aborted }
-  } finally {
-    await server.close()
+    return { error, hangs: signal.aborted }
   }
 }

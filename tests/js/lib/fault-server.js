@@ -10,14 +10,16 @@ const page = '<!doctype html><title>Log in</title>'
 /**
  * @param {Uint8Array[]} versions of the file: the second is what it changes to
  * @param {import('./faults.js').FaultPlan} plan
- * @returns `url`; `requests`: { kind, range } of each; `sent`: { version, from, to } of what was written
+ * @returns `url`; `requests`: { kind, range } of each; `sent`: { version, from, to } of what was written;
+ *   `heal`: from now on it does everything right
  */
 export async function faultServer(versions, plan) {
   const requests = []
   const sent = []
   let version = 0
+  let healed = false
   const handle = (request, response) => {
-    const { kind, at } = faultOf(plan, requests.length)
+    const { kind, at } = healed ? fine : faultOf(plan, requests.length)
     requests.push({ kind, range: request.headers.range })
     if (kind === 'change') version = 1
     const file = versions[version]
@@ -35,7 +37,10 @@ export async function faultServer(versions, plan) {
   })
   const server = await listen(handle)
   const close = () => Promise.all([server.close(), elsewhere.close()])
-  return { url: server.url, requests, sent, close, [Symbol.asyncDispose]: close }
+  const heal = () => {
+    healed = true
+  }
+  return { url: server.url, requests, sent, heal, close, [Symbol.asyncDispose]: close }
 }
 
 async function listen(handle) {
@@ -49,10 +54,11 @@ async function listen(handle) {
   return { url: `http://127.0.0.1:${server.address().port}`, close }
 }
 
+const fine = { kind: 'ok', at: 0 }
+
 function faultOf({ faults, forever }, index) {
-  const ok = { kind: 'ok', at: 0 }
-  if (faults.length === 0) return ok
-  return faults[forever ? index % faults.length : index] ?? ok
+  if (faults.length === 0) return fine
+  return faults[forever ? index % faults.length : index] ?? fine
 }
 
 function validators({ traits }, version) {

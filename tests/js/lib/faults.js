@@ -37,8 +37,8 @@ const wrong = [
   'loop', // redirects for ever
   'change', // another version, from now on
 ]
-/** These no reader can see without a digest. */
-const corrupting = ['corrupt']
+/** This no reader can see without a digest. */
+const CORRUPT = 'corrupt'
 
 /**
  * @typedef {object} FaultPlan
@@ -53,10 +53,9 @@ const corrupting = ['corrupt']
 
 /**
  * @param {number} seed
- * @param {{ corrupt?: boolean }} [allowed]
  * @returns {FaultPlan}
  */
-export function faultPlan(seed, { corrupt = false } = {}) {
+export function faultPlan(seed) {
   const next = random(seed)
   const pick = (list) => list[next(list.length)]
   const ranges = next(4) > 0
@@ -68,7 +67,7 @@ export function faultPlan(seed, { corrupt = false } = {}) {
   }
   const identified = traits.tag !== 'none' || traits.date
   const mild = next(2) === 0 // three failures in a row are what opening a file bears
-  const kinds = mild ? passing : [...passing, ...wrong, ...wrong, ...(corrupt ? corrupting : [])]
+  const kinds = mild ? passing : [...passing, ...wrong, ...wrong, CORRUPT, CORRUPT]
   const faults = Array.from({ length: mild ? next(4) : 1 + next(8) }, () => {
     const kind = pick(kinds)
     const blind = kind === 'change' && !identified // nobody could tell
@@ -77,6 +76,6 @@ export function faultPlan(seed, { corrupt = false } = {}) {
   const forever = !mild && next(4) === 0
   const ends = (kind) => kind === 'short' && !ranges // looks like the end of the file
   const passes = mild && (ranges || identified) && !faults.some(({ kind }) => ends(kind))
-  const corrupts = faults.some(({ kind }) => corrupting.includes(kind))
+  const corrupts = faults.some(({ kind }) => kind === CORRUPT)
   return { seed, traits, faults, forever, passes, corrupts }
 }

@@ -10,7 +10,8 @@ import { createServer } from 'node:http'
  *   { truncate: n }             the connection ends after n bytes of the body
  *   { size: false }             no Content-Length
  *   { stall: true }             headers and 100 bytes, then nothing
- *   { etag: '…' }               another version
+ *   { etag: '…' }               another version; null: without
+ *   { page: true }              a web page with status 200
  */
 export async function rangeServer(body, fault = () => ({})) {
   const requests = []
@@ -21,6 +22,8 @@ export async function rangeServer(body, fault = () => ({})) {
     response.on('close', () => state.running--)
     const how =
       fault({ url: request.url, range: request.headers.range, count: requests.length }) ?? {}
+    if (how.page)
+      return response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in</p>')
     if (how.status) return response.writeHead(how.status).end()
     const file = body instanceof Uint8Array ? body : body[request.url.slice(1)]
     if (!file) return response.writeHead(404).end()
@@ -37,7 +40,7 @@ export async function rangeServer(body, fault = () => ({})) {
 }
 
 function answer(response, file, range, how) {
-  const headers = { etag: how.etag ?? '"1"' }
+  const headers = how.etag === null ? {} : { etag: how.etag ?? '"1"' }
   let part = file
   if (range) {
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range)
