@@ -12,6 +12,7 @@ import { Verifier } from './verify.js'
 /** @import { SottoError } from '../errors.js' */
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { CacheMode } from '../types.js' */
+/** @import { Entry } from './entry.js' */
 /** @import { Storage } from './storage.js' */
 /** @import { StartHasher } from './verify.js' */
 
@@ -37,6 +38,9 @@ export class CachedSource {
   #verifier
   /** The server has answered. */
   #connected = false
+  #hasFailed = false
+  /** @type {{ entry?: Entry, done: Promise<void> }} of which entry it is known whether it is fresh */
+  #judged = { done: Promise.resolve() }
   /** Bytes are hashed as they come, since nothing keeps them. */
   #sequential = false
   #usage = new Usage()
@@ -73,6 +77,10 @@ export class CachedSource {
     return this.#usage.report(this.#shared !== undefined)
   }
 
+  get checks() {
+    return Boolean(this.#wanted) && !this.#isVerified
+  }
+
   /** The hash that the bytes have to have; undefined: nobody stated one. */
   get #wanted() {
     return this.#sha256 || this.#http.sha256
@@ -89,7 +97,7 @@ export class CachedSource {
     if (!(complete && alone)) await this.#connect(firstLength, signal, complete)
     this.supportsRanges = !this.#connected || this.#http.supportsRanges
     if (this.#connected) await this.#guard(signal, () => this.#revalidate())
-    if (this.#wanted && !this.#isVerified) this.#beginHash()
+    if (this.checks) this.#beginHash()
   }
 
   async #openCache() {
@@ -124,14 +132,21 @@ export class CachedSource {
   }
 
   /** Whether what is there is of the file that the server has now. */
-  async #revalidate() {
+  #revalidate() {
     const entry = this.#shared?.mine
-    if (!this.#shared || !entry) return
+    if (entry && this.#judged.entry !== entry) {
+      this.#judged = { entry, done: this.#judge(entry) }
+    }
+    return this.#judged.done
+  }
+
+  /** @param {Entry} entry */
+  async #judge(entry) {
     const hashes = { stated: this.#sha256, wanted: this.#wanted }
     const { verdict, by } = judgeKept(entry.manifest, this.facts, hashes)
     if (verdict === 'leave') return this.#leave()
     this.#usage.validated_by = by
-    if (verdict === 'reset') await this.#shared.reset()
+    if (verdict === 'reset') await this.#shared?.reset()
     else if (entry.isComplete) this.#http.close()
     if (this.#http.validator) entry.describe(this.#http.validator)
   }
@@ -228,9 +243,10 @@ export class CachedSource {
   /** @param {unknown} error of the cache @param {AbortSignal} signal */
   #failed(error, signal) {
     if (signal.aborted) throw error
-    const opening = !this.#shared
+    const opening = !this.#shared && !this.#hasFailed
     if (!this.#connected && !opening) throw readError(this.name, error, signal)
-    this.#host.warn(withoutCache(this.name, this.#url, error))
+    if (!this.#hasFailed) this.#host.warn(withoutCache(this.name, this.#url, error))
+    this.#hasFailed = true
     this.#leave().catch(() => {})
   }
 

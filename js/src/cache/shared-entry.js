@@ -72,8 +72,6 @@ export class SharedEntry {
   /** @param {Lock} lock */
   async #lead(lock) {
     this.#lock = lock
-    this.#follower?.close()
-    this.#follower = undefined
     const entry = await Entry.open(this.#storage, this.key, this.#url)
     const leader = new Leader(() => this.#state(entry))
     entry.onCommit = () => {
@@ -82,6 +80,9 @@ export class SharedEntry {
     }
     this.#leader = leader
     this.#entry = entry
+    const follower = this.#follower
+    this.#follower = undefined
+    follower?.close() // all who wait go on
   }
 
   /** @param {Entry} entry */

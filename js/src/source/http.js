@@ -16,7 +16,7 @@ import { compare, factsOf, identifies, validatorOf } from './validator.js'
 /** @import { SourceFacts, Validator } from './validator.js' */
 
 const LARGEST_SKIP = 1 << 16
-const HASTE = { attempts: 1, stallMs: 5000 }
+const HASTE = { attempts: 0, stallMs: 5000 } // none but the first
 
 /**
  * How a server hands out a file from the middle: by ranges that say where they lie; only to the end, which

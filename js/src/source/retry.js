@@ -66,7 +66,7 @@ export class Attempts {
    * @param {boolean} [counts] false: somebody else's progress is what this one waits for
    */
   async next(error, signal, counts = true) {
-    if (signal.aborted || error instanceof SottoError || this.#most <= 1) throw error
+    if (signal.aborted || error instanceof SottoError || this.#most === 0) throw error
     const { pauseMs, longestPauseMs } = this.#patience
     if (offline()) return untilOnline(longestPauseMs, signal) // no attempt of any use
     if (counts) this.#failed++

@@ -21,6 +21,7 @@ import { SottoError } from '../errors.js'
  * `rangeLength` is how long a range it likes to be asked for: one that hands out a range in pieces, as
  * they come, likes long ones. `ahead` is how many bytes it has on their way behind those read so far.
  * `finish` is called after the last read of a load that has succeeded so far; `use` says what the cache had.
+ * `checks` says that `finish` will compare a hash.
  * `reject` is called instead when the bytes are no model.
  * `facts` is what a server said about the file, once it is open.
  * @typedef {ModelSource & {
@@ -31,6 +32,7 @@ import { SottoError } from '../errors.js'
  *   open(firstLength: number, signal: AbortSignal): Promise<void>,
  *   finish?(signal: AbortSignal): Promise<void>,
  *   reject?(): Promise<void>,
+ *   checks?: boolean,
  *   use?: import('../types.js').CacheUse,
  *   close(): void | Promise<void>,
  * }} OpenableSource

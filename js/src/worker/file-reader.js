@@ -174,6 +174,11 @@ export class ModelFileReader {
     await this.#source.reject?.()
   }
 
+  /** Whether finish compares a hash. */
+  get checks() {
+    return this.#source.checks
+  }
+
   /** What the cache had. */
   get use() {
     return this.#source.use

@@ -262,7 +262,7 @@ function coreOptions(module, options, n_threads) {
  */
 async function finish({ onProgress }, files, engine) {
   const { loaded, total } = engine.progress()
-  onProgress({ status: 'verify', loaded, total })
+  if (files.some(({ checks }) => checks)) onProgress({ status: 'verify', loaded, total })
   try {
     await Promise.all(files.map((file) => file.finish()))
   } catch (error) {

@@ -9,7 +9,7 @@ export async function load({ url, options = {}, abortAt = Infinity }) {
     const engine = await loadModel(new URL(url, location.href), {
       ...options,
       signal: abort.signal,
-      onWarning: ({ code }) => warnings.push(code),
+      onWarning: ({ code, message }) => warnings.push(`${code}: ${message}`),
       onProgress({ loaded, total }) {
         if (total && loaded >= abortAt) abort.abort()
       },

@@ -5,7 +5,8 @@ import { loadModel } from '/sotto/src/browser.js'
 const prompt = 'A river runs past 12 old houses; it does not stop.'
 
 async function withEngine(source, options, work) {
-  const engine = await loadModel(source, options)
+  // pages/cache.js is for the cache: here every load is a first one.
+  const engine = await loadModel(source, { cache: 'no-store', ...options })
   try {
     return await work(engine)
   } finally {
