@@ -271,7 +271,7 @@ export class CachedSource {
       })
     }
     const entry = this.#shared?.mine
-    if (entry && this.#connected) await this.#guard(signal, () => this.#fill(signal))
+    if (entry && this.#connected) await this.#guard(signal, () => entry.fill(this.#http, signal))
     if (wanted && !this.#isVerified) await this.#verify(wanted, signal)
     else this.#usage.verified = this.#isVerified
   }
@@ -280,27 +280,6 @@ export class CachedSource {
   get #isVerified() {
     const { verified = false, sha256 } = this.#shared?.mine?.manifest ?? {}
     return verified && (this.#wanted ?? sha256) === sha256
-  }
-
-  /** @param {AbortSignal} signal */
-  async #fill(signal) {
-    await this.#shared?.mine?.commit()
-    const end = this.size ?? 0
-    for (let at = 0; at < end; ) {
-      const entry = this.#shared?.mine
-      if (!entry) return
-      const run = entry.run(at)
-      const stop = Math.min(end, run.end)
-      if (!run.there) {
-        let to = at
-        for await (const piece of this.#http.read(at, stop - at, signal)) {
-          await entry.write(to, piece)
-          to += piece.length
-        }
-      }
-      at = stop
-    }
-    await this.#shared?.mine?.commit()
   }
 
   /** Behind the writer; without a cache the hash needs the file from front to back. */
@@ -329,7 +308,7 @@ export class CachedSource {
     signal.throwIfAborted()
     const entry = this.#shared?.mine
     if (found !== wanted) {
-      await this.#shared?.reset()
+      await this.reject().catch(() => {}) // it is not marked as verified
       throw hashMismatch(this.name, found, wanted)
     }
     this.#usage.verified = true

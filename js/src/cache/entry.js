@@ -13,6 +13,7 @@ import {
 import { Ranges } from './ranges.js'
 import { readSegments } from './segments.js'
 
+/** @import { OpenableSource } from '../source/source.js' */
 /** @import { Validator } from '../source/validator.js' */
 /** @import { Manifest } from './manifest.js' */
 /** @import { Folder, Storage, Writable } from './storage.js' */
@@ -182,6 +183,29 @@ export class Entry {
     }
     const isLate = performance.now() - this.#committed > COMMIT_MS
     if (isLate || this.#fresh.bytes >= COMMIT_BYTES) await this.commit()
+  }
+
+  /**
+   * Gets what is not there.
+   * @param {OpenableSource} source
+   * @param {AbortSignal} signal
+   */
+  async fill(source, signal) {
+    await this.commit()
+    const end = this.manifest.size
+    for (let at = 0; at < end; ) {
+      const run = this.run(at)
+      const stop = Math.min(end, run.end)
+      if (!run.there) {
+        let to = at
+        for await (const piece of source.read(at, stop - at, signal)) {
+          await this.write(to, piece)
+          to += piece.length
+        }
+      }
+      at = stop
+    }
+    await this.commit()
   }
 
   /** The last byte has come, of a file whose size nobody knew. @param {number} size */
