@@ -9,6 +9,7 @@ import { setup } from '../tools/setup.mjs'
 import { cases, metricsOf, prepare, shownCases } from './cases.mjs'
 import { contenders, hosts, peers, sets } from './contenders.mjs'
 import { benchKernels } from './kernels.mjs'
+import { benchLoads } from './loads.mjs'
 import { benchLookup } from './lookup.mjs'
 import { describeEngines, describeMachine, sottoVersion } from './machine.mjs'
 import { measureCase } from './measure.mjs'
@@ -42,6 +43,7 @@ npm run bench -- steps              sotto against itself: what each step brought
 npm run bench -- sequences          several sequences at once
 npm run bench -- lookup             answers with prompt lookup and without
 npm run bench -- overlap            a prompt computed while the model arrives, and after that
+npm run bench -- loads              loading with an empty, a full and a half full cache
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
 
@@ -58,6 +60,9 @@ npm run bench -- table FILE         the report of an earlier run, from its JSON
   --no-build       measure what is built
 
 Names may be repeated, or joined with commas.`
+
+/** What is measured in another way than sotto and its peers in turn. */
+const alone = { loads: benchLoads, lookup: benchLookup, overlap: benchOverlap }
 
 const QUICK = {
   cases: ['smollm2-q4_0'],
@@ -88,13 +93,17 @@ function countOf(option, text) {
 export function plan(argv) {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
   const [command] = positionals
-  if (command && !['kernels', 'lookup', 'overlap', 'table'].includes(command) && !sets[command]) {
+  if (
+    command &&
+    !['kernels', 'loads', 'lookup', 'overlap', 'table'].includes(command) &&
+    !sets[command]
+  ) {
     throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
   const { quick, patient, json, targets, help } = values
   const set = sets[command]
   const defaults = { ...(quick ? QUICK : FULL), ...(set && { cases: QUICK.cases, ...set }) }
-  if (['lookup', 'overlap'].includes(command)) defaults.cases = QUICK.cases
+  if (alone[command]) defaults.cases = QUICK.cases
   const ids = namesOf('case', values.case ?? defaults.cases, shownCases, Object.keys(cases))
   const known = [...new Set(ids.flatMap((id) => Object.keys(metricsOf(cases[id].sizes))))]
   const usual = values.case && !set ? known : (defaults.metrics ?? known)
@@ -103,8 +112,7 @@ export function plan(argv) {
     ...{ quick, patient, json, targets, help, argv, set, rounds },
     build: !values['no-build'],
     kernels: command === 'kernels' ? positionals.slice(1) : undefined,
-    lookup: command === 'lookup',
-    overlap: command === 'overlap',
+    alone: alone[command],
     table: command === 'table' ? positionals[1] : undefined,
     cases: ids,
     metrics: namesOf('metric', values.metric ?? usual, known),
@@ -199,8 +207,7 @@ if (isMain(import.meta.url)) {
     if (wanted.help) return say(help)
     reportTo(process.stderr)
     if (wanted.kernels) return await benchKernels(wanted.kernels)
-    if (wanted.lookup) return process.stdout.write(`${await benchLookup(wanted)}\n`)
-    if (wanted.overlap) return process.stdout.write(`${await benchOverlap(wanted)}\n`)
+    if (wanted.alone) return process.stdout.write(`${await wanted.alone(wanted)}\n`)
     const run = wanted.table ? JSON.parse(readFileSync(wanted.table, 'utf8')) : await bench(wanted)
     process.stdout.write(`${report(run, wanted)}\n`)
     if (wanted.json) writeFileSync(wanted.json, `${JSON.stringify(run, null, 2)}\n`)

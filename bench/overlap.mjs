@@ -1,10 +1,7 @@
 // `npm run bench -- overlap`: a prompt of 1,024 tokens given to loadModel, and the same prompt behind
 // loading, from a source of 20 MB/s and from a file. What counts is how much of the prompt's time is left
 // when the last byte has come.
-import { once } from 'node:events'
-import { createReadStream, existsSync, statSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { existsSync } from 'node:fs'
 import { build } from '../tools/build.mjs'
 import { inRoot } from '../tools/lib/paths.mjs'
 import { say } from '../tools/lib/report.mjs'
@@ -13,44 +10,12 @@ import { setup } from '../tools/setup.mjs'
 import { prepare } from './cases.mjs'
 import { promptMaker } from './prompts.mjs'
 import { Child } from './runners/child.mjs'
+import { slowServer } from './slow-server.mjs'
 import { summary } from './stats.mjs'
 import { spread, table } from './table.mjs'
 
 const MB_PER_S = 20
-const PIECE = 1 << 15
 const TARGET = 0.3
-
-/** A file by HTTP ranges, all connections together at so many bytes a second. */
-async function slowServer(path, bytesPerSecond) {
-  const { size } = statSync(path)
-  let free = 0 // when the line is
-  async function send(request, response) {
-    const [, from = 0, to = size - 1] =
-      /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
-    const [start, end] = [Number(from), Math.min(Number(to), size - 1)]
-    const headers = { 'content-length': end - start + 1, etag: '"1"' }
-    if (request.headers.range) headers['content-range'] = `bytes ${start}-${end}/${size}`
-    response.writeHead(request.headers.range ? 206 : 200, headers)
-    for await (const piece of createReadStream(path, { start, end, highWaterMark: PIECE })) {
-      free = Math.max(free, performance.now()) + (piece.length * 1000) / bytesPerSecond
-      const wait = free - performance.now()
-      if (wait > 1) await sleep(wait)
-      if (response.destroyed) return
-      await new Promise((resolve) => response.write(piece, resolve)) // called after a close, too
-    }
-    response.end()
-  }
-  const server = createServer((request, response) => {
-    send(request, response).catch((error) => response.destroy(error))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const close = () => {
-    server.close()
-    server.closeAllConnections()
-  }
-  return { url: `http://127.0.0.1:${server.address().port}/model.gguf`, close }
-}
 
 /** Loads in a process of its own; `prompt_ms` is what a request with the prompt takes then. */
 async function load(how, ids, together) {

@@ -42,15 +42,29 @@ export async function load({ library, source, how, n_ctx, threads, options }) {
   const { loadModel } = await import(library)
   const begin = performance.now()
   const model = how === 'cached' ? await (await localFile(false)).getFile() : source
-  engine = await withKnown({ n_threads: threads, cache: 'no-store' }, (more) =>
-    loadModel(model, { n_ctx, n_parallel: 1, ...options, ...more }),
+  const { cache = 'no-store', ...rest } = options ?? {}
+  engine = await withKnown({ n_threads: threads, cache }, (more) =>
+    loadModel(model, { n_ctx, n_parallel: 1, ...rest, ...more }),
   )
   return {
     ms: performance.now() - begin,
     threads: engine.info.n_threads ?? 1,
     variant: engine.variant,
     load_ms: engine.info.load_ms,
+    cache: engine.info.cache,
   }
+}
+
+/** Loads until half of the weights are there, and leaves them in the cache. */
+export async function loadHalf({ library, source, n_ctx, threads: n_threads, options }) {
+  const { loadModel } = await import(library)
+  const abort = new AbortController()
+  const onProgress = ({ loaded, total }) => loaded > total / 2 && total && abort.abort()
+  const { signal } = abort
+  const loading = loadModel(source, { n_ctx, n_threads, ...options, signal, onProgress })
+  await loading.catch((error) => {
+    if (error.name !== 'AbortError') throw error
+  })
 }
 
 /** Evaluates a prompt of token ids and then n more tokens, one after the other. */

@@ -5,11 +5,11 @@ import { check, either, integer, object, oneOf, string } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { invalidArgument, SottoError } from './errors.js'
-import { describeSources } from './sources.js'
+import { describeSources, openHandles } from './sources.js'
 
 /** @import { WorkerPort } from './connection.js' */
 /** @import { OpenableSource } from './source/source.js' */
-/** @import { LoadModelOptions, ModelFile } from './types.js' */
+/** @import { FileHandle, LoadModelOptions, ModelFile } from './types.js' */
 /** @import { LoadOptions } from './protocol.js' */
 
 /**
@@ -20,7 +20,8 @@ import { describeSources } from './sources.js'
  * @property {boolean} blobsTravel whether a worker can read a Blob that was sent to it
  */
 
-/** @typedef {(source: ModelFile | ModelFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel */
+/** @typedef {ModelFile | FileHandle} AnyFile */
+/** @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel */
 
 /** @type {import('./check.js').Rule} */
 const retryRule = (value, field) =>
@@ -74,7 +75,7 @@ export const makeLoadModel =
   (host) =>
   async (source, options = {}) => {
     const { signal, onProgress, onWarning, workerUrl } = options
-    const sources = describeSources(source, options, host)
+    const sources = describeSources(await openHandles(source), options, host)
     const loadOptions = checkOptions(options, host, sources.descriptors.length)
     signal?.throwIfAborted()
     const connection = new Connection(startWorker(host, workerUrl))

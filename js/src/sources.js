@@ -5,16 +5,36 @@ import { blobSource } from './source/blob.js'
 import { bytesSource } from './source/bytes.js'
 import { HttpSource } from './source/http.js'
 import { hubUrl, isHubFile } from './source/hub.js'
-import { isBuffer } from './source/source.js'
+import { isBuffer, readError } from './source/source.js'
 import { streamSource } from './source/stream.js'
 
 /** @import { MainHost } from './load.js' */
 /** @import { SourceDescriptor } from './protocol.js' */
 /** @import { ModelSource, OpenableSource } from './source/source.js' */
-/** @import { HubFile, LoadModelOptions, ModelFile } from './types.js' */
+/** @import { FileHandle, HubFile, LoadModelOptions, ModelFile } from './types.js' */
 
 const SPLIT = /-00001-of-(\d{5})(\.gguf)$/
 const MAX_FILES = 1024
+
+/**
+ * Handles of the browser's file systems become the files that they stand for.
+ * @param {ModelFile | FileHandle | (ModelFile | FileHandle)[]} source
+ * @returns {Promise<ModelFile | ModelFile[]>}
+ */
+export async function openHandles(source) {
+  if (Array.isArray(source)) return Promise.all(source.map(openHandle))
+  return openHandle(source)
+}
+
+/** @param {ModelFile | FileHandle} file */
+async function openHandle(file) {
+  if (!(typeof file === 'object' && file !== null && 'getFile' in file)) return file
+  try {
+    return await file.getFile()
+  } catch (error) {
+    throw readError(file.name, error)
+  }
+}
 
 /**
  * @param {ModelFile | ModelFile[]} source

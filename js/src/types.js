@@ -17,6 +17,11 @@
  */
 
 /**
+ * What browsers call a FileSystemFileHandle: of OPFS or of a picker.
+ * @typedef {{ readonly name: string, getFile(): Promise<Blob> }} FileHandle
+ */
+
+/**
  * A file in a repository of Hugging Face, or of a server with the same paths:
  * `${baseUrl}/${repo}/resolve/${revision}/${file}`. A token goes into `fetchOptions.headers`.
  * @typedef {object} HubFile

@@ -82,7 +82,16 @@ test('every variant computes what Node.js computes on a tiny model', async () =>
   }
 })
 
-for (const kind of ['url', 'blob', 'file', 'bytes', 'stream', 'response stream', 'object']) {
+for (const kind of [
+  'url',
+  'blob',
+  'file',
+  'bytes',
+  'stream',
+  'response stream',
+  'OPFS file',
+  'object',
+]) {
   test(`a model from a ${kind}`, async () => {
     assert.deepEqual(await inPage('digest', { source: tiny, kind }), expected)
   })

@@ -142,8 +142,12 @@ class WorkerSide {
     if (descriptor.kind === 'url') {
       const { url, init } = descriptor
       const sha256 = hashes[index]
-      const http = new HttpSource(url, init, undefined, descriptor.retry)
-      if ((mode === 'no-store' && !sha256) || url.startsWith('data:')) return http
+      const isData = url.startsWith('data:')
+      // What we keep need not be kept by the browser, too.
+      const request =
+        mode === 'no-store' || isData ? init : { cache: /** @type {const} */ ('no-store'), ...init }
+      const http = new HttpSource(url, request, undefined, descriptor.retry)
+      if ((mode === 'no-store' && !sha256) || isData) return http
       const host = {
         storage: this.#host.cacheStorage(cacheDir),
         startHasher: () => this.#host.startHasher(cacheDir),

@@ -22,6 +22,13 @@ const kinds = {
   bytes: async (url) => (await fetch(url)).arrayBuffer(),
   stream: async (url) => (await (await fetch(url)).blob()).stream(),
   'response stream': async (url) => (await fetch(url)).body,
+  async 'OPFS file'(url) {
+    const directory = await navigator.storage.getDirectory()
+    const handle = await directory.getFileHandle('model.gguf', { create: true })
+    const writable = await handle.createWritable()
+    await (await fetch(url)).body.pipeTo(writable)
+    return handle
+  },
   async object(url) {
     const blob = await (await fetch(url)).blob()
     return {

@@ -56,8 +56,10 @@ test('names on the command line are checked', () => {
   const { cases, contenders, rounds } = plan(['--case', 'tiny', '--host', 'none', '--quick'])
   assert.deepEqual([cases, contenders.includes('chromium'), rounds], [['tiny'], false, 2])
   assert.equal(plan(['kernels', 'q4_0']).kernels[0], 'q4_0')
-  assert.deepEqual(plan(['lookup']).cases, ['smollm2-q4_0'])
-  assert.deepEqual([plan(['overlap']).cases, plan(['overlap']).overlap], [['smollm2-q4_0'], true])
+  for (const command of ['loads', 'lookup', 'overlap']) {
+    assert.deepEqual(plan([command]).cases, ['smollm2-q4_0'])
+    assert.equal(typeof plan([command]).alone, 'function')
+  }
   assert.deepEqual(plan(['steps']).metrics, ['decode', 'prefill-256'])
   assert.throws(() => plan(['--case', 'tinier']), /--case tinier: there are smollm2-q4_0/)
   assert.throws(() => plan(['--metric', 'beauty']), /decode-1024/)

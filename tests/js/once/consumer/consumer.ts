@@ -19,8 +19,11 @@ export async function main(file: Blob, stream: ReadableStream<Uint8Array>): Prom
     fetchOptions: { headers: { authorization: 'Bearer x' } },
     signal: abort.signal,
     prefill: { messages: [{ role: 'system', content: 'Be brief.' }], add_generation_prompt: false },
+    cache: 'force-cache',
+    sha256: 'a'.repeat(64),
+    onWarning: ({ code, message }) => console.log(code, message),
     onProgress: ({ status, loaded, total }) => {
-      const known: 'header' | 'weights' | 'prefill' | 'ready' = status
+      const known: 'header' | 'weights' | 'prefill' | 'verify' | 'ready' = status
       console.log(known, loaded / total)
     },
   })
