@@ -21,9 +21,9 @@ const loads = (sha256) => [
   { name: 'no cache', options: { cache: 'no-store' }, expect: 'bypass' },
   { name: 'cold', options: { cache: 'reload' }, expect: 'miss' },
   { name: 'cold, hashed', options: { cache: 'reload', sha256 }, expect: 'miss' },
-  { name: 'cached, asked about', options: {}, expect: 'hit' },
+  { name: 'cached, asked about', options: { cache: 'default' }, expect: 'hit' },
   { name: 'cached, verified before', options: { cache: 'force-cache', sha256 }, expect: 'hit' },
-  { name: 'resumed at half', half: true, options: {}, expect: 'partial' },
+  { name: 'resumed at half', half: true, options: { cache: 'default' }, expect: 'partial' },
 ]
 
 async function sha256Of(path) {
@@ -38,8 +38,9 @@ async function round(server, model, how, steps, note) {
   try {
     for (const { name, options, half, expect } of steps) {
       if (half) await tab.call('loadHalf', { ...how, options: { cache: 'reload' } })
-      const { ms, load_ms, cache } = await tab.call('load', { ...how, options })
-      if (cache.status !== expect) throw new Error(`${name}: the cache says ${cache.status}`)
+      const { ms, load_ms, cache, warnings } = await tab.call('load', { ...how, options })
+      if (cache.status !== expect)
+        throw new Error(`${name}: the cache says ${cache.status}. ${warnings}`)
       if (options.sha256 && !cache.verified) throw new Error(`${name}: not verified`)
       const { prompt_ms } = await tab.call('complete', { ids: model.ids })
       await tab.call('close')
@@ -58,33 +59,36 @@ export async function benchLoads({ cases, threads, rounds, build: wanted }) {
   }
   const rows = []
   const pages = await serveBench()
-  for (const id of cases) {
-    const model = await prepare(id)
-    const { ids } = promptMaker(model.path)(PROMPT_TOKENS)
-    const steps = loads(await sha256Of(model.path))
-    for (const rate of [Infinity, MB_PER_S]) {
-      const speed = rate === Infinity ? 'as fast as it goes' : `${rate} MB/s`
-      say(`  ${id}, ${speed}`)
-      const server = await slowServer(model.path, rate * 1e6)
-      const source = server.url
-      const library = '/sotto/src/browser.js'
-      const how = { library, source, how: 'url', n_ctx: model.sizes.n_ctx, threads }
-      const values = new Map(steps.map(({ name }) => [name, { ms: [], first: [], fetched: [] }]))
-      const note = (name, found) => {
-        for (const [key, list] of Object.entries(values.get(name))) list.push(found[key])
-      }
-      try {
-        for (let n = 0; n < rounds; n++) await round(pages, { ids }, how, steps, note)
-      } finally {
-        server.close()
-      }
-      for (const [name, { ms, first, fetched }] of values) {
-        const columns = [ms, first, fetched].map((list) => spread(summary(list)))
-        rows.push([id, speed, name, ...columns])
+  try {
+    for (const id of cases) {
+      const model = await prepare(id)
+      const { ids } = promptMaker(model.path)(PROMPT_TOKENS)
+      const steps = loads(await sha256Of(model.path))
+      for (const rate of [Infinity, MB_PER_S]) {
+        const speed = rate === Infinity ? 'as fast as it goes' : `${rate} MB/s`
+        say(`  ${id}, ${speed}`)
+        const server = await slowServer(model.path, rate * 1e6)
+        const source = server.url
+        const library = '/sotto/src/browser.js'
+        const how = { library, source, how: 'url', n_ctx: model.sizes.n_ctx, threads }
+        const values = new Map(steps.map(({ name }) => [name, { ms: [], first: [], fetched: [] }]))
+        const note = (name, found) => {
+          for (const [key, list] of Object.entries(values.get(name))) list.push(found[key])
+        }
+        try {
+          for (let n = 0; n < rounds; n++) await round(pages, { ids }, how, steps, note)
+        } finally {
+          server.close()
+        }
+        for (const [name, { ms, first, fetched }] of values) {
+          const columns = [ms, first, fetched].map((list) => spread(summary(list)))
+          rows.push([id, speed, name, ...columns])
+        }
       }
     }
+  } finally {
+    await pages.close()
   }
-  await pages.close()
   const head = [
     'case',
     'source',

@@ -43,7 +43,9 @@ export async function load({ library, source, how, n_ctx, threads, options }) {
   const begin = performance.now()
   const model = how === 'cached' ? await (await localFile(false)).getFile() : source
   const { cache = 'no-store', ...rest } = options ?? {}
-  engine = await withKnown({ n_threads: threads, cache }, (more) =>
+  const warnings = []
+  const onWarning = ({ message }) => warnings.push(message)
+  engine = await withKnown({ n_threads: threads, cache, onWarning }, (more) =>
     loadModel(model, { n_ctx, n_parallel: 1, ...rest, ...more }),
   )
   return {
@@ -52,6 +54,7 @@ export async function load({ library, source, how, n_ctx, threads, options }) {
     variant: engine.variant,
     load_ms: engine.info.load_ms,
     cache: engine.info.cache,
+    warnings,
   }
 }
 
