@@ -1,5 +1,5 @@
-// The chat page as a folder for any static host: build/site. Its script in one file, the library's
-// workers and modules as they are, and a service worker that knows every file by name.
+// The pages, chat and benchmark, as a folder for any static host: build/site. A script in one file for
+// each, the library's workers and modules as they are, and a service worker that knows every file by name.
 //   npm run build -- site
 import { createHash } from 'node:crypto'
 import {
@@ -32,8 +32,8 @@ const sheets = [
   'bench',
 ]
 /** The scripts of the pages, by their names in app/. */
-const scripts = { app: ['app.js'] }
-const pages = ['index.html']
+const scripts = { app: ['app.js'], bench: ['bench', 'page.js'] }
+const pages = ['index.html', 'bench.html']
 const libraries = ['dompurify', 'highlight.js', 'idb', 'marked', 'uplot']
 
 /** Needs the web build. */
