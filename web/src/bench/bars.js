@@ -14,7 +14,8 @@ const HEIGHT = 20
  * @param {(value: number) => string} text of a value
  */
 export function barGroup(title, tests, text) {
-  const most = Math.max(...tests.flatMap(({ samples }) => samples)) || 1
+  // The last tick is not to be cut off at the end.
+  const most = 1.01 * Math.max(...tests.flatMap(({ samples }) => samples)) || 1
   const rows = tests.map((test) => {
     const name = make('span', 'bar-name', shortName(test))
     name.title = longName(test)

@@ -48,6 +48,7 @@ export class ResultView {
     byId('method').textContent = method(run)
     byId('facts').replaceChildren(...facts(result))
     byId('trace-section').hidden = trace.length < 2
+    byId('trace').setAttribute('aria-label', course(trace))
     this.#article.hidden = false
     this.#trace.set(trace)
   }
@@ -125,6 +126,13 @@ function row(test) {
 
 /** Three digits, or all that are before the point. @param {number} value */
 const figure = (value) => (value >= 100 ? count(value) : value.toFixed(value >= 10 ? 1 : 2))
+
+/** The chart in words. @param {number[]} trace */
+function course(trace) {
+  if (!trace.length) return 'No times'
+  const { median, min, max } = summary(trace)
+  return `Milliseconds between tokens: ${figure(median)} in the middle, ${figure(min)} to ${figure(max)}`
+}
 
 /** @param {Result['run']} run */
 const method = ({ rounds }) =>
