@@ -167,6 +167,6 @@ addEventListener('keydown', ({ key }) => {
   if (key === 'Escape') running?.abort()
 })
 acceptDrops((files) => picker.chooseFiles(files))
-prepareOffline(() => !running && !shown)
+prepareOffline(() => !running)
 await open()
 document.body.dataset.page = 'ready'

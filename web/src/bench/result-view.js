@@ -6,7 +6,7 @@ import { barGroup } from './bars.js'
 import { headline } from './result.js'
 import { summary } from './summary.js'
 import { kinds, longName, shortName } from './tests.js'
-import { loadWords, platformWords, valueText, warnings } from './words.js'
+import { figure, loadWords, platformWords, valueText, warnings } from './words.js'
 
 /** @import { Result, Test } from './result.js' */
 /** @import { Kind } from './tests.js' */
@@ -77,7 +77,7 @@ function tiles(result) {
 /** @param {string} name @param {string} text a number and its unit @param {string} about */
 function tile(name, text, about) {
   const [value, unit = ''] = text.split(' ')
-  const number = make('dd', '', value, make('span', 'unit', ` ${unit}`))
+  const number = make('dd', '', `${value} `, make('span', 'unit', unit))
   return make('div', 'tile', make('dt', '', name), number, make('dd', 'tile-about', about))
 }
 
@@ -123,9 +123,6 @@ function row(test) {
     ...[figure(median), spread, String(n)].map((text) => make('td', '', text)),
   )
 }
-
-/** Three digits, or all that are before the point. @param {number} value */
-const figure = (value) => (value >= 100 ? count(value) : value.toFixed(value >= 10 ? 1 : 2))
 
 /** The chart in words. @param {number[]} trace */
 function course(trace) {
@@ -183,5 +180,10 @@ function factGroup(title, entries) {
   const lines = entries.map(([name, value]) =>
     make('div', '', make('dt', '', name), make('dd', '', value)),
   )
-  return make('section', '', make('h3', '', title), make('dl', 'figures', ...lines))
+  return make(
+    'section',
+    '',
+    make('h3', 'section-title ruled', title),
+    make('dl', 'figures', ...lines),
+  )
 }

@@ -17,7 +17,7 @@ import { Watch } from './watch.js'
 /** @import { Result, Test } from './result.js' */
 /** @import { Ask } from './tests.js' */
 
-/** Seconds after which a request is not measured once more, unless it never was. */
+/** Seconds for all samples of a request; the first is taken however long it lasts. */
 const PATIENCE_S = 60
 /** A few frames. */
 const DRAWN_MS = 50
@@ -122,24 +122,18 @@ class Run {
       })
       await measure(this.#engine, prompt(ask.prompt), ask.n, signal).catch(unlessSpoiled)
     }
-    /** @type {Map<Ask, number>} ms */
+    /** @type {Map<Ask, { total: number, last: number }>} ms */
     const spent = new Map()
     for (let round = 1; round <= rounds; round++) {
       for (const ask of asks) {
-        await this.#tell({
-          phase: 'measure',
-          round,
-          rounds,
-          what: askName(ask),
-          done: done++,
-          all,
-          tests,
-        })
-        const before = spent.get(ask) ?? 0
-        if (round > 1 && before + before / (round - 1) > PATIENCE_S * 1000) continue
+        const what = askName(ask)
+        await this.#tell({ phase: 'measure', round, rounds, what, done: done++, all, tests })
+        const { total, last } = spent.get(ask) ?? { total: 0, last: 0 }
+        if (total + last > PATIENCE_S * 1000) continue
         const begin = performance.now()
         await this.#sample(ask, prompt)
-        spent.set(ask, before + performance.now() - begin)
+        const ms = performance.now() - begin
+        spent.set(ask, { total: total + ms, last: ms })
       }
     }
   }
@@ -191,7 +185,7 @@ class Run {
         quantisation: quantisationOf(description),
         params: info.n_params,
         bytes: plan.file,
-        sha256: entry.sha256 ?? '',
+        sha256: entry.sha256?.toLowerCase() ?? '',
       },
       engine: {
         backend: 'cpu',

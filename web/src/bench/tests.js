@@ -75,13 +75,13 @@ export const warmUpOf = (asks) => asks.filter(({ prompt }) => prompt <= FIRST_AF
 
 /** A figure: its kind, how many tokens it is about, behind how many. @typedef {{ kind: Kind, tokens: number, depth: number }} Figure */
 
-/** @type {Record<Kind, { unit: 'tokens/s' | 'ms', better: 'higher' | 'lower' }>} */
+/** @type {Record<Kind, { unit: 'tokens/s' | 'ms' | 'lower' }>} */
 export const kinds = {
-  prefill: { unit: 'tokens/s', better: 'higher' },
-  decode: { unit: 'tokens/s', better: 'higher' },
-  first: { unit: 'ms', better: 'lower' },
-  gap_p50: { unit: 'ms', better: 'lower' },
-  gap_p95: { unit: 'ms', better: 'lower' },
+  prefill: { unit: 'tokens/s' },
+  decode: { unit: 'tokens/s' },
+  first: { unit: 'ms' },
+  gap_p50: { unit: 'ms' },
+  gap_p95: { unit: 'ms' },
 }
 
 /**

@@ -1,13 +1,19 @@
 // What a result says in words: beside the figures, and below the table that is copied.
-import { bytes, count, duration, perSecond, threads } from '../format.js'
+import { bytes, count, duration, threads } from '../format.js'
 import { kinds } from './tests.js'
 
 /** @import { Result } from './result.js' */
 /** @import { Kind } from './tests.js' */
 
+/** Three digits, or all that are before the point while there is room. @param {number} value */
+export function figure(value) {
+  if (value >= 1e7) return value.toExponential(2)
+  return value >= 100 ? count(value) : value.toFixed(value >= 10 ? 1 : 2)
+}
+
 /** @param {number} value @param {Kind} kind */
 export const valueText = (value, kind) =>
-  kinds[kind].unit === 'ms' ? duration(value) : perSecond(value)
+  kinds[kind].unit === 'ms' ? duration(value) : `${figure(value)} tokens/s`
 
 /** @param {Result['load']} load */
 export function loadWords({ source, cached_bytes, fetched_bytes }) {
