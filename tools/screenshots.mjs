@@ -1,4 +1,4 @@
-// Pictures of the chat page in its main states, to look at: build/screenshots.
+// Pictures of the pages in their main states, to look at: build/screenshots.
 //   npm run screenshots            (after npm run build -- site)
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -111,7 +111,29 @@ async function withStatistics(page) {
   await page.waitForSelector('#chart-speed canvas')
 }
 
-/** Name, options of the page, and how to get there. */
+const chat = '/?temperature=0&max_tokens=120'
+const bench = '/bench.html?rounds=3'
+const tall = { viewport: { width: 1280, height: 1840 } }
+const tallPhone = { ...phone, viewport: { width: 390, height: 2300 } }
+
+/** Of the result that was measured for its picture; the later ones show it as somebody else's. */
+let fragment = ''
+
+async function measured(page) {
+  await page.click('#run:not(:disabled)')
+  await page.waitForSelector('body[data-bench=result]', { timeout: 120_000 })
+  fragment = new URL(page.url()).hash
+  await page.waitForSelector('#trace canvas')
+}
+
+async function shared(page) {
+  await page.evaluate((hash) => {
+    location.hash = hash
+  }, fragment)
+  await page.waitForSelector('body[data-bench=shared] #trace canvas')
+}
+
+/** Name, options of the page, how to get there, and from where: the chat if that is left out. */
 const pictures = [
   ['empty', desktop, async () => {}],
   ['empty-dark', { ...desktop, ...dark }, async () => {}],
@@ -195,6 +217,32 @@ const pictures = [
       await page.waitForSelector('.editor')
     },
   ],
+  ['bench', desktop, (page) => page.waitForSelector('#run:not(:disabled)'), bench],
+  ['bench-phone', phone, (page) => page.waitForSelector('#run:not(:disabled)'), bench],
+  [
+    'bench-running-dark',
+    { ...desktop, ...dark },
+    async (page) => {
+      await page.click('#run:not(:disabled)')
+      await page.waitForSelector('#running-title:has-text("Round 2")', { timeout: 120_000 })
+    },
+    bench,
+  ],
+  ['bench-result', tall, measured, bench],
+  ['bench-shared', desktop, shared, bench],
+  ['bench-shared-dark', { ...tall, ...dark }, shared, bench],
+  ['bench-shared-phone', tallPhone, shared, bench],
+  [
+    'bench-broken-link',
+    phone,
+    async (page) => {
+      await page.evaluate(() => {
+        location.hash = '#r=zAAAA'
+      })
+      await page.waitForSelector('#problem:not([hidden])')
+    },
+    bench,
+  ],
 ]
 
 await main(async () => {
@@ -203,10 +251,10 @@ await main(async () => {
   const { url, close } = await serve()
   const browser = await openBrowser()
   try {
-    for (const [name, options, prepare] of pictures) {
+    for (const [name, options, prepare, path = chat] of pictures) {
       const context = await browser.newContext({ ...options, serviceWorkers: 'block' })
       const page = await context.newPage()
-      await page.goto(`${url}/?temperature=0&max_tokens=120`)
+      await page.goto(url + path)
       await page.waitForSelector('body[data-page=ready]')
       await prepare(page)
       await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' })

@@ -1,5 +1,5 @@
-// The chat page as a folder for any static host: build/site. Its script in one file, the library's
-// workers and modules as they are, and a service worker that knows every file by name.
+// The pages, chat and benchmark, as a folder for any static host: build/site. A script in one file for
+// each, the library's workers and modules as they are, and a service worker that knows every file by name.
 //   npm run build -- site
 import { createHash } from 'node:crypto'
 import {
@@ -21,7 +21,19 @@ export const site = inRoot('build', 'site')
 
 const web = (...parts) => inRoot('web', ...parts)
 const text = (...parts) => readFileSync(inRoot(...parts), 'utf8')
-const sheets = ['tokens', 'controls', 'layout', 'chat', 'markdown', 'statistics', 'dialogs']
+const sheets = [
+  'tokens',
+  'controls',
+  'layout',
+  'chat',
+  'markdown',
+  'statistics',
+  'dialogs',
+  'bench',
+]
+/** The scripts of the pages, by their names in app/. */
+const scripts = { app: ['app.js'], bench: ['bench', 'page.js'] }
+const pages = ['index.html', 'bench.html']
 const libraries = ['dompurify', 'highlight.js', 'idb', 'marked', 'uplot']
 
 /** Needs the web build. */
@@ -42,11 +54,13 @@ export async function buildSite() {
 /** @param {string} folder */
 async function fill(folder) {
   const put = (name, content) => writeText(join(folder, name), content)
-  await bundle(web('src', 'app.js'), { file: join(folder, 'app', 'app.js'), format: 'es' })
+  for (const [name, source] of Object.entries(scripts)) {
+    await bundle(web('src', ...source), { file: join(folder, 'app', `${name}.js`), format: 'es' })
+  }
   copyLibrary(folder)
   for (const name of ['icon.svg', 'manifest.webmanifest']) cpSync(web(name), join(folder, name))
   put('style.css', styleSheet())
-  put('index.html', page())
+  for (const name of pages) put(name, page(name))
   put('models.json', models())
   put('licenses.txt', licences())
   const { version, files } = precache(folder)
@@ -84,11 +98,20 @@ const styleSheet = () =>
     ...sheets.map((name) => text('web', 'style', `${name}.css`)),
   ].join('\n')
 
-/** With the policy in it, for hosts that send no headers. What only a header can say is left out. */
-function page() {
+/**
+ * With its parts, the library's version, and the policy, for hosts that send no headers. What only a header
+ * can say is left out.
+ */
+function page(name) {
   const inPage = policy.filter((rule) => !rule.startsWith('frame-ancestors')).join('; ')
-  const meta = `<meta http-equiv="Content-Security-Policy" content="${inPage}">`
-  return text('web', 'index.html').replace('<!-- policy -->', meta)
+  const { version } = JSON.parse(text('js', 'package.json'))
+  const marks = {
+    policy: `<meta http-equiv="Content-Security-Policy" content="${inPage}">`,
+    version: `<meta name="generator" content="sotto ${version}">`,
+  }
+  return text('web', name)
+    .replace(/^ *<!-- part: (\w+) -->\n/gm, (_, part) => text('web', 'parts', `${part}.html`))
+    .replace(/<!-- (\w+) -->/g, (_, mark) => marks[mark])
 }
 
 /** What the page may know of models/manifest.json: without a URL, a model lies beside the page. */

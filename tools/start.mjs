@@ -30,7 +30,7 @@ await main(async () => {
   const { url } = await serve({ port, host: values.host }).catch((error) => {
     throw new Error(listenAdvice(error, port))
   })
-  say(`\nThe chat page is on ${url}  (Ctrl-C ends it)`)
+  say(`\nThe chat page is on ${url}, the benchmark on ${url}/bench.html  (Ctrl-C ends both)`)
 })
 
 function portOf(text) {

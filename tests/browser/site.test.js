@@ -9,23 +9,31 @@ import { headers } from '../../tools/lib/server.mjs'
 const site = inRoot('build', 'site')
 const text = (...parts) => readFileSync(join(site, ...parts), 'utf8')
 
-test('the page has the policy that the server sends, but for what only a header can say', () => {
-  const [, inPage] = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(
-    text('index.html'),
-  )
-  assert.equal(`${inPage}; frame-ancestors 'none'`, headers['Content-Security-Policy'])
-  for (const rule of ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'"]) {
-    assert.ok(inPage.includes(rule))
-  }
-})
+for (const name of ['index.html', 'bench.html']) {
+  test(`${name} has the policy that the server sends, but for what only a header can say`, () => {
+    const [, inPage] = /http-equiv="Content-Security-Policy" content="([^"]+)"/.exec(text(name))
+    assert.equal(`${inPage}; frame-ancestors 'none'`, headers['Content-Security-Policy'])
+    for (const rule of ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'"]) {
+      assert.ok(inPage.includes(rule))
+    }
+  })
 
-test('nothing is inline, and nothing comes from elsewhere', () => {
-  const page = text('index.html')
-  assert.doesNotMatch(page, /\sstyle=|<style|\son\w+=|<script(?![^>]*\ssrc=)/)
-  assert.deepEqual(
-    [...page.matchAll(/\s(?:src|href)="([^"]+)"/g)].filter(([, url]) => /^(\w+:|\/)/.test(url)),
-    [],
-  )
+  test(`${name}: nothing is inline, nothing comes from elsewhere, nothing is left to fill in`, () => {
+    const page = text(name)
+    assert.doesNotMatch(page, /\sstyle=|<style|\son\w+=|<script(?![^>]*\ssrc=)/)
+    assert.deepEqual(
+      [...page.matchAll(/\s(?:src|href)="([^"]+)"/g)].filter(([, url]) => /^(\w+:|\/)/.test(url)),
+      [],
+    )
+    assert.doesNotMatch(page, /<!--|undefined/)
+    assert.match(page, /content="sotto \d+\.\d+\.\d+"/)
+    assert.match(page, /<dialog id="models"/)
+    const ids = [...page.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id)
+    assert.equal(new Set(ids).size, ids.length)
+  })
+}
+
+test('the style sheet asks for nothing', () => {
   assert.doesNotMatch(text('style.css'), /url\(|@import/)
 })
 

@@ -3,6 +3,8 @@ import { Chat } from './chat.js'
 import { Composer } from './composer.js'
 import { anyDialogOpen, prepareDialogs } from './dialogs.js'
 import { byId } from './dom.js'
+import { acceptDrops } from './drops.js'
+import { offerFirstModel } from './first-model.js'
 import { Library } from './library.js'
 import { LoadCard } from './load-card.js'
 import { MessagesView } from './messages-view.js'
@@ -21,7 +23,7 @@ import { StatisticsPanel } from './statistics-panel.js'
 import { openStore } from './store.js'
 
 /** @import { Remedy } from './problems.js' */
-/** @import { Message } from './types.js' */
+/** @import { Message, ModelEntry } from './types.js' */
 
 const SMALLEST_CONTEXT = 512
 
@@ -41,7 +43,9 @@ prepareDialogs()
 
 const messages = new MessagesView(chat, library, remedy)
 const composer = new Composer(chat, model, () => messages.editLast())
-const picker = new ModelPicker(model, settings.data.value.lastModel)
+const load = (/** @type {ModelEntry} */ entry) => void model.load(entry)
+const picker = new ModelPicker({ onChoose: load, options: () => settings.load() })
+offerFirstModel(load, settings.data.value.lastModel)
 const settingsDialog = new SettingsDialog(settings, library)
 const statistics = new StatisticsPanel({ chat, library, model })
 new ContextMeter({ chat, library, model })
@@ -132,18 +136,8 @@ model.state.watch((state) => {
     composer.focus()
 })
 
-// Files may be dropped anywhere: models, and conversations that were exported.
-addEventListener('dragover', (event) => {
-  event.preventDefault()
-  document.body.classList.add('dropping')
-})
-addEventListener('dragleave', (event) => {
-  if (event.relatedTarget === null) document.body.classList.remove('dropping')
-})
-addEventListener('drop', (event) => {
-  event.preventDefault()
-  document.body.classList.remove('dropping')
-  const files = [...(event.dataTransfer?.files ?? [])]
+// Models, and conversations that were exported.
+acceptDrops((files) => {
   const json = files.find(({ name }) => name.endsWith('.json'))
   if (json) sidebar.importFile(json)
   else picker.chooseFiles(files)

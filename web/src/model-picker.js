@@ -2,6 +2,7 @@
 import { confirmDialog, openDialog } from './dialogs.js'
 import { byId, icon, make, textButton } from './dom.js'
 import { bytes, count } from './format.js'
+import { planOf } from './loading.js'
 import {
   cachedModels,
   entryFromFiles,
@@ -12,20 +13,30 @@ import {
 } from './models.js'
 import { loadProblem } from './problems.js'
 
-/** @import { MemoryPlan } from 'sotto' */
-/** @import { ModelSession } from './model-session.js' */
+/** @import { LoadModelOptions, MemoryPlan } from 'sotto' */
 /** @import { CachedModel, ModelEntry } from './types.js' */
 
 export class ModelPicker {
-  #model
+  #onChoose
+  #options
+  #verb
   /** @type {Promise<ModelEntry[]>} */
   #site = siteModels()
   #dialog = byId('models', HTMLDialogElement)
   #url = byId('model-url', HTMLInputElement)
 
-  /** @param {ModelSession} model @param {string} last URL of the model used last; may be empty */
-  constructor(model, last) {
-    this.#model = model
+  /**
+   * Elements with data-open-models open the dialog, those with data-open-file ask for files.
+   * @param {object} parts
+   * @param {(entry: ModelEntry) => void} parts.onChoose
+   * @param {() => LoadModelOptions} parts.options that a model would be loaded with
+   * @param {string} [parts.verb] what choosing is called
+   */
+  constructor({ onChoose, options, verb = 'Load' }) {
+    this.#onChoose = onChoose
+    this.#options = options
+    this.#verb = verb
+    byId('url-choose').textContent = verb
     const form = byId('url-form', HTMLFormElement)
     form.addEventListener('submit', (event) => {
       event.preventDefault()
@@ -37,48 +48,17 @@ export class ModelPicker {
       if (entry) this.#plan(entry, byId('url-plan-text'))
     })
     const input = byId('file', HTMLInputElement)
-    for (const id of ['pick-file', 'welcome-file']) {
-      byId(id).addEventListener('click', () => input.click())
+    for (const button of document.querySelectorAll('[data-open-file]')) {
+      button.addEventListener('click', () => input.click())
     }
     input.addEventListener('change', () => {
       this.chooseFiles(input.files ?? [])
       input.value = ''
     })
-    for (const id of ['model-button', 'welcome-more', 'idle-more']) {
-      byId(id).addEventListener('click', () => this.open())
+    for (const button of document.querySelectorAll('[data-open-models]')) {
+      button.addEventListener('click', () => this.open())
     }
     byId('cache-clear').addEventListener('click', () => this.#clear())
-    this.#welcome()
-    this.#idle(last)
-  }
-
-  async #welcome() {
-    const button = byId('load-default', HTMLButtonElement)
-    const [entry] = await this.#site
-    button.hidden = !entry
-    if (!entry) return
-    const cached = (await cachedModels()).some(
-      ({ url, complete }) => url === entry.source && complete,
-    )
-    byId('load-default-name').textContent = `Load ${entry.name}`
-    const size = entry.bytes ? bytes(entry.bytes) : ''
-    const where = cached ? `${size}, already on this machine` : `${size} to download`
-    const facts = [entry.quantisation, where].filter(Boolean)
-    byId('load-default-facts').textContent = facts.join(' · ')
-    button.disabled = false
-    button.addEventListener('click', () => this.choose(entry))
-  }
-
-  /** @param {string} last */
-  async #idle(last) {
-    const entries = await this.#site
-    const known = entries.find(({ source }) => source === last)
-    const entry = known ?? (last ? entryFromUrl(last) : entries[0])
-    if (!entry) return
-    const button = byId('idle-load')
-    button.textContent = `Load ${entry.name}`
-    button.hidden = false
-    button.addEventListener('click', () => this.choose(entry))
   }
 
   /** @returns {ModelEntry | undefined} none, and a word about it, if it is no address */
@@ -103,7 +83,7 @@ export class ModelPicker {
   /** @param {ModelEntry} entry */
   choose(entry) {
     this.#dialog.close()
-    return this.#model.load(entry)
+    this.#onChoose(entry)
   }
 
   /** @param {Iterable<File>} files */
@@ -122,8 +102,8 @@ export class ModelPicker {
     plan.setAttribute('role', 'status')
     const check = textButton('plain', 'Memory', () => this.#plan(entry, plan))
     check.setAttribute('aria-label', `Memory that ${entry.name} needs`)
-    const load = textButton('primary', 'Load', () => this.choose(entry))
-    load.setAttribute('aria-label', `Load ${entry.name}`)
+    const load = textButton('primary', this.#verb, () => this.choose(entry))
+    load.setAttribute('aria-label', `${this.#verb} ${entry.name}`)
     const words = make('div', 'row-text', make('strong', '', entry.name), text, plan)
     return make('li', 'row', words, make('div', 'row-buttons', check, load))
   }
@@ -134,7 +114,7 @@ export class ModelPicker {
     this.#dialog.addEventListener('close', () => abort.abort(), { signal: abort.signal })
     place.textContent = 'Reading the header…'
     try {
-      place.textContent = planText(await this.#model.plan(entry, abort.signal))
+      place.textContent = planText(await planOf(entry, this.#options(), abort.signal))
     } catch (error) {
       if (!abort.signal.aborted) place.textContent = `${loadProblem(error).text}`
     }
@@ -161,8 +141,10 @@ export class ModelPicker {
     const facts = [part, verified ? 'checksum matched' : '', new URL(url).host]
     const words = make('p', 'muted', facts.filter(Boolean).join(' · '))
     const known = async () => (await this.#site).find(({ source }) => source === url)
-    const load = textButton('plain', complete ? 'Load' : 'Go on', async () =>
-      this.choose((await known()) ?? { name, source: url }),
+    const load = textButton(
+      'plain',
+      complete || this.#verb !== 'Load' ? this.#verb : 'Go on',
+      async () => this.choose((await known()) ?? { name, source: url }),
     )
     const remove = make('button', 'ghost', icon('trash'))
     remove.type = 'button'

@@ -1,11 +1,12 @@
 // The one model of the page: loading it, pausing, going on, giving it up. Views watch `state`.
-import { loadModel, SottoError } from 'sotto'
+import { loadModel } from 'sotto'
+import { cacheOptions } from './loading.js'
 import { modelCache } from './models.js'
 import { Rate } from './rate.js'
 import { Signal } from './signal.js'
 import { quantisationOf } from './statistics.js'
 
-/** @import { Engine, MemoryPlan, Progress } from 'sotto' */
+/** @import { Engine, Progress } from 'sotto' */
 /** @import { Settings } from './settings.js' */
 /** @import { ModelEntry, ModelState } from './types.js' */
 
@@ -103,36 +104,4 @@ export class ModelSession {
     this.#loading = undefined
     loading?.abort()
   }
-
-  /**
-   * What a model would need, from its header alone.
-   * @param {ModelEntry} entry
-   * @param {AbortSignal} signal
-   * @returns {Promise<MemoryPlan>}
-   */
-  async plan(entry, signal) {
-    try {
-      // No model fits one byte: the refusal comes before the weights and has the numbers.
-      const options = { ...this.#settings.load(), n_threads: 1, memory_budget: 1, signal }
-      await (await loadModel(entry.source, options)).dispose()
-    } catch (error) {
-      const refused = error instanceof SottoError && error.code === 'memory_budget_exceeded'
-      if (refused && error.details.plan) return error.details.plan
-      throw error
-    }
-    throw new Error('the model needs no memory')
-  }
-}
-
-/**
- * For a library with a cache: a file is held against its hash, and one that is kept is used without asking
- * its server if that could tell nothing new, or cannot be asked.
- * @param {ModelEntry} entry
- * @param {(warning: Error) => void} onWarning
- * @returns {object}
- */
-function cacheOptions({ source, sha256 }, onWarning) {
-  if (!modelCache || typeof source !== 'string') return {}
-  const cache = sha256 || !navigator.onLine ? 'force-cache' : 'default'
-  return { cache, onWarning, ...(sha256 ? { sha256 } : {}) }
 }

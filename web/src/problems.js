@@ -32,9 +32,9 @@ const remedies = {
   template_raised: ['new-chat'],
 }
 
-/** @param {unknown} error of loading */
-export const loadProblem = (error) =>
-  describe(error, 'The model could not be loaded', ['other-model'])
+/** @param {unknown} error of loading @param {string} [title] */
+export const loadProblem = (error, title = 'The model could not be loaded') =>
+  describe(error, title, ['other-model'])
 
 /** @param {unknown} error of an answer */
 export const answerProblem = (error) => describe(error, 'The answer failed', ['retry'])

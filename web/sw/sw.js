@@ -22,8 +22,11 @@ const known = new Map(
   }),
 )
 const start = new URL('./', scope.registration.scope)
-// The page goes by both of its names; hosts like to redirect one of them to the other.
+// A page goes by both of its names; hosts like to redirect one of them to the other.
 for (const name of ['./', 'index.html']) known.set(new URL(name, start).pathname, start.href)
+for (const [path, href] of [...known]) {
+  if (path.endsWith('.html')) known.set(path.slice(0, -'.html'.length), href)
+}
 
 scope.addEventListener('install', (/** @type {any} */ event) => {
   event.waitUntil(fill())

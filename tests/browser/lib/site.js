@@ -13,7 +13,13 @@ export const tiny = '/tiny/tiny-q8_0.gguf'
 export async function startSite(options = {}, more = {}) {
   const mounts = { ...pageMounts, '/tiny/': inRoot('models', 'tiny'), ...more }
   const server = await serve({ mounts, ...options })
-  return { server, close: () => server.close() }
+  /** Contexts of those who came; what a failed test has left open must not keep the process. */
+  const contexts = new Set()
+  const close = async () => {
+    for (const context of contexts) await context.close()
+    await server.close()
+  }
+  return { server, contexts, close }
 }
 
 /** A visitor in a profile of its own. */
@@ -21,12 +27,14 @@ export class Visitor {
   problems = []
 
   /** `expected`: messages on the console that belong to the test. */
-  static async come({ server }, path = '/', { expected, ...options } = {}) {
-    const visitor = new Visitor()
+  static async come({ server, contexts }, path = '/', { expected, ...options } = {}) {
+    const visitor = new this()
     visitor.expected = expected
     visitor.url = server.url
     const context = { ...desktop, serviceWorkers: 'block', acceptDownloads: true, ...options }
     visitor.context = await openProfile(context)
+    contexts.add(visitor.context)
+    visitor.context.on('close', () => contexts.delete(visitor.context))
     visitor.context.on('request', (request) => visitor.#look(request.url()))
     await visitor.open(path)
     return visitor
