@@ -1,7 +1,7 @@
 // `npm run bench -- loads`: loading in Chromium with an empty cache, a full one and one that a download has
 // left half full; with the hash and without; from a server that is as fast as it goes, and at 20 MB/s.
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { build } from '../tools/build.mjs'
 import { say } from '../tools/lib/report.mjs'
 import { setup } from '../tools/setup.mjs'
@@ -38,13 +38,14 @@ async function round(server, model, how, steps, note) {
   try {
     for (const { name, options, half, expect } of steps) {
       if (half) await tab.call('loadHalf', { ...how, options: { cache: 'reload' } })
-      const { ms, load_ms, cache, warnings } = await tab.call('load', { ...how, options })
+      const { ms, cache, warnings } = await tab.call('load', { ...how, options })
       if (cache.status !== expect)
         throw new Error(`${name}: the cache says ${cache.status}. ${warnings}`)
       if (options.sha256 && !cache.verified) throw new Error(`${name}: not verified`)
       const { prompt_ms } = await tab.call('complete', { ids: model.ids })
       await tab.call('close')
-      note(name, { ms, first: ms + prompt_ms, fetched: cache.fetched_bytes / 1e6, load_ms })
+      const fetched = cache.status === 'bypass' ? model.size : cache.fetched_bytes
+      note(name, { ms, first: ms + prompt_ms, fetched: fetched / 1e6 })
     }
   } finally {
     await tab.close()
@@ -63,6 +64,7 @@ export async function benchLoads({ cases, threads, rounds, build: wanted }) {
     for (const id of cases) {
       const model = await prepare(id)
       const { ids } = promptMaker(model.path)(PROMPT_TOKENS)
+      const { size } = statSync(model.path)
       const steps = loads(await sha256Of(model.path))
       for (const rate of [Infinity, MB_PER_S]) {
         const speed = rate === Infinity ? 'as fast as it goes' : `${rate} MB/s`
@@ -76,7 +78,7 @@ export async function benchLoads({ cases, threads, rounds, build: wanted }) {
           for (const [key, list] of Object.entries(values.get(name))) list.push(found[key])
         }
         try {
-          for (let n = 0; n < rounds; n++) await round(pages, { ids }, how, steps, note)
+          for (let n = 0; n < rounds; n++) await round(pages, { ids, size }, how, steps, note)
         } finally {
           server.close()
         }
