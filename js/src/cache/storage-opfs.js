@@ -9,6 +9,7 @@ const ROOT = 'sotto-cache'
 const LOCK = 'sotto-cache:'
 const OPEN_MS = 5000
 const RETRY_MS = 50
+const READS = 10 // of a text that others write
 const segmentName = (/** @type {number} */ index) => `${String(index).padStart(5, '0')}.segment`
 const isMissing = (/** @type {unknown} */ error) =>
   error instanceof DOMException && error.name === 'NotFoundError'
@@ -68,11 +69,15 @@ export const opfsStorage = () => ({
  */
 const opfsFolder = (directory) => ({
   async readText(name) {
-    try {
-      return await (await (await directory.getFileHandle(name)).getFile()).text()
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await (await (await directory.getFileHandle(name)).getFile()).text()
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        // Somebody has just written it. It is read only now and then: so the next attempt is lucky.
+        const isStale = error instanceof DOMException && error.name === 'NotReadableError'
+        if (!isStale || attempt === READS) throw error
+      }
     }
   },
   async writeText(name, text) {

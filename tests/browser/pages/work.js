@@ -1,8 +1,7 @@
 // What library.test.js asks the page to do.
 import { logitsHash } from '/lib/fnv.js'
 import { loadModel } from '/sotto/src/browser.js'
-
-const prompt = 'A river runs past 12 old houses; it does not stop.'
+import { logitsDigest, prompt } from './digest.js'
 
 async function withEngine(source, options, work) {
   // pages/cache.js is for the cache: here every load is a first one.
@@ -72,19 +71,10 @@ export async function prefilled({ source, kind, options }) {
   })
 }
 
-/** As logitsDigest in tests/js/lib/models.js. */
 export async function digest({ source, kind, options }) {
   const given = kind ? await kinds[kind](source) : source
   const own = options?.fetch === 'own' && { fetch: (...args) => fetch(...args) }
-  return withEngine(given, { ...options, ...own }, async (engine) => {
-    const request = { prompt, max_tokens: 8, temperature: 0, ignore_eos: true }
-    const parts = []
-    for await (const { logits } of engine.logits(request)) parts.push(logits)
-    const bytes = await new Blob(parts).arrayBuffer()
-    const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-    const hex = Array.from(sum, (byte) => byte.toString(16).padStart(2, '0'))
-    return { digest: hex.join(''), steps: parts.length }
-  })
+  return withEngine(given, { ...options, ...own }, logitsDigest)
 }
 
 export async function progress({ source }) {

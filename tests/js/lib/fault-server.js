@@ -43,8 +43,19 @@ export async function faultServer(versions, plan) {
   return { url: server.url, requests, sent, heal, close, [Symbol.asyncDispose]: close }
 }
 
+/** Pages of other origins may read everything. */
+const open = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-headers': '*',
+  'access-control-expose-headers': '*',
+}
+
 async function listen(handle) {
-  const server = createServer(handle)
+  const server = createServer((request, response) => {
+    for (const [name, value] of Object.entries(open)) response.setHeader(name, value)
+    if (request.method === 'OPTIONS') return response.writeHead(204).end()
+    handle(request, response)
+  })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = () =>
     new Promise((resolve) => {
