@@ -96,3 +96,22 @@ test('sha256: what matches is verified once, what does not is thrown away', asyn
   const plain = await run(page, 'load', { url, options: { sha256, cache: 'no-store' } })
   assert.deepEqual([plain.status, plain.verified], ['bypass', true])
 })
+
+test('full storage: a warning, and the model loads', async () => {
+  const session = await context.newCDPSession(page)
+  const quota = (more) =>
+    session.send('Storage.overrideQuotaForOrigin', { origin: server.url, ...more })
+  await quota({ quotaSize: 50e6 })
+  const sha256 = createHash('sha256').update(readFileSync(realPath)).digest('hex')
+  try {
+    for (const options of [{}, { sha256 }]) {
+      const loaded = await run(page, 'load', { url, options })
+      assert.deepEqual([loaded.text, loaded.verified], [text, Boolean(options.sha256)])
+      assert.equal(loaded.warnings.length, 1)
+      assert.match(loaded.warnings[0], /^cache_full: /)
+      await run(page, 'clear')
+    }
+  } finally {
+    await quota({})
+  }
+})
