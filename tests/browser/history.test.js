@@ -40,6 +40,30 @@ test('a reload keeps conversations, their versions and which was open', async ()
   await visitor.leave()
 })
 
+test('two tabs show what the other one does, and lose nothing of each other', async () => {
+  const visitor = await Visitor.come(site, quick)
+  const { page } = visitor
+  await visitor.model('ready')
+  await visitor.ask('From the first tab')
+  const other = await visitor.context.newPage()
+  await other.goto(page.url())
+  await other.locator('#conversations .title', { hasText: 'From the first tab' }).waitFor()
+  await visitor.ask('And more')
+  await other.waitForFunction(() => document.querySelectorAll('.message.assistant').length === 2)
+  const same = async () => assert.deepEqual(await bodies(other), await bodies(page))
+  await other.waitForFunction(
+    (text) => [...document.querySelectorAll('.message .body')].at(-1)?.textContent === text,
+    (await bodies(page)).at(-1),
+  )
+  await same()
+  await page.click('#new-chat')
+  await visitor.ask('Another one')
+  await other.locator('#conversations .title', { hasText: 'Another one' }).waitFor()
+  assert.equal(await other.locator('.message.user').count(), 2)
+  await other.close()
+  await visitor.leave()
+})
+
 /** In the page: resolves once this much of the first answer is in the browser's database. */
 async function keptAtLeast(length) {
   const result = (request) =>

@@ -9,6 +9,7 @@ import {
   choose,
   dropMessage,
   emptyConversation,
+  merge,
   shownPath,
   titleFrom,
   versionsOf,
@@ -38,6 +39,28 @@ test('versions of a message, each with what follows it', () => {
   choose(conversation, question)
   assert.deepEqual(shown(conversation), ['q', 'a1', 'q2'])
   assert.equal(conversation.title, 'other')
+})
+
+test('what two tabs add to one conversation is all there in the end', () => {
+  const { conversation: mine, second } = branched()
+  const other = structuredClone(mine)
+  const own = addMessage(mine, second.id, 'user', 'mine')
+  const theirs = addMessage(other, second.id, 'user', 'theirs')
+  addMessage(other, theirs.id, 'assistant', '') // no word of it yet
+  const answer = addMessage(mine, own.id, 'assistant', 'half an ans')
+  other.messages.push({ ...answer, content: 'half', parent: own.id })
+  assert.equal(merge(mine, other), true)
+  assert.deepEqual(shown(mine), ['q', 'a2', 'mine', 'half an ans'])
+  assert.deepEqual(
+    versionsOf(mine, own).map(({ content }) => content),
+    ['mine', 'theirs'],
+  )
+  assert.equal(mine.messages.length, 7)
+  assert.equal(merge(mine, structuredClone(mine)), false)
+  merge(other, mine)
+  assert.deepEqual(shown(other), ['q', 'a2', 'theirs', ''])
+  choose(other, own)
+  assert.deepEqual(shown(other), ['q', 'a2', 'mine', 'half an ans'])
 })
 
 test('a title is one line of a size that fits', () => {

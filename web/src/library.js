@@ -1,13 +1,14 @@
 // The conversations: which there are, which is open, and that changes of it are kept. Views watch
-// `heads` and `current`.
+// `heads` and `current`. Tabs tell each other what they have written.
 import { Signal } from './signal.js'
 import { headOf } from './store.js'
-import { dropMessage, emptyConversation } from './tree.js'
+import { dropMessage, emptyConversation, merge } from './tree.js'
 
 /** @import { Store } from './store.js' */
 /** @import { Conversation, Head } from './types.js' */
 
 const SAVE_EVERY_MS = 1000
+const CHANNEL = 'sotto-chat'
 
 export class Library {
   /** @type {Signal<Head[]>} the one used last comes first */
@@ -21,6 +22,8 @@ export class Library {
   #timer
   /** @type {(error: unknown) => void} */
   #onFailure
+  /** @type {BroadcastChannel | undefined} */
+  #others
 
   /**
    * @param {Store} store
@@ -30,6 +33,26 @@ export class Library {
     this.#store = store
     this.#onFailure = onFailure
     this.current = new Signal(emptyConversation())
+    if (!store.lasting) return
+    this.#others = new BroadcastChannel(CHANNEL)
+    this.#others.onmessage = () => this.#catchUp().catch(onFailure)
+  }
+
+  /** Another tab has written or removed something. */
+  async #catchUp() {
+    this.heads.value = sorted(await this.#store.heads())
+    const conversation = this.current.value
+    const kept = await this.#store.read(conversation.id)
+    if (conversation !== this.current.value) return
+    if (kept && merge(conversation, kept)) this.current.value = conversation
+    const isGone = !kept && conversation.messages.length > 0
+    if (isGone && !this.#unsaved.has(conversation.id)) {
+      this.#show(emptyConversation(conversation.system))
+    }
+  }
+
+  #tellOthers() {
+    this.#others?.postMessage('changed')
   }
 
   /**
@@ -98,6 +121,7 @@ export class Library {
     this.#unsaved.clear()
     try {
       for (const conversation of conversations) await this.#store.write(conversation)
+      if (conversations.length) this.#tellOthers()
     } catch (error) {
       this.#onFailure(error)
     }
@@ -115,6 +139,7 @@ export class Library {
   async remove(id) {
     this.#unsaved.delete(id)
     await this.#store.remove(id)
+    this.#tellOthers()
     this.heads.value = this.heads.value.filter((head) => head.id !== id)
     if (this.current.value.id !== id) return
     this.#show(emptyConversation(this.current.value.system))
@@ -136,6 +161,7 @@ export class Library {
   /** @param {Conversation[]} conversations */
   async add(conversations) {
     for (const conversation of conversations) await this.#store.write(conversation)
+    this.#tellOthers()
     this.heads.value = sorted([...conversations.map(headOf), ...this.heads.value])
     if (conversations[0]) await this.open(conversations[0].id)
   }

@@ -1,6 +1,7 @@
 // What the page keeps in the browser: conversations, the heads of their list, settings. In IndexedDB;
 // where there is none (private windows, full disks) in memory, and the page says so.
 import { openDB } from 'idb'
+import { merge } from './tree.js'
 
 /** @import { Conversation, Head } from './types.js' */
 
@@ -48,6 +49,9 @@ async function openDatabase() {
     read: (id) => db.get('conversations', id),
     async write(conversation) {
       const transaction = both()
+      // Another tab may have written since this one read it.
+      const kept = await transaction.objectStore('conversations').get(conversation.id)
+      if (kept) merge(conversation, kept)
       transaction.objectStore('heads').put(headOf(conversation))
       transaction.objectStore('conversations').put(conversation)
       await transaction.done

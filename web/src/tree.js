@@ -95,6 +95,30 @@ export function choose(conversation, message) {
   conversation.choice[message.parent ?? FIRST] = message.id
 }
 
+/**
+ * Takes over what another tab has added to the same conversation: messages, and words of its answers.
+ * @param {Conversation} mine
+ * @param {Conversation} other
+ * @returns {boolean} whether there was anything
+ */
+export function merge(mine, other) {
+  const known = new Map(mine.messages.map((message) => [message.id, message]))
+  let hasNews = false
+  for (const message of other.messages) {
+    const own = known.get(message.id)
+    const isEmpty = message.role === 'assistant' && !message.content
+    if (own ? own.content.length >= message.content.length : isEmpty) continue
+    hasNews = true
+    if (own) Object.assign(own, message)
+    else mine.messages.push(message)
+  }
+  for (const [parent, id] of Object.entries(other.choice)) mine.choice[parent] ??= id
+  if (other.updated <= mine.updated) return hasNews
+  const { title, titled, system, updated } = other
+  Object.assign(mine, { title, titled, system, updated })
+  return true
+}
+
 /** @param {string} text */
 export function titleFrom(text) {
   const line = text.trim().split('\n')[0].replace(/\s+/g, ' ')
