@@ -19,9 +19,11 @@ import { readSegments } from './segments.js'
 /** @import { Folder, Storage, Writable } from './storage.js' */
 
 const MANIFESTS = ['manifest-0.json', 'manifest-1.json']
-/** What a crash costs at most. */
+/** What a crash costs, more or less, */
 const COMMIT_BYTES = 8 << 20
 const COMMIT_MS = 2000
+/** and at most. */
+const MOST_FRESH = 32 << 20
 const PIECE = 1 << 17
 
 /**
@@ -42,6 +44,9 @@ export class Entry {
   /** Bytes that were written and not flushed yet. */
   #fresh = new Ranges()
   #committed = performance.now()
+  #isCommitting = false
+  /** @type {unknown} what a commit failed with that nobody waited for */
+  #problem
   /** @type {Map<number, Promise<Writable>>} */
   #open = new Map()
   /** @type {Promise<void>} */
@@ -181,8 +186,23 @@ export class Entry {
       this.#fresh.add(at + done, at + done + n)
       done += n
     }
+    this.#commitInTime()
+    if (this.#fresh.bytes >= MOST_FRESH) await this.#writing.catch(() => {})
+    if (this.#problem) throw this.#problem
+  }
+
+  /** Nobody waits for it, within reason: a disk may be slower than the network. */
+  #commitInTime() {
     const isLate = performance.now() - this.#committed > COMMIT_MS
-    if (isLate || this.#fresh.bytes >= COMMIT_BYTES) await this.commit()
+    if (this.#isCommitting || !(isLate || this.#fresh.bytes >= COMMIT_BYTES)) return
+    this.#isCommitting = true
+    this.commit()
+      .catch((error) => {
+        this.#problem = error
+      })
+      .finally(() => {
+        this.#isCommitting = false
+      })
   }
 
   /**
@@ -225,7 +245,7 @@ export class Entry {
     const fresh = this.#fresh
     this.#fresh = new Ranges()
     const segments = await Promise.all(this.#open.values())
-    for (const segment of segments) segment.flush()
+    for (const segment of segments) await segment.flush()
     for (const [start, end] of fresh.toJSON()) manifest.ranges.add(start, end)
     manifest.used = Date.now()
     manifest.turn++

@@ -1,13 +1,15 @@
 // The cache in Node.js: a folder on disk.
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fdatasync, openSync, readSync, writeSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { BUFFER } from '../source/source.js'
 import { takeLock } from './lock-node.js'
 
 /** @import { Folder, Storage } from './storage.js' */
 
+const flush = promisify(fdatasync)
 const segmentName = (/** @type {number} */ index) => `${String(index).padStart(5, '0')}.segment`
 const isMissing = (/** @type {any} */ error) => error?.code === 'ENOENT'
 
@@ -103,7 +105,7 @@ const nodeFolder = (path) => ({
         }
       },
       read: (at, bytes) => readSync(handle, bytes, 0, bytes.length, at),
-      flush: () => fsyncSync(handle),
+      flush: () => flush(handle),
       close: () => closeSync(handle),
     }
   },

@@ -31,7 +31,7 @@
  * @typedef {object} Writable
  * @property {(at: number, bytes: Uint8Array) => void} write all of them, or it throws
  * @property {(at: number, bytes: Uint8Array) => number} read as many as there are
- * @property {() => void} flush to where a crash leaves them
+ * @property {() => void | Promise<void>} flush to where a crash leaves them
  * @property {() => void} close
  */
 
