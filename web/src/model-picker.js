@@ -1,4 +1,5 @@
 // Choosing a model: the site's list, an address, files; what the cache holds; what a model would need.
+import { modelCache } from 'sotto'
 import { confirmDialog, openDialog } from './dialogs.js'
 import { byId, icon, make, textButton } from './dom.js'
 import { bytes, count } from './format.js'
@@ -7,14 +8,15 @@ import {
   entryFromFiles,
   entryFromUrl,
   fileName,
-  modelCache,
+  isCached,
   siteModels,
 } from './models.js'
+import { notice } from './notices.js'
 import { loadProblem } from './problems.js'
 
-/** @import { MemoryPlan } from 'sotto' */
+/** @import { CachedFile, MemoryPlan } from 'sotto' */
 /** @import { ModelSession } from './model-session.js' */
-/** @import { CachedModel, ModelEntry } from './types.js' */
+/** @import { ModelEntry } from './types.js' */
 
 export class ModelPicker {
   #model
@@ -57,9 +59,7 @@ export class ModelPicker {
     const [entry] = await this.#site
     button.hidden = !entry
     if (!entry) return
-    const cached = (await cachedModels()).some(
-      ({ url, complete }) => url === entry.source && complete,
-    )
+    const cached = await isCached(entry)
     byId('load-default-name').textContent = `Load ${entry.name}`
     const size = entry.bytes ? bytes(entry.bytes) : ''
     const where = cached ? `${size}, already on this machine` : `${size} to download`
@@ -142,17 +142,23 @@ export class ModelPicker {
 
   async #drawCache() {
     const list = await cachedModels()
-    byId('cache').hidden = !modelCache
-    byId('cache-empty').hidden = list.length > 0
-    byId('cache-clear').hidden = list.length === 0
-    byId('cached-models').replaceChildren(...list.map((model) => this.#cachedRow(model)))
-    const estimate = await modelCache?.estimate().catch(() => undefined)
+    byId('cache').hidden = !list
+    byId('cache-empty').hidden = list?.length !== 0
+    byId('cache-clear').hidden = !list?.length
+    byId('cached-models').replaceChildren(...(list ?? []).map((model) => this.#cachedRow(model)))
+    const estimate = await modelCache.estimate().catch(() => undefined)
     byId('cache-usage').textContent = estimate
       ? `${bytes(estimate.usage)} used of ${bytes(estimate.quota)} that the browser allows`
       : ''
   }
 
-  /** @param {CachedModel} model */
+  /** @param {Promise<unknown>} deleting fails for a model that is being loaded, here or in another tab */
+  async #afterDeleting(deleting) {
+    await deleting.catch(({ message }) => notice(message))
+    await this.#drawCache()
+  }
+
+  /** @param {CachedFile} model */
   #cachedRow({ url, size, loaded, complete, verified }) {
     const name = fileName(url)
     const part = complete
@@ -168,10 +174,7 @@ export class ModelPicker {
     remove.type = 'button'
     remove.title = `Delete ${name}`
     remove.setAttribute('aria-label', `Delete ${name}`)
-    remove.addEventListener('click', async () => {
-      await modelCache?.delete(url)
-      await this.#drawCache()
-    })
+    remove.addEventListener('click', () => this.#afterDeleting(modelCache.delete(url)))
     const text = make('div', 'row-text', make('strong', '', name), words)
     return make('li', 'row', text, make('div', 'row-buttons', load, remove))
   }
@@ -179,8 +182,7 @@ export class ModelPicker {
   async #clear() {
     const text = 'Every model that this page keeps will have to be downloaded again.'
     if (!(await confirmDialog('Delete all cached models?', text, 'Delete all'))) return
-    await modelCache?.clear()
-    await this.#drawCache()
+    await this.#afterDeleting(modelCache.clear())
   }
 }
 

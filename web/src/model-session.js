@@ -1,6 +1,5 @@
 // The one model of the page: loading it, pausing, going on, giving it up. Views watch `state`.
-import { loadModel, SottoError } from 'sotto'
-import { modelCache } from './models.js'
+import { loadModel, modelCache, SottoError } from 'sotto'
 import { Rate } from './rate.js'
 import { Signal } from './signal.js'
 import { quantisationOf } from './statistics.js'
@@ -54,7 +53,7 @@ export class ModelSession {
       if (this.#loading !== abort) return void engine.dispose()
       this.#engine = engine
       this.state.value = { phase: 'ready', entry, engine, quantisation }
-      modelCache?.persist().catch(() => {})
+      modelCache.persist().catch(() => {})
     } catch (error) {
       if (this.#loading !== abort || abort.signal.aborted) return // paused, given up, or another one
       this.state.value = { phase: 'failed', entry, error }
@@ -125,14 +124,14 @@ export class ModelSession {
 }
 
 /**
- * For a library with a cache: a file is held against its hash, and one that is kept is used without asking
- * its server if that could tell nothing new, or cannot be asked.
+ * A file is held against its hash, and one that is kept is used without asking its server if that could tell
+ * nothing new, or cannot be asked.
  * @param {ModelEntry} entry
  * @param {(warning: Error) => void} onWarning
  * @returns {object}
  */
 function cacheOptions({ source, sha256 }, onWarning) {
-  if (!modelCache || typeof source !== 'string') return {}
+  if (typeof source !== 'string') return {}
   const cache = sha256 || !navigator.onLine ? 'force-cache' : 'default'
   return { cache, onWarning, ...(sha256 ? { sha256 } : {}) }
 }
