@@ -170,7 +170,7 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   const size = { initial: plan.total, maximum: plan.total + RESERVE + plan.kv }
   const fits = first && size.maximum <= first.size.maximum
   if (!fits) first?.engine.module.end()
-  const engine = fits ? first.engine : await makeEngine(job, candidate, size)
+  const engine = fits ? first.engine : await makeEngine(job, candidate, size).catch(tell(plan))
   if (!fits) feedHeaders(job, engine, files)
   try {
     engine.startLoad(plan)
@@ -181,6 +181,12 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
     if (failedItsTest && others.length) return startEngine(job, others, files, plan)
     throw error
   }
+}
+
+/** @param {MemoryPlan} plan of what the host may have refused memory for */
+const tell = (plan) => (/** @type {unknown} */ error) => {
+  if (error instanceof SottoError && error.code === 'out_of_memory') error.details.plan = plan
+  throw error
 }
 
 /**
