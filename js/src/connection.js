@@ -7,7 +7,7 @@ import { SourceServer } from './source/serve.js'
 
 /** @import { CoreRequest, EngineEvent, FromWorker, LoadOptions, LoadedModel, SourceDescriptor, ToWorker } from './protocol.js' */
 /** @import { OpenableSource } from './source/source.js' */
-/** @import { Progress } from './types.js' */
+/** @import { MemoryPlan, Progress } from './types.js' */
 
 /**
  * A worker as a host starts it.
@@ -16,6 +16,14 @@ import { SourceServer } from './source/serve.js'
  * @property {(handlers: { onMessage: (message: FromWorker) => void, onFailure: (error: unknown) => void }) => void} listen
  * @property {() => Promise<void>} terminate
  * @property {(hold: boolean) => void} hold whether the worker keeps the process alive
+ */
+
+/**
+ * The caller's own; what they throw ends loading.
+ * @typedef {object} Callbacks
+ * @property {(progress: Progress) => void} [onProgress]
+ * @property {(warning: SottoError) => void} [onWarning]
+ * @property {(plan: MemoryPlan) => unknown} [onPlan] awaited
  */
 
 /** @typedef {{ resolve: (value: any) => void, reject: (error: unknown) => void }} Waiter */
@@ -39,6 +47,8 @@ export class Connection {
   #onProgress = () => {}
   /** @type {(warning: SottoError) => void} */
   #onWarning = () => {}
+  /** @type {(plan: MemoryPlan) => unknown} */
+  #onPlan = () => {}
 
   /** @param {WorkerPort} port */
   constructor(port) {
@@ -55,13 +65,37 @@ export class Connection {
   /**
    * @param {{ descriptors: SourceDescriptor[], local: OpenableSource[] }} sources
    * @param {LoadOptions} options
-   * @param {{ onProgress?: (progress: Progress) => void, onWarning?: (warning: SottoError) => void }} callbacks
+   * @param {Callbacks} callbacks
    * @returns {Promise<LoadedModel>}
    */
-  async load({ descriptors, local }, options, { onProgress = () => {}, onWarning = () => {} }) {
+  async load(sources, options, callbacks) {
     const begin = performance.now()
-    this.#onProgress = onProgress
-    this.#onWarning = onWarning
+    const { value, worker } = await this.#load(sources, options, callbacks)
+    Object.assign(value.info.load_ms, { worker, total: performance.now() - begin })
+    return value
+  }
+
+  /**
+   * @param {{ descriptors: SourceDescriptor[], local: OpenableSource[] }} sources
+   * @param {LoadOptions} options
+   * @param {Callbacks} callbacks
+   * @returns {Promise<MemoryPlan>}
+   */
+  async plan(sources, options, callbacks) {
+    return (await this.#load(sources, { ...options, plan_only: true }, callbacks)).value
+  }
+
+  /**
+   * @param {{ descriptors: SourceDescriptor[], local: OpenableSource[] }} sources
+   * @param {LoadOptions} options
+   * @param {Callbacks} callbacks
+   * @returns {Promise<{ value: any, worker: number }>} worker: milliseconds until it was there
+   */
+  async #load({ descriptors, local }, options, { onProgress, onWarning, onPlan }) {
+    const begin = performance.now()
+    this.#onProgress = onProgress ?? this.#onProgress
+    this.#onWarning = onWarning ?? this.#onWarning
+    this.#onPlan = onPlan ?? this.#onPlan
     this.#sources = new SourceServer(local, (message, transfer) =>
       this.#port.post(message, transfer),
     )
@@ -75,9 +109,8 @@ export class Connection {
       // Sent at once, so that the worker finds it when its own files are there.
       const head = { type: /** @type {const} */ ('load'), protocol: PROTOCOL }
       const loading = this.#ask((id) => ({ ...head, id, sources: descriptors, options }))
-      const [loaded] = await Promise.all([loading, ready])
-      Object.assign(loaded.info.load_ms, { worker, total: performance.now() - begin })
-      return loaded
+      const [value] = await Promise.all([loading, ready])
+      return { value, worker }
     } finally {
       this.#sources.close()
       this.#sources = undefined
@@ -178,6 +211,7 @@ export class Connection {
   #onMessage(message) {
     if (message.type === 'ready') return this.#start(message.protocol)
     if (message.type === 'progress') return this.#tell(() => this.#onProgress(message.progress))
+    if (message.type === 'plan') return void this.#show(message.plan)
     if (message.type === 'warning') {
       return this.#tell(() => this.#onWarning(unpackError(message.warning)))
     }
@@ -198,6 +232,16 @@ export class Connection {
     } catch (error) {
       this.end(error) // the caller's own: loading fails with it
     }
+  }
+
+  /** @param {MemoryPlan} plan the worker waits until the caller has seen it */
+  async #show(plan) {
+    try {
+      await this.#onPlan(plan)
+    } catch (error) {
+      return this.end(error)
+    }
+    if (!this.#ended) this.#port.post({ type: 'go-on', id: 0 })
   }
 
   /** @param {number} protocol */

@@ -1,16 +1,17 @@
-// loadModel: checks the options, finds out what the source is, starts a worker and has it load.
+// loadModel and planModel: check the options, find out what the source is, start a worker and have it load,
+// or tell what loading would take.
 
 import { prefill } from './api/prefill.js'
 import { check, either, integer, object, oneOf, string } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
-import { invalidArgument, SottoError } from './errors.js'
+import { abortError, invalidArgument, SottoError } from './errors.js'
 import { describeSources, openHandles } from './sources.js'
 
-/** @import { WorkerPort } from './connection.js' */
+/** @import { Callbacks, WorkerPort } from './connection.js' */
 /** @import { OpenableSource } from './source/source.js' */
-/** @import { FileHandle, LoadModelOptions, ModelFile } from './types.js' */
-/** @import { LoadOptions } from './protocol.js' */
+/** @import { FileHandle, LoadModelOptions, MemoryPlan, ModelFile } from './types.js' */
+/** @import { LoadOptions, SourceDescriptor } from './protocol.js' */
 
 /**
  * What differs between browsers and Node.js on the main thread.
@@ -18,10 +19,12 @@ import { describeSources, openHandles } from './sources.js'
  * @property {(url: string | undefined) => WorkerPort} startWorker
  * @property {(text: string) => { kind: 'url', url: string } | { kind: 'path', path: string }} locate
  * @property {boolean} blobsTravel whether a worker can read a Blob that was sent to it
+ * @property {() => number} deviceMemory in bytes; 0: not known
  */
 
 /** @typedef {ModelFile | FileHandle} AnyFile */
 /** @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel */
+/** @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<MemoryPlan>} PlanModel */
 
 /** @type {import('./check.js').Rule} */
 const retryRule = (value, field) =>
@@ -60,6 +63,7 @@ const otherOptions = [
   'sha256',
   'onWarning',
   'onProgress',
+  'onPlan',
   'signal',
   'fetchOptions',
   'fetch',
@@ -73,22 +77,47 @@ const otherOptions = [
  */
 export const makeLoadModel =
   (host) =>
-  async (source, options = {}) => {
-    const { signal, onProgress, onWarning, workerUrl } = options
-    const sources = describeSources(await openHandles(source), options, host)
-    const loadOptions = checkOptions(options, host, sources.descriptors.length)
-    signal?.throwIfAborted()
-    const connection = new Connection(startWorker(host, workerUrl))
-    // An abort ends the worker: whatever it was doing, downloads included, ends with it.
-    const stop = (/** @type {unknown} */ reason) => void connection.end(reason)
-    try {
-      const work = () => connection.load(sources, loadOptions, { onProgress, onWarning })
-      return new Engine(connection, await withSignal(signal, stop, work))
-    } catch (error) {
-      await connection.end(error)
-      throw error
-    }
+  async (source, options = {}) =>
+    withWorker(host, source, options, async (connection, ...job) => {
+      return new Engine(connection, await connection.load(...job))
+    })
+
+/**
+ * @param {MainHost} host
+ * @returns {PlanModel}
+ */
+export const makePlanModel =
+  (host) =>
+  async (source, options = {}) =>
+    withWorker(host, source, options, async (connection, ...job) => {
+      const plan = await connection.plan(...job)
+      await connection.end(abortError())
+      return plan
+    })
+
+/**
+ * @template T
+ * @param {MainHost} host
+ * @param {AnyFile | AnyFile[]} source
+ * @param {LoadModelOptions} options
+ * @param {(connection: Connection, sources: { descriptors: SourceDescriptor[], local: OpenableSource[] }, options: LoadOptions, callbacks: Callbacks) => Promise<T>} work
+ */
+async function withWorker(host, source, options, work) {
+  const { signal, onProgress, onWarning, onPlan, workerUrl } = options
+  const sources = describeSources(await openHandles(source), options, host)
+  const loadOptions = checkOptions(options, host, sources.descriptors.length)
+  signal?.throwIfAborted()
+  const connection = new Connection(startWorker(host, workerUrl))
+  // An abort ends the worker: whatever it was doing, downloads included, ends with it.
+  const stop = (/** @type {unknown} */ reason) => void connection.end(reason)
+  const callbacks = { onProgress, onWarning, onPlan }
+  try {
+    return await withSignal(signal, stop, () => work(connection, sources, loadOptions, callbacks))
+  } catch (error) {
+    await connection.end(error)
+    throw error
   }
+}
 
 /**
  * @param {MainHost} host
@@ -115,17 +144,18 @@ function checkOptions(options, host, n_files) {
   const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
   const { cache_type_k = 'f16', cache_type_v = 'f16', ...rest } = others
   const { retry: _, prefill: prompt, cache = 'default', cacheDir, ...core } = rest
-  const { onProgress, onWarning, wasmUrl } = options
-  if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw invalidArgument('onProgress', 'must be a function')
-  }
-  if (onWarning !== undefined && typeof onWarning !== 'function') {
-    throw invalidArgument('onWarning', 'must be a function')
+  const { onProgress, onWarning, onPlan, wasmUrl } = options
+  for (const [name, callback] of Object.entries({ onProgress, onWarning, onPlan })) {
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgument(name, 'must be a function')
+    }
   }
   const sha256 = hashes(options.sha256, n_files)
   const modules = wasmUrl && absolute(String(wasmUrl), host)
   const kernels = { backend, variant, cache_type_k, cache_type_v, n_threads }
-  return { core, ...kernels, wasmUrl: modules, prefill: prompt, cache, cacheDir, sha256 }
+  const files = { cache, cacheDir, sha256, wasmUrl: modules }
+  const device_memory = host.deviceMemory()
+  return { core, ...kernels, ...files, prefill: prompt, device_memory, waits: Boolean(onPlan) }
 }
 
 /**

@@ -1,9 +1,10 @@
 // The library's entry in Node.js.
+import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { ModelCache } from './cache/manage.js'
 import { nodeStorage } from './cache/storage-node.js'
 import { startWorkerThread } from './connection-node.js'
-import { makeLoadModel } from './load.js'
+import { makeLoadModel, makePlanModel } from './load.js'
 
 export { Engine } from './engine.js'
 export { ERROR_CODES, SottoError } from './errors.js'
@@ -28,13 +29,25 @@ export const modelCache = new ModelCache(() => nodeStorage())
  */
 export const openModelCache = (cacheDir) => new ModelCache(() => nodeStorage(cacheDir))
 
-/**
- * Loads a model into a worker thread of its own and resolves when it is ready to answer.
- * @type {import('./load.js').LoadModel}
- */
-export const loadModel = makeLoadModel({
+/** @type {import('./load.js').MainHost} */
+const host = {
   startWorker: (url) =>
     startWorkerThread(new URL(url ?? './worker/node.js', import.meta.url), 'sotto'),
   locate,
   blobsTravel: false,
-})
+  // A container may have less than the machine; without a limit it is 0 or a number beyond all memory.
+  deviceMemory: () => Math.min(totalmem(), process.constrainedMemory?.() || Infinity),
+}
+
+/**
+ * Loads a model into a worker thread of its own and resolves when it is ready to answer.
+ * @type {import('./load.js').LoadModel}
+ */
+export const loadModel = makeLoadModel(host)
+
+/**
+ * What loading a model with these options would take, from its header alone; a plan that does not fit is no
+ * error here.
+ * @type {import('./load.js').PlanModel}
+ */
+export const planModel = makePlanModel(host)

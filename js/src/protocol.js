@@ -8,9 +8,9 @@
 
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { SourceFacts } from './source/validator.js' */
-/** @import { CacheMode, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
+/** @import { CacheMode, CacheType, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 5
+export const PROTOCOL = 6
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -30,6 +30,7 @@ export const LOGITS_CREDIT = 8
 /**
  * @typedef {{ type: 'load', id: number, protocol: number, sources: SourceDescriptor[], options: LoadOptions }
  *   | { type: 'call', id: number, method: string, args: any[] }
+ *   | { type: 'go-on', id: number }
  *   | { type: 'generate', id: number, request: CoreRequest, credit: number }
  *   | { type: 'credit', id: number, n: number }
  *   | { type: 'cancel', id: number }
@@ -44,6 +45,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'result', id: number, value: any }
  *   | { type: 'error', id: number, error: ErrorMessage }
  *   | { type: 'progress', progress: Progress }
+ *   | { type: 'plan', plan: MemoryPlan }
  *   | { type: 'warning', warning: ErrorMessage }
  *   | { type: 'events', id: number, events: EngineEvent[] }
  *   | { type: 'source-open', id: number, index: number, firstLength: number }
@@ -62,14 +64,17 @@ export const LOGITS_CREDIT = 8
  * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
  * @property {string} backend
  * @property {string} variant
- * @property {string} cache_type_k
- * @property {string} cache_type_v
+ * @property {CacheType} cache_type_k
+ * @property {CacheType} cache_type_v
  * @property {number | 'auto'} n_threads
  * @property {string} [wasmUrl]
  * @property {CacheMode} cache
  * @property {string} [cacheDir]
  * @property {string[]} sha256 of each file; empty: not known
  * @property {Prompt} [prefill] to be computed while weights arrive
+ * @property {number} device_memory bytes; 0: not known
+ * @property {boolean} [plan_only] the answer is the plan, and nothing is loaded
+ * @property {boolean} [waits] the plan is shown, and loading goes on when it was seen
  */
 
 /** @typedef {{ variant: string, info: ModelInfo, plan: MemoryPlan }} LoadedModel */

@@ -50,9 +50,12 @@
  * @property {number} total the same; 0 while unknown
  */
 
+/** @typedef {'f16' | 'q8_0' | 'f32'} CacheType what the KV cache keeps keys or values in */
+
 /**
- * What an engine will need, in bytes, known before its weights are fetched.
- * @typedef {object} MemoryPlan
+ * What an engine will need, in bytes, known before its weights are fetched. What is left over, stack, code and
+ * requests, takes some MB more.
+ * @typedef {object} MemoryPlanNumbers
  * @property {number} weights packed
  * @property {number} kv KV cache for n_ctx positions
  * @property {number} scratch activations, logits, sampler
@@ -60,10 +63,36 @@
  * @property {number} metadata header, vocabulary, template
  * @property {number} total
  * @property {number} file the model's files
- * @property {number} limit what it was held against: memory_budget, or the address space
+ * @property {number} limit what it was held against, one of `limits`
  * @property {number} per_position KV bytes of one position: what a smaller n_ctx saves
  * @property {number} n_ctx after defaults were filled in
  * @property {boolean} fits
+ */
+
+/**
+ * In bytes; 0: not known, or not given.
+ * @typedef {object} MemoryLimits
+ * @property {number} address_space what a 32-bit module reaches, less what the plan does not count
+ * @property {number} device memory that the device has: navigator.deviceMemory, which browsers round; in
+ *   Node.js the machine's, or the container's if that is less
+ * @property {number} budget memory_budget; it takes the device's place
+ */
+
+/**
+ * Options with which a model would fit, and the total with them.
+ * @typedef {object} MemoryAlternative
+ * @property {{ n_ctx: number, cache_type_k: CacheType, cache_type_v: CacheType }} options for loadModel
+ * @property {number} total bytes
+ */
+
+/**
+ * @typedef {MemoryPlanNumbers & MemoryPlanVerdict} MemoryPlan
+ *
+ * @typedef {object} MemoryPlanVerdict
+ * @property {MemoryLimits} limits
+ * @property {'address_space' | 'device' | 'budget'} limited_by which of them counts
+ * @property {MemoryAlternative[]} alternatives what would fit instead, the longest context first: with the KV
+ *   cache as it was asked for, and in q8_0. Empty if the plan fits, and if no context does
  */
 
 /**
@@ -144,11 +173,13 @@
  * @property {'auto' | 'scalar' | 'simd128' | 'relaxed' | 'relaxed_i16' | 'relaxed_i32' | 'relaxed_u8' |
  *   'relaxed_s8'} [variant] kernels, all of which give the same bits; auto: whatever measures fastest
  *   while it works; relaxed: the same among the next four
- * @property {'f16' | 'q8_0' | 'f32'} [cache_type_k] what the KV cache keeps keys in; default f16
- * @property {'f16' | 'q8_0' | 'f32'} [cache_type_v] the same for values
- * @property {number} [memory_budget] bytes that the engine may use in all
+ * @property {CacheType} [cache_type_k] what the KV cache keeps keys in; default f16
+ * @property {CacheType} [cache_type_v] the same for values
+ * @property {number} [memory_budget] bytes that the engine may use in all, instead of what the device has
  * @property {PrefillChat | PrefillText} [prefill] a prompt that is computed while weights arrive;
  *   requests that begin alike find it in the cache
+ * @property {(plan: MemoryPlan) => unknown} [onPlan] what the model will need, also if it is refused for that:
+ *   called before the body of the file is asked for, and awaited; what it throws ends loading
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]
  * @property {CacheMode} [cache] of URLs; default: 'default'

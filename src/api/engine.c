@@ -147,8 +147,6 @@ static sotto_status fill_options(sotto_engine *e) {
       {"adapt_threads", o->adapt_threads, 1},
       {"backend", o->backend, SOTTO_BACKEND_NAIVE},
       {"variant", o->variant, SOTTO_VARIANT_RELAXED_S8},
-      {"cache_type_k", o->cache_type_k, SOTTO_CACHE_F32},
-      {"cache_type_v", o->cache_type_v, SOTTO_CACHE_F32},
   };
   for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
     if (limits[i].value > limits[i].largest) {
@@ -192,10 +190,14 @@ static sotto_status test_kernels(sotto_engine *e) {
                     name);
 }
 
-static sotto_status pick_cache_type(sotto_engine *e, const char *option, uint32_t value,
+sotto_status engine_pick_cache_type(sotto_engine *e, const char *option, uint32_t value,
                                     sotto_dtype *type) {
   static const sotto_dtype types[] = {SOTTO_F16, SOTTO_Q8_0, SOTTO_F32};
   const uint32_t head_dim = e->program.hparams.head_dim;
+  if (value >= sizeof types / sizeof *types) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %u, must be at most %u", option,
+                      value, SOTTO_CACHE_F32);
+  }
   *type = e->backend_type->float_cache ? SOTTO_F32 : types[value];
   if (head_dim % sotto_dtype_block_weights(*type) == 0) return SOTTO_OK;
   return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
@@ -257,84 +259,36 @@ static sotto_status build(sotto_engine *e) {
                                  .n_head_kv = h->n_head_kv,
                                  .head_dim = h->head_dim,
                                  .n_pages = o->n_ctx / SOTTO_KV_PAGE};
-  SOTTO_TRY(pick_cache_type(e, "cache_type_k", o->cache_type_k, &e->kv_shape.k_type));
-  return pick_cache_type(e, "cache_type_v", o->cache_type_v, &e->kv_shape.v_type);
-}
-
-/* The largest n_ctx that would fit the budget, 0 if none does. */
-static uint32_t n_ctx_that_fits(const sotto_memory_plan *plan) {
-  uint64_t fixed = plan->total - plan->kv;
-  if (plan->limit <= fixed || plan->per_position == 0) return 0;
-  uint64_t n = (plan->limit - fixed) / plan->per_position / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
-  return n > plan->n_ctx ? plan->n_ctx : (uint32_t)n;
-}
-
-static sotto_status over_budget(sotto_engine *e) {
-  const sotto_memory_plan *p = &e->plan;
-  char advice[64] = "use a smaller or more strongly quantised model";
-  uint32_t n_ctx = n_ctx_that_fits(p);
-  sotto_str text;
-  sotto_str_init(&text, &e->ctx);
-  if (n_ctx && sotto_str_appendf(&text, "n_ctx %u would fit", n_ctx) == SOTTO_OK) {
-    memcpy(advice, text.data, text.len + 1);
-  }
-  sotto_str_free(&text);
-  const double mb = 1e-6;
-  return sotto_fail(
-      &e->ctx, SOTTO_ERR_MEMORY_BUDGET,
-      "the model needs %.1f MB (weights %.1f, KV cache of %u positions %.1f, scratch and "
-      "metadata %.1f) and %.1f MB are allowed: %s",
-      (double)p->total * mb, (double)p->weights * mb, p->n_ctx, (double)p->kv * mb,
-      (double)(p->scratch + p->staging + p->metadata) * mb, (double)p->limit * mb, advice);
-}
-
-static void sum_up(sotto_memory_plan *p) {
-  p->total = p->weights + p->kv + p->scratch + p->staging + p->metadata;
-  p->fits = p->limit == 0 || p->total <= p->limit;
+  SOTTO_TRY(engine_pick_cache_type(e, "cache_type_k", o->cache_type_k, &e->kv_shape.k_type));
+  return engine_pick_cache_type(e, "cache_type_v", o->cache_type_v, &e->kv_shape.v_type);
 }
 
 sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
   *plan = (sotto_memory_plan){0};
   if (!e->planned) {
     SOTTO_TRY(build(e));
-    sotto_backend_plan backend;
-    SOTTO_TRY(e->backend_type->plan(&e->program, &e->backend_config, &backend));
-    uint64_t kv = sotto_kv_bytes(&e->kv_shape);
-    const uint64_t limit = e->options.memory_budget;
-    e->plan = (sotto_memory_plan){
-        .weights = backend.weights,
-        .kv = kv ? kv : sotto_kv_position_bytes(&e->kv_shape) * e->options.n_ctx,
-        .scratch = backend.scratch + sotto_generator_bytes(&e->generator_config),
-        .staging = 0,
-        .metadata = e->ctx.bytes_in_use,
-        .file = file_bytes(e->gguf),
-        .limit = limit,
-        .per_position = sotto_kv_position_bytes(&e->kv_shape),
-        .n_ctx = e->options.n_ctx,
-    };
+    e->plan = (sotto_memory_plan){.metadata = e->ctx.bytes_in_use,
+                                  .file = file_bytes(e->gguf),
+                                  .limit = e->options.memory_budget};
     for (size_t i = 0; i < e->program.n_weights; i++) {
       const sotto_weight *w = &e->program.weights[i];
       sotto_placement placement = {.tensor = w->tensor, .rows = w->rows, .cols = w->cols};
       uint64_t staging = sotto_load_staging_bytes(&placement, 1);
       if (staging > e->plan.staging) e->plan.staging = staging;
     }
-    sum_up(&e->plan);
+    SOTTO_TRY(engine_plan_shape(e, &e->kv_shape, &e->plan));
     SOTTO_TRY(engine_copy_names(e));
     e->planned = true;
   }
   *plan = e->plan;
-  if (!e->plan.fits) over_budget(e);
+  if (!e->plan.fits) engine_over_budget(e);
   return SOTTO_OK;
 }
 
 /* Batches of up to n tokens while weights are missing. */
 static sotto_status plan_batches(sotto_engine *e, uint32_t n) {
-  sotto_backend_plan backend;
   e->backend_config.n_batch = e->generator_config.n_batch_loading = n;
-  SOTTO_TRY(e->backend_type->plan(&e->program, &e->backend_config, &backend));
-  e->plan.scratch = backend.scratch + sotto_generator_bytes(&e->generator_config);
-  sum_up(&e->plan);
-  return SOTTO_OK;
+  return engine_plan_shape(e, &e->kv_shape, &e->plan);
 }
 
 sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
@@ -350,7 +304,7 @@ sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
   sotto_status status = plan_batches(e, n_tokens > usual ? n_tokens : usual);
   if (status != SOTTO_OK || !e->plan.fits) status = plan_batches(e, usual);
   *plan = e->plan;
-  if (status == SOTTO_OK && !e->plan.fits) over_budget(e);
+  if (status == SOTTO_OK && !e->plan.fits) engine_over_budget(e);
   return status;
 }
 
@@ -359,7 +313,7 @@ sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
 sotto_status sotto_engine_start_load(sotto_engine *e) {
   SOTTO_TRY(engine_need_plan(e));
   if (e->generator) return SOTTO_OK;
-  if (!e->plan.fits) return over_budget(e);
+  if (!e->plan.fits) return engine_over_budget(e);
   SOTTO_TRY(test_kernels(e));
   e->backend_config.kernels = e->kernels;
   if (!e->pool) {

@@ -42,6 +42,14 @@ struct sotto_engine {
 /* ERR_INVALID_ARGUMENT naming the call that is missing. */
 sotto_status engine_need_plan(sotto_engine *engine);
 sotto_status engine_need_load(sotto_engine *engine);
+/* Checks that the model's heads take such a cache. `option` names it in the message. */
+sotto_status engine_pick_cache_type(sotto_engine *engine, const char *option, uint32_t value,
+                                    sotto_dtype *type);
+/* Fills in what depends on the shape of the KV cache, and sums up; the rest of the plan is there. */
+sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape *shape,
+                               sotto_memory_plan *plan);
+/* ERR_MEMORY_BUDGET with the plan's numbers and what would fit. */
+sotto_status engine_over_budget(sotto_engine *engine);
 /* The file's strings have no NUL: copies for sotto_engine_info. */
 sotto_status engine_copy_names(sotto_engine *engine);
 

@@ -134,6 +134,10 @@ SOTTO_API uint32_t sotto_engine_split_count(const sotto_engine *engine);
 /* All headers complete: checks the architecture, builds tokenizer and program, fills the plan.
  * A plan that does not fit is no failure here: plan->fits is 0 and the message says what would. */
 SOTTO_API sotto_status sotto_engine_plan(sotto_engine *engine, sotto_memory_plan *plan);
+/* The plan that fits with a KV cache of these types (sotto_cache_type) and as much of the n_ctx that was
+ * asked for as the budget allows; plan->n_ctx is 0 where no context fits. The engine's own plan stays. */
+SOTTO_API sotto_status sotto_engine_plan_fitting(sotto_engine *engine, uint32_t cache_type_k,
+                                                 uint32_t cache_type_v, sotto_memory_plan *plan);
 SOTTO_API sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *info);
 /* Text views for people: the metadata and tensor table, and the program. Valid until the next call
  * that returns text. */

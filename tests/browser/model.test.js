@@ -1,7 +1,6 @@
 // Choosing and loading models on the built page: files, addresses, pausing, failing, what is kept.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import * as sotto from 'sotto'
 import { tinyPath } from '../js/lib/models.js'
 import { startSite, tiny, Visitor } from './lib/site.js'
 
@@ -144,9 +143,7 @@ test('sampling and loading can be set, and are kept', async () => {
 
 // ---- what the library's cache keeps ----
 
-const keeps = 'modelCache' in sotto
-
-test('a model is kept, listed, loaded again by itself, and deleted', { skip: !keeps }, async () => {
+test('a model is kept, listed, loaded again by itself, and deleted', async () => {
   const visitor = await Visitor.come(site)
   const { page } = visitor
   await visitor.loadDefault()
@@ -170,7 +167,7 @@ test('a model is kept, listed, loaded again by itself, and deleted', { skip: !ke
   await visitor.leave()
 })
 
-test('a paused download goes on from where it stopped', { skip: !keeps }, async () => {
+test('a paused download goes on from where it stopped', async () => {
   const visitor = await Visitor.come(site)
   const { page } = visitor
   let n = 0

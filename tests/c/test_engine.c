@@ -446,6 +446,61 @@ TEST(engine_plan_refuses_what_does_not_fit) {
   sotto_engine_free(e);
 }
 
+/* Whether a fresh engine with these options has a plan that fits. */
+static bool fits_with(sotto_engine_options options) {
+  sotto_engine *e = sotto_engine_new(&options);
+  const char *path = TINY("q8_0");
+  sotto_memory_plan plan;
+  const bool fits = feed_headers(e, &path, 1, whole, &plan) == SOTTO_OK && plan.fits;
+  sotto_engine_free(e);
+  return fits;
+}
+
+TEST(engine_plan_says_what_would_fit) {
+  sotto_engine_options options = small;
+  options.n_ctx = 4096;
+  sotto_engine *e = sotto_engine_new(&options);
+  const char *path = TINY("q8_0");
+  sotto_memory_plan asked, plan;
+  REQUIRE(feed_headers(e, &path, 1, whole, &asked) == SOTTO_OK);
+  REQUIRE(sotto_engine_plan_fitting(e, SOTTO_CACHE_F16, SOTTO_CACHE_F16, &plan) == SOTTO_OK);
+  CHECK(memcmp(&plan, &asked, sizeof plan) == 0); /* there is no limit */
+  sotto_engine_free(e);
+
+  const uint64_t fixed = asked.total - asked.kv;
+  for (uint64_t budget = fixed; budget < asked.total + 1000; budget += asked.kv / 7) {
+    options.n_ctx = 4096;
+    options.memory_budget = budget;
+    e = sotto_engine_new(&options);
+    REQUIRE(feed_headers(e, &path, 1, whole, &asked) == SOTTO_OK);
+    uint32_t n_ctx[SOTTO_CACHE_F32 + 1] = {0};
+    for (uint32_t type = SOTTO_CACHE_F16; type <= SOTTO_CACHE_F32; type += 2) {
+      REQUIRE(sotto_engine_plan_fitting(e, type, type, &plan) == SOTTO_OK);
+      CHECK(plan.n_ctx <= 4096 && plan.n_ctx % 32 == 0 && plan.limit == budget);
+      CHECK(plan.n_ctx == 0 || plan.total <= budget);
+      n_ctx[type] = options.n_ctx = plan.n_ctx;
+      options.cache_type_k = options.cache_type_v = type;
+      if (plan.n_ctx) CHECK(fits_with(options));
+      options.n_ctx += 32;
+      if (plan.n_ctx < 4096) CHECK(!fits_with(options));
+      options.cache_type_k = options.cache_type_v = SOTTO_CACHE_F16;
+    }
+    CHECK(n_ctx[SOTTO_CACHE_F16] >= n_ctx[SOTTO_CACHE_F32]);
+    sotto_memory_plan again;
+    REQUIRE(sotto_engine_plan(e, &again) == SOTTO_OK);
+    CHECK(memcmp(&again, &asked, sizeof again) == 0);
+    if (!asked.fits) {
+      char advice[64] = "no context fits; use a smaller";
+      if (n_ctx[0]) snprintf(advice, sizeof advice, "n_ctx %u would fit", n_ctx[0]);
+      CHECK(strstr(sotto_engine_message(e), advice) != NULL);
+    }
+    /* There is no such type; its blocks are longer than this model's heads are wide. */
+    CHECK(sotto_engine_plan_fitting(e, 9, 0, &plan) == SOTTO_ERR_INVALID_ARGUMENT);
+    CHECK(sotto_engine_plan_fitting(e, 0, SOTTO_CACHE_Q8_0, &plan) == SOTTO_ERR_INVALID_ARGUMENT);
+    sotto_engine_free(e);
+  }
+}
+
 TEST(engine_plan_foretells_the_memory_used) {
   for (size_t i = 0; i < N_TYPES; i++) {
     sotto_engine *e = sotto_engine_new(&small);

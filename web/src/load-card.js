@@ -2,7 +2,6 @@
 // bar that names it.
 import { announce, byId, textButton } from './dom.js'
 import { bytes, count, remaining, threads } from './format.js'
-import { modelCache } from './models.js'
 import { loadProblem, remedyNames } from './problems.js'
 
 /** @import { ModelSession } from './model-session.js' */
@@ -86,9 +85,9 @@ export class LoadCard {
 
 /** @param {string} size */
 const pausedText = (size) =>
-  modelCache
-    ? [size, 'what is here is kept'].filter(Boolean).join(' · ')
-    : [size, 'resuming begins again: nothing keeps the file'].filter(Boolean).join(' · ')
+  [size, isSecureContext ? 'what is here is kept' : 'resuming begins again: nothing keeps the file']
+    .filter(Boolean)
+    .join(' · ')
 
 /** @param {Extract<ModelState, { phase: 'loading' }>} state @param {string} size */
 const runningText = ({ step, speed, remaining: seconds }, size) =>

@@ -1,20 +1,21 @@
 // Choosing a model: the site's list, an address, files; what the cache holds; what a model would need.
+import { modelCache, planModel } from 'sotto'
 import { confirmDialog, openDialog } from './dialogs.js'
 import { byId, icon, make, textButton } from './dom.js'
 import { bytes, count } from './format.js'
-import { planOf } from './loading.js'
 import {
   cachedModels,
   entryFromFiles,
   entryFromUrl,
   fileName,
-  modelCache,
+  isCached,
   siteModels,
 } from './models.js'
+import { notice } from './notices.js'
 import { loadProblem } from './problems.js'
 
-/** @import { LoadModelOptions, MemoryPlan } from 'sotto' */
-/** @import { CachedModel, ModelEntry } from './types.js' */
+/** @import { CachedFile, LoadModelOptions, MemoryPlan } from 'sotto' */
+/** @import { ModelEntry } from './types.js' */
 
 export class ModelPicker {
   #onChoose
@@ -114,7 +115,8 @@ export class ModelPicker {
     this.#dialog.addEventListener('close', () => abort.abort(), { signal: abort.signal })
     place.textContent = 'Reading the header…'
     try {
-      place.textContent = planText(await planOf(entry, this.#options(), abort.signal))
+      const { signal } = abort
+      place.textContent = planText(await planModel(entry.source, { ...this.#options(), signal }))
     } catch (error) {
       if (!abort.signal.aborted) place.textContent = `${loadProblem(error).text}`
     }
@@ -122,17 +124,23 @@ export class ModelPicker {
 
   async #drawCache() {
     const list = await cachedModels()
-    byId('cache').hidden = !modelCache
-    byId('cache-empty').hidden = list.length > 0
-    byId('cache-clear').hidden = list.length === 0
-    byId('cached-models').replaceChildren(...list.map((model) => this.#cachedRow(model)))
-    const estimate = await modelCache?.estimate().catch(() => undefined)
+    byId('cache').hidden = !list
+    byId('cache-empty').hidden = list?.length !== 0
+    byId('cache-clear').hidden = !list?.length
+    byId('cached-models').replaceChildren(...(list ?? []).map((model) => this.#cachedRow(model)))
+    const estimate = await modelCache.estimate().catch(() => undefined)
     byId('cache-usage').textContent = estimate
       ? `${bytes(estimate.usage)} used of ${bytes(estimate.quota)} that the browser allows`
       : ''
   }
 
-  /** @param {CachedModel} model */
+  /** @param {Promise<unknown>} deleting fails for a model that is being loaded, here or in another tab */
+  async #afterDeleting(deleting) {
+    await deleting.catch(({ message }) => notice(message))
+    await this.#drawCache()
+  }
+
+  /** @param {CachedFile} model */
   #cachedRow({ url, size, loaded, complete, verified }) {
     const name = fileName(url)
     const part = complete
@@ -150,10 +158,7 @@ export class ModelPicker {
     remove.type = 'button'
     remove.title = `Delete ${name}`
     remove.setAttribute('aria-label', `Delete ${name}`)
-    remove.addEventListener('click', async () => {
-      await modelCache?.delete(url)
-      await this.#drawCache()
-    })
+    remove.addEventListener('click', () => this.#afterDeleting(modelCache.delete(url)))
     const text = make('div', 'row-text', make('strong', '', name), words)
     return make('li', 'row', text, make('div', 'row-buttons', load, remove))
   }
@@ -161,8 +166,7 @@ export class ModelPicker {
   async #clear() {
     const text = 'Every model that this page keeps will have to be downloaded again.'
     if (!(await confirmDialog('Delete all cached models?', text, 'Delete all'))) return
-    await modelCache?.clear()
-    await this.#drawCache()
+    await this.#afterDeleting(modelCache.clear())
   }
 }
 

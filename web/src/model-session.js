@@ -1,7 +1,6 @@
 // The one model of the page: loading it, pausing, going on, giving it up. Views watch `state`.
-import { loadModel } from 'sotto'
+import { loadModel, modelCache } from 'sotto'
 import { cacheOptions } from './loading.js'
-import { modelCache } from './models.js'
 import { Rate } from './rate.js'
 import { Signal } from './signal.js'
 import { quantisationOf } from './statistics.js'
@@ -55,7 +54,7 @@ export class ModelSession {
       if (this.#loading !== abort) return void engine.dispose()
       this.#engine = engine
       this.state.value = { phase: 'ready', entry, engine, quantisation }
-      modelCache?.persist().catch(() => {})
+      modelCache.persist().catch(() => {})
     } catch (error) {
       if (this.#loading !== abort || abort.signal.aborted) return // paused, given up, or another one
       this.state.value = { phase: 'failed', entry, error }

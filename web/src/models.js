@@ -1,14 +1,9 @@
 // Which models there are to choose: those of the site's list, and those that the library's cache holds.
-import * as sotto from 'sotto'
+import { modelCache } from 'sotto'
 import { titleFrom } from './tree.js'
 
-/** @import { CachedModel, ModelEntry } from './types.js' */
-
-/**
- * The library's cache of models; undefined in a version without one.
- * @type {{ list: () => Promise<CachedModel[]>, delete: (url: string) => Promise<any>, clear: () => Promise<any>, persist: () => Promise<boolean>, estimate: () => Promise<{ usage: number, quota: number }> } | undefined}
- */
-export const modelCache = Reflect.get(sotto, 'modelCache')
+/** @import { CachedFile } from 'sotto' */
+/** @import { ModelEntry } from './types.js' */
 
 /**
  * The site's own list; the first entry is the default.
@@ -66,17 +61,11 @@ export function fileName(url) {
   }
 }
 
-/** @returns {Promise<CachedModel[]>} */
-export async function cachedModels() {
-  try {
-    return (await modelCache?.list()) ?? []
-  } catch {
-    return []
-  }
-}
+/** @returns {Promise<CachedFile[] | undefined>} undefined: this page may keep nothing */
+export const cachedModels = () => modelCache.list().catch(() => undefined)
 
 /** @param {ModelEntry} entry */
 export async function isCached({ source }) {
   const list = typeof source === 'string' ? await cachedModels() : []
-  return list.some(({ url, complete }) => url === source && complete)
+  return list?.some(({ url, complete }) => url === source && complete) ?? false
 }

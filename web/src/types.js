@@ -66,14 +66,4 @@
  *   | { phase: 'ready', entry: ModelEntry, engine: Engine, quantisation: string }} ModelState
  */
 
-/**
- * An entry of the library's cache of models.
- * @typedef {object} CachedModel
- * @property {string} url
- * @property {number} size bytes of the whole file; -1: not known yet
- * @property {number} loaded bytes that are there
- * @property {boolean} complete
- * @property {boolean} verified
- */
-
 export {}

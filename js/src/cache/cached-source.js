@@ -32,6 +32,7 @@ export class CachedSource {
   #mode
   #url
   #sha256
+  #peek
   /** @type {SharedEntry | undefined} none: the cache is not used, or no more */
   #shared
   /** @type {Verifier | undefined} */
@@ -48,14 +49,16 @@ export class CachedSource {
   /**
    * @param {HttpSource} http
    * @param {CacheHost} host
-   * @param {{ url: string, mode: CacheMode, sha256?: string }} options
+   * @param {{ url: string, mode: CacheMode, sha256?: string, peek?: boolean }} options peek: only a look
+   *   at the file: nobody is waited for, and an entry that is not there is not made
    */
-  constructor(http, host, { url, mode, sha256 = '' }) {
+  constructor(http, host, { url, mode, sha256 = '', peek = false }) {
     this.#http = http
     this.#host = host
     this.#mode = mode
     this.#url = url
     this.#sha256 = sha256
+    this.#peek = peek
     this.name = http.name
   }
 
@@ -103,6 +106,10 @@ export class CachedSource {
   async #openCache() {
     const { storage } = this.#host
     if (!storage || this.#mode === 'no-store') return
+    if (this.#peek) {
+      const useful = this.#mode !== 'reload' && (await SharedEntry.canPeek(storage, this.#url))
+      if (!useful) return
+    }
     const shared = await SharedEntry.open(storage, this.#url)
     shared.onReadable = () => this.#hashShared()
     try {

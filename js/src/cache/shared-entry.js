@@ -40,6 +40,19 @@ export class SharedEntry {
   }
 
   /**
+   * Whether there is an entry that nobody writes: one to look into without waiting.
+   * @param {Storage} storage
+   * @param {string} url
+   */
+  static async canPeek(storage, url) {
+    const key = await keyOf(url)
+    if (!(await storage.folder(key, false))) return false
+    const lock = await storage.lock(key, { wait: false })
+    lock?.release()
+    return lock !== undefined
+  }
+
+  /**
    * @param {Storage} storage
    * @param {string} url
    * @param {string} key

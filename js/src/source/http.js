@@ -1,7 +1,7 @@
 // A URL. The first request asks for a range: a server that answers it with the right 206 is read by
-// ranges from then on, any other in file order from one response. An answer that was not read to its
-// end is kept if the first was a long one: a read that goes on where it stands takes it over. What breaks
-// off is asked for again from where it stopped, as long as the file is the same.
+// ranges from then on, any other in file order from one response. The last answer that was not read to its
+// end is kept: a read that goes on where it stands takes it over. What breaks off is asked for again from
+// where it stopped, as long as the file is the same.
 import { SottoError } from '../errors.js'
 import { ask, judge } from './answer.js'
 import { Lanes } from './lanes.js'
@@ -36,7 +36,6 @@ export class HttpSource {
   #manner = 'whole'
   /** @type {Answer | undefined} one that has more to give */
   #open
-  #keeps = false
   #lanes = new Lanes()
   #url
   #init
@@ -90,9 +89,7 @@ export class HttpSource {
     const attempts = new Attempts(patience, true)
     for (;;) {
       try {
-        await this.#tryToOpen(firstLength, signal, patience)
-        this.#keeps = firstLength >= this.rangeLength
-        return
+        return await this.#tryToOpen(firstLength, signal, patience)
       } catch (error) {
         await this.#again(attempts, error, signal, 0)
       }
@@ -196,11 +193,9 @@ export class HttpSource {
 
   /** @param {Answer} from an answer that nobody reads now */
   #keep(from) {
-    if (from.at < from.end && this.#keeps) {
+    if (from.at < from.end) {
       this.close()
       this.#open = from
-    } else if (from.at < from.end) {
-      from.cancel()
     } else {
       // If it has ended its connection serves the next request, else it is longer than it said.
       from.read(1).then(

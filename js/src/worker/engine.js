@@ -4,7 +4,7 @@ import { SottoError } from '../errors.js'
 import { bytesOf, withRequest } from './core-request.js'
 import { CoreModule } from './module.js'
 
-/** @import { MemoryPlan, ModelInfo } from '../types.js' */
+/** @import { MemoryPlan, MemoryPlanNumbers, ModelInfo } from '../types.js' */
 /** @import { ChatTemplateInput, CoreRequest, EngineEvent } from '../protocol.js' */
 
 /** @typedef {{ file: number, offset: number, length: number }} Range */
@@ -74,7 +74,7 @@ export class CoreEngine {
     return this.module.call('sotto_engine_split_count', this.ptr)
   }
 
-  /** @returns {MemoryPlan} */
+  /** @returns {MemoryPlanNumbers} */
   plan() {
     this.#do('plan', this.#structs.plan.ptr)
     return this.#plan()
@@ -83,16 +83,28 @@ export class CoreEngine {
   /**
    * Makes room for a prompt that is computed while weights arrive.
    * @param {number} tokens
-   * @returns {MemoryPlan}
+   * @returns {MemoryPlanNumbers}
    */
   planPrefill(tokens) {
     this.#do('plan_prefill', tokens, this.#structs.plan.ptr)
     return this.#plan()
   }
 
+  /**
+   * With as much of n_ctx as fits, and another KV cache.
+   * @param {number} typeK SOTTO_CACHE_…
+   * @param {number} typeV
+   * @returns {MemoryPlanNumbers | undefined} none: the model's heads do not take these types
+   */
+  planFitting(typeK, typeV) {
+    const { ptr } = this.#structs.plan
+    const status = this.module.call('sotto_engine_plan_fitting', this.ptr, typeK, typeV, ptr)
+    return status === 0 ? this.#plan() : undefined
+  }
+
   #plan() {
     const { fits, ...numbers } = this.#structs.plan.numbers()
-    return /** @type {MemoryPlan} */ ({ ...numbers, fits: fits === 1 })
+    return /** @type {MemoryPlanNumbers} */ ({ ...numbers, fits: fits === 1 })
   }
 
   /** The engine's last words, for what is no failure of a call. */
@@ -124,7 +136,7 @@ export class CoreEngine {
     return this.module.call('sotto_engine_n_threads', this.ptr)
   }
 
-  /** @param {import('../types.js').MemoryPlan} plan */
+  /** @param {MemoryPlan} plan */
   startLoad(plan) {
     const m = this.module
     m.check(m.call('sotto_engine_start_load', this.ptr), this.ptr, { plan })

@@ -1,17 +1,17 @@
 // One file of a model while it loads. The bytes read for its header are kept until there is an engine:
-// they may be parsed twice, and a stream cannot go back. The body may begin in the last of them.
+// they may be parsed twice, and a stream cannot go back. The body may begin in the last of them: nothing more
+// of it is asked for before the header is complete.
 import { SottoError } from '../errors.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
 
-const FIRST_BLOCK = 1 << 20
+const FIRST_BLOCK = 2 << 20 // most headers, but little of a body
 const MAX_BLOCK = 1 << 24
 const RANGE = 4 << 20 // of a source that may hand it out whole
 
 export class ModelFileReader {
   #source
   #signal
-  #atOnce
   #headLength = 0
   /** Offset of head[0]. */
   #headAt = 0
@@ -22,12 +22,10 @@ export class ModelFileReader {
   /**
    * @param {OpenableSource} source
    * @param {AbortSignal} signal
-   * @param {boolean} atOnce the body is on its way when the header is read
    */
-  constructor(source, signal, atOnce) {
+  constructor(source, signal) {
     this.#source = source
     this.#signal = signal
-    this.#atOnce = atOnce
     /** @type {Uint8Array[]} */
     this.head = []
   }
@@ -55,8 +53,7 @@ export class ModelFileReader {
   }
 
   async open() {
-    const length = this.#atOnce ? this.#source.rangeLength : undefined
-    await this.#source.open(length ?? FIRST_BLOCK, this.#signal)
+    await this.#source.open(FIRST_BLOCK, this.#signal)
   }
 
   /**

@@ -1,13 +1,14 @@
-// From sources to a loaded engine. The module, its threads and the first bytes come at the same time. The
-// header is read into a memory that can grow to what models of that size need, and the engine stays in
-// it if the plan fits; else it moves to one that is made to the plan. Then come the weights (weights.js),
-// and with them the prompt that was given along (prefill.js).
+// From sources to a loaded engine, or to the plan of one. The module, its threads and the first bytes come at
+// the same time. The header is read into a memory that can grow to what models of that size need, and the
+// engine stays in it if there is room for the plan (planner.js); else it moves to one that is made to the plan.
+// Then come the weights (weights.js), and with them the prompt that was given along (prefill.js).
 import { sumOfUses } from '../cache/use.js'
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './engine.js'
 import { ModelFileReader } from './file-reader.js'
-import { CoreModule, MAX_MEMORY } from './module.js'
-import { Prefill, promptTokens } from './prefill.js'
+import { CoreModule } from './module.js'
+import { coreOptions, feedHeaders, overBudget, RESERVE, readHeaders } from './planner.js'
+import { Prefill } from './prefill.js'
 import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
 import { readWeights } from './weights.js'
@@ -21,8 +22,6 @@ import { readWeights } from './weights.js'
 const MB = 1 << 20
 // Room besides a model's file when its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
-// What the plan does not count: the module's stack and data, messages, requests, logits of events.
-const RESERVE = 48 * MB
 const PER_THREAD = 320 << 10 // stack and the like
 const NO_MODEL = ['invalid_model', 'truncated_file']
 
@@ -34,6 +33,7 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
  * @property {ThreadHost} threads
  * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
+ * @property {(plan: MemoryPlan) => Promise<void>} onPlan nothing of the body is asked for until it resolves
  * @property {(error: SottoError) => void} onCrash
  */
 /** @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now */
@@ -47,21 +47,17 @@ export async function load(given) {
   /** @type {Job} */
   const job = { ...given, choice: chooseThreads(given.options, given.threads) }
   const choice = candidates(job.options.variant)
-  const abort = new AbortController()
-  const alone = job.sources.length === 1
-  // With a prompt the body comes in another order than behind the header.
-  const atOnce = alone && !job.options.prefill
-  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal, atOnce))
-  const lap = stopwatch()
-  try {
+  return withFiles(job, async (files, abort) => {
+    const lap = stopwatch()
     const opening = files[0].open()
     const team = prepare(job, choice[0])
     await opening
-    const size = { initial: 0, maximum: (alone && files[0].size) || 0 }
-    size.maximum += HEADROOM
+    const size = headerSize(files)
     const first = await makeEngine(job, choice[0], size, team)
     const module_ms = lap()
     const plan = await readHeaders(job, first, files)
+    await job.onPlan(plan)
+    if (!plan.fits) throw overBudget(first, plan)
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
     for (const file of files) file.forgetHeader()
     const header_ms = lap()
@@ -71,6 +67,40 @@ export async function load(given) {
     const load_ms = { module: module_ms, header: header_ms, ...times }
     const cache = sumOfUses(files.map(({ use }) => use))
     return { engine, plan, load_ms, cache, threads: threadsOf(engine, job.choice) }
+  })
+}
+
+/**
+ * The plan alone, of a model that may not fit.
+ * @param {LoadJob} given
+ * @returns {Promise<MemoryPlan>}
+ */
+export async function planOnly(given) {
+  /** @type {Job} */
+  const job = { ...given, choice: chooseThreads(given.options, given.threads) }
+  const [{ module: name, variant }] = candidates(job.options.variant)
+  return withFiles(job, async (files) => {
+    const compiling = job.compile(name)
+    const [compiled] = await Promise.all([compiling, files[0].open()])
+    const module = await CoreModule.create(compiled, name, headerSize(files))
+    const engine = new CoreEngine(
+      module,
+      coreOptions(module, { ...job.options, variant }, job.choice.n),
+    )
+    return readHeaders(job, engine, files)
+  })
+}
+
+/**
+ * @template T
+ * @param {Job} job
+ * @param {(files: ModelFileReader[], abort: AbortController) => Promise<T>} work
+ */
+async function withFiles(job, work) {
+  const abort = new AbortController()
+  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal))
+  try {
+    return await work(files, abort)
   } catch (error) {
     const isNoModel = error instanceof SottoError && NO_MODEL.includes(error.code)
     if (isNoModel) await Promise.allSettled(files.map((file) => file.reject()))
@@ -80,6 +110,16 @@ export async function load(given) {
     await Promise.allSettled(files.map((file) => file.close()))
   }
 }
+
+/**
+ * Of a memory that the headers are read in.
+ * @param {ModelFileReader[]} files the first is open
+ * @returns {Size}
+ */
+const headerSize = (files) => ({
+  initial: 0,
+  maximum: HEADROOM + ((files.length === 1 && files[0].size) || 0),
+})
 
 /** Milliseconds since the last call. */
 function stopwatch() {
@@ -116,41 +156,6 @@ function threadsOf(engine, { n: wanted, reason }) {
 }
 
 /**
- * @param {Job} job
- * @param {CoreEngine} engine
- * @param {ModelFileReader[]} files the first is open
- * @returns {Promise<MemoryPlan>}
- */
-async function readHeaders(job, engine, files) {
-  engine.setFiles(files.length)
-  for (const [index, file] of files.entries()) {
-    if (index > 0) await file.open()
-    if (file.size !== undefined) engine.setFileSize(index, file.size)
-    await file.readHeader(
-      (bytes) => engine.feedHeader(index, bytes),
-      (loaded) => job.onProgress({ status: 'header', loaded, total: 0 }),
-    )
-    engine.endHeader(index)
-    const parts = engine.splitCount()
-    if (parts !== files.length) throw wrongParts(file, parts, files.length)
-  }
-  const plan = planOf(job, engine)
-  if (plan.fits) return plan
-  throw new SottoError('memory_budget_exceeded', engine.message(), { details: { plan } })
-}
-
-/**
- * @param {Job} job
- * @param {CoreEngine} engine that has read the headers
- */
-function planOf(job, engine) {
-  const plan = engine.plan()
-  if (!plan.fits || !job.options.prefill) return plan
-  job.prompt ??= promptTokens(engine, job.options.prefill)
-  return engine.planPrefill(job.prompt.length)
-}
-
-/**
  * An engine with everything allocated: the one that has read the headers, or else one that reads them
  * again in a memory made to the plan.
  * @param {Job} job
@@ -165,7 +170,7 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   const size = { initial: plan.total, maximum: plan.total + RESERVE + plan.kv }
   const fits = first && size.maximum <= first.size.maximum
   if (!fits) first?.engine.module.end()
-  const engine = fits ? first.engine : await makeEngine(job, candidate, size)
+  const engine = fits ? first.engine : await makeEngine(job, candidate, size).catch(tell(plan))
   if (!fits) feedHeaders(job, engine, files)
   try {
     engine.startLoad(plan)
@@ -178,15 +183,10 @@ async function startEngine(job, [candidate, ...others], files, plan, first) {
   }
 }
 
-/** @param {Job} job @param {CoreEngine} engine @param {ModelFileReader[]} files that were read before */
-function feedHeaders(job, engine, files) {
-  engine.setFiles(files.length)
-  for (const [index, file] of files.entries()) {
-    if (file.size !== undefined) engine.setFileSize(index, file.size)
-    for (const bytes of file.head) if (engine.feedHeader(index, bytes)) break
-    engine.endHeader(index)
-  }
-  planOf(job, engine)
+/** @param {MemoryPlan} plan of what the host may have refused memory for */
+const tell = (plan) => (/** @type {unknown} */ error) => {
+  if (error instanceof SottoError && error.code === 'out_of_memory') error.details.plan = plan
+  throw error
 }
 
 /**
@@ -236,26 +236,6 @@ async function makeThreadedModule(
 }
 
 /**
- * @param {CoreModule} module
- * @param {LoadOptions} options
- * @param {number} n_threads
- */
-function coreOptions(module, options, n_threads) {
-  const { core, backend, variant, cache_type_k, cache_type_v } = options
-  const budget = core.memory_budget || Infinity
-  return {
-    ...core,
-    n_threads,
-    adapt_threads: Number(options.n_threads === 'auto'),
-    backend: module.constant(`BACKEND_${backend.toUpperCase()}`),
-    variant: module.constant(`VARIANT_${variant.toUpperCase()}`),
-    cache_type_k: module.constant(`CACHE_${cache_type_k.toUpperCase()}`),
-    cache_type_v: module.constant(`CACHE_${cache_type_v.toUpperCase()}`),
-    memory_budget: Math.min(budget, MAX_MEMORY - RESERVE),
-  }
-}
-
-/**
  * @param {LoadJob} job
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
@@ -270,12 +250,4 @@ async function finish({ onProgress }, files, engine) {
     throw error
   }
   onProgress({ status: 'ready', loaded, total })
-}
-
-/** @param {ModelFileReader} file @param {number} parts @param {number} given */
-function wrongParts(file, parts, given) {
-  const message =
-    `${file.name} belongs to a model of ${parts} file(s), but ${given} were given. ` +
-    'Give all of them in order, or the URL or path of the first.'
-  return new SottoError('invalid_model', message, { details: { source: file.name, parts, given } })
 }

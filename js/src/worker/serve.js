@@ -7,14 +7,16 @@ import { PROTOCOL } from '../protocol.js'
 import { blobSource } from '../source/blob.js'
 import { HttpSource } from '../source/http.js'
 import { RemoteSources } from '../source/remote.js'
-import { load } from './loader.js'
+import { load, planOnly } from './loader.js'
 import { Loop } from './loop.js'
 
 /** @import { EngineEvent, FromWorker, LoadedModel, SourceDescriptor, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { Storage } from '../cache/storage.js' */
 /** @import { WorkerPort } from '../connection.js' */
+/** @import { MemoryPlan } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
+/** @import { LoadJob } from './loader.js' */
 /** @import { CoreEngine } from './engine.js' */
 /** @import { ThreadHost } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
@@ -51,6 +53,8 @@ class WorkerSide {
   /** @type {Loop | undefined} */
   #loop
   #crashed = false
+  /** The other side has seen the plan. */
+  #goOn = () => {}
 
   /** @param {WorkerHost} host */
   constructor(host) {
@@ -64,6 +68,7 @@ class WorkerSide {
     const { type, id } = message
     if (type === 'credit') this.#guard(() => this.#loop?.grant(id, message.n))
     else if (type === 'cancel') this.#guard(() => this.#loop?.cancel(id))
+    else if (type === 'go-on') this.#goOn()
     else if (type === 'load' || type === 'call' || type === 'generate') this.#answer(message)
     else this.#remote.onMessage(message)
   }
@@ -96,7 +101,7 @@ class WorkerSide {
 
   /**
    * @param {Extract<ToWorker, { type: 'load' }>} message
-   * @returns {Promise<LoadedModel>}
+   * @returns {Promise<LoadedModel | MemoryPlan>}
    */
   async #load({ protocol, sources, options }) {
     if (protocol !== PROTOCOL) {
@@ -107,7 +112,8 @@ class WorkerSide {
     }
     /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
     const modules = new Map()
-    const { engine, plan, threads, load_ms, cache } = await load({
+    /** @type {LoadJob} */
+    const job = {
       sources: sources.map((descriptor, index) => this.#source(descriptor, options, index)),
       options,
       compile: (name) => {
@@ -118,8 +124,11 @@ class WorkerSide {
       threads: this.#host.threads,
       yieldToEvents: this.#host.yieldToEvents,
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
+      onPlan: (plan) => (options.waits ? this.#show(plan) : Promise.resolve()),
       onCrash: (error) => this.#crash(error),
-    })
+    }
+    if (options.plan_only) return planOnly(job)
+    const { engine, plan, threads, load_ms, cache } = await load(job)
     this.#engine = engine
     this.#loop = new Loop(engine, {
       send: (id, events) => this.#send(id, events),
@@ -132,16 +141,24 @@ class WorkerSide {
     return { variant: engine.variant(), info, plan }
   }
 
+  /** @param {MemoryPlan} plan @returns {Promise<void>} resolves when the other side has seen it */
+  #show(plan) {
+    return new Promise((resolve) => {
+      this.#goOn = resolve
+      this.#host.post({ type: 'plan', plan })
+    })
+  }
+
   /**
    * @param {SourceDescriptor} descriptor
    * @param {LoadOptions} options
    * @param {number} index of the file
    * @returns {OpenableSource}
    */
-  #source(descriptor, { cache: mode, cacheDir, sha256: hashes }, index) {
+  #source(descriptor, { cache: mode, cacheDir, sha256: hashes, plan_only }, index) {
     if (descriptor.kind === 'url') {
       const { url, init } = descriptor
-      const sha256 = hashes[index]
+      const sha256 = plan_only ? undefined : hashes[index]
       const isData = url.startsWith('data:')
       // What we keep need not be kept by the browser, too.
       const request =
@@ -154,7 +171,7 @@ class WorkerSide {
         warn: (/** @type {SottoError} */ warning) =>
           this.#host.post({ type: 'warning', warning: packError(warning) }),
       }
-      return new CachedSource(http, host, { url, mode, sha256 })
+      return new CachedSource(http, host, { url, mode, sha256, peek: plan_only })
     }
     if (descriptor.kind === 'path') return this.#host.fileSource(descriptor.path)
     if (descriptor.kind === 'blob') return blobSource(descriptor.blob)

@@ -82,7 +82,7 @@ export async function progress({ source }) {
   const onProgress = (now) => {
     last = now
   }
-  await withEngine(source, { n_ctx: 64, onProgress }, () => {})
+  await withEngine(source, { n_ctx: 64, onProgress, cache: 'no-store' }, () => {})
   return last
 }
 

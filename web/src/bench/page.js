@@ -1,10 +1,10 @@
 // The page of the benchmark: a model and tests are chosen, a run is under way, or a result is shown,
 // which may have come with the address.
+import { modelCache } from 'sotto'
 import { prepareDialogs } from '../dialogs.js'
 import { announce, byId, copyText, saveFile } from '../dom.js'
 import { acceptDrops } from '../drops.js'
 import { ModelPicker } from '../model-picker.js'
-import { modelCache } from '../models.js'
 import { notice } from '../notices.js'
 import { prepareOffline } from '../offline.js'
 import { loadProblem } from '../problems.js'
@@ -75,7 +75,7 @@ async function run() {
       onStep: (step) => card.show(step),
       onWarning: ({ message }) => notice(message),
     })
-    modelCache?.persist().catch(() => {})
+    modelCache.persist().catch(() => {})
     await show(result, { shared: false })
     announce('The result is there')
   } catch (error) {
