@@ -76,10 +76,14 @@ test('a model over the memory limit says the numbers and loads with less', async
   const { page } = visitor
   await page.click('#load-default:not(:disabled)')
   await visitor.model('failed')
-  assert.match(await page.textContent('#failed-advice'), /It needs \d+ MB: 97 MB of weights/)
+  assert.match(
+    await page.textContent('#failed-advice'),
+    /Needs \d+ MB: 97 MB of weights.* It fits with [\d,]+ tokens of context/,
+  )
   await page.getByRole('button', { name: 'smaller context' }).click()
   await visitor.model('loading')
-  await page.waitForSelector('body[data-model=failed], body[data-model=ready]')
+  await page.getByText(/Needs 1\d\d MB: 97 MB of weights, .* 150 MB may be used/).waitFor()
+  await visitor.model('ready')
   await visitor.leave()
 })
 
@@ -164,6 +168,20 @@ test('a model is kept, listed, loaded again by itself, and deleted', async () =>
   await visitor.ready()
   await page.waitForSelector('#load-default:not(:disabled)')
   assert.equal(await page.evaluate(() => document.body.dataset.model), 'none')
+  await visitor.leave()
+})
+
+test('the open conversation is read while its model arrives', async () => {
+  const visitor = await Visitor.come(site, `/?max_tokens=6&model=${tiny}`)
+  const { page } = visitor
+  await visitor.model('ready')
+  await visitor.ask('A question of some length, so that there is something to read')
+  await page.reload()
+  await visitor.ready()
+  await visitor.model('ready')
+  await visitor.ask('Another one')
+  const { cache_n, prompt_n } = await visitor.lastFacts()
+  assert.ok(cache_n > prompt_n, `${cache_n} tokens were read before, ${prompt_n} after`)
   await visitor.leave()
 })
 

@@ -15,6 +15,7 @@ import { entryFromUrl, isCached, siteModels } from './models.js'
 import { notice } from './notices.js'
 import { prepareOffline } from './offline.js'
 import { Panel } from './panels.js'
+import { planOf } from './problems.js'
 import { Settings } from './settings.js'
 import { SettingsDialog } from './settings-dialog.js'
 import { prepareShortcuts } from './shortcuts.js'
@@ -37,7 +38,13 @@ const library = new Library(store, () => {
 })
 await library.restore(settings.data.value.system)
 
-const model = new ModelSession(settings, ({ message }) => notice(message))
+/** The open conversation is read while its model arrives. */
+function openConversation() {
+  const messages = Chat.messagesOf(library.current.value)
+  return messages.length ? { messages, add_generation_prompt: false } : undefined
+}
+
+const model = new ModelSession(settings, ({ message }) => notice(message), openConversation)
 const chat = new Chat({ library, model, settings })
 prepareDialogs()
 
@@ -109,16 +116,17 @@ function remedy(name, message) {
   else if (name === 'settings') settingsDialog.open()
   else if (name === 'other-model') picker.open()
   else if (name === 'retry' && message) chat.regenerate(message)
-  else if (name === 'smaller-context') model.again({ n_ctx: smallerContext() })
+  else if (name === 'smaller-context') model.again(whatFits())
   else model.again()
 }
 
-/** Half of what was refused. */
-function smallerContext() {
+/** What the plan says; else half of what was refused. */
+function whatFits() {
   const { value } = model.state
-  const error = value.phase === 'failed' ? value.error : undefined
-  const refused = Reflect.get(Object(error), 'details')?.plan?.n_ctx ?? 4096
-  return Math.max(SMALLEST_CONTEXT, Math.floor(refused / 2))
+  const plan = value.phase === 'failed' ? planOf(value.error) : undefined
+  const [best] = plan?.alternatives ?? []
+  const half = Math.floor((plan?.n_ctx ?? 4096) / 2)
+  return best?.options ?? { n_ctx: Math.max(SMALLEST_CONTEXT, half) }
 }
 
 // A question can be asked as soon as the model is there, and the model is remembered.

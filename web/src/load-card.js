@@ -2,8 +2,10 @@
 // bar that names it.
 import { announce, byId, textButton } from './dom.js'
 import { bytes, count, remaining, threads } from './format.js'
+import { drawPlan } from './plan-view.js'
 import { loadProblem, remedyNames } from './problems.js'
 
+/** @import { MemoryPlan } from 'sotto' */
 /** @import { ModelSession } from './model-session.js' */
 /** @import { Remedy } from './problems.js' */
 /** @import { ModelState } from './types.js' */
@@ -14,6 +16,8 @@ export class LoadCard {
   #bar = byId('load-progress', HTMLProgressElement)
   #pause = byId('load-pause', HTMLButtonElement)
   #phase = ''
+  /** @type {MemoryPlan | undefined} that is shown */
+  #plan
 
   /** @param {ModelSession} model @param {(remedy: Remedy) => void} onRemedy */
   constructor(model, onRemedy) {
@@ -57,12 +61,14 @@ export class LoadCard {
 
   /** @param {Extract<ModelState, { phase: 'loading' | 'paused' }>} state */
   #progress(state) {
-    const { entry, loaded, total } = state
+    const { entry, plan, loaded, total } = state
     const paused = state.phase === 'paused'
     byId('load-title').textContent = `${paused ? 'Paused:' : 'Loading'} ${entry.name}`
     if (total) this.#bar.value = loaded / total
     else if (paused) this.#bar.value = 0
     else this.#bar.removeAttribute('value')
+    if (plan !== this.#plan) drawPlan(byId('load-plan'), plan)
+    this.#plan = plan
     this.#pause.textContent = paused ? 'Resume' : 'Pause'
     this.#pause.hidden = typeof entry.source !== 'string'
     const size = total ? `${bytes(loaded)} of ${bytes(total)}` : ''
@@ -91,7 +97,7 @@ const pausedText = (size) =>
 
 /** @param {Extract<ModelState, { phase: 'loading' }>} state @param {string} size */
 const runningText = ({ step, speed, remaining: seconds }, size) =>
-  [size || step, speed ? `${bytes(Math.round(speed))}/s` : '', remaining(seconds)]
+  [step || size, speed ? `${bytes(Math.round(speed))}/s` : '', remaining(seconds)]
     .filter(Boolean)
     .join(' · ')
 

@@ -2,7 +2,7 @@
 import { modelCache, planModel } from 'sotto'
 import { confirmDialog, openDialog } from './dialogs.js'
 import { byId, icon, make, textButton } from './dom.js'
-import { bytes, count } from './format.js'
+import { bytes } from './format.js'
 import {
   cachedModels,
   entryFromFiles,
@@ -12,9 +12,10 @@ import {
   siteModels,
 } from './models.js'
 import { notice } from './notices.js'
+import { planText } from './plan-view.js'
 import { loadProblem } from './problems.js'
 
-/** @import { CachedFile, LoadModelOptions, MemoryPlan } from 'sotto' */
+/** @import { CachedFile, LoadModelOptions } from 'sotto' */
 /** @import { ModelEntry } from './types.js' */
 
 export class ModelPicker {
@@ -169,7 +170,3 @@ export class ModelPicker {
     await this.#afterDeleting(modelCache.clear())
   }
 }
-
-/** @param {MemoryPlan} plan */
-const planText = ({ total, weights, kv, n_ctx, scratch }) =>
-  `Needs ${bytes(total)}: ${bytes(weights)} of weights, ${bytes(kv)} for ${count(n_ctx)} tokens of context, ${bytes(scratch)} to compute in.`

@@ -1,7 +1,9 @@
 // What to tell when something fails: what it was, what it means, and what can be done about it here.
 import { ERROR_CODES, SottoError } from 'sotto'
-import { bytes } from './format.js'
+import { bytes, count } from './format.js'
+import { planText } from './plan-view.js'
 
+/** @import { MemoryPlan } from 'sotto' */
 /** @typedef {'retry' | 'smaller-context' | 'other-model' | 'reload-model' | 'new-chat' | 'settings'} Remedy */
 /** @typedef {{ title: string, text: string, advice: string, remedies: Remedy[] }} Problem */
 
@@ -48,12 +50,24 @@ export const answerProblem = (error) => describe(error, 'The answer failed', ['r
 function describe(error, title, usual) {
   const text = sentence(error instanceof Error ? error.message : String(error))
   if (!(error instanceof SottoError)) return { title, text, advice: '', remedies: usual }
-  const { plan } = error.details
-  const numbers = plan
-    ? ` It needs ${bytes(plan.total)}: ${bytes(plan.weights)} of weights, ${bytes(plan.kv)} for ${plan.n_ctx} tokens of context; the limit is ${bytes(plan.limit)}.`
-    : ''
-  const advice = `${ERROR_CODES[error.code]}${numbers}`
-  return { title, text, advice, remedies: remedies[error.code] ?? usual }
+  const plan = planOf(error)
+  const advice = `${ERROR_CODES[error.code]}${plan ? ` ${planText(plan)}${wayOut(plan)}` : ''}`
+  const known = remedies[error.code] ?? usual
+  const hopeless = plan && !plan.fits && plan.alternatives.length === 0
+  const useful = known.filter((remedy) => !(hopeless && remedy === 'smaller-context'))
+  return { title, text, advice, remedies: useful }
+}
+
+/** @param {unknown} error @returns {MemoryPlan | undefined} of a model that does not fit */
+export const planOf = (error) => (error instanceof SottoError ? error.details.plan : undefined)
+
+/** @param {MemoryPlan} plan */
+function wayOut({ fits, alternatives: [best] }) {
+  if (fits) return ''
+  if (!best) return ' It fits with no context.'
+  const { n_ctx, cache_type_k } = best.options
+  const type = cache_type_k === 'q8_0' ? ', kept in 8 bits' : ''
+  return ` It fits with ${count(n_ctx)} tokens of context${type}: ${bytes(best.total)}.`
 }
 
 /** @param {string} text of an error, which may begin and end as a clause */

@@ -1,6 +1,6 @@
 // The shapes that the parts of the page hand to each other. No code.
 
-/** @import { Engine, Timings } from 'sotto' */
+/** @import { Engine, MemoryPlan, Timings } from 'sotto' */
 
 /**
  * What was measured of one answer. Times in milliseconds.
@@ -60,8 +60,8 @@
 /**
  * Where the page stands with its model.
  * @typedef {{ phase: 'none' }
- *   | { phase: 'loading', entry: ModelEntry, step: string, loaded: number, total: number, speed: number, remaining: number }
- *   | { phase: 'paused', entry: ModelEntry, loaded: number, total: number }
+ *   | { phase: 'loading', entry: ModelEntry, plan?: MemoryPlan, step: string, loaded: number, total: number, speed: number, remaining: number }
+ *   | { phase: 'paused', entry: ModelEntry, plan?: MemoryPlan, loaded: number, total: number }
  *   | { phase: 'failed', entry: ModelEntry, error: unknown }
  *   | { phase: 'ready', entry: ModelEntry, engine: Engine, quantisation: string }} ModelState
  */

@@ -104,6 +104,24 @@ export class Visitor {
     )
   }
 
+  /** What the browser's database says was measured of the last answer, once it says so. */
+  lastFacts() {
+    return this.page.evaluate(async () => {
+      const result = (request) =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result)
+          request.onerror = () => reject(request.error)
+        })
+      const database = await result(indexedDB.open('sotto-chat'))
+      for (;;) {
+        const store = database.transaction('conversations').objectStore('conversations')
+        const [conversation] = await result(store.getAll())
+        const last = conversation?.messages.at(-1)
+        if (last?.role === 'assistant' && last.facts) return last.facts
+      }
+    })
+  }
+
   /** An answer is under way and has some text. */
   streaming(length = 20) {
     return this.page.waitForFunction(
