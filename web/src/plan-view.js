@@ -31,5 +31,5 @@ export function drawPlan(place, plan) {
     segment.style.flexGrow = String(size)
     bar.append(segment)
   }
-  place.replaceChildren(bar, make('p', 'muted', planText(plan)))
+  place.replaceChildren(make('p', 'muted', planText(plan)), bar)
 }
