@@ -160,9 +160,8 @@ class WorkerSide {
       const { url, init } = descriptor
       const sha256 = plan_only ? undefined : hashes[index]
       const isData = url.startsWith('data:')
-      // What we keep need not be kept by the browser, too.
-      const request =
-        mode === 'no-store' || isData ? init : { cache: /** @type {const} */ ('no-store'), ...init }
+      // Ours is the better cache, and the browser's answers parallel requests of one URL in turn.
+      const request = { cache: /** @type {const} */ ('no-store'), ...init }
       const http = new HttpSource(url, request, undefined, descriptor.retry)
       if ((mode === 'no-store' && !sha256) || isData) return http
       const host = {
