@@ -2,6 +2,13 @@
 // one again and again: nothing is left for the garbage collector, whatever the stream's length.
 import { BUFFER } from './source.js'
 
+/**
+ * Readers whose next bytes are on their way. Chromium 156 takes the stream of a Blob for garbage where nothing
+ * but a waiting read leads to it: that never answered then.
+ * @type {Set<ByteReader>}
+ */
+const waiting = new Set()
+
 /** Node.js's own streams only copy into it, from buffers of theirs. */
 const FILLS = !globalThis.process?.versions?.node
 
@@ -31,6 +38,16 @@ export class ByteReader {
    *   the end
    */
   async read(most) {
+    waiting.add(this)
+    try {
+      return await this.#read(most)
+    } finally {
+      waiting.delete(this)
+    }
+  }
+
+  /** @param {number} most */
+  async #read(most) {
     if (this.#filling) {
       const view = new Uint8Array(this.#buffer, 0, Math.min(most, BUFFER))
       const { done, value } = await this.#filling.read(view)
