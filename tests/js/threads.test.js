@@ -18,6 +18,7 @@ import {
   until,
   withTiny,
 } from './lib/models.js'
+import { Threads } from '../../js/src/worker/threads.js'
 
 const dist = fileURLToPath(new URL('../../js/dist/', import.meta.url))
 const endless = { prompt, max_tokens: -1, temperature: 0, ignore_eos: true }
@@ -139,4 +140,19 @@ test('where a thread does not start there is one, and a reason', async () => {
   const result = await digestAndInfo({ n_threads: 3, workerUrl })
   assert.deepEqual([result.digest, result.n_threads], [expected.digest, 1])
   assert.match(result.n_threads_reason, /no luck today/)
+})
+
+test('a message that cannot be sent to a thread ends the start at once', async () => {
+  const port = {
+    post(message) {
+      if (message.memory) throw new TypeError('memory cannot be cloned')
+    },
+    listen() {},
+    async terminate() {},
+  }
+  const threads = new Threads({ start: () => port }, 'simd128-mt')
+  threads.prepare(1)
+  const starting = new Promise(() => threads.makeWorker().postMessage({ memory: true }))
+  const failed = { code: 'worker_failed', message: /memory cannot be cloned/ }
+  await assert.rejects(threads.watch(starting), failed)
 })

@@ -1,4 +1,5 @@
 // A line over the tokens of an answer, drawn by uPlot in the page's own colours.
+import './language.js'
 import uPlot from 'uplot'
 
 const HEIGHT = 112

@@ -22,16 +22,20 @@ channel.port1.onmessage = () => waiting.shift()?.()
 /** @typedef {{ postMessage: (message: any, transfer: ArrayBuffer[]) => void, onmessage: any }} Scope */
 const scope = /** @type {Scope} */ (/** @type {unknown} */ (globalThis))
 
+function whyNoThreads() {
+  if (!globalThis.crossOriginIsolated) {
+    return 'threads need a page that is cross-origin isolated (COOP and COEP headers)'
+  }
+  // WebKitGTK isolates a page and shares no memory all the same.
+  if (typeof SharedArrayBuffer === 'undefined') return 'this browser has no SharedArrayBuffer'
+  return ''
+}
+
 const onMessage = serve({
   post: (message, transfer = []) => scope.postMessage(message, transfer),
   compile: (name, wasmUrl) => compileFromUrl(moduleUrl(name, wasmUrl, modules)),
   threads: {
-    available: () => ({
-      processors: navigator.hardwareConcurrency ?? 1,
-      refusal: globalThis.crossOriginIsolated
-        ? ''
-        : 'threads need a page that is cross-origin isolated (COOP and COEP headers)',
-    }),
+    available: () => ({ processors: navigator.hardwareConcurrency ?? 1, refusal: whyNoThreads() }),
     start: () =>
       webWorkerPort(
         new Worker(new URL('./thread-browser.js', import.meta.url), { type: 'module' }),

@@ -109,7 +109,14 @@ export class Threads {
     this.#ports.push(port)
     const worker = {
       onmessage: (/** @type {{ data: any }} */ _) => {},
-      postMessage: (/** @type {any} */ message) => port.post(message),
+      // Emscripten's code would wait for a thread that its message never reached.
+      postMessage: (/** @type {any} */ message) => {
+        try {
+          port.post(message)
+        } catch (cause) {
+          this.#fail(failure(cause))
+        }
+      },
       terminate: () => void port.terminate(),
     }
     port.listen({
