@@ -1,6 +1,6 @@
 // Set-up: brings whatever is missing for a purpose, and nothing else. Plain Node.js, because it runs
 // before `npm ci`. Downloads go to .toolchain, node_modules and models/cache; programs of the system
-// come from apt. What the user already has is used: emcc, WASI_SDK_PATH, wasmtime, Chromium.
+// come from apt. What the user already has is used: emcc, WASI_SDK_PATH, wasmtime, browsers.
 //   node tools/setup.mjs [start|cli|test]
 import { join } from 'node:path'
 import { clearLeftovers, withLock } from './lib/files.mjs'
@@ -26,6 +26,8 @@ const purposes = {
   cli: { wasi: true, wasmtime: true },
   test: { web: true, wasi: true, wasmtime: true, model: true, tests: true },
 }
+
+const browsers = ['chromium', 'firefox', 'webkit', 'xvfb']
 
 /** Makes the machine ready for a purpose. Quick where everything is there. */
 export async function setup(purpose) {
@@ -63,7 +65,7 @@ async function systemParts(need) {
   if (ourEmscripten || debianWasi || need.tests) names.push('llvm')
   if (ourEmscripten && !haveEmscripten()) names.push('patchelf')
   if (debianWasi) names.push('wasi')
-  if (need.tests) names.push('sanitizers', 'clangFormat', 'chromium')
+  if (need.tests) names.push('sanitizers', 'clangFormat', ...browsers)
   const byPip = (need.model && !(await haveModel())) || (need.wasmtime && !haveWasmtime())
   if (byPip) names.push('pip')
   return names

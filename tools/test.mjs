@@ -11,7 +11,7 @@ import { say, seconds } from './lib/report.mjs'
 import { filesUnder } from './lint/source.mjs'
 import { lint, lintModules } from './lint.mjs'
 import { isNewNode, newerNode, wasmtime } from './setup/packages.mjs'
-import { chromium } from './setup/system.mjs'
+import { chromium, firefox, webkitDriver } from './setup/system.mjs'
 import { setup } from './setup.mjs'
 import { buildSite } from './site.mjs'
 
@@ -62,7 +62,8 @@ async function nodeTests(node, files) {
   if (!files.length) return say('  no tests yet')
   const args = ['--test', '--test-reporter=spec', ...files.map((path) => inRoot(path))]
   // Ports come again, and with them URLs: no cache but where a test wants one.
-  const env = { WASMTIME: wasmtime(), CHROMIUM: chromium() ?? '', SOTTO_CACHE_DIR: '' }
+  const programs = { WASMTIME: wasmtime(), CHROMIUM: chromium() ?? '', FIREFOX: firefox() ?? '' }
+  const env = { ...programs, WEBKIT_DRIVER: webkitDriver() ?? '', SOTTO_CACHE_DIR: '' }
   await run(node, args, { show: true, env })
 }
 

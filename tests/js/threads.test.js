@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { loadModel } from 'sotto'
+import { Threads } from '../../js/src/worker/threads.js'
 import {
   endlessContext,
   firstToken,
@@ -18,7 +19,6 @@ import {
   until,
   withTiny,
 } from './lib/models.js'
-import { Threads } from '../../js/src/worker/threads.js'
 
 const dist = fileURLToPath(new URL('../../js/dist/', import.meta.url))
 const endless = { prompt, max_tokens: -1, temperature: 0, ignore_eos: true }

@@ -18,6 +18,12 @@ export const llvmBin = () =>
 export const chromium = () =>
   which(process.env.CHROMIUM) ?? which('chromium') ?? which('chromium-browser')
 
+/** The Firefox for the browser tests: FIREFOX in the environment, else the one on PATH. */
+export const firefox = () => which(process.env.FIREFOX) ?? which('firefox-esr') ?? which('firefox')
+
+/** WebKitGTK's driver, which knows its own browser: WEBKIT_DRIVER in the environment, else on PATH. */
+export const webkitDriver = () => which(process.env.WEBKIT_DRIVER) ?? which('WebKitWebDriver')
+
 export const clangFormat = () => which('clang-format-19') ?? which(`${llvm}/bin/clang-format`)
 
 const newEnough = (program, major, minor) => {
@@ -66,6 +72,17 @@ const parts = {
     have: chromium,
     or: 'any Chromium, with CHROMIUM set to its path',
   },
+  firefox: {
+    packages: ['firefox-esr'],
+    have: firefox,
+    or: 'any Firefox, with FIREFOX set to its path',
+  },
+  webkit: {
+    packages: ['webkit2gtk-driver'],
+    have: webkitDriver,
+    or: "WebKitGTK's or WPE's WebKitWebDriver, with WEBKIT_DRIVER set to its path",
+  },
+  xvfb: { packages: ['xvfb'], have: () => which('Xvfb'), or: 'Xvfb on PATH' },
 }
 
 export const missingParts = (names) => names.filter((name) => !parts[name].have())

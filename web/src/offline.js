@@ -52,7 +52,9 @@ function watchUpdates(registration) {
   }
   offer(registration.waiting)
   registration.addEventListener('updatefound', () => {
-    const { installing } = registration
+    const { active, installing } = registration
+    // The first one is no news: WebKit may tell of it when it has taken the page over already.
+    if (!active) return
     installing?.addEventListener('statechange', () => {
       if (installing.state === 'installed') offer(registration.waiting)
     })

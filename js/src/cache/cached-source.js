@@ -18,7 +18,7 @@ import { Verifier } from './verify.js'
 
 /**
  * @typedef {object} CacheHost
- * @property {Storage | undefined} storage none: there is no cache here
+ * @property {() => Storage | undefined} openStorage none: there shall be no cache; throws where it cannot be
  * @property {StartHasher} startHasher
  * @property {(warning: SottoError) => void} warn
  */
@@ -104,8 +104,9 @@ export class CachedSource {
   }
 
   async #openCache() {
-    const { storage } = this.#host
-    if (!storage || this.#mode === 'no-store') return
+    if (this.#mode === 'no-store') return
+    const storage = this.#host.openStorage()
+    if (!storage) return
     if (this.#peek) {
       const useful = this.#mode !== 'reload' && (await SharedEntry.canPeek(storage, this.#url))
       if (!useful) return

@@ -3,6 +3,7 @@
 import { SottoError } from '../errors.js'
 import { readManifest } from './entry.js'
 import { isComplete, keyOf } from './manifest.js'
+import { noStorage } from './problems.js'
 
 /** @import { CachedFile } from '../types.js' */
 /** @import { Manifest } from './manifest.js' */
@@ -19,11 +20,7 @@ export class ModelCache {
   get #storage() {
     const storage = this.#open()
     if (storage) return storage
-    throw new SottoError(
-      'cache_unavailable',
-      'There is no storage here: the page needs a secure context (HTTPS or localhost) and a browser ' +
-        'with an origin private file system.',
-    )
+    throw noStorage()
   }
 
   /**

@@ -18,6 +18,13 @@ export function withoutCache(name, url, cause) {
   return new SottoError('cache_unavailable', message, { cause, details })
 }
 
+export const noStorage = () =>
+  new SottoError(
+    'cache_unavailable',
+    'There is no storage here: the page needs a secure context (HTTPS or localhost) and a browser ' +
+      'with an origin private file system.',
+  )
+
 /** @param {string} name */
 export const notCached = (name) =>
   new SottoError('not_cached', `${name} is not in the cache. Load it once with a connection.`, {

@@ -1,5 +1,6 @@
 // The cache in browsers: the origin's private file system. Segments are written in workers only, where
 // files can be written at once; all else works on pages, too.
+import { SottoError } from '../errors.js'
 import { ByteReader } from '../source/byte-reader.js'
 import { BUFFER } from '../source/source.js'
 
@@ -18,9 +19,16 @@ const isMissing = (/** @type {unknown} */ error) =>
 export const hasOpfs = () =>
   'storage' in navigator && 'getDirectory' in navigator.storage && 'locks' in navigator
 
+/** @param {unknown} cause @returns {never} */
+function refused(cause) {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const message = `The browser refuses its private file system, as some do in private windows: ${text}`
+  throw new SottoError('cache_unavailable', message, { cause })
+}
+
 /** @returns {Promise<FileSystemDirectoryHandle>} */
 async function root() {
-  const origin = await navigator.storage.getDirectory()
+  const origin = await navigator.storage.getDirectory().catch(refused)
   return origin.getDirectoryHandle(ROOT, { create: true })
 }
 

@@ -1,5 +1,6 @@
 // The worker's file in browsers.
 
+import { noStorage } from '../cache/problems.js'
 import { hasOpfs, opfsStorage } from '../cache/storage-opfs.js'
 import { webWorkerPort } from '../connection-browser.js'
 import { SottoError } from '../errors.js'
@@ -41,7 +42,10 @@ const onMessage = serve({
         new Worker(new URL('./thread-browser.js', import.meta.url), { type: 'module' }),
       ),
   },
-  cacheStorage: () => (hasOpfs() ? opfsStorage() : undefined),
+  cacheStorage() {
+    if (hasOpfs()) return opfsStorage()
+    throw noStorage()
+  },
   startHasher: () =>
     webWorkerPort(new Worker(new URL('./hash-browser.js', import.meta.url), { type: 'module' })),
   fileSource: (path) => {

@@ -31,7 +31,8 @@ import { Loop } from './loop.js'
  * @property {ThreadHost} threads
  * @property {(path: string) => OpenableSource} fileSource
  * @property {() => Promise<void>} yieldToEvents
- * @property {(directory?: string) => Storage | undefined} cacheStorage none: this place has no storage
+ * @property {(directory?: string) => Storage | undefined} cacheStorage none: nobody wants one;
+ *   throws where it cannot be
  * @property {(directory?: string) => WorkerPort} startHasher
  */
 
@@ -165,7 +166,7 @@ class WorkerSide {
       const http = new HttpSource(url, request, undefined, descriptor.retry)
       if ((mode === 'no-store' && !sha256) || isData) return http
       const host = {
-        storage: this.#host.cacheStorage(cacheDir),
+        openStorage: () => this.#host.cacheStorage(cacheDir),
         startHasher: () => this.#host.startHasher(cacheDir),
         warn: (/** @type {SottoError} */ warning) =>
           this.#host.post({ type: 'warning', warning: packError(warning) }),
