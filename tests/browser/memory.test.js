@@ -1,15 +1,20 @@
 // Peak memory of a page that loads the real default model and answers until the context is full: at most the
-// packed weights, the KV cache and 64 MB, by the browser's own measure.
+// packed weights, the KV cache and 64 MB, by the browser's own measure: from a server that keeps models out of
+// the browser's own cache, as fast as it goes, and from one that does not, over a gigabit line.
 import assert from 'node:assert/strict'
+import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { slowServer } from '../../bench/slow-server.mjs'
 import { openProfile } from '../../tools/lib/browser.mjs'
-import { inRoot } from '../../tools/lib/paths.mjs'
+import { inRoot, modelCache } from '../../tools/lib/paths.mjs'
 import { serve, siteMounts } from '../../tools/lib/server.mjs'
 import { calm, dump } from './lib/memory.js'
 
 const url = process.env.MEMORY_MODEL ?? '/models/SmolLM2-135M-Instruct.Q4_1.gguf'
 const ALLOWED = 64e6
+const GIGABIT = 118e6 // bytes a second
 let server
+let plain
 let context
 let page
 
@@ -19,12 +24,14 @@ before(async () => {
     '/tiny/': inRoot('models', 'tiny'),
     '/': inRoot('tests', 'browser', 'pages'),
   }
-  server = await serve({ mounts })
+  server = await serve({ mounts, more: { 'Content-Security-Policy': undefined } })
+  plain = await slowServer(join(modelCache, basename(url)), GIGABIT)
   context = await openProfile()
 })
 after(async () => {
   await context?.close()
   await server?.close()
+  plain?.close()
 })
 
 /** Calls a function of pages/memory.js in the page. */
@@ -64,25 +71,26 @@ for (const kind of ['module', 'shared module', 'buffer']) {
  * are known of what is resident, and that counts the browser's own files too, once it runs code of theirs:
  * so a tiny model goes first, and what the page has to itself after that counts as well.
  */
-async function peakOf(options) {
+async function peakOf(options, from) {
   const empty = await newPage()
   await run('use', { url: '/tiny/tiny-q8_0.gguf', options: { ...options, cache: 'no-store' } })
   const warm = await calm(page)
-  const result = await run('use', { url, options })
+  const result = await run('use', { url: from ?? url, options })
   const [{ pid, bytes }] = growths(warm, await dump(page))
   return { ...result, bytes: bytes + warm.get(pid).footprint - empty.get(pid).footprint }
 }
 
 const n_ctx = 512 // is filled, so that none of it is room for other things
-for (const [name, cache, options] of [
+for (const [name, cache, options, from] of [
   ['without the cache', 'bypass', { cache: 'no-store' }],
+  ['over a gigabit line', 'bypass', { cache: 'no-store' }, () => plain.url],
   ['without the cache, on one thread', 'bypass', { cache: 'no-store', n_threads: 1 }],
   ['on its way into the cache', 'miss', {}],
   ['from the cache', 'hit', {}],
   ['with a prompt meanwhile', 'hit', { prefill: { prompt: 'A river runs past it. '.repeat(20) } }],
 ]) {
   test(`a model ${name}: weights, KV cache and 64 MB`, async (t) => {
-    const { plan, bytes, ...result } = await peakOf({ n_ctx, ...options })
+    const { plan, bytes, ...result } = await peakOf({ n_ctx, ...options }, from?.())
     assert.equal(result.cache, cache)
     assert.ok(result.left < 3, 'the context is full')
     const over = bytes - plan.weights - plan.kv

@@ -300,7 +300,7 @@ test('a process that is killed leaves what it had flushed, and its lock', async 
   const lock = await nodeStorage(directory).lock('key', { wait: true, signal: never })
   const entry = await openEntry(directory)
   const { there, end } = entry.run(0)
-  assert.equal(there && end >= size - (33 << 20) && end < size, true, `${end} bytes were kept`)
+  assert.equal(there && end >= size - (21 << 20) && end < size, true, `${end} bytes were kept`)
   assert.equal(
     Buffer.compare(await collect(entry.read(0, end, never)), pattern(size).subarray(0, end)),
     0,

@@ -33,6 +33,12 @@ const types = {
   '.txt': 'text/plain; charset=utf-8',
 }
 
+/**
+ * Models are for the library's own cache. Chromium copies what may go into the browser's into buffers, and a
+ * fast server fills them sooner than the garbage collector frees them.
+ */
+const modelHeaders = { 'Cache-Control': 'no-store' }
+
 /** The page loads nothing but its own files; models may come from anywhere, by https. */
 export const policy = [
   "default-src 'none'",
@@ -91,7 +97,8 @@ async function answer(request, response, mounts, more) {
 
   const tag = `"${info.size.toString(16)}-${Math.trunc(info.mtimeMs).toString(16)}"`
   const type = types[extname(path)] ?? 'application/octet-stream'
-  const head = { ...common(more), 'Content-Type': type, ETag: tag }
+  const own = extname(path) === '.gguf' ? { ...modelHeaders, ...more } : more
+  const head = { ...common(own), 'Content-Type': type, ETag: tag }
   head['Last-Modified'] = info.mtime.toUTCString()
   if (request.headers['if-none-match'] === tag) return response.writeHead(304, head).end()
 

@@ -19,11 +19,11 @@ import { readSegments } from './segments.js'
 /** @import { Folder, Storage, Writable } from './storage.js' */
 
 const MANIFESTS = ['manifest-0.json', 'manifest-1.json']
-/** What a crash costs, more or less, */
+/** What a crash costs: this, and what comes while that is being flushed, */
 const COMMIT_BYTES = 8 << 20
 const COMMIT_MS = 2000
-/** and at most. */
-const MOST_FRESH = 32 << 20
+/** which is at most this. */
+const MOST_FRESH = 10 << 20
 const PIECE = 1 << 17
 
 /**
