@@ -124,6 +124,7 @@ test('sampling and loading can be set, and are kept', async () => {
   const { page } = visitor
   await page.click('#settings-button')
   await page.fill('#set-temperature', '9')
+  await page.fill('#set-seed', '1')
   await page.fill('#set-max_tokens', '3')
   await page.fill('#set-n_ctx', '256')
   await page.fill('#system', 'Answer in one word.')

@@ -16,6 +16,8 @@ import { merge } from './tree.js'
  * @property {(key: string, value: any) => Promise<void>} saveSetting
  */
 
+/** @typedef {{ commit: () => void, done: Promise<void> }} Ending of a transaction */
+
 const NAME = 'sotto-chat'
 const VERSION = 1
 
@@ -43,6 +45,11 @@ async function openDatabase() {
     blocking: (_, __, event) => /** @type {IDBDatabase} */ (event.target).close(),
   })
   const both = () => db.transaction(['heads', 'conversations'], 'readwrite')
+  // Not left to the end of the requests: the page may be closed before.
+  const commit = async (/** @type {Ending} */ transaction) => {
+    transaction.commit()
+    await transaction.done
+  }
   return {
     lasting: true,
     heads: () => db.getAll('heads'),
@@ -54,16 +61,20 @@ async function openDatabase() {
       if (kept) merge(conversation, kept)
       transaction.objectStore('heads').put(headOf(conversation))
       transaction.objectStore('conversations').put(conversation)
-      await transaction.done
+      await commit(transaction)
     },
     async remove(id) {
       const transaction = both()
       transaction.objectStore('heads').delete(id)
       transaction.objectStore('conversations').delete(id)
-      await transaction.done
+      await commit(transaction)
     },
     setting: (key) => db.get('settings', key),
-    saveSetting: async (key, value) => void (await db.put('settings', value, key)),
+    async saveSetting(key, value) {
+      const transaction = db.transaction('settings', 'readwrite')
+      transaction.store.put(value, key)
+      await commit(transaction)
+    },
   }
 }
 
