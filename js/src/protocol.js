@@ -10,7 +10,7 @@
 /** @import { SourceFacts } from './source/validator.js' */
 /** @import { CacheMode, CacheType, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 6
+export const PROTOCOL = 7
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -37,7 +37,8 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean, facts?: SourceFacts }
  *   | { type: 'source-piece', id: number, data: Uint8Array }
  *   | { type: 'source-end', id: number }
- *   | { type: 'source-error', id: number, error: ErrorMessage }} ToWorker
+ *   | { type: 'source-error', id: number, error: ErrorMessage }
+ *   | { type: 'helper-failed', id: number, text: string }} ToWorker
  */
 
 /**
@@ -53,6 +54,8 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'source-credit', id: number, n: number }
  *   | { type: 'source-cancel', id: number }
  *   | { type: 'source-close', index: number }
+ *   | { type: 'helper-start', id: number, url: string, port: MessagePort }
+ *   | { type: 'helper-end', id: number }
  *   | { type: 'fatal', error: ErrorMessage }} FromWorker
  */
 

@@ -128,8 +128,8 @@ function inEngine({ open, threads, cache }) {
   })
 
   test('without a cache: a warning, and the model is there', { skip: cache }, async () => {
-    const { status, warnings, text } = await load()
-    assert.equal(status, 'bypass')
+    const { status, warnings, text, code, message } = await load()
+    assert.equal(status, 'bypass', `${code}: ${message}`)
     assert.match(warnings.join(), /^cache_unavailable: (?!.*cache_unavailable)/)
     assert.match(text, /\w/)
     const list = () => import('/cache.js').then((own) => own.list().catch(({ code }) => code))

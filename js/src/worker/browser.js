@@ -2,8 +2,8 @@
 
 import { noStorage } from '../cache/problems.js'
 import { hasOpfs, opfsStorage } from '../cache/storage-opfs.js'
-import { webWorkerPort } from '../connection-browser.js'
 import { SottoError } from '../errors.js'
+import { Helpers } from './helpers-browser.js'
 import { serve } from './serve.js'
 import { compileFromUrl, moduleUrl } from './variant.js'
 
@@ -20,7 +20,7 @@ const channel = new MessageChannel()
 const waiting = []
 channel.port1.onmessage = () => waiting.shift()?.()
 
-/** @typedef {{ postMessage: (message: any, transfer: ArrayBuffer[]) => void, onmessage: any }} Scope */
+/** @typedef {{ postMessage: (message: any, transfer: Transferable[]) => void, onmessage: any }} Scope */
 const scope = /** @type {Scope} */ (/** @type {unknown} */ (globalThis))
 
 function whyNoThreads() {
@@ -32,22 +32,27 @@ function whyNoThreads() {
   return ''
 }
 
+const post = (/** @type {any} */ message, /** @type {Transferable[]} */ transfer = []) =>
+  scope.postMessage(message, transfer)
+const helpers = new Helpers(post)
+
 const onMessage = serve({
-  post: (message, transfer = []) => scope.postMessage(message, transfer),
+  post,
   compile: (name, wasmUrl) => compileFromUrl(moduleUrl(name, wasmUrl, modules)),
   threads: {
     available: () => ({ processors: navigator.hardwareConcurrency ?? 1, refusal: whyNoThreads() }),
-    start: () =>
-      webWorkerPort(
-        new Worker(new URL('./thread-browser.js', import.meta.url), { type: 'module' }),
-      ),
+    start: () => helpers.start(new URL('./thread-browser.js', import.meta.url)),
   },
   cacheStorage() {
     if (hasOpfs()) return opfsStorage()
     throw noStorage()
   },
-  startHasher: () =>
-    webWorkerPort(new Worker(new URL('./hash-browser.js', import.meta.url), { type: 'module' })),
+  startHasher({ wasmUrl }) {
+    const port = helpers.start(new URL('./hash-browser.js', import.meta.url))
+    const folder = wasmUrl?.endsWith('/') ? wasmUrl : undefined
+    port.post(/** @type {any} */ (moduleUrl('simd128', folder, modules)))
+    return port
+  },
   fileSource: (path) => {
     throw new SottoError('invalid_argument', `A browser reads no paths: ${path}`)
   },
@@ -57,4 +62,5 @@ const onMessage = serve({
       channel.port2.postMessage(undefined)
     }),
 })
-scope.onmessage = (/** @type {MessageEvent} */ { data }) => onMessage(data)
+scope.onmessage = (/** @type {MessageEvent} */ { data }) =>
+  helpers.onMessage(data) || onMessage(data)

@@ -1,13 +1,14 @@
 // The hashing worker's file in browsers, whose own sha256 takes no pieces.
 import { opfsStorage } from '../cache/storage-opfs.js'
 import { serveHash } from './hash.js'
+import { takeChannel } from './helpers-browser.js'
 import { CoreModule } from './module.js'
 import { compileFromUrl } from './variant.js'
 
 const MEMORY = { initial: 0, maximum: 0 } // as little as there can be
 
-async function makeHash() {
-  const url = new URL('../../dist/sotto-simd128.wasm', import.meta.url).href
+/** @param {string} url of the module */
+async function makeHash(url) {
   const module = await CoreModule.create(await compileFromUrl(url), 'simd128', MEMORY)
   const state = module.alloc(module.call('sotto_hash_state_bytes'))
   module.call('sotto_hash_begin', state)
@@ -23,7 +24,10 @@ async function makeHash() {
   }
 }
 
-/** @type {{ postMessage: (message: any) => void, onmessage: any }} */
-const scope = /** @type {any} */ (globalThis)
-const onMessage = serveHash(opfsStorage(), makeHash, (message) => scope.postMessage(message))
-scope.onmessage = (/** @type {MessageEvent} */ { data }) => onMessage(data)
+takeChannel((port) => {
+  port.onmessage = ({ data: url }) => {
+    const post = (/** @type {any} */ message) => port.postMessage(message)
+    const onMessage = serveHash(opfsStorage(), () => makeHash(url), post)
+    port.onmessage = ({ data }) => onMessage(data)
+  }
+})

@@ -43,7 +43,7 @@ const onMessage = serve({
     start: () => startWorkerThread(new URL('./thread-node.js', import.meta.url), 'sotto thread'),
   },
   cacheStorage: (directory) => nodeStorage(directory),
-  startHasher: (directory) =>
+  startHasher: ({ cacheDir: directory }) =>
     startWorkerThread(new URL('./hash-node.js', import.meta.url), 'sotto hash', { directory }),
   fileSource,
   yieldToEvents: () => setImmediate(),

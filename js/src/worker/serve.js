@@ -33,7 +33,7 @@ import { Loop } from './loop.js'
  * @property {() => Promise<void>} yieldToEvents
  * @property {(directory?: string) => Storage | undefined} cacheStorage none: nobody wants one;
  *   throws where it cannot be
- * @property {(directory?: string) => WorkerPort} startHasher
+ * @property {(options: LoadOptions) => WorkerPort} startHasher
  */
 
 /**
@@ -156,7 +156,8 @@ class WorkerSide {
    * @param {number} index of the file
    * @returns {OpenableSource}
    */
-  #source(descriptor, { cache: mode, cacheDir, sha256: hashes, plan_only }, index) {
+  #source(descriptor, options, index) {
+    const { cache: mode, cacheDir, sha256: hashes, plan_only } = options
     if (descriptor.kind === 'url') {
       const { url, init } = descriptor
       const sha256 = plan_only ? undefined : hashes[index]
@@ -167,7 +168,7 @@ class WorkerSide {
       if ((mode === 'no-store' && !sha256) || isData) return http
       const host = {
         openStorage: () => this.#host.cacheStorage(cacheDir),
-        startHasher: () => this.#host.startHasher(cacheDir),
+        startHasher: () => this.#host.startHasher(options),
         warn: (/** @type {SottoError} */ warning) =>
           this.#host.post({ type: 'warning', warning: packError(warning) }),
       }

@@ -1,8 +1,10 @@
 // The packed package in other people's builds: Vite and webpack, development and production, and
-// plain ES modules. Each page loads a model in Chromium, with two threads, and says what it computed;
-// production and plain pages run under the strict content security policy that the README promises.
+// plain ES modules. Each page loads a model in Chromium, with two threads and the worker that checks its
+// sha256, and says what it computed; production and plain pages run under the strict content security
+// policy that the README promises.
 import assert from 'node:assert/strict'
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { build, createServer } from 'vite'
@@ -16,13 +18,15 @@ import { tinyPath, withTiny } from '../lib/models.js'
 const app = inRoot('build', 'bundlers')
 const html = (script) =>
   `<!doctype html><title>working</title><script type="module" src="${script}"></script>\n`
+const sha256 = createHash('sha256').update(readFileSync(tinyPath())).digest('hex')
 const main = (library) => `import { loadModel } from '${library}'
 try {
-  const engine = await loadModel('/tiny-q8_0.gguf', { n_threads: 2 })
+  const engine = await loadModel('/tiny-q8_0.gguf', { n_threads: 2, sha256: '${sha256}' })
   const reply = await engine.completions.create({ prompt: 'A', max_tokens: 8, temperature: 0 })
   await engine.dispose()
-  const { n_threads, n_threads_reason } = engine.info
-  document.title = JSON.stringify([reply.choices[0].text, n_threads, n_threads_reason])
+  const { n_threads, n_threads_reason, cache } = engine.info
+  const { text } = reply.choices[0]
+  document.title = JSON.stringify([text, n_threads, n_threads_reason, cache.verified])
 } catch (error) {
   document.title = String(error)
 }
@@ -45,7 +49,7 @@ before(async () => {
   browser = await openBrowser()
   const request = { prompt: 'A', max_tokens: 8, temperature: 0 }
   const reply = await withTiny((engine) => engine.completions.create(request))
-  expected = JSON.stringify([reply.choices[0].text, 2, ''])
+  expected = JSON.stringify([reply.choices[0].text, 2, '', true])
 })
 after(() => browser?.close())
 
