@@ -24,6 +24,7 @@ export class Helpers {
   start({ href: url }) {
     const id = ++this.#last
     const { port1: port, port2: theirs } = new MessageChannel()
+    this.#failures.set(id, () => {})
     this.#post({ type: 'helper-start', id, url, port: theirs }, [theirs])
     return {
       post: (message, transfer = []) => port.postMessage(message, transfer),

@@ -22,6 +22,9 @@ import { readWeights } from './weights.js'
 const MB = 1 << 20
 // Room besides a model's file when its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
+// So much is there from the start, untouched at first, that reading a header does not grow the memory: in
+// WebKitGTK 2.50 the parser's loop, translated anew while it runs, now and then finds the bounds of before.
+const HEADER_ROOM = 64 * MB
 const PER_THREAD = 320 << 10 // stack and the like
 const NO_MODEL = ['invalid_model', 'truncated_file']
 
@@ -117,7 +120,7 @@ async function withFiles(job, work) {
  * @returns {Size}
  */
 const headerSize = (files) => ({
-  initial: 0,
+  initial: HEADER_ROOM,
   maximum: HEADROOM + ((files.length === 1 && files[0].size) || 0),
 })
 
