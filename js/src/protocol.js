@@ -42,6 +42,7 @@ export const LOGITS_CREDIT = 8
  */
 
 /**
+ * `port` is a MessagePort, which Node.js's types do not name.
  * @typedef {{ type: 'ready', protocol: number }
  *   | { type: 'result', id: number, value: any }
  *   | { type: 'error', id: number, error: ErrorMessage }
@@ -54,7 +55,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'source-credit', id: number, n: number }
  *   | { type: 'source-cancel', id: number }
  *   | { type: 'source-close', index: number }
- *   | { type: 'helper-start', id: number, url: string, port: MessagePort }
+ *   | { type: 'helper-start', id: number, url: string, port: any }
  *   | { type: 'helper-end', id: number }
  *   | { type: 'fatal', error: ErrorMessage }} FromWorker
  */
