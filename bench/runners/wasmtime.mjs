@@ -65,15 +65,25 @@ export class Wasmtime {
       const look = () => {
         this.#peak = Math.max(this.#peak, residentBytes(child.pid).peak)
       }
-      const timer = setInterval(look, 50)
+      // A process that has ended says nothing any more, and with a small model that is soon.
+      let timer
+      const keepLooking = (ms) => {
+        look()
+        timer = setTimeout(keepLooking, ms, Math.min(2 * ms, 50))
+      }
+      keepLooking(2)
       let output = ''
       child.stdout.setEncoding('utf8').on('data', (data) => {
         look()
         output += data
       })
-      child.on('error', reject)
+      const end = () => clearTimeout(timer)
+      child.on('error', (error) => {
+        end()
+        reject(error)
+      })
       child.on('close', (code) => {
-        clearInterval(timer)
+        end()
         if (code === 0) resolve(output)
         else reject(new Error(`wasmtime ended with ${code}\n${output}`))
       })
