@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { after, before, test } from 'node:test'
+import { fields } from '../../web/src/settings.js'
+import { withTiny } from '../js/lib/models.js'
 import { phone, startSite, tiny, Visitor } from './lib/site.js'
 
 const processors = Math.min(availableParallelism(), 8)
@@ -80,7 +82,7 @@ test('stop keeps what came and lets go on; by button and by Escape', async () =>
 })
 
 test('answer again and edit make versions to switch between', async () => {
-  const visitor = await Visitor.come(site, '/?max_tokens=12')
+  const visitor = await Visitor.come(site, '/?max_tokens=12&seed=1')
   const { page } = visitor
   const bodies = () => page.locator('.message .body').allTextContents()
   await visitor.loadDefault()
@@ -124,6 +126,39 @@ test('answer again and edit make versions to switch between', async () => {
   await question.getByText('2/2').waitFor()
   await question.getByRole('button', { name: 'Earlier version' }).click()
   assert.equal((await bodies())[2], 'Name a fruit.')
+  await visitor.leave()
+})
+
+/** A seed with which the tiny model ends at once: the same bits, so in the page too. */
+async function silentSeed(content) {
+  const usual = Object.entries(fields).filter(([, { goes }]) => goes === 'request')
+  const request = Object.fromEntries(usual.map(([name, { initial }]) => [name, initial]))
+  return withTiny(async (engine) => {
+    const messages = [{ role: 'user', content }]
+    for (let seed = 0; seed < 1000; seed++) {
+      const { choices } = await engine.chat.completions.create({ ...request, messages, seed })
+      if (choices[0].message.content === '') return seed
+    }
+    throw new Error('this model always says something')
+  })
+}
+
+test('an answer without a word is named, and can be tried again', async () => {
+  const question = 'From the first tab'
+  const seed = await silentSeed(question)
+  const visitor = await Visitor.come(site, `/?seed=${seed}&model=${tiny}`)
+  const { page } = visitor
+  await visitor.model('ready')
+  await visitor.send(question)
+  const problem = page.locator('.problem')
+  assert.match(await problem.textContent(), /There is no answer.*ended before its first word/)
+  await problem.evaluate((element) => element.classList.add('first'))
+  await page.getByRole('button', { name: 'Try again' }).click()
+  await page.locator('.problem:not(.first)').waitFor() // the same seed
+  assert.equal(await problem.count(), 1)
+  assert.equal(await page.locator('.message').count(), 1)
+  await page.getByRole('button', { name: 'Open settings' }).click()
+  await page.locator('#set-temperature').waitFor()
   await visitor.leave()
 })
 

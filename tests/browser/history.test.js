@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { phone, startSite, tiny, Visitor } from './lib/site.js'
+import { phone, quick, startSite, Visitor } from './lib/site.js'
 
-const quick = `/?max_tokens=6&model=${tiny}`
 let site
 
 before(async () => {
@@ -81,7 +80,7 @@ async function keptAtLeast(length) {
 }
 
 test('an answer that a reload cuts off keeps what came', async () => {
-  const visitor = await Visitor.come(site, '/')
+  const visitor = await Visitor.come(site, '/?seed=1')
   const { page } = visitor
   await visitor.loadDefault()
   await visitor.send('Tell me a very long story about a lighthouse.')

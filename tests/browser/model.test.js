@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { tinyPath } from '../js/lib/models.js'
-import { startSite, tiny, Visitor } from './lib/site.js'
+import { quick, startSite, tiny, Visitor } from './lib/site.js'
 
 let site
 
@@ -173,7 +173,7 @@ test('a model is kept, listed, loaded again by itself, and deleted', async () =>
 })
 
 test('the open conversation is read while its model arrives', async () => {
-  const visitor = await Visitor.come(site, `/?max_tokens=6&model=${tiny}`)
+  const visitor = await Visitor.come(site, quick)
   const { page } = visitor
   await visitor.model('ready')
   await visitor.ask('A question of some length, so that there is something to read')

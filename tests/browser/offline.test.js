@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { inRoot } from '../../tools/lib/paths.mjs'
 import { tinyPath } from '../js/lib/models.js'
-import { startSite, tiny, Visitor } from './lib/site.js'
+import { quick, startSite, Visitor } from './lib/site.js'
 
 /** A host that can send files and nothing else. */
 const bare = {
@@ -28,14 +28,14 @@ const offlineReady = (page) =>
 
 test('after one visit the page works without a network, model of the visitor and all', async () => {
   const site = await startSite()
-  const visitor = await Visitor.come(site, `/?max_tokens=6&model=${tiny}`, allowed)
+  const visitor = await Visitor.come(site, quick, allowed)
   const { page } = visitor
   await visitor.model('ready')
   await visitor.ask('Before')
   await offlineReady(page)
   await visitor.context.setOffline(true)
   await site.server.close() // nor is there anybody to ask
-  await page.goto(`${site.server.url}/?max_tokens=6`)
+  await page.goto(`${site.server.url}/?max_tokens=6&seed=1`)
   await visitor.ready()
   await page.waitForSelector('.message.assistant')
   assert.equal(await page.evaluate(() => crossOriginIsolated), true)

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import axe from 'axe-core'
 import { rolldown } from 'rolldown'
 import { inRoot } from '../../tools/lib/paths.mjs'
-import { phone, startSite, tiny, Visitor } from './lib/site.js'
+import { phone, quick, startSite, Visitor } from './lib/site.js'
 
 let site
 let folder
@@ -169,7 +169,7 @@ for (const [name, options] of Object.entries({
       assert.deepEqual(lines, [], state)
     }
     await check('at first')
-    await page.goto(`${site.server.url}/?max_tokens=8&model=${tiny}`)
+    await page.goto(site.server.url + quick)
     await visitor.model('ready')
     await visitor.ask('Hello')
     await show(

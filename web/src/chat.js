@@ -1,5 +1,6 @@
 // Asking: sends what is shown to the engine, streams the answer into the conversation, and keeps what
 // came, however it ended. Knows nothing of the document; views listen.
+import { EmptyAnswer } from './problems.js'
 import { Signal } from './signal.js'
 import { AnswerClock } from './statistics.js'
 import { addMessage, choose, dropMessage, find, shownPath } from './tree.js'
@@ -165,7 +166,10 @@ export class Chat {
    */
   #finish(conversation, message, clock, failure) {
     conversation.updated = Date.now()
-    if (!message.content) dropMessage(conversation, message)
+    if (!message.content.trim()) {
+      dropMessage(conversation, message)
+      if (message.end !== 'stopped') failure ??= new EmptyAnswer()
+    }
     this.#abort = undefined
     this.busy.value = false
     for (const listener of this.listeners) listener.onEnd(message, clock, failure)

@@ -38,8 +38,18 @@ const remedies = {
 export const loadProblem = (error, title = 'The model could not be loaded') =>
   describe(error, title, ['other-model'])
 
-/** @param {unknown} error of an answer */
-export const answerProblem = (error) => describe(error, 'The answer failed', ['retry'])
+/** @param {unknown} error of an answer @returns {Problem} */
+export const answerProblem = (error) =>
+  error instanceof EmptyAnswer
+    ? describe(error, 'There is no answer', ['retry', 'settings'])
+    : describe(error, 'The answer failed', ['retry'])
+
+/** Nothing failed, and there is nothing to show. */
+export class EmptyAnswer extends Error {
+  constructor() {
+    super('The model ended before its first word. Other words or another temperature may help')
+  }
+}
 
 /**
  * @param {unknown} error

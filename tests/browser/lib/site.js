@@ -8,6 +8,8 @@ import { pageMounts, serve } from '../../../tools/lib/server.mjs'
 export const desktop = { viewport: { width: 1280, height: 800 } }
 export const phone = { viewport: { width: 360, height: 700 }, hasTouch: true, isMobile: true }
 export const tiny = '/tiny/tiny-q8_0.gguf'
+/** A few tokens, the same every time: this model often ends before its first word. */
+export const quick = `/?max_tokens=6&seed=1&model=${tiny}`
 
 /** Starts the server for one file of tests; `more` are folders to serve besides. */
 export async function startSite(options = {}, more = {}) {
