@@ -34,7 +34,7 @@ export const ERROR_CODES = Object.freeze({
   source_changed: 'The file changed on the server while it was read. Load it again.',
   internal_error: 'A fault of the library. Please report it.',
   disposed: 'The engine has been disposed.',
-  worker_failed: 'The worker could not start or crashed. Load the model again.',
+  worker_failed: 'The worker could not start, or crashed (details.stack). Load the model again.',
   unsupported_environment: 'This browser or runtime lacks WebAssembly SIMD or workers.',
   version_mismatch:
     'Library, worker and module come from different versions. Deploy them together.',

@@ -201,7 +201,9 @@ class WorkerSide {
     this.#engine = undefined
     this.#loop = undefined
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    const typed = new SottoError('worker_failed', `The engine crashed: ${text}`, { cause: error })
+    const details = error instanceof Error ? { stack: error.stack } : {}
+    const message = `The engine crashed: ${text}`
+    const typed = new SottoError('worker_failed', message, { cause: error, details })
     this.#host.post({ type: 'fatal', error: packError(typed) })
   }
 }

@@ -92,7 +92,8 @@ function tabOf(browser) {
     const { text, error } = await browser.executeAsyncScript(`
       const done = arguments[0]
       const result = ${expression}
-      result.then((text) => done({ text }), (error) => done({ error: String(error) }))`)
+      const tell = (error) => [error, error?.details?.stack].filter(Boolean).join('\\n')
+      result.then((text) => done({ text }), (error) => done({ error: tell(error) }))`)
     if (error) throw new Error(error)
     return JSON.parse(text)
   }
