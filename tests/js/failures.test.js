@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { loadModel } from 'sotto'
-import { tinyPath } from './lib/models.js'
+import { loadModel, planModel } from 'sotto'
+import { logitsDigest, realPath, tinyBytes, tinyPath, withEngine, withTiny } from './lib/models.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -78,9 +78,46 @@ for (const where of ['step', 'tokenize']) {
     if (where === 'tokenize') await assert.rejects(engine.tokenize('a'), crashed)
     await assert.rejects(readAll(), crashed)
     await assert.rejects(engine.memory(), crashed)
+    const { details } = await engine.memory().catch((error) => error)
+    assert.match(details.stack, /worker.serve\.js/)
     await engine.dispose()
   })
 }
+
+/** The file of a worker whose module traps at these calls for a piece of a header, counted from 0. */
+function trapsInHeader(...calls) {
+  const file = join(folder, `trap-header-${calls.join('-')}.mjs`)
+  const own = (name) => new URL(`../../js/src/worker/${name}.js`, import.meta.url)
+  writeFileSync(
+    file,
+    `import { CoreModule } from '${own('module')}'
+    const { call } = CoreModule.prototype
+    let n = 0
+    CoreModule.prototype.call = function (name, ...args) {
+      const traps = name === 'sotto_engine_feed_header' && ${JSON.stringify(calls)}.includes(n++)
+      if (traps) throw new WebAssembly.RuntimeError('unreachable')
+      return call.call(this, name, ...args)
+    }
+    await import('${own('node')}')`,
+  )
+  return pathToFileURL(file)
+}
+
+test('a module that traps in a header has a second try, and not a third', async () => {
+  const expected = await withTiny(logitsDigest)
+  const stream = () => new Blob([tinyBytes()]).stream()
+  for (const n_threads of [1, 2]) {
+    for (const source of [tinyPath(), stream()]) {
+      const options = { workerUrl: trapsInHeader(0), n_threads }
+      assert.deepEqual(await withEngine(source, options, logitsDigest), expected)
+    }
+  }
+  const { total } = await planModel(realPath, { n_ctx: 256 })
+  const late = await planModel(realPath, { workerUrl: trapsInHeader(9), n_ctx: 256 })
+  assert.equal(late.total, total)
+  const twice = loadModel(tinyPath(), { workerUrl: trapsInHeader(0, 1) })
+  await assert.rejects(twice, { code: 'worker_failed', message: /unreachable/ })
+})
 
 test('kernels that fail their test give way to the next ones, unless they were asked for', async () => {
   const file = join(folder, 'untrue.mjs')
@@ -100,7 +137,8 @@ test('kernels that fail their test give way to the next ones, unless they were a
   const engine = await loadModel(tinyPath(), { workerUrl })
   assert.equal(engine.variant, 'scalar')
   assert.equal(
-    (await engine.completions.create({ prompt: 'a', max_tokens: 2 })).usage.completion_tokens,
+    (await engine.completions.create({ prompt: 'a', max_tokens: 2, ignore_eos: true })).usage
+      .completion_tokens,
     2,
   )
   await engine.dispose()

@@ -15,6 +15,8 @@ export class ModelFileReader {
   #headLength = 0
   /** Offset of head[0]. */
   #headAt = 0
+  /** @type {Promise<void> | undefined} */
+  #opened
   /** @type {AsyncIterator<Uint8Array> | undefined} the rest of a source without ranges */
   #rest
   #restAt = 0
@@ -52,16 +54,20 @@ export class ModelFileReader {
     return this.#source.ahead ?? 0
   }
 
-  async open() {
-    await this.#source.open(FIRST_BLOCK, this.#signal)
+  /** Once, whoever asks. */
+  open() {
+    this.#opened ??= this.#source.open(FIRST_BLOCK, this.#signal)
+    return this.#opened
   }
 
   /**
-   * Reads from the start until `use` says that the header is complete, or the file ends.
+   * Reads from the start until `use` says that the header is complete, or the file ends. Where this was
+   * begun before, what it read comes first.
    * @param {(bytes: Uint8Array) => boolean} use
    * @param {(loaded: number) => void} onRead
    */
   async readHeader(use, onRead) {
+    for (const bytes of this.head) if (this.#use(use, bytes)) return
     let block = FIRST_BLOCK
     for (;;) {
       const before = this.#headLength

@@ -22,9 +22,6 @@ import { readWeights } from './weights.js'
 const MB = 1 << 20
 // Room besides a model's file when its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
-// So much is there from the start, untouched at first, that reading a header does not grow the memory: in
-// WebKitGTK 2.50 the parser's loop, translated anew while it runs, now and then finds the bounds of before.
-const HEADER_ROOM = 64 * MB
 const PER_THREAD = 320 << 10 // stack and the like
 const NO_MODEL = ['invalid_model', 'truncated_file']
 
@@ -56,9 +53,10 @@ export async function load(given) {
     const team = prepare(job, choice[0])
     await opening
     const size = headerSize(files)
-    const first = await makeEngine(job, choice[0], size, team)
+    const make = () => makeEngine(job, choice[0], size, team)
+    const empty = await make()
     const module_ms = lap()
-    const plan = await readHeaders(job, first, files)
+    const { engine: first, plan } = await readPlan(job, files, empty, make)
     await job.onPlan(plan)
     if (!plan.fits) throw overBudget(first, plan)
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
@@ -85,13 +83,34 @@ export async function planOnly(given) {
   return withFiles(job, async (files) => {
     const compiling = job.compile(name)
     const [compiled] = await Promise.all([compiling, files[0].open()])
-    const module = await CoreModule.create(compiled, name, headerSize(files))
-    const engine = new CoreEngine(
-      module,
-      coreOptions(module, { ...job.options, variant }, job.choice.n),
-    )
-    return readHeaders(job, engine, files)
+    const make = async () => {
+      const module = await CoreModule.create(compiled, name, headerSize(files))
+      const options = { ...job.options, variant }
+      return new CoreEngine(module, coreOptions(module, options, job.choice.n))
+    }
+    const { plan } = await readPlan(job, files, await make(), make)
+    return plan
   })
+}
+
+/**
+ * The plan, and the engine that has read the headers for it. JavaScriptCore 2.50 on x86-64 traps in one of some
+ * thousand headers, where the same module runs through the same bytes in every other engine, and the next time
+ * in this one: hence a second try, in a new instance.
+ * @param {Job} job
+ * @param {ModelFileReader[]} files
+ * @param {CoreEngine} engine
+ * @param {() => Promise<CoreEngine>} makeAnother
+ */
+async function readPlan(job, files, engine, makeAnother) {
+  try {
+    return { engine, plan: await readHeaders(job, engine, files) }
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error
+    engine.module.end()
+    const second = await makeAnother()
+    return { engine: second, plan: await readHeaders(job, second, files) }
+  }
 }
 
 /**
@@ -120,7 +139,7 @@ async function withFiles(job, work) {
  * @returns {Size}
  */
 const headerSize = (files) => ({
-  initial: HEADER_ROOM,
+  initial: 0,
   maximum: HEADROOM + ((files.length === 1 && files[0].size) || 0),
 })
 

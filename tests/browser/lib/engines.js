@@ -26,6 +26,7 @@ export const engines = [
     name: 'WebKitGTK with what Safari has',
     open: () => openWebkit({ likeSafari: true }),
     threads: true,
-    cache: false, // private windows are refused
+    // The driver's windows are private, and in others WebKitGTK has no synchronous access handles.
+    cache: false,
   },
 ]
