@@ -36,6 +36,7 @@ sotto_engine *sotto_engine_new_with(const sotto_ctx *ctx, const sotto_engine_opt
   if (!e) return NULL;
   e->ctx = own;
   e->options = *options;
+  sotto_warnings_attach(&e->ctx, &e->warnings);
   sotto_str_init(&e->text, &e->ctx);
   sotto_str_init(&e->rendered, &e->ctx);
   sotto_str_init(&e->names, &e->ctx);
@@ -58,6 +59,7 @@ void sotto_engine_free(sotto_engine *e) {
   sotto_str_free(&e->rendered);
   sotto_str_free(&e->names);
   sotto_tokens_free(&e->ids);
+  sotto_warnings_free(&e->warnings);
   sotto_ctx ctx = e->ctx;
   sotto_free(&ctx, e, sizeof *e);
 }

@@ -4,6 +4,7 @@
 
 #include "api/sotto.h"
 #include "backend/backend.h"
+#include "base/warnings.h"
 #include "chat/template.h"
 #include "engine/generator.h"
 #include "gguf/gguf.h"
@@ -12,6 +13,7 @@
 
 struct sotto_engine {
   sotto_ctx ctx;
+  sotto_warnings warnings; /* of the model, and of the options for it */
   sotto_engine_options options; /* defaults filled in by plan */
   sotto_kernel_set kernels;     /* after plan; those that pass their test after start_load */
 

@@ -22,7 +22,7 @@ static sotto_status read_rope(sotto_program *p) {
                       (double)h->rope_freq_base);
   }
   h->rope_freq_scale = 1.0f;
-  const sotto_gguf_kv *scaling = sotto_gguf_find(p->gguf, KEY("rope.scaling.type"));
+  const sotto_gguf_kv *scaling = sotto_gguf_take(p->gguf, KEY("rope.scaling.type"));
   if (scaling && sotto_slice_is(scaling->string, "linear")) {
     float factor;
     SOTTO_TRY(sotto_gguf_f32(p->gguf, KEY("rope.scaling.factor"), &factor));

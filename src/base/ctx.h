@@ -20,6 +20,7 @@ typedef struct sotto_ctx {
   size_t bytes_peak;   /* most bytes_in_use has been */
   sotto_status status; /* of the last failure */
   char message[SOTTO_MESSAGE_SIZE];
+  struct sotto_warnings *warnings; /* base/warnings.h; NULL: they are dropped */
 } sotto_ctx;
 
 /* The C library's allocator in this form; `user` is not used. */

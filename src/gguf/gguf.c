@@ -36,6 +36,7 @@ void sotto_gguf_free(sotto_gguf *g) {
     sotto_free(ctx, f->bytes, f->cap);
     sotto_free(ctx, f->kv, (size_t)f->n_kv * sizeof *f->kv);
     sotto_free(ctx, f->kv_by_key, (size_t)f->n_kv * sizeof *f->kv_by_key);
+    sotto_free(ctx, f->taken, (size_t)f->n_kv * sizeof *f->taken);
     sotto_free(ctx, f->strings, (size_t)f->n_strings * sizeof *f->strings);
     sotto_free(ctx, f->tensors, (size_t)f->n_tensors * sizeof *f->tensors);
   }

@@ -101,7 +101,12 @@ const sotto_gguf_tensor *sotto_gguf_tensor_at(const sotto_gguf *gguf, size_t ind
 const sotto_gguf_kv *sotto_gguf_find(const sotto_gguf *gguf, const char *key);
 const sotto_gguf_tensor *sotto_gguf_find_tensor(const sotto_gguf *gguf, const char *name);
 
-/* Typed access for architectures and tokenizers. A missing key without a default, a wrong type or a
+/* Of those who honour what a key says: the same, and the key counts as honoured from then on. What is
+ * left at the end says what a model asks for and does not get. */
+const sotto_gguf_kv *sotto_gguf_take(const sotto_gguf *gguf, const char *key);
+bool sotto_gguf_is_taken(const sotto_gguf *gguf, const sotto_gguf_kv *kv);
+
+/* Typed access for architectures and tokenizers, which takes the key. A missing key without a default, a wrong type or a
  * value that does not fit (floats: that is not finite) is ERR_INVALID_MODEL naming the key. Signed
  * and unsigned integers of any width convert when the value fits; so do F32 and F64. */
 sotto_status sotto_gguf_u32(const sotto_gguf *gguf, const char *key, uint32_t *out);

@@ -42,6 +42,7 @@ typedef struct sotto_gguf_file {
   /* Once state is SCAN_DONE; pointers lead into `bytes`. */
   sotto_gguf_kv *kv;          /* [n_kv] */
   uint32_t *kv_by_key;        /* [n_kv] indices in order of the keys */
+  bool *taken;                /* [n_kv] somebody honours it */
   sotto_slice *strings;       /* [n_strings] */
   sotto_gguf_tensor *tensors; /* [n_tensors]; given up to sotto_gguf when the files are joined */
   uint64_t data_start, data_end;

@@ -66,7 +66,8 @@ sotto_status sotto_gguf_build_kv(sotto_gguf *g, sotto_gguf_file *f) {
   if (n) {
     f->kv = sotto_alloc_zero(g->ctx, n * sizeof *f->kv);
     f->kv_by_key = sotto_alloc(g->ctx, n * sizeof *f->kv_by_key);
-    if (!f->kv || !f->kv_by_key) return SOTTO_ERR_OUT_OF_MEMORY;
+    f->taken = sotto_alloc_zero(g->ctx, n * sizeof *f->taken);
+    if (!f->kv || !f->kv_by_key || !f->taken) return SOTTO_ERR_OUT_OF_MEMORY;
   }
   if (f->n_strings) {
     f->strings = sotto_alloc(g->ctx, (size_t)f->n_strings * sizeof *f->strings);
@@ -108,6 +109,16 @@ const sotto_gguf_kv *sotto_gguf_find(const sotto_gguf *g, const char *key) {
   return sotto_gguf_file_find(&g->files[0], key);
 }
 
+const sotto_gguf_kv *sotto_gguf_take(const sotto_gguf *g, const char *key) {
+  const sotto_gguf_kv *kv = sotto_gguf_find(g, key);
+  if (kv) g->files[0].taken[kv - g->files[0].kv] = true;
+  return kv;
+}
+
+bool sotto_gguf_is_taken(const sotto_gguf *g, const sotto_gguf_kv *kv) {
+  return g->files[0].taken[kv - g->files[0].kv];
+}
+
 bool sotto_gguf_kv_u32(const sotto_gguf_kv *kv, uint32_t *out) {
   switch (kv->type) {
   case SOTTO_GGUF_U8:
@@ -139,7 +150,7 @@ static sotto_status wrong(const sotto_gguf *g, const sotto_gguf_kv *kv, const ch
 }
 
 sotto_status sotto_gguf_u32(const sotto_gguf *g, const char *key, uint32_t *out) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(g, key);
+  const sotto_gguf_kv *kv = sotto_gguf_take(g, key);
   if (!kv) return missing(g, key);
   return sotto_gguf_kv_u32(kv, out) ? SOTTO_OK : wrong(g, kv, "an integer from 0 to 4294967295");
 }
@@ -151,7 +162,7 @@ sotto_status sotto_gguf_u32_or(const sotto_gguf *g, const char *key, uint32_t fa
 }
 
 sotto_status sotto_gguf_f32(const sotto_gguf *g, const char *key, float *out) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(g, key);
+  const sotto_gguf_kv *kv = sotto_gguf_take(g, key);
   if (!kv) return missing(g, key);
   bool is_float = kv->type == SOTTO_GGUF_F32 || kv->type == SOTTO_GGUF_F64;
   if (!is_float || !(kv->f >= -(double)FLT_MAX && kv->f <= (double)FLT_MAX)) {
@@ -168,7 +179,7 @@ sotto_status sotto_gguf_f32_or(const sotto_gguf *g, const char *key, float fallb
 
 sotto_status sotto_gguf_bool_or(const sotto_gguf *g, const char *key, bool fallback, bool *out) {
   *out = fallback;
-  const sotto_gguf_kv *kv = sotto_gguf_find(g, key);
+  const sotto_gguf_kv *kv = sotto_gguf_take(g, key);
   if (!kv) return SOTTO_OK;
   if (kv->type != SOTTO_GGUF_BOOL) return wrong(g, kv, "a bool");
   *out = kv->boolean;
@@ -176,7 +187,7 @@ sotto_status sotto_gguf_bool_or(const sotto_gguf *g, const char *key, bool fallb
 }
 
 sotto_status sotto_gguf_string(const sotto_gguf *g, const char *key, sotto_slice *out) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(g, key);
+  const sotto_gguf_kv *kv = sotto_gguf_take(g, key);
   if (!kv) return missing(g, key);
   if (kv->type != SOTTO_GGUF_STRING) return wrong(g, kv, "a string");
   *out = kv->string;

@@ -86,7 +86,7 @@ static sotto_status add(sotto_tokenizer *t, uint32_t rank, sotto_slice line, cha
 }
 
 sotto_status sotto_merges_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, MERGES);
+  const sotto_gguf_kv *kv = sotto_gguf_take(gguf, MERGES);
   if (!kv || kv->type != SOTTO_GGUF_ARRAY || kv->element != SOTTO_GGUF_STRING) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL, MERGES " is %s; " SOTTO_VOCAB_NEXT_STEP,
                       kv ? "not an array of strings" : "missing");

@@ -58,7 +58,7 @@ static bool looks_like_control(sotto_slice text) {
 static sotto_status read_id(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
                             sotto_token *out) {
   *out = SOTTO_TOKEN_NONE;
-  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, key);
+  const sotto_gguf_kv *kv = sotto_gguf_take(gguf, key);
   if (!kv) return SOTTO_OK;
   bool fits = false;
   switch (kv->type) {
@@ -84,7 +84,7 @@ static sotto_status read_id(const sotto_tokenizer *t, const sotto_gguf *gguf, co
 static sotto_status read_bool(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
                               bool fallback, bool *out) {
   *out = fallback;
-  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, key);
+  const sotto_gguf_kv *kv = sotto_gguf_take(gguf, key);
   if (!kv) return SOTTO_OK;
   if (kv->type != SOTTO_GGUF_BOOL) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL, "%s is not a bool; " SOTTO_VOCAB_NEXT_STEP,

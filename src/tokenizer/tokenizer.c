@@ -9,7 +9,7 @@ static sotto_status load_kind(sotto_tokenizer *t, const sotto_gguf *gguf) {
   static const char *const keys[2] = {"tokenizer.ggml.model", "tokenizer.ggml.pre"};
   sotto_slice values[2];
   for (int i = 0; i < 2; i++) {
-    const sotto_gguf_kv *kv = sotto_gguf_find(gguf, keys[i]);
+    const sotto_gguf_kv *kv = sotto_gguf_take(gguf, keys[i]);
     if (kv && kv->type != SOTTO_GGUF_STRING) {
       return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                         "%s is not a string; " SOTTO_VOCAB_NEXT_STEP, keys[i]);

@@ -145,7 +145,7 @@ sotto_status sotto_vocab_index(sotto_tokenizer *t) {
 
 static sotto_status load_types(sotto_tokenizer *t, const sotto_gguf *gguf) {
   memset(t->flags, SOTTO_TOKEN_NORMAL, t->n_vocab);
-  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, TYPES);
+  const sotto_gguf_kv *kv = sotto_gguf_take(gguf, TYPES);
   if (!kv) return SOTTO_OK;
   bool right = kv->type == SOTTO_GGUF_ARRAY &&
                (kv->element == SOTTO_GGUF_I32 || kv->element == SOTTO_GGUF_U32);
@@ -212,7 +212,7 @@ static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings)
 }
 
 sotto_status sotto_vocab_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(gguf, TOKENS);
+  const sotto_gguf_kv *kv = sotto_gguf_take(gguf, TOKENS);
   if (!kv || kv->type != SOTTO_GGUF_ARRAY || kv->element != SOTTO_GGUF_STRING || !kv->count) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL, TOKENS " is %s; " SOTTO_VOCAB_NEXT_STEP,
                       kv ? "not an array of strings, or an empty one" : "missing");
