@@ -24,7 +24,7 @@ sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *inf
   sotto_engine *e = (sotto_engine *)engine; /* only its message may change */
   *info = (sotto_model_info){.architecture = "", .name = ""};
   SOTTO_TRY(engine_need_plan(e));
-  const sotto_hparams *h = &e->program.hparams;
+  const sotto_model_shape *h = &e->program.shape;
   uint64_t n_params = 0;
   for (size_t i = 0; i < sotto_gguf_n_tensors(e->gguf); i++) {
     const sotto_gguf_tensor *t = sotto_gguf_tensor_at(e->gguf, i);
@@ -49,6 +49,13 @@ sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *inf
       .has_chat_template = tmpl && tmpl->type == SOTTO_GGUF_STRING,
   };
   return SOTTO_OK;
+}
+
+const char *sotto_engine_warning(const sotto_engine *e, uint32_t index) {
+  if (index >= e->warnings.count) return NULL;
+  const char *at = e->warnings.text.data;
+  for (; index; index--) at += strlen(at) + 1;
+  return at;
 }
 
 static sotto_status append_number(sotto_str *out, sotto_gguf_type type, uint64_t u, int64_t i,

@@ -2,6 +2,7 @@
 #include "api/engine.h"
 
 #include "arch/arch.h"
+#include "backend/memory.h"
 
 #define DEFAULT_N_CTX      4096
 #define LARGEST_N_CTX      (1u << 24)
@@ -131,11 +132,17 @@ uint32_t sotto_engine_split_count(const sotto_engine *e) {
 
 /* ---- plan ---- */
 
+/* Texts that are not cut go through in one batch. */
+static uint32_t whole_text_batch(uint32_t n_ctx) {
+  return n_ctx < LARGEST_N_BATCH ? n_ctx : LARGEST_N_BATCH;
+}
+
 static sotto_status fill_options(sotto_engine *e) {
   sotto_engine_options *o = &e->options;
-  const sotto_hparams *h = &e->program.hparams;
-  if (o->n_ctx == 0) o->n_ctx = h->n_ctx_train < DEFAULT_N_CTX ? h->n_ctx_train : DEFAULT_N_CTX;
-  if (o->n_batch == 0) o->n_batch = DEFAULT_N_BATCH;
+  const uint32_t trained = e->program.shape.n_ctx_train;
+  if (o->n_ctx == 0) o->n_ctx = trained < DEFAULT_N_CTX ? trained : DEFAULT_N_CTX;
+  if (o->n_batch == 0)
+    o->n_batch = e->program.causal ? DEFAULT_N_BATCH : whole_text_batch(o->n_ctx);
   if (o->n_parallel == 0) o->n_parallel = DEFAULT_N_PARALLEL;
   if (o->n_threads == 0) o->n_threads = 1;
   const struct {
@@ -155,6 +162,12 @@ static sotto_status fill_options(sotto_engine *e) {
       return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %u, must be at most %u",
                         limits[i].name, limits[i].value, limits[i].largest);
     }
+  }
+  if (o->n_ctx > trained) {
+    SOTTO_TRY(sotto_warn(&e->ctx,
+                         "n_ctx is %u and the model was trained for %u: answers get worse beyond "
+                         "that",
+                         o->n_ctx, trained));
   }
   o->n_ctx = (o->n_ctx + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
   if (o->n_batch < o->n_parallel) o->n_batch = o->n_parallel;
@@ -192,16 +205,24 @@ static sotto_status test_kernels(sotto_engine *e) {
                     name);
 }
 
+uint32_t engine_odd_head(const sotto_engine *e, sotto_dtype type) {
+  for (uint32_t l = 0; l < e->program.shape.n_layer; l++) {
+    const uint32_t head_dim = e->program.kv_layers[l].head_dim;
+    if (head_dim % sotto_dtype_block_weights(type)) return head_dim;
+  }
+  return 0;
+}
+
 sotto_status engine_pick_cache_type(sotto_engine *e, const char *option, uint32_t value,
                                     sotto_dtype *type) {
   static const sotto_dtype types[] = {SOTTO_F16, SOTTO_Q8_0, SOTTO_F32};
-  const uint32_t head_dim = e->program.hparams.head_dim;
   if (value >= sizeof types / sizeof *types) {
     return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %u, must be at most %u", option,
                       value, SOTTO_CACHE_F32);
   }
   *type = e->backend_type->float_cache ? SOTTO_F32 : types[value];
-  if (head_dim % sotto_dtype_block_weights(*type) == 0) return SOTTO_OK;
+  const uint32_t head_dim = engine_odd_head(e, *type);
+  if (head_dim == 0) return SOTTO_OK;
   return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
                     "%s %s takes blocks of %u values and this model's heads are %u wide; use f16 "
                     "or f32",
@@ -233,7 +254,8 @@ static sotto_status build(sotto_engine *e) {
   sotto_program_init(&e->program, &e->ctx, e->gguf);
   SOTTO_TRY(sotto_arch_build(&e->program));
   if (!e->tokenizer) SOTTO_TRY(sotto_tokenizer_new(&e->ctx, e->gguf, &e->tokenizer));
-  const sotto_hparams *h = &e->program.hparams;
+  SOTTO_TRY(sotto_arch_check_tokenizer_keys(&e->ctx, e->gguf));
+  const sotto_model_shape *h = &e->program.shape;
   if (sotto_tokenizer_n_vocab(e->tokenizer) > h->n_vocab) {
     return sotto_fail(
         &e->ctx, SOTTO_ERR_INVALID_MODEL,
@@ -244,6 +266,7 @@ static sotto_status build(sotto_engine *e) {
   SOTTO_TRY(pick_kernels(e));
   const sotto_engine_options *o = &e->options;
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
+  if (!e->program.causal && n_outputs < o->n_batch) n_outputs = o->n_batch;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
   e->backend_config = (sotto_backend_config){.n_batch = o->n_batch,
                                              .n_part = o->n_batch,
@@ -256,11 +279,10 @@ static sotto_status build(sotto_engine *e) {
                                                  .n_outputs = n_outputs,
                                                  .n_parallel = o->n_parallel,
                                                  .n_vocab = h->n_vocab,
+                                                 .whole_texts = !e->program.causal,
                                                  .n_batch_loading = o->n_batch};
-  e->kv_shape = (sotto_kv_shape){.n_layer = h->n_layer,
-                                 .n_head_kv = h->n_head_kv,
-                                 .head_dim = h->head_dim,
-                                 .n_pages = o->n_ctx / SOTTO_KV_PAGE};
+  e->kv_shape = (sotto_kv_shape){
+      .layers = e->program.kv_layers, .n_layer = h->n_layer, .n_pages = o->n_ctx / SOTTO_KV_PAGE};
   SOTTO_TRY(engine_pick_cache_type(e, "cache_type_k", o->cache_type_k, &e->kv_shape.k_type));
   return engine_pick_cache_type(e, "cache_type_v", o->cache_type_v, &e->kv_shape.v_type);
 }
@@ -273,8 +295,8 @@ sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
                                   .file = file_bytes(e->gguf),
                                   .limit = e->options.memory_budget};
     for (size_t i = 0; i < e->program.n_weights; i++) {
-      const sotto_weight *w = &e->program.weights[i];
-      sotto_placement placement = {.tensor = w->tensor, .rows = w->rows, .cols = w->cols};
+      const sotto_placement placement =
+          sotto_placement_of(&e->program.weights[i], SOTTO_PLACE_PACKED);
       uint64_t staging = sotto_load_staging_bytes(&placement, 1);
       if (staging > e->plan.staging) e->plan.staging = staging;
     }
@@ -303,7 +325,8 @@ sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
   }
   SOTTO_TRY(sotto_generator_check_length(&e->ctx, &e->generator_config, n_tokens));
   const uint32_t usual = e->options.n_batch;
-  sotto_status status = plan_batches(e, n_tokens > usual ? n_tokens : usual);
+  const bool longer = n_tokens > usual && e->program.causal; /* parts see only what comes before */
+  sotto_status status = plan_batches(e, longer ? n_tokens : usual);
   if (status != SOTTO_OK || !e->plan.fits) status = plan_batches(e, usual);
   *plan = e->plan;
   if (status == SOTTO_OK && !e->plan.fits) engine_over_budget(e);

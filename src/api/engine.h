@@ -13,7 +13,7 @@
 
 struct sotto_engine {
   sotto_ctx ctx;
-  sotto_warnings warnings; /* of the model, and of the options for it */
+  sotto_warnings warnings;      /* of the model, and of the options for it */
   sotto_engine_options options; /* defaults filled in by plan */
   sotto_kernel_set kernels;     /* after plan; those that pass their test after start_load */
 
@@ -47,6 +47,8 @@ sotto_status engine_need_load(sotto_engine *engine);
 /* Checks that the model's heads take such a cache. `option` names it in the message. */
 sotto_status engine_pick_cache_type(sotto_engine *engine, const char *option, uint32_t value,
                                     sotto_dtype *type);
+/* The width of a head that is no multiple of the type's blocks; 0: there is none. */
+uint32_t engine_odd_head(const sotto_engine *engine, sotto_dtype type);
 /* Fills in what depends on the shape of the KV cache, and sums up; the rest of the plan is there. */
 sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape *shape,
                                sotto_memory_plan *plan);

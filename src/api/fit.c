@@ -2,6 +2,7 @@
  * engine.c's. */
 #include "api/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 sotto_status engine_plan_shape(const sotto_engine *e, const sotto_kv_shape *shape,
@@ -16,7 +17,8 @@ sotto_status engine_plan_shape(const sotto_engine *e, const sotto_kv_shape *shap
   plan->weights = backend.weights;
   plan->scratch = backend.scratch + sotto_generator_bytes(&generator_config);
   plan->per_position = sotto_kv_position_bytes(shape);
-  plan->kv = kv ? kv : plan->per_position * n_ctx;
+  if (__builtin_mul_overflow(plan->per_position, (uint64_t)n_ctx, &plan->kv))
+    plan->kv = UINT64_MAX / 4;
   plan->n_ctx = n_ctx;
   plan->total = plan->weights + plan->kv + plan->scratch + plan->staging + plan->metadata;
   const bool addressable = kv || n_ctx == 0;
@@ -57,8 +59,7 @@ static sotto_status append_advice(sotto_engine *e, sotto_str *out) {
   SOTTO_TRY(fit(e, e->kv_shape, &as_asked));
   sotto_kv_shape shape = e->kv_shape;
   shape.k_type = shape.v_type = SOTTO_Q8_0;
-  const bool possible =
-      !e->backend_type->float_cache && shape.head_dim % sotto_dtype_block_weights(SOTTO_Q8_0) == 0;
+  const bool possible = !e->backend_type->float_cache && engine_odd_head(e, SOTTO_Q8_0) == 0;
   if (possible) SOTTO_TRY(fit(e, shape, &smaller));
   const bool helps = possible && smaller.n_ctx > as_asked.n_ctx;
   if (as_asked.n_ctx) SOTTO_TRY(sotto_str_appendf(out, "n_ctx %u would fit", as_asked.n_ctx));
@@ -81,10 +82,16 @@ sotto_status engine_over_budget(sotto_engine *e) {
   }
   sotto_str_free(&text);
   const double mb = 1e-6;
+  const double largest_kv = (double)(SIZE_MAX / 2) * mb; /* of one block; sotto_kv_bytes */
+  char limit[64];
+  if (p->limit && p->total > p->limit)
+    snprintf(limit, sizeof limit, "%.1f MB are allowed", (double)p->limit * mb);
+  else
+    snprintf(limit, sizeof limit, "%.1f MB are the most for a KV cache here", largest_kv);
   return sotto_fail(
       &e->ctx, SOTTO_ERR_MEMORY_BUDGET,
       "the model needs %.1f MB (weights %.1f, KV cache of %u positions %.1f, scratch and "
-      "metadata %.1f) and %.1f MB are allowed: %s",
+      "metadata %.1f) and %s: %s",
       (double)p->total * mb, (double)p->weights * mb, p->n_ctx, (double)p->kv * mb,
-      (double)(p->scratch + p->staging + p->metadata) * mb, (double)p->limit * mb, advice);
+      (double)(p->scratch + p->staging + p->metadata) * mb, limit, advice);
 }

@@ -26,7 +26,7 @@
 #define SOTTO_API __attribute__((used, visibility("default")))
 
 /* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
-#define SOTTO_API_VERSION 2
+#define SOTTO_API_VERSION 3
 
 typedef struct sotto_engine sotto_engine;
 
@@ -139,6 +139,9 @@ SOTTO_API sotto_status sotto_engine_plan(sotto_engine *engine, sotto_memory_plan
 SOTTO_API sotto_status sotto_engine_plan_fitting(sotto_engine *engine, uint32_t cache_type_k,
                                                  uint32_t cache_type_v, sotto_memory_plan *plan);
 SOTTO_API sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *info);
+/* What may be wrong with the model or with the options for it and does not keep it from running, one by
+ * one; NULL behind the last. Complete after plan; valid until free. */
+SOTTO_API const char *sotto_engine_warning(const sotto_engine *engine, uint32_t index);
 /* Text views for people: the metadata and tensor table, and the program. Valid until the next call
  * that returns text. */
 SOTTO_API sotto_status sotto_engine_describe(sotto_engine *engine, uint32_t as_json,

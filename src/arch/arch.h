@@ -4,13 +4,12 @@
 
 #include "program/program.h"
 
-/* Write the program of the file's architecture. ERR_UNSUPPORTED_ARCHITECTURE lists the known ones. */
+/* Write the program of the file's architecture. ERR_UNSUPPORTED_ARCHITECTURE lists the known ones, or
+ * names the key or tensor that asks for what the family does not do here: a model runs only if all of it
+ * is understood. Keys that nobody knows are warnings. */
 sotto_status sotto_arch_build(sotto_program *program);
 
-/* One function per architecture (archs.def): reads hyper-parameters, takes tensors, emits operations.
- * Errors of reading are returned; errors of building stay in the program (sticky). */
-#define X(name, build) sotto_status build(sotto_program *program);
-#include "arch/archs.def"
-#undef X
+/* The same for the keys of the tokenizer, once there is one. */
+sotto_status sotto_arch_check_tokenizer_keys(sotto_ctx *ctx, const sotto_gguf *gguf);
 
 #endif

@@ -1,7 +1,5 @@
-/* Weight blocks, overlapping activation buffers, rotary tables. */
+/* Weight blocks, overlapping activation buffers. */
 #include "backend/memory.h"
-
-#include "kernels/math.h"
 
 #define ALIGN_UP(n) (((n) + 63) & ~(uint64_t)63)
 
@@ -13,6 +11,18 @@ static uint64_t placed_bytes(const sotto_weight *w, sotto_place_kind kind) {
   if (kind == SOTTO_PLACE_UPLOAD) return 0;
   if (kind == SOTTO_PLACE_F32) return w->rows * w->cols * sizeof(float);
   return sotto_packed_bytes(w->tensor->type, w->rows, w->cols);
+}
+
+sotto_placement sotto_placement_of(const sotto_weight *w, sotto_place_kind kind) {
+  const uint64_t first = w->kind == SOTTO_WEIGHT_MATRIX ? w->first * w->cols : w->first;
+  const sotto_dtype type = w->tensor->type;
+  return (sotto_placement){.tensor = w->tensor,
+                           .offset = w->tensor->offset + sotto_dtype_row_bytes(type, first),
+                           .size = w->rows * sotto_dtype_row_bytes(type, w->cols),
+                           .rows = w->rows,
+                           .cols = w->cols,
+                           .kind = kind,
+                           .stage = w->stage};
 }
 
 uint64_t sotto_weights_bytes(const sotto_program *program, sotto_place_kind matrix_kind) {
@@ -46,8 +56,8 @@ sotto_status sotto_weights_new(const sotto_program *program, sotto_place_kind ma
   for (size_t i = 0; i < out->n; i++) {
     const sotto_weight *w = &program->weights[i];
     sotto_place_kind kind = kind_of(w, matrix_kind);
-    out->placements[i] =
-        (sotto_placement){w->tensor, w->rows, w->cols, kind, w->stage, out->data + offset};
+    out->placements[i] = sotto_placement_of(w, kind);
+    out->placements[i].dst = out->data + offset;
     offset += ALIGN_UP(placed_bytes(w, kind));
   }
   return SOTTO_OK;
@@ -57,6 +67,24 @@ void sotto_weights_free(sotto_ctx *ctx, sotto_weights *weights) {
   sotto_free(ctx, weights->placements, weights->n * sizeof *weights->placements);
   sotto_free_aligned(ctx, weights->data, (size_t)weights->bytes);
   *weights = (sotto_weights){0};
+}
+
+bool sotto_op_is_ready(const sotto_program *p, const sotto_op *op, uint32_t n_ctx,
+                       const bool *ready) {
+  if (op->weight >= 0 && !ready[op->weight]) return false;
+  if (op->bias >= 0 && !ready[op->bias]) return false;
+  for (size_t i = 0; op == p->ops && i < p->n_ropes; i++) {
+    const sotto_weight_id factors = sotto_rope_factors(&p->ropes[i], n_ctx);
+    if (factors >= 0 && !ready[factors]) return false;
+  }
+  return true;
+}
+
+uint32_t sotto_widest_rope(const sotto_program *p) {
+  uint32_t widest = 0;
+  for (size_t i = 0; i < p->n_ropes; i++)
+    if (p->ropes[i].n_rot > widest) widest = p->ropes[i].n_rot;
+  return widest;
 }
 
 /* live[b * n_ops + i]: buffer b holds a value that operation i reads, writes, or that is read later.
@@ -140,23 +168,4 @@ uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *
   sotto_free(ctx, live, n_live);
   sotto_free(ctx, at, n * sizeof *at);
   return total;
-}
-
-void sotto_rope_frequencies(const sotto_hparams *h, const float *factors, float *frequencies) {
-  for (uint32_t p = 0; p < h->n_rot / 2; p++) {
-    double f =
-        sotto_pow((double)h->rope_freq_base, -2.0 * p / h->n_rot) * (double)h->rope_freq_scale;
-    frequencies[p] = (float)(factors ? f / (double)factors[p] : f);
-  }
-}
-
-void sotto_rope_table(const sotto_hparams *h, const float *frequencies, uint32_t position,
-                      float *cos_sin) {
-  for (uint32_t p = 0; p < h->n_rot / 2; p++) {
-    float angle = (float)position * frequencies[p];
-    double sine, cosine;
-    sotto_sincos((double)angle, &sine, &cosine);
-    cos_sin[2 * p] = (float)cosine;
-    cos_sin[2 * p + 1] = (float)sine;
-  }
 }

@@ -1,5 +1,5 @@
 /* Memory that backends share the planning of: weights in one block, activation buffers that overlap
- * where their lives do not, and rotary tables. */
+ * where their lives do not. */
 #ifndef SOTTO_BACKEND_MEMORY_H
 #define SOTTO_BACKEND_MEMORY_H
 
@@ -13,11 +13,21 @@ typedef struct sotto_weights {
   uint64_t bytes;
 } sotto_weights;
 
+/* Where the weight's bytes are in the file; dst is still NULL. */
+sotto_placement sotto_placement_of(const sotto_weight *weight, sotto_place_kind kind);
+
 /* Bytes of the block when matrices are placed as `matrix_kind` and vectors as float32. */
 uint64_t sotto_weights_bytes(const sotto_program *program, sotto_place_kind matrix_kind);
 sotto_status sotto_weights_new(const sotto_program *program, sotto_place_kind matrix_kind,
                                sotto_weights *out);
 void sotto_weights_free(sotto_ctx *ctx, sotto_weights *weights);
+
+/* Whether all that an operation reads of weights is there: its own, and before the first operation what
+ * rotary tables are made of. */
+bool sotto_op_is_ready(const sotto_program *program, const sotto_op *op, uint32_t n_ctx,
+                       const bool *ready);
+/* The largest n_rot of the program's rotary tables. */
+uint32_t sotto_widest_rope(const sotto_program *program);
 
 /* ---- activation buffers ---- */
 /* Offsets in floats of every buffer of the program, such that buffers alive at the same operation do
@@ -30,14 +40,5 @@ uint64_t sotto_buffers_plan(const sotto_program *program, const sotto_backend_co
 /* Whether one stage of the program reads what an earlier one wrote into the buffer: then it holds rows
  * of the whole batch, the others only those of the part that is in a stage. */
 bool sotto_buffer_is_carried(const sotto_program *program, sotto_buffer_id id);
-
-/* ---- rotary positions ---- */
-/* frequencies[p] = base^(-2p / n_rot) / factors[p], p < n_rot / 2. factors may be NULL. Frequencies and
- * angles are rounded to float32, as where the models were trained (transformers); at position 500 that
- * is worth more than all other rounding of a float32 forward pass together. */
-void sotto_rope_frequencies(const sotto_hparams *hparams, const float *factors, float *frequencies);
-/* cos_sin[n_rot] = cosine, sine of the angle position * frequency of each pair. */
-void sotto_rope_table(const sotto_hparams *hparams, const float *frequencies, uint32_t position,
-                      float *cos_sin);
 
 #endif

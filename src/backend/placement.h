@@ -12,6 +12,7 @@ typedef enum sotto_place_kind {
 
 typedef struct sotto_placement {
   const sotto_gguf_tensor *tensor;
+  uint64_t offset, size; /* bytes in the tensor's file: all of it, or a slice of its rows */
   uint64_t rows, cols;
   sotto_place_kind kind;
   uint32_t stage; /* needed earlier: lower. Ranges are handed out by stage, then by file offset */

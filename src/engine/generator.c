@@ -166,6 +166,19 @@ sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_
       config->n_ctx);
 }
 
+static sotto_status check_whole_text(sotto_generator *g, const sotto_request *r) {
+  if (r->max_tokens > 0) {
+    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                      "this model's attention is not causal: it scores texts and generates none; "
+                      "set max_tokens to 0, or use another model");
+  }
+  if (r->n_tokens <= g->config.n_batch) return SOTTO_OK;
+  return sotto_fail(g->ctx, SOTTO_ERR_CONTEXT_LENGTH,
+                    "the text has %u tokens, and a model whose attention is not causal takes at "
+                    "most n_batch = %u; shorten it or load with a larger n_batch",
+                    r->n_tokens, g->config.n_batch);
+}
+
 static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
   sotto_ctx *ctx = g->ctx;
   if (g->n_waiting == SOTTO_MAX_WAITING) {
@@ -184,6 +197,7 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
                         g->config.n_vocab - 1);
     }
   }
+  if (g->config.whole_texts) SOTTO_TRY(check_whole_text(g, r));
   if (r->top_logprobs > SOTTO_MAX_TOP_LOGPROBS) {
     return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "top_logprobs is %u, must be from 0 to %d",
                       r->top_logprobs, SOTTO_MAX_TOP_LOGPROBS);

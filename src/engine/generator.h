@@ -18,6 +18,9 @@ typedef struct sotto_generator_config {
   uint32_t n_ctx, n_batch, n_outputs, n_parallel;
   uint32_t n_vocab;
   uint32_t n_batch_loading; /* most tokens of a batch made while weights are missing, >= n_batch */
+  bool
+      whole_texts; /* attention is not causal: a text goes through in one batch, shares nothing with
+                     * another and is followed by nothing. n_outputs >= n_batch */
 } sotto_generator_config;
 
 #define SOTTO_MAX_WAITING      64

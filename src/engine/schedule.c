@@ -29,7 +29,9 @@ slot *generator_free_slot(sotto_generator *g, const slot *except) {
  * least one token is always left to compute, since its logits are wanted. */
 static void admit(sotto_generator *g, job *j) {
   uint32_t reusable = (uint32_t)j->tokens.count - 1, best_n = 0;
-  if (j->options.flags & (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_NO_CACHE)) reusable = 0;
+  if (j->options.flags & (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_NO_CACHE) ||
+      g->config.whole_texts)
+    reusable = 0;
   slot *best = NULL;
   for (uint32_t i = 0; i < g->n_slots; i++) {
     uint32_t n = generator_common_prefix(&g->slots[i].seq, j->tokens.ids, reusable);
@@ -102,8 +104,9 @@ static bool is_scoring(const job *j) {
 }
 
 /* Tokens of the job that go into this batch, given room for so many tokens and outputs. */
-static uint32_t chunk(const job *j, uint32_t room, uint32_t outputs) {
+static uint32_t chunk(const sotto_generator *g, const job *j, uint32_t room, uint32_t outputs) {
   uint32_t left = (uint32_t)j->tokens.count - j->slot->seq.n_tokens;
+  if (g->config.whole_texts && (left > room || left > outputs)) return 0; /* in a later batch */
   if (left > room) left = room;
   if (is_scoring(j) && left > outputs) left = outputs;
   return outputs ? left : 0;
@@ -118,7 +121,8 @@ typedef struct content {
 /* Give the job's next tokens a place in the batch, making room in the pool as the header says. Not if
  * the batch can take no more. */
 static void schedule_job(sotto_generator *g, job *j, content *batch) {
-  const uint32_t n = chunk(j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
+  const uint32_t n =
+      chunk(g, j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
   if (n == 0) return;
   while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
     if (evict_cached(g)) continue;

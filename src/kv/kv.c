@@ -1,10 +1,18 @@
 /* The page pool and the sequences' page tables. */
 #include "kv/kv_internal.h"
 
+static uint64_t row_bytes(const sotto_kv_shape *s, uint32_t layer, uint32_t half) {
+  return sotto_dtype_row_bytes(half ? s->v_type : s->k_type, s->layers[layer].head_dim) *
+         s->layers[layer].n_head_kv;
+}
+
 uint64_t sotto_kv_position_bytes(const sotto_kv_shape *s) {
-  return (uint64_t)s->n_layer * s->n_head_kv *
-         (sotto_dtype_row_bytes(s->k_type, s->head_dim) +
-          sotto_dtype_row_bytes(s->v_type, s->head_dim));
+  uint64_t total = 0;
+  for (uint32_t layer = 0; layer < s->n_layer; layer++) {
+    const uint64_t bytes = row_bytes(s, layer, 0) + row_bytes(s, layer, 1);
+    if (__builtin_add_overflow(total, bytes, &total)) return UINT64_MAX;
+  }
+  return total;
 }
 
 uint64_t sotto_kv_bytes(const sotto_kv_shape *s) {
@@ -29,19 +37,23 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
   if (!kv) return SOTTO_ERR_OUT_OF_MEMORY;
   kv->ctx = ctx;
   kv->shape = *shape;
-  for (int half = 0; half < 2; half++) {
-    sotto_dtype type = half ? shape->v_type : shape->k_type;
-    kv->page_bytes[half] =
-        (size_t)(sotto_dtype_row_bytes(type, shape->head_dim) * SOTTO_KV_PAGE * shape->n_head_kv);
-  }
-  kv->start[1] = kv->page_bytes[0] * shape->n_layer * shape->n_pages;
   kv->bytes = (size_t)bytes;
+  kv->places = sotto_alloc(ctx, shape->n_layer * sizeof *kv->places);
   kv->data = sotto_alloc_aligned(ctx, kv->bytes);
   kv->references = sotto_alloc_zero(ctx, shape->n_pages * sizeof *kv->references);
   kv->free_list = sotto_alloc(ctx, shape->n_pages * sizeof *kv->free_list);
-  if (!kv->data || !kv->references || !kv->free_list) {
+  if (!kv->places || !kv->data || !kv->references || !kv->free_list) {
     sotto_kv_free(kv);
     return SOTTO_ERR_OUT_OF_MEMORY;
+  }
+  size_t start = 0;
+  for (uint32_t half = 0; half < 2; half++) {
+    for (uint32_t layer = 0; layer < shape->n_layer; layer++) {
+      struct kv_place *place = &kv->places[layer];
+      place->page_bytes[half] = (size_t)row_bytes(shape, layer, half) * SOTTO_KV_PAGE;
+      place->start[half] = start;
+      start += place->page_bytes[half] * shape->n_pages;
+    }
   }
   /* Touched pages only cost memory once used on hosts that commit lazily, so no memset here: rows are
    * read only after they were written. */
@@ -54,6 +66,7 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
 void sotto_kv_free(sotto_kv *kv) {
   if (!kv) return;
   sotto_ctx *ctx = kv->ctx;
+  sotto_free(ctx, kv->places, kv->shape.n_layer * sizeof *kv->places);
   sotto_free_aligned(ctx, kv->data, kv->bytes);
   sotto_free(ctx, kv->references, kv->shape.n_pages * sizeof *kv->references);
   sotto_free(ctx, kv->free_list, kv->shape.n_pages * sizeof *kv->free_list);
@@ -68,16 +81,22 @@ uint32_t sotto_kv_free_pages(const sotto_kv *kv) {
 }
 
 static char *page_at(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page) {
-  size_t index = (size_t)layer * kv->shape.n_pages + page;
-  return kv->data + kv->start[half] + index * kv->page_bytes[half];
+  const struct kv_place *place = &kv->places[layer];
+  return kv->data + place->start[half] + page * place->page_bytes[half];
+}
+
+static char *rows_of(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page,
+                     uint32_t head) {
+  return page_at(kv, half, layer, page) +
+         kv->places[layer].page_bytes[half] / kv->shape.layers[layer].n_head_kv * head;
 }
 
 void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
-  return page_at(kv, 0, layer, page) + kv->page_bytes[0] / kv->shape.n_head_kv * head;
+  return rows_of(kv, 0, layer, page, head);
 }
 
 void *sotto_kv_values(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
-  return page_at(kv, 1, layer, page) + kv->page_bytes[1] / kv->shape.n_head_kv * head;
+  return rows_of(kv, 1, layer, page, head);
 }
 
 sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq) {
@@ -125,7 +144,8 @@ bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more) {
     uint32_t from = seq->pages[last], to = take_page(kv);
     for (uint32_t half = 0; half < 2; half++) {
       for (uint32_t layer = 0; layer < kv->shape.n_layer; layer++) {
-        memcpy(page_at(kv, half, layer, to), page_at(kv, half, layer, from), kv->page_bytes[half]);
+        memcpy(page_at(kv, half, layer, to), page_at(kv, half, layer, from),
+               kv->places[layer].page_bytes[half]);
       }
     }
     release_page(kv, from);

@@ -2,7 +2,8 @@
  * numbers and the tokens whose keys and values they hold. Pages are reference-counted: sequences that
  * begin alike share them, and a shared page is copied before it is written.
  *
- * Layout: keys, then values, each [layer][page][kv head][32 positions][head_dim] of their type. */
+ * Layout: keys, then values, each [layer][page][kv head][32 positions][head_dim] of their type, with the
+ * heads of the layer. */
 #ifndef SOTTO_KV_KV_H
 #define SOTTO_KV_KV_H
 
@@ -11,15 +12,21 @@
 #include "kernels/kernels.h"
 #include "tokenizer/tokenizer.h"
 
+/* What a layer keeps of each position: n_head_kv keys and as many values, head_dim wide. */
+typedef struct sotto_kv_layer {
+  uint32_t n_head_kv, head_dim;
+} sotto_kv_layer;
+
 typedef struct sotto_kv_shape {
-  uint32_t n_layer, n_head_kv, head_dim;
+  const sotto_kv_layer *layers; /* [n_layer], borrowed */
+  uint32_t n_layer;
   uint32_t n_pages;
   sotto_dtype k_type, v_type; /* of kernels/kv_types.def; head_dim is a multiple of their blocks */
 } sotto_kv_shape;
 
 /* Bytes of the pool, 0 when they do not fit size_t. */
 uint64_t sotto_kv_bytes(const sotto_kv_shape *shape);
-/* Bytes that one position takes over all layers. */
+/* Bytes that one position takes over all layers; UINT64_MAX where no number holds them. */
 uint64_t sotto_kv_position_bytes(const sotto_kv_shape *shape);
 
 typedef struct sotto_kv sotto_kv;

@@ -7,8 +7,11 @@
 struct sotto_kv {
   sotto_ctx *ctx;
   sotto_kv_shape shape;
-  /* Of keys and of values: one layer's rows of one page, all heads; and where they begin in `data`. */
-  size_t page_bytes[2], start[2];
+  /* Of each layer, of keys and of values: its rows of one page, all heads; where page 0's begin in
+   * `data`. */
+  struct kv_place {
+    size_t page_bytes[2], start[2];
+  } *places; /* [n_layer] */
   size_t bytes;
   char *data;
   uint32_t *references; /* [n_pages] */

@@ -1,29 +1,29 @@
 /* KV snapshots: header, token ids, then every position's rows, and a checksum of it all.
  *
- *   "SOTTOKV2" | u64 model fingerprint | u32 n_layer, n_head_kv, head_dim | u32 types of keys, values
- *   (GGUF's numbers) | u32 n_tokens | i32 tokens[n_tokens] | rows: for keys then values, each layer, each
- *   KV head, each position: head_dim elements of the type | u64 FNV-1a of everything before it
+ *   "SOTTOKV3" | u64 model fingerprint | u64 bytes of a position's rows | u32 n_layer | u32 types of
+ *   keys, values (GGUF's numbers) | u32 n_tokens | i32 tokens[n_tokens] | rows: for keys then values,
+ *   each layer, each of its KV heads, each position: head_dim elements of the type | u64 FNV-1a of
+ *   everything before it
  * All little-endian (as is every host). Rows are those of the first n_tokens positions only, so a
  * snapshot does not depend on how pages were laid out. */
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "kv/kv_internal.h"
 
-#define MAGIC        "SOTTOKV2"
+#define MAGIC        "SOTTOKV3"
 #define HEADER_BYTES 40
 
 typedef struct header {
   char magic[8];
-  uint64_t model;
-  uint32_t n_layer, n_head_kv, head_dim, k_type, v_type, n_tokens;
+  uint64_t model, position_bytes;
+  uint32_t n_layer, k_type, v_type, n_tokens;
 } header;
 _Static_assert(sizeof(header) == HEADER_BYTES, "the header is written as it lies in memory");
 
 static header header_of(const sotto_kv *kv, uint64_t model, uint32_t n_tokens) {
   header h = {.model = model,
+              .position_bytes = sotto_kv_position_bytes(&kv->shape),
               .n_layer = kv->shape.n_layer,
-              .n_head_kv = kv->shape.n_head_kv,
-              .head_dim = kv->shape.head_dim,
               .k_type = kv->shape.k_type,
               .v_type = kv->shape.v_type,
               .n_tokens = n_tokens};
@@ -43,7 +43,7 @@ static char *next_rows(rows *r, size_t *bytes) {
   const sotto_kv_shape *s = &r->kv->shape;
   if (r->page * SOTTO_KV_PAGE >= r->n) {
     r->page = 0;
-    if (++r->head == s->n_head_kv) {
+    if (++r->head == s->layers[r->layer].n_head_kv) {
       r->head = 0;
       if (++r->layer == s->n_layer) {
         r->layer = 0;
@@ -53,7 +53,8 @@ static char *next_rows(rows *r, size_t *bytes) {
   }
   uint32_t left = r->n - r->page * SOTTO_KV_PAGE;
   uint32_t n = left < SOTTO_KV_PAGE ? left : SOTTO_KV_PAGE;
-  *bytes = (size_t)(n * sotto_dtype_row_bytes(r->half ? s->v_type : s->k_type, s->head_dim));
+  *bytes = (size_t)(n * sotto_dtype_row_bytes(r->half ? s->v_type : s->k_type,
+                                              s->layers[r->layer].head_dim));
   uint32_t page = r->seq->pages[r->page++];
   return r->half ? sotto_kv_values(r->kv, r->layer, page, r->head)
                  : sotto_kv_keys(r->kv, r->layer, page, r->head);

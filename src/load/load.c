@@ -6,7 +6,7 @@
 static bool before(const sotto_placement *a, const sotto_placement *b, bool by_stage) {
   if (by_stage && a->stage != b->stage) return a->stage < b->stage;
   if (a->tensor->file != b->tensor->file) return a->tensor->file < b->tensor->file;
-  return a->tensor->offset < b->tensor->offset;
+  return a->offset < b->offset;
 }
 
 /* Heapsort of indices: no recursion and no bad case for a hostile order. */
@@ -55,7 +55,7 @@ sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   for (size_t i = 0; i < n; i++) {
-    load->total += placements[i].tensor->size;
+    load->total += placements[i].size;
     size_t unit = sotto_load_unit(&placements[i]);
     if (unit > load->max_unit) load->max_unit = unit;
   }
@@ -110,7 +110,7 @@ static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
     }
   }
   load->placed[index] += len;
-  load->ready[index] = load->placed[index] == p->tensor->size;
+  load->ready[index] = load->placed[index] == p->size;
   load->loaded += len;
   return SOTTO_OK;
 }
@@ -119,9 +119,9 @@ static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
 static sotto_status feed_tensor(sotto_load *load, open_range *range, size_t index,
                                 const unsigned char *data, size_t len) {
   const sotto_placement *p = &load->placements[index];
-  const uint64_t size = p->tensor->size, unit = sotto_load_unit(p);
+  const uint64_t size = p->size, unit = sotto_load_unit(p);
   while (len) {
-    uint64_t offset = range->at - p->tensor->offset - range->n_staged; /* of the unit */
+    uint64_t offset = range->at - p->offset - range->n_staged; /* of the unit */
     size_t want = (size_t)(size - offset < unit ? size - offset : unit);
     size_t take = want - range->n_staged < len ? want - range->n_staged : len;
     if (take == want) {
@@ -163,11 +163,11 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
     uint64_t stop = range->end;
     size_t index = SIZE_MAX;
     if (range->entry < load->n) {
-      const sotto_gguf_tensor *t = load->placements[load->by_file[range->entry]].tensor;
-      if (t->file == file && t->offset <= range->at) {
+      const sotto_placement *t = &load->placements[load->by_file[range->entry]];
+      if (t->tensor->file == file && t->offset <= range->at) {
         index = load->by_file[range->entry];
         stop = t->offset + t->size;
-      } else if (t->file == file && t->offset < stop) {
+      } else if (t->tensor->file == file && t->offset < stop) {
         stop = t->offset; /* padding, or a tensor that the program does not use */
       }
     }

@@ -23,8 +23,8 @@ size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t off
   size_t low = 0, high = load->n;
   while (low < high) { /* the first entry whose end lies behind (file, offset) */
     size_t mid = low + (high - low) / 2;
-    const sotto_gguf_tensor *t = load->placements[load->by_file[mid]].tensor;
-    bool before = t->file != file ? t->file < file : t->offset + t->size <= offset;
+    const sotto_placement *t = &load->placements[load->by_file[mid]];
+    bool before = t->tensor->file != file ? t->tensor->file < file : t->offset + t->size <= offset;
     if (before)
       low = mid + 1;
     else
@@ -62,21 +62,21 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
   *length = 0;
   while (*next < load->n) {
     size_t i = index[*next];
-    if (load->handed[i] < load->placements[i].tensor->size) break;
+    if (load->handed[i] < load->placements[i].size) break;
     ++*next;
   }
   if (*next == load->n) return SOTTO_OK;
   open_range *range = free_slot(load);
   if (!range) return all_open(load);
 
-  const sotto_gguf_tensor *first = load->placements[index[*next]].tensor;
+  const sotto_placement *first = &load->placements[index[*next]];
   uint64_t start = first->offset + load->handed[index[*next]], end = start;
   /* Take whole units while the tensors of the order follow each other in the file. */
   for (size_t s = *next; s < load->n; s++) {
     size_t i = index[s];
-    const sotto_gguf_tensor *t = load->placements[i].tensor;
+    const sotto_placement *t = &load->placements[i];
     uint64_t from = t->offset + load->handed[i];
-    if (t->file != first->file || from < end || from - end > LARGEST_GAP) break;
+    if (t->tensor->file != first->tensor->file || from < end || from - end > LARGEST_GAP) break;
     uint64_t unit = sotto_load_unit(&load->placements[i]), left = t->size - load->handed[i];
     uint64_t room = start + max_length > from ? start + max_length - from : 0;
     uint64_t take = left <= room ? left : room / unit * unit;
@@ -86,8 +86,8 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
     end = from + take;
     if (take < left) break;
   }
-  open_at(load, range, first->file, start, end);
-  *file = first->file;
+  open_at(load, range, first->tensor->file, start, end);
+  *file = first->tensor->file;
   *offset = start;
   *length = end - start;
   return SOTTO_OK;
@@ -102,8 +102,8 @@ sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *
   }
   uint64_t start = UINT64_MAX, end = 0;
   for (size_t i = 0; i < load->n; i++) {
-    const sotto_gguf_tensor *t = load->placements[i].tensor;
-    if (t->file != file) continue;
+    const sotto_placement *t = &load->placements[i];
+    if (t->tensor->file != file) continue;
     if (load->handed[i]) {
       return sotto_fail(load->ctx, SOTTO_ERR_INVALID_ARGUMENT,
                         "file %u is already being loaded; stream a file whole or by ranges", file);
@@ -118,8 +118,8 @@ sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *
   open_range *range = free_slot(load);
   if (!range) return all_open(load);
   for (size_t i = 0; i < load->n; i++) {
-    const sotto_gguf_tensor *t = load->placements[i].tensor;
-    if (t->file == file) load->handed[i] = t->size;
+    const sotto_placement *t = &load->placements[i];
+    if (t->tensor->file == file) load->handed[i] = t->size;
   }
   open_at(load, range, file, start, end);
   *offset = start;

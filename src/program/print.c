@@ -13,9 +13,56 @@ static sotto_status print_buffer(const sotto_program *p, sotto_buffer_id id, sot
                            buffer->per_output ? "outputs" : "tokens", buffer->dim);
 }
 
+static sotto_status print_weight(const sotto_weight *w, sotto_str *out) {
+  SOTTO_TRY(sotto_str_append(out, w->tensor->name.data, w->tensor->name.len));
+  const bool is_slice = w->rows * w->cols != w->tensor->ne[0] * w->tensor->ne[1];
+  if (is_slice) {
+    const uint64_t n = w->kind == SOTTO_WEIGHT_MATRIX ? w->rows : w->cols;
+    SOTTO_TRY(sotto_str_appendf(out, "[%llu:%llu]", (unsigned long long)w->first,
+                                (unsigned long long)(w->first + n)));
+  }
+  return sotto_str_appendf(out, ":%s[%llu,%llu]", sotto_dtype_name(w->tensor->type),
+                           (unsigned long long)w->rows, (unsigned long long)w->cols);
+}
+
+static sotto_status print_rope(const sotto_rope *r, sotto_str *out) {
+  SOTTO_TRY(sotto_str_appendf(out, "positions, %s, dims %u, base %g", r->neox ? "neox" : "norm",
+                              r->n_rot, (double)r->base));
+  if (r->scale != 1.0f) {
+    SOTTO_TRY(sotto_str_appendf(out, ", %s factor %g", r->yarn ? "yarn" : "linear",
+                                1 / (double)r->scale));
+  }
+  if (r->magnitude != 1.0f) {
+    SOTTO_TRY(sotto_str_appendf(out, ", magnitude %g", (double)r->magnitude));
+  }
+  return r->factors >= 0 ? sotto_str_append_c(out, ", with factors") : SOTTO_OK;
+}
+
+static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
+                                     const char *separator, sotto_str *out) {
+  switch (op->kind) {
+  case SOTTO_OP_KV_WRITE:
+    return sotto_str_appendf(out, "%slayer %u, kv heads %u, head dim %u", separator,
+                             op->attention.layer, op->attention.n_head_kv, op->attention.head_dim);
+  case SOTTO_OP_ATTENTION:
+    return sotto_str_appendf(
+        out, "%slayer %u, heads %u, kv heads %u, head dim %u, scale %g%s", separator,
+        op->attention.layer, op->attention.n_head, op->attention.n_head_kv, op->attention.head_dim,
+        (double)op->attention.scale, op->attention.causal ? "" : ", not causal");
+  case SOTTO_OP_ROPE:
+    SOTTO_TRY(sotto_str_append_c(out, separator));
+    return print_rope(&p->ropes[op->rope.table], out);
+  case SOTTO_OP_RMS_NORM:
+    return op->norm.width == p->buffers[op->out].dim
+               ? SOTTO_OK
+               : sotto_str_appendf(out, "%seach %u", separator, op->norm.width);
+  case SOTTO_OP_SCALE: return sotto_str_appendf(out, "%s%g", separator, (double)op->scale.factor);
+  default: return SOTTO_OK;
+  }
+}
+
 static sotto_status print_op(const sotto_program *p, const sotto_op *op, size_t index,
                              sotto_str *out) {
-  const sotto_hparams *h = &p->hparams;
   SOTTO_TRY(sotto_str_appendf(out, "%4zu  ", index));
   if (op->out >= 0) {
     SOTTO_TRY(print_buffer(p, op->out, out));
@@ -28,24 +75,14 @@ static sotto_status print_op(const sotto_program *p, const sotto_op *op, size_t 
     SOTTO_TRY(print_buffer(p, op->in[i], out));
     separator = ", ";
   }
-  if (op->weight >= 0) {
-    const sotto_weight *w = &p->weights[op->weight];
+  const sotto_weight_id weights[] = {op->weight, op->bias};
+  for (int i = 0; i < 2; i++) {
+    if (weights[i] < 0) continue;
     SOTTO_TRY(sotto_str_append_c(out, separator));
-    SOTTO_TRY(sotto_str_append(out, w->tensor->name.data, w->tensor->name.len));
-    SOTTO_TRY(sotto_str_appendf(out, ":%s[%llu,%llu]", sotto_dtype_name(w->tensor->type),
-                                (unsigned long long)w->rows, (unsigned long long)w->cols));
+    SOTTO_TRY(print_weight(&p->weights[weights[i]], out));
     separator = ", ";
   }
-  if (op->kind == SOTTO_OP_KV_WRITE || op->kind == SOTTO_OP_ATTENTION) {
-    SOTTO_TRY(sotto_str_appendf(out, "%slayer %u, heads %u, kv heads %u, head dim %u", separator,
-                                op->layer, h->n_head, h->n_head_kv, h->head_dim));
-    separator = ", ";
-  }
-  if (op->kind == SOTTO_OP_ROPE) {
-    SOTTO_TRY(sotto_str_appendf(out, "%spositions, %s, dims %u, base %g", separator,
-                                h->rope_neox ? "neox" : "norm", h->n_rot,
-                                (double)h->rope_freq_base));
-  }
+  SOTTO_TRY(print_parameters(p, op, separator, out));
   return sotto_str_append_c(out, ")\n");
 }
 

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 void sotto_program_init(sotto_program *p, sotto_ctx *ctx, const sotto_gguf *gguf) {
-  *p = (sotto_program){.ctx = ctx, .gguf = gguf, .logits = SOTTO_NONE};
-  p->hparams.rope_factors = SOTTO_NONE;
+  *p = (sotto_program){.ctx = ctx, .gguf = gguf, .logits = SOTTO_NONE, .causal = true};
   sotto_arena_init(&p->arena, ctx);
 }
 
@@ -34,6 +33,11 @@ static bool grow(sotto_program *p, void **items, size_t count, size_t *cap, size
 
 static sotto_buffer_id add_buffer(sotto_program *p, const char *name, uint32_t dim,
                                   bool per_output) {
+  for (size_t i = 0; i < p->n_buffers; i++) {
+    const sotto_buffer *b = &p->buffers[i];
+    if (b->dim == dim && b->per_output == per_output && strcmp(b->name, name) == 0)
+      return (sotto_buffer_id)i;
+  }
   if (!ok(p) || !grow(p, (void **)&p->buffers, p->n_buffers, &p->cap_buffers, sizeof *p->buffers)) {
     return SOTTO_NONE;
   }
@@ -49,58 +53,110 @@ sotto_buffer_id sotto_program_output_buffer(sotto_program *p, const char *name, 
   return add_buffer(p, name, dim, true);
 }
 
-bool sotto_program_has(const sotto_program *p, const char *name) {
-  return sotto_gguf_find_tensor(p->gguf, name) != NULL;
+uint32_t sotto_program_add_rope(sotto_program *p, const sotto_rope *rope) {
+  if (!ok(p) || !grow(p, (void **)&p->ropes, p->n_ropes, &p->cap_ropes, sizeof *p->ropes)) return 0;
+  p->ropes[p->n_ropes] = *rope;
+  return (uint32_t)p->n_ropes++;
 }
 
-static sotto_weight_id take_weight(sotto_program *p, const char *name_format, uint32_t layer,
-                                   uint64_t rows, uint64_t cols, sotto_weight_kind kind) {
-  char name[128];
-  snprintf(name, sizeof name, name_format, layer);
-  if (!ok(p)) return SOTTO_NONE;
-  const sotto_gguf_tensor *tensor = sotto_gguf_find_tensor(p->gguf, name);
-  if (!tensor) {
-    p->status = sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
-                           "tensor '%s' is missing: the file is incomplete or not of the "
-                           "architecture it names; convert the model again",
-                           name);
-    return SOTTO_NONE;
-  }
-  if (tensor->ne[0] != cols || tensor->ne[1] != rows || tensor->ne[2] != 1 || tensor->ne[3] != 1) {
-    p->status =
-        sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
-                   "tensor '%s' is %llu x %llu, the hyper-parameters ask for %llu x %llu; "
-                   "convert the model again",
-                   name, (unsigned long long)tensor->ne[1], (unsigned long long)tensor->ne[0],
-                   (unsigned long long)rows, (unsigned long long)cols);
-    return SOTTO_NONE;
-  }
-  /* A tensor may be used twice (tied embedding): one weight. */
+/* ---- weights ---- */
+
+typedef struct tensor_name {
+  char text[128]; /* the longest that a header may have */
+} tensor_name;
+
+static tensor_name name_of(const char *format, uint32_t layer) {
+  tensor_name name;
+  snprintf(name.text, sizeof name.text, format, layer);
+  return name;
+}
+
+bool sotto_program_has(const sotto_program *p, const char *name_format, uint32_t layer) {
+  return sotto_gguf_find_tensor(p->gguf, name_of(name_format, layer).text) != NULL;
+}
+
+static sotto_weight_id refuse(sotto_program *p, sotto_status status) {
+  p->status = status;
+  return SOTTO_NONE;
+}
+
+/* The slice as a weight, an old one where it is taken again (tied embeddings). */
+static sotto_weight_id add_weight(sotto_program *p, sotto_weight wanted) {
   for (size_t i = 0; i < p->n_weights; i++) {
-    if (p->weights[i].tensor == tensor) return (sotto_weight_id)i;
+    const sotto_weight *w = &p->weights[i];
+    if (w->tensor == wanted.tensor && w->first == wanted.first && w->rows == wanted.rows &&
+        w->cols == wanted.cols) {
+      return (sotto_weight_id)i;
+    }
   }
   if (!grow(p, (void **)&p->weights, p->n_weights, &p->cap_weights, sizeof *p->weights)) {
     return SOTTO_NONE;
   }
-  p->weights[p->n_weights] = (sotto_weight){tensor, kind, rows, cols, p->stage};
+  p->weights[p->n_weights] = wanted;
   return (sotto_weight_id)p->n_weights++;
+}
+
+/* The tensor, checked against n_rows x n_cols. NULL and the sticky error otherwise. */
+static const sotto_gguf_tensor *find_tensor(sotto_program *p, const char *name_format,
+                                            uint32_t layer, uint64_t n_rows, uint64_t n_cols) {
+  if (!ok(p)) return NULL;
+  const tensor_name name = name_of(name_format, layer);
+  const sotto_gguf_tensor *tensor = sotto_gguf_find_tensor(p->gguf, name.text);
+  if (!tensor) {
+    refuse(p, sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
+                         "tensor '%s' is missing: the file is incomplete or not of the "
+                         "architecture it names; convert the model again",
+                         name.text));
+    return NULL;
+  }
+  const uint64_t *ne = tensor->ne;
+  if (ne[0] == n_cols && ne[1] == n_rows && ne[2] == 1 && ne[3] == 1) return tensor;
+  refuse(p, sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
+                       "tensor '%s' is %llu x %llu, the hyper-parameters ask for %llu x %llu; "
+                       "convert the model again",
+                       name.text, (unsigned long long)ne[1], (unsigned long long)ne[0],
+                       (unsigned long long)n_rows, (unsigned long long)n_cols));
+  return NULL;
+}
+
+sotto_weight_id sotto_program_matrix_rows(sotto_program *p, const char *name_format, uint32_t layer,
+                                          uint64_t n_rows, uint64_t cols, uint64_t first,
+                                          uint64_t rows) {
+  const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, n_rows, cols);
+  if (!tensor) return SOTTO_NONE;
+  return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_MATRIX, first, rows, cols, p->stage});
+}
+
+sotto_weight_id sotto_program_vector_part(sotto_program *p, const char *name_format, uint32_t layer,
+                                          uint64_t n, uint64_t first, uint64_t cols) {
+  const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, 1, n);
+  if (!tensor) return SOTTO_NONE;
+  const uint64_t block = sotto_dtype_block_weights(tensor->type);
+  if (first % block || cols % block) {
+    return refuse(p, sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
+                                "tensor '%.*s' is %s, whose blocks the parts of the vector cut; "
+                                "convert the model again with vectors in F32",
+                                SOTTO_SLICE_ARG(tensor->name), sotto_dtype_name(tensor->type)));
+  }
+  return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_VECTOR, first, 1, cols, p->stage});
 }
 
 sotto_weight_id sotto_program_matrix(sotto_program *p, const char *name_format, uint32_t layer,
                                      uint64_t rows, uint64_t cols) {
-  return take_weight(p, name_format, layer, rows, cols, SOTTO_WEIGHT_MATRIX);
+  return sotto_program_matrix_rows(p, name_format, layer, rows, cols, 0, rows);
 }
 
 sotto_weight_id sotto_program_vector(sotto_program *p, const char *name_format, uint32_t layer,
                                      uint64_t cols) {
-  return take_weight(p, name_format, layer, 1, cols, SOTTO_WEIGHT_VECTOR);
+  return sotto_program_vector_part(p, name_format, layer, cols, 0, cols);
 }
 
-/* Operations. Shapes of buffers and weights are fixed by the architecture's code, so a mismatch here
- * is a mistake in that code, found by the first test that builds the program. */
+/* ---- operations: shapes of buffers and weights are fixed by the architecture's code, so a mismatch here
+ * is a mistake in that code, found by the first test that builds the program ---- */
 
 static void emit(sotto_program *p, sotto_op op) {
   if (!ok(p) || !grow(p, (void **)&p->ops, p->n_ops, &p->cap_ops, sizeof *p->ops)) return;
+  op.stage = p->stage;
   p->ops[p->n_ops++] = op;
 }
 
@@ -115,70 +171,129 @@ static void check(sotto_program *p, bool shapes_fit, const char *op) {
 
 #define DIM(id)         (p->buffers[id].dim)
 #define SAME_ROWS(a, b) (p->buffers[a].per_output == p->buffers[b].per_output)
+/* An operation without weights; designators that follow override. */
+#define OP(KIND, out_, in0, in1)                                                                   \
+  .kind = SOTTO_OP_##KIND, .out = (out_), .in = {(in0), (in1)}, .weight = SOTTO_NONE,              \
+  .bias = SOTTO_NONE
 
 void sotto_program_embed(sotto_program *p, sotto_buffer_id out, sotto_weight_id table) {
   check(p, ok(p) && DIM(out) == p->weights[table].cols, "embed");
-  emit(p, (sotto_op){SOTTO_OP_EMBED, out, {SOTTO_NONE, SOTTO_NONE}, table, 0, p->stage});
+  sotto_op op = {OP(EMBED, out, SOTTO_NONE, SOTTO_NONE)};
+  op.weight = table;
+  emit(p, op);
 }
 
 void sotto_program_rms_norm(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
-                            sotto_weight_id weight) {
-  check(p, ok(p) && DIM(out) == DIM(in) && DIM(in) == p->weights[weight].cols && SAME_ROWS(out, in),
+                            sotto_weight_id weight, float eps) {
+  check(p,
+        ok(p) && DIM(out) == DIM(in) && DIM(in) % p->weights[weight].cols == 0 &&
+            SAME_ROWS(out, in),
         "rms_norm");
-  emit(p, (sotto_op){SOTTO_OP_RMS_NORM, out, {in, SOTTO_NONE}, weight, 0, p->stage});
+  if (!ok(p)) return;
+  sotto_op op = {OP(RMS_NORM, out, in, SOTTO_NONE),
+                 .norm = {eps, (uint32_t)p->weights[weight].cols}};
+  op.weight = weight;
+  emit(p, op);
+}
+
+static void matmul(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
+                   sotto_weight_id weight, sotto_weight_id bias, bool feeds_logits) {
+  check(p,
+        ok(p) && DIM(in) == p->weights[weight].cols && DIM(out) == p->weights[weight].rows &&
+            SAME_ROWS(out, in) && (bias < 0 || p->weights[bias].cols == DIM(out)),
+        "matmul");
+  sotto_op op = {OP(MATMUL, out, in, SOTTO_NONE), .matmul = {feeds_logits}};
+  op.weight = weight;
+  op.bias = bias;
+  emit(p, op);
 }
 
 void sotto_program_matmul(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
-                          sotto_weight_id weight) {
-  check(p,
-        ok(p) && DIM(in) == p->weights[weight].cols && DIM(out) == p->weights[weight].rows &&
-            SAME_ROWS(out, in),
-        "matmul");
-  emit(p, (sotto_op){SOTTO_OP_MATMUL, out, {in, SOTTO_NONE}, weight, 0, p->stage});
+                          sotto_weight_id weight, sotto_weight_id bias) {
+  matmul(p, out, in, weight, bias, false);
 }
 
-void sotto_program_rope(sotto_program *p, sotto_buffer_id x) {
-  check(p, ok(p) && DIM(x) % p->hparams.head_dim == 0, "rope");
-  emit(p, (sotto_op){SOTTO_OP_ROPE, x, {x, SOTTO_NONE}, SOTTO_NONE, 0, p->stage});
+void sotto_program_logits(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
+                          sotto_weight_id weight) {
+  matmul(p, out, in, weight, SOTTO_NONE, true);
+  p->logits = out;
+}
+
+void sotto_program_rope(sotto_program *p, sotto_buffer_id x, uint32_t table, uint32_t head_dim) {
+  check(p,
+        ok(p) && table < p->n_ropes && DIM(x) % head_dim == 0 && p->ropes[table].n_rot <= head_dim,
+        "rope");
+  emit(p, (sotto_op){OP(ROPE, x, x, SOTTO_NONE), .rope = {table, head_dim}});
 }
 
 void sotto_program_kv_write(sotto_program *p, uint32_t layer, sotto_buffer_id k,
                             sotto_buffer_id v) {
-  check(p,
-        ok(p) && DIM(k) == p->hparams.n_head_kv * p->hparams.head_dim && DIM(v) == DIM(k) &&
-            layer < p->hparams.n_layer,
-        "kv_write");
-  emit(p, (sotto_op){SOTTO_OP_KV_WRITE, SOTTO_NONE, {k, v}, SOTTO_NONE, layer, p->stage});
+  check(p, ok(p) && layer < p->shape.n_layer, "kv_write");
+  if (!ok(p)) return;
+  const sotto_kv_layer *kv = &p->kv_layers[layer];
+  check(p, DIM(k) == kv->n_head_kv * kv->head_dim && DIM(v) == DIM(k), "kv_write");
+  emit(p, (sotto_op){
+              OP(KV_WRITE, SOTTO_NONE, k, v),
+              .attention = {.layer = layer, .n_head_kv = kv->n_head_kv, .head_dim = kv->head_dim}});
 }
 
 void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id out,
-                             sotto_buffer_id q) {
-  check(p,
-        ok(p) && DIM(out) == DIM(q) && DIM(q) == p->hparams.n_head * p->hparams.head_dim &&
-            layer < p->hparams.n_layer,
+                             sotto_buffer_id q, uint32_t n_head, float scale) {
+  check(p, ok(p) && layer < p->shape.n_layer, "attention");
+  if (!ok(p)) return;
+  const sotto_kv_layer *kv = &p->kv_layers[layer];
+  check(p, DIM(out) == DIM(q) && DIM(q) == n_head * kv->head_dim && n_head % kv->n_head_kv == 0,
         "attention");
-  emit(p, (sotto_op){SOTTO_OP_ATTENTION, out, {q, SOTTO_NONE}, SOTTO_NONE, layer, p->stage});
+  emit(p, (sotto_op){OP(ATTENTION, out, q, SOTTO_NONE),
+                     .attention = {layer, n_head, kv->n_head_kv, kv->head_dim, scale, p->causal}});
 }
 
 void sotto_program_swiglu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id gate,
                           sotto_buffer_id up) {
   check(p, ok(p) && DIM(out) == DIM(gate) && DIM(gate) == DIM(up), "swiglu");
-  emit(p, (sotto_op){SOTTO_OP_SWIGLU, out, {gate, up}, SOTTO_NONE, 0, p->stage});
+  emit(p, (sotto_op){OP(SWIGLU, out, gate, up)});
 }
 
 void sotto_program_add(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,
                        sotto_buffer_id b) {
   check(p, ok(p) && DIM(out) == DIM(a) && DIM(a) == DIM(b) && SAME_ROWS(a, b), "add");
-  emit(p, (sotto_op){SOTTO_OP_ADD, out, {a, b}, SOTTO_NONE, 0, p->stage});
+  emit(p, (sotto_op){OP(ADD, out, a, b)});
+}
+
+void sotto_program_scale(sotto_program *p, sotto_buffer_id x, float factor) {
+  if (factor == 1.0f) return;
+  emit(p, (sotto_op){OP(SCALE, x, x, SOTTO_NONE), .scale = {factor}});
 }
 
 void sotto_program_take_outputs(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in) {
   check(p, ok(p) && DIM(out) == DIM(in) && p->buffers[out].per_output && !p->buffers[in].per_output,
         "take_outputs");
-  emit(p, (sotto_op){SOTTO_OP_TAKE_OUTPUTS, out, {in, SOTTO_NONE}, SOTTO_NONE, 0, p->stage});
+  emit(p, (sotto_op){OP(TAKE_OUTPUTS, out, in, SOTTO_NONE)});
+}
+
+/* ---- the end ---- */
+
+/* Every element of every tensor belongs to exactly one weight. */
+static sotto_status check_coverage(sotto_program *p) {
+  const size_t n = sotto_gguf_n_tensors(p->gguf);
+  uint64_t *taken = sotto_arena_array(&p->arena, n ? n : 1, sizeof *taken);
+  if (!taken) return SOTTO_ERR_OUT_OF_MEMORY;
+  const sotto_gguf_tensor *tensors = sotto_gguf_tensor_at(p->gguf, 0);
+  for (size_t i = 0; i < p->n_weights; i++)
+    taken[p->weights[i].tensor - tensors] += p->weights[i].rows * p->weights[i].cols;
+  for (size_t i = 0; i < n; i++) {
+    const sotto_gguf_tensor *t = &tensors[i];
+    if (taken[i] == t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]) continue;
+    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+                      "tensor '%.*s' is %s by this architecture as sotto knows it, so the answers "
+                      "would be wrong; use a model without it",
+                      SOTTO_SLICE_ARG(t->name), taken[i] ? "not used as a whole" : "not used");
+  }
+  return SOTTO_OK;
 }
 
 sotto_status sotto_program_finish(sotto_program *p) {
-  check(p, ok(p) && p->n_ops > 0 && p->logits >= 0 && DIM(p->logits) == p->hparams.n_vocab, "end");
+  check(p, ok(p) && p->n_ops > 0 && p->logits >= 0 && DIM(p->logits) == p->shape.n_vocab, "end");
+  if (ok(p)) p->status = check_coverage(p);
   return p->status;
 }

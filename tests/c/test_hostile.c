@@ -136,11 +136,11 @@ TEST(hostile_hyper_parameters_are_refused) {
       {"llama.attention.head_count_kv", 8},
       {"llama.feed_forward_length", 0},
       {"llama.feed_forward_length", 95},
-      {"llama.rope.dimension_count", 0},
+      {"llama.rope.dimension_count", 1},
       {"llama.rope.dimension_count", 7},
       {"llama.rope.dimension_count", 1u << 20},
       {"llama.rope.freq_base", 0x7FC00000},
-      {"llama.rope.freq_base", 0},
+      {"llama.rope.freq_base", 0x3F800000}, /* 1 */
       {"llama.attention.layer_norm_rms_epsilon", 0x7FC00000},
       {"llama.attention.layer_norm_rms_epsilon", 0},
       {"llama.context_length", 0},

@@ -2,20 +2,18 @@
 #include "kv/kv.h"
 #include "test.h"
 
-static const sotto_kv_shape shape = {.n_layer = 2,
-                                     .n_head_kv = 2,
-                                     .head_dim = 4,
-                                     .n_pages = 6,
-                                     .k_type = SOTTO_F32,
-                                     .v_type = SOTTO_F32};
+/* Layers need not be alike; the first has two heads more. */
+static const sotto_kv_layer layers[] = {{4, 8}, {2, 4}};
+static const sotto_kv_shape shape = {
+    .layers = layers, .n_layer = 2, .n_pages = 6, .k_type = SOTTO_F32, .v_type = SOTTO_F32};
 
 static void write_row(sotto_kv *kv, const sotto_kv_seq *seq, uint32_t position, float value) {
   for (uint32_t layer = 0; layer < shape.n_layer; layer++) {
-    for (uint32_t head = 0; head < shape.n_head_kv; head++) {
-      uint32_t page = seq->pages[position / SOTTO_KV_PAGE];
-      float *k = (float *)sotto_kv_keys(kv, layer, page, head) + position % SOTTO_KV_PAGE * 4;
-      float *v = (float *)sotto_kv_values(kv, layer, page, head) + position % SOTTO_KV_PAGE * 4;
-      for (int d = 0; d < 4; d++) {
+    for (uint32_t head = 0; head < layers[layer].n_head_kv; head++) {
+      const uint32_t page = seq->pages[position / SOTTO_KV_PAGE], dim = layers[layer].head_dim;
+      float *k = (float *)sotto_kv_keys(kv, layer, page, head) + position % SOTTO_KV_PAGE * dim;
+      float *v = (float *)sotto_kv_values(kv, layer, page, head) + position % SOTTO_KV_PAGE * dim;
+      for (uint32_t d = 0; d < dim; d++) {
         k[d] = value + 10000.0f * (float)layer + 1000.0f * (float)head;
         v[d] = -k[d];
       }
@@ -112,7 +110,8 @@ TEST(kv_refuses_absurd_sizes) {
   sotto_ctx ctx;
   sotto_ctx_init(&ctx, NULL, NULL);
   sotto_kv *kv;
-  sotto_kv_shape huge = {UINT32_MAX, 1u << 20, 1024, 1u << 20, SOTTO_F32, SOTTO_F32};
+  const sotto_kv_layer wide[2] = {{UINT32_MAX, 1u << 30}, {UINT32_MAX, 1u << 30}};
+  sotto_kv_shape huge = {wide, 2, 1u << 20, SOTTO_F32, SOTTO_F32};
   CHECK(sotto_kv_bytes(&huge) == 0);
   CHECK(sotto_kv_new(&ctx, &huge, &kv) == SOTTO_ERR_MEMORY_BUDGET);
   CHECK(kv == NULL && ctx.bytes_in_use == 0);

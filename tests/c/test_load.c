@@ -142,7 +142,7 @@ TEST(load_hands_out_early_layers_first) {
       }
     }
   }
-  CHECK(ready_stage == 1 + m.program.hparams.n_layer);
+  CHECK(ready_stage == 1 + m.program.shape.n_layer);
   sotto_load_free(load);
   sotto_weights_free(&m.ctx, &w);
   close_header(&m);

@@ -33,8 +33,8 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
       config->n_threads * cpu_attention_scratch(p, config) * sizeof(float),
-      (uint64_t)config->n_batch * p->hparams.n_rot * sizeof(float),
-      p->hparams.n_rot / 2 * sizeof(float),
+      (uint64_t)p->n_ropes * config->n_batch * sotto_widest_rope(p) * sizeof(float),
+      sotto_widest_rope(p) * sizeof(float),
       2ull * config->n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
       (config->n_part + 1ull) * sizeof(uint32_t),
   };
@@ -49,8 +49,11 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
     b->act.scale = (float *)(b->scratch + at[2]);
     b->act.sum = (int32_t *)(b->scratch + at[3]);
     b->attention = (float *)(b->scratch + at[4]);
+    b->attention_scratch = cpu_attention_scratch(p, config);
+    b->block_tokens = cpu_attention_block_tokens(p, config);
     b->cos_sin = (float *)(b->scratch + at[5]);
     b->frequencies = (float *)(b->scratch + at[6]);
+    b->rope_stride = sotto_widest_rope(p);
     b->pages = (const void **)(b->scratch + at[7]);
     b->blocks = (uint32_t *)(b->scratch + at[8]);
   }
@@ -74,16 +77,10 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   case SOTTO_OP_ATTENTION: return CPU_ATTENTION;
   case SOTTO_OP_SWIGLU: return CPU_SWIGLU;
   case SOTTO_OP_ADD: return CPU_ADD;
+  case SOTTO_OP_SCALE: return CPU_SCALE;
   case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;
   }
   return CPU_ADD;
-}
-
-/* The output head's activations have 16 bits: their rounding goes straight into the logits. On SmolLM2
- * that takes a fifth off the divergence from exact activations, for a fifth of decode's multiply-adds
- * and none of prefill's; all else bears 8 bits well. */
-static bool is_sensitive(const sotto_program *p, const sotto_op *op) {
-  return op->out == p->logits;
 }
 
 static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
@@ -116,7 +113,10 @@ static void lower(cpu_backend *b) {
       continue;
     }
     const sotto_dtype type = p->weights[op->weight].tensor->type;
-    const bool takes_act = sotto_dtype_takes_act(type), wide = takes_act && is_sensitive(p, op);
+    /* The output head's activations have 16 bits: their rounding goes straight into the logits. On SmolLM2
+     * that takes a fifth off the divergence from exact activations, for a fifth of decode's multiply-adds
+     * and none of prefill's; all else bears 8 bits well. */
+    const bool takes_act = sotto_dtype_takes_act(type), wide = takes_act && op->matmul.feeds_logits;
     if (group && op->in[0] != group->op->in[0]) group = NULL;
     if (takes_act && (op->in[0] != quantized || wide != quantized_wide)) {
       b->steps[b->n_steps++] = (cpu_step){
@@ -218,12 +218,10 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
 }
 
 static bool weights_ready(const cpu_backend *b, const cpu_step *first, const bool *ready) {
-  sotto_weight_id factors = b->program->hparams.rope_factors;
-  if (b->step == 0 && factors >= 0 && !ready[factors]) return false;
   for (const cpu_step *step = first; step < first + b->n_together; step++) {
     if (step->kind == CPU_QUANTIZE) continue;
     for (uint32_t i = 0; i < step->n_ops; i++)
-      if (step->op[i].weight >= 0 && !ready[step->op[i].weight]) return false;
+      if (!sotto_op_is_ready(b->program, &step->op[i], b->config.n_ctx, ready)) return false;
   }
   return true;
 }
@@ -234,7 +232,7 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
   sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
              "keys or values of layer %u at position %u are not finite in the cache (%s, %s); the "
              "model's weights are damaged or need another cache type",
-             step->op->layer, b->part.positions[b->failed_token],
+             step->op->attention.layer, b->part.positions[b->failed_token],
              sotto_dtype_name(sotto_kv_get_shape(b->kv)->k_type),
              sotto_dtype_name(sotto_kv_get_shape(b->kv)->v_type));
   return SOTTO_RUN_NON_FINITE;

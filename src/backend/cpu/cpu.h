@@ -17,6 +17,7 @@ typedef enum cpu_step_kind {
   CPU_ATTENTION,
   CPU_SWIGLU,
   CPU_ADD,
+  CPU_SCALE,
   CPU_TAKE_OUTPUTS,
 } cpu_step_kind;
 
@@ -65,14 +66,16 @@ typedef struct cpu_backend {
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
   cpu_matmul_kind matmuls[CPU_MATMUL_KINDS];
   uint32_t n_matmuls;
-  float *attention;   /* [n_threads][cpu_attention_scratch] */
-  float *cos_sin;     /* [n_batch][n_rot] of the batch's positions */
-  float *frequencies; /* [n_rot / 2] */
+  float *attention; /* [n_threads][attention_scratch] */
+  uint64_t attention_scratch;
+  float *cos_sin;     /* [n_ropes][n_batch][rope_stride] of the batch's positions */
+  float *frequencies; /* [rope_stride] */
+  uint32_t rope_stride;
   const void **pages; /* [n_threads][2][n_ctx / 32] */
   uint32_t
       *blocks; /* [n_blocks + 1]: the part's tokens blocks[i] … go through attention together */
   uint32_t n_blocks;
-  uint32_t unit_heads; /* query heads of a unit of attention */
+  uint32_t block_tokens; /* most tokens of one */
 
   cpu_threads threads;
   double batch_ms; /* that the batch has run */
@@ -102,7 +105,7 @@ void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, ui
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
 /* Multiply-adds of a unit, of attention's largest; 0 for rows. */
 uint64_t cpu_unit_macs(const cpu_backend *backend, const cpu_step *step);
-/* The rotary table of the whole batch. */
+/* The rotary tables of the whole batch. */
 void cpu_prepare_batch(cpu_backend *backend);
 
 /* ---- parts.c ---- */
@@ -129,12 +132,15 @@ static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64
 /* ---- attention.c ---- */
 /* Floats of scratch per thread. */
 uint64_t cpu_attention_scratch(const sotto_program *program, const sotto_backend_config *config);
-/* Cut the batch into blocks, and blocks into units. */
+/* Most tokens of a block. */
+uint32_t cpu_attention_block_tokens(const sotto_program *program,
+                                    const sotto_backend_config *config);
+/* Cut the batch into blocks. */
 void cpu_attention_prepare(cpu_backend *backend);
-uint64_t cpu_attention_units(const cpu_backend *backend);
+uint64_t cpu_attention_units(const cpu_backend *backend, const sotto_op *op);
 /* Multiply-adds of the largest unit. */
-uint64_t cpu_attention_unit_macs(const cpu_backend *backend);
-void cpu_attention_run(const cpu_backend *backend, const cpu_step *step, uint64_t unit,
+uint64_t cpu_attention_unit_macs(const cpu_backend *backend, const sotto_op *op);
+void cpu_attention_run(const cpu_backend *backend, const sotto_op *op, uint64_t unit,
                        uint32_t thread);
 /* Token t's keys and values to the cache. */
 void cpu_kv_write(cpu_backend *backend, const cpu_step *step, uint64_t t);

@@ -30,7 +30,7 @@ static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
 
 uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
   uint64_t units = step_rows(b, step);
-  if (step->kind == CPU_ATTENTION) return cpu_attention_units(b);
+  if (step->kind == CPU_ATTENTION) return cpu_attention_units(b, step->op);
   if (step->kind != CPU_MATMUL || units == 0) return units;
   units = 0;
   for (uint32_t i = 0; i < step->n_ops; i++) units += tile_rows(b, &step->op[i]);
@@ -38,7 +38,7 @@ uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
 }
 
 uint64_t cpu_unit_macs(const cpu_backend *b, const cpu_step *step) {
-  if (step->kind == CPU_ATTENTION) return cpu_attention_unit_macs(b);
+  if (step->kind == CPU_ATTENTION) return cpu_attention_unit_macs(b, step->op);
   if (step->kind != CPU_MATMUL) return 0;
   return SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
 }
@@ -63,12 +63,21 @@ static void *weight(const cpu_backend *b, sotto_weight_id id) {
 }
 
 void cpu_prepare_batch(cpu_backend *b) {
-  const sotto_hparams *h = &b->program->hparams;
-  const float *factors = h->rope_factors >= 0 ? weight(b, h->rope_factors) : NULL;
-  sotto_rope_frequencies(h, factors, b->frequencies);
-  for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
-    sotto_rope_table(h, b->frequencies, b->batch->positions[t], b->cos_sin + (size_t)t * h->n_rot);
+  const uint32_t stride = b->rope_stride;
+  float *cos_sin = b->cos_sin;
+  for (size_t i = 0; i < b->program->n_ropes; i++) {
+    const sotto_rope *rope = &b->program->ropes[i];
+    const sotto_weight_id factors = sotto_rope_factors(rope, b->config.n_ctx);
+    sotto_rope_frequencies(rope, factors >= 0 ? weight(b, factors) : NULL, b->frequencies);
+    for (uint32_t t = 0; t < b->batch->n_tokens; t++)
+      sotto_rope_table(rope, b->frequencies, b->batch->positions[t], cos_sin + (size_t)t * stride);
+    cos_sin += (size_t)b->config.n_batch * stride;
   }
+}
+
+static const float *rope_table(const cpu_backend *b, const sotto_op *op, uint64_t t) {
+  const size_t row = (size_t)op->rope.table * b->config.n_batch + b->part_first + (size_t)t;
+  return b->cos_sin + row * b->rope_stride;
 }
 
 /* Tile rows [first, last) of one matmul. */
@@ -91,6 +100,10 @@ static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *o
   const sotto_dtype type = w->tensor->type;
   const sotto_kernels *kernels = sotto_dtype_takes_act(type) ? b->act_kernels : first_kernels(b);
   sotto_kernels_gemm(kernels, type)(&gemm);
+  for (size_t t = 0; op->bias >= 0 && t < gemm.n_tokens; t++) {
+    float *y = gemm.y + t * gemm.y_stride + gemm.row0;
+    kernels->add(y, y, (const float *)weight(b, op->bias) + gemm.row0, gemm.row1 - gemm.row0);
+  }
 }
 
 /* Tile rows [first, last) of the step's matmuls, counted through one behind the other. */
@@ -106,7 +119,6 @@ static void matmuls(const cpu_backend *b, const cpu_step *step, uint64_t first, 
 static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_kernels *kernels = first_kernels(b);
   const sotto_program *p = b->program;
-  const sotto_hparams *h = &p->hparams;
   const sotto_op *op = step->op;
   const sotto_weight *w = op->weight >= 0 ? &p->weights[op->weight] : NULL;
   float *out = op->out >= 0 ? buffer_row(b, op->out, t) : NULL;
@@ -116,15 +128,18 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     sotto_packed_row(w->tensor->type, weight(b, op->weight), (size_t)b->part.tokens[t], dim, out);
     break;
   case CPU_RMS_NORM:
-    kernels->rms_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight), dim, h->norm_eps);
+    for (uint32_t i = 0; i < dim; i += op->norm.width) {
+      kernels->rms_norm(out + i, buffer_row(b, op->in[0], t) + i, weight(b, op->weight),
+                        op->norm.width, op->norm.eps);
+    }
     break;
   case CPU_QUANTIZE:
     b->act_kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
                                  (size_t)t);
     break;
   case CPU_ROPE:
-    kernels->rope(out, dim / h->head_dim, h->head_dim, h->n_rot, h->rope_neox,
-                  b->cos_sin + (b->part_first + (size_t)t) * h->n_rot);
+    kernels->rope(out, dim / op->rope.head_dim, op->rope.head_dim, p->ropes[op->rope.table].n_rot,
+                  p->ropes[op->rope.table].neox, rope_table(b, op, t));
     break;
   case CPU_KV_WRITE: cpu_kv_write(b, step, t); break;
   case CPU_SWIGLU:
@@ -132,6 +147,9 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     break;
   case CPU_ADD:
     kernels->add(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
+    break;
+  case CPU_SCALE:
+    for (uint32_t i = 0; i < dim; i++) out[i] = out[i] * op->scale.factor;
     break;
   case CPU_TAKE_OUTPUTS:
     memcpy(out, buffer_row(b, op->in[0], b->part.outputs[t]), dim * sizeof(float));
@@ -149,7 +167,7 @@ static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint
   }
   for (uint64_t unit = first; unit < last; unit++) {
     if (step->kind == CPU_ATTENTION)
-      cpu_attention_run(b, step, unit, thread);
+      cpu_attention_run(b, step->op, unit, thread);
     else
       for (uint32_t i = 0; i < b->n_together; i++) run_row(b, &step[i], unit);
   }

@@ -14,10 +14,11 @@ typedef struct naive {
   sotto_backend_config config;
   sotto_kv *kv;
   sotto_weights weights;
-  float *scratch; /* buffers, then scores[n_ctx], then cos_sin[n_rot] */
+  float *scratch; /* buffers, then scores[n_ctx] */
   uint64_t n_floats;
-  uint64_t *offsets; /* [n_buffers] into scratch */
-  float *frequencies;
+  uint64_t *offsets;            /* [n_buffers] into scratch */
+  float *frequencies, *cos_sin; /* [n_ropes][stride] of the program's tables */
+  uint32_t rope_stride;
   const sotto_batch *batch;
   size_t next_op;
 } naive;
@@ -27,7 +28,7 @@ static uint64_t scratch_floats(const sotto_program *p, const sotto_backend_confi
   sotto_backend_config whole = *config;
   whole.n_part = config->n_batch; /* no parts here */
   uint64_t buffers = sotto_buffers_plan(p, &whole, offsets);
-  return buffers == UINT64_MAX ? buffers : buffers + config->n_ctx + p->hparams.n_rot;
+  return buffers == UINT64_MAX ? buffers : buffers + config->n_ctx;
 }
 
 static sotto_status plan(const sotto_program *p, const sotto_backend_config *config,
@@ -46,7 +47,9 @@ static void destroy(sotto_backend *backend) {
   sotto_weights_free(ctx, &b->weights);
   sotto_free_aligned(ctx, b->scratch, (size_t)b->n_floats * sizeof(float));
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
-  sotto_free(ctx, b->frequencies, b->program->hparams.n_rot / 2 * sizeof *b->frequencies);
+  const size_t rope_bytes = b->program->n_ropes * b->rope_stride * sizeof(float);
+  sotto_free(ctx, b->frequencies, rope_bytes);
+  sotto_free(ctx, b->cos_sin, rope_bytes);
   sotto_free(ctx, b, sizeof *b);
 }
 
@@ -60,8 +63,12 @@ static sotto_status create(const sotto_program *p, const sotto_backend_config *c
   b->config = *config;
   b->kv = kv;
   b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);
-  b->frequencies = sotto_alloc(p->ctx, p->hparams.n_rot / 2 * sizeof *b->frequencies);
-  if (b->offsets && b->frequencies) b->n_floats = scratch_floats(p, config, b->offsets);
+  b->rope_stride = sotto_widest_rope(p);
+  const size_t rope_bytes = p->n_ropes * b->rope_stride * sizeof(float);
+  b->frequencies = sotto_alloc(p->ctx, rope_bytes);
+  b->cos_sin = sotto_alloc(p->ctx, rope_bytes);
+  const bool has_tables = rope_bytes == 0 || (b->frequencies && b->cos_sin);
+  if (b->offsets && has_tables) b->n_floats = scratch_floats(p, config, b->offsets);
   if (b->n_floats && b->n_floats < SIZE_MAX / sizeof(float)) {
     b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->n_floats * sizeof(float));
   }
@@ -91,11 +98,15 @@ static const float *weight(const naive *b, sotto_weight_id id) {
   return b->weights.placements[id].dst;
 }
 
-static void rms_norm(float *out, const float *x, const float *w, uint32_t n, float eps) {
-  double sum = 0;
-  for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-  float r = 1.0f / sqrtf((float)(sum / n) + eps);
-  for (uint32_t i = 0; i < n; i++) out[i] = x[i] * r * w[i];
+/* Each n of the row's dim values by themselves. */
+static void rms_norm(float *out, const float *x, const float *w, uint32_t dim, uint32_t n,
+                     float eps) {
+  for (; dim; dim -= n, out += n, x += n) {
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    float r = 1.0f / sqrtf((float)(sum / n) + eps);
+    for (uint32_t i = 0; i < n; i++) out[i] = x[i] * r * w[i];
+  }
 }
 
 /* The sum of products in double, in eight lanes that a compiler can keep in vectors. */
@@ -111,24 +122,25 @@ static double dot(const float *a, const float *b, uint64_t n) {
   return sum;
 }
 
-/* y[t][rows] = w[rows][cols] · x[t][cols]. A row is kept near while all tokens use it. */
-static void matmul(float *y, const float *x, const float *w, uint64_t rows, uint64_t cols,
-                   uint32_t n_tokens) {
+/* y[t][rows] = w[rows][cols] · x[t][cols] + bias. A row is kept near while all tokens use it. */
+static void matmul(float *y, const float *x, const float *w, const float *bias, uint64_t rows,
+                   uint64_t cols, uint32_t n_tokens) {
   for (uint64_t r = 0; r < rows; r++) {
     for (uint32_t t = 0; t < n_tokens; t++) {
-      y[t * rows + r] = (float)dot(w + r * cols, x + t * cols, cols);
+      const double sum = dot(w + r * cols, x + t * cols, cols);
+      y[t * rows + r] = (float)(bias ? sum + (double)bias[r] : sum);
     }
   }
 }
 
-static void rope(const naive *b, float *x, uint32_t n_heads, uint32_t position) {
-  const sotto_hparams *h = &b->program->hparams;
-  float *cos_sin = b->scratch + b->n_floats - h->n_rot;
-  sotto_rope_table(h, b->frequencies, position, cos_sin);
-  for (uint32_t head = 0; head < n_heads; head++, x += h->head_dim) {
-    for (uint32_t p = 0; p < h->n_rot / 2; p++) {
-      float *first = h->rope_neox ? &x[p] : &x[2 * p];
-      float *second = h->rope_neox ? &x[p + h->n_rot / 2] : &x[2 * p + 1];
+static void rope(const naive *b, const sotto_op *op, float *x, uint32_t dim, uint32_t position) {
+  const sotto_rope *r = &b->program->ropes[op->rope.table];
+  float *cos_sin = b->cos_sin + op->rope.table * b->rope_stride;
+  sotto_rope_table(r, b->frequencies + op->rope.table * b->rope_stride, position, cos_sin);
+  for (const float *end = x + dim; x < end; x += op->rope.head_dim) {
+    for (uint32_t p = 0; p < r->n_rot / 2; p++) {
+      float *first = r->neox ? &x[p] : &x[2 * p];
+      float *second = r->neox ? &x[p + r->n_rot / 2] : &x[2 * p + 1];
       float a = *first, c = *second, cosine = cos_sin[2 * p], sine = cos_sin[2 * p + 1];
       *first = a * cosine - c * sine;
       *second = a * sine + c * cosine;
@@ -136,31 +148,42 @@ static void rope(const naive *b, float *x, uint32_t n_heads, uint32_t position) 
   }
 }
 
-static void kv_write(naive *b, uint32_t layer, const float *k, const float *v, uint32_t t) {
-  const sotto_hparams *h = &b->program->hparams;
+static void kv_write(naive *b, const sotto_op *op, const float *k, const float *v, uint32_t t) {
+  const uint32_t layer = op->attention.layer, d = op->attention.head_dim;
   uint32_t position = b->batch->positions[t];
   uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
-  size_t row = (size_t)(position % SOTTO_KV_PAGE) * h->head_dim;
-  for (uint32_t head = 0; head < h->n_head_kv; head++) {
-    size_t bytes = h->head_dim * sizeof(float);
-    memcpy((float *)sotto_kv_keys(b->kv, layer, page, head) + row, k + head * h->head_dim, bytes);
-    memcpy((float *)sotto_kv_values(b->kv, layer, page, head) + row, v + head * h->head_dim, bytes);
+  size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
+  for (uint32_t head = 0; head < op->attention.n_head_kv; head++, k += d, v += d) {
+    memcpy((float *)sotto_kv_keys(b->kv, layer, page, head) + row, k, d * sizeof(float));
+    memcpy((float *)sotto_kv_values(b->kv, layer, page, head) + row, v, d * sizeof(float));
   }
 }
 
-static void attention(naive *b, uint32_t layer, float *out, const float *q, uint32_t t) {
-  const sotto_hparams *h = &b->program->hparams;
-  float *scores = b->scratch + b->n_floats - h->n_rot - b->config.n_ctx;
-  uint32_t n = b->batch->positions[t] + 1, d = h->head_dim;
-  for (uint32_t head = 0; head < h->n_head; head++, q += d, out += d) {
-    uint32_t kv_head = head / (h->n_head / h->n_head_kv);
-    const uint32_t *pages = b->batch->seqs[t]->pages;
+/* Positions that token t of the batch sees, from the first on: up to its own, or the whole text, which is
+ * in the batch then. */
+static uint32_t n_visible(const naive *b, const sotto_op *op, uint32_t t) {
+  uint32_t n = b->batch->positions[t] + 1;
+  if (op->attention.causal) return n;
+  for (uint32_t i = 0; i < b->batch->n_tokens; i++) {
+    if (b->batch->seqs[i] == b->batch->seqs[t] && b->batch->positions[i] >= n)
+      n = b->batch->positions[i] + 1;
+  }
+  return n;
+}
+
+static void attention(naive *b, const sotto_op *op, float *out, const float *q, uint32_t t) {
+  float *scores = b->scratch + b->n_floats - b->config.n_ctx;
+  const uint32_t layer = op->attention.layer, d = op->attention.head_dim,
+                 n_head = op->attention.n_head, n = n_visible(b, op, t);
+  const uint32_t *pages = b->batch->seqs[t]->pages;
+  for (uint32_t head = 0; head < n_head; head++, q += d, out += d) {
+    uint32_t kv_head = head / (n_head / op->attention.n_head_kv);
     float max = -INFINITY;
     double sum = 0;
     for (uint32_t i = 0; i < n; i++) {
       const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
-      scores[i] = (float)dot(q, k, d) * h->attention_scale;
+      scores[i] = (float)dot(q, k, d) * op->attention.scale;
       if (scores[i] > max) max = scores[i];
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -193,12 +216,12 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
     memcpy(out, weight(b, op->weight) + (size_t)batch->tokens[t] * dim, dim * sizeof(float));
     break;
   case SOTTO_OP_RMS_NORM:
-    rms_norm(out, in[0], weight(b, op->weight), dim, p->hparams.norm_eps);
+    rms_norm(out, in[0], weight(b, op->weight), dim, op->norm.width, op->norm.eps);
     break;
   case SOTTO_OP_MATMUL: break; /* not by row: run */
-  case SOTTO_OP_ROPE: rope(b, out, dim / p->hparams.head_dim, batch->positions[t]); break;
-  case SOTTO_OP_KV_WRITE: kv_write(b, op->layer, in[0], in[1], t); break;
-  case SOTTO_OP_ATTENTION: attention(b, op->layer, out, in[0], t); break;
+  case SOTTO_OP_ROPE: rope(b, op, out, dim, batch->positions[t]); break;
+  case SOTTO_OP_KV_WRITE: kv_write(b, op, in[0], in[1], t); break;
+  case SOTTO_OP_ATTENTION: attention(b, op, out, in[0], t); break;
   case SOTTO_OP_SWIGLU:
     for (uint32_t i = 0; i < dim; i++) {
       out[i] = in[0][i] / (1.0f + sotto_expf(-in[0][i])) * in[1][i];
@@ -207,9 +230,22 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_ADD:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] + in[1][i];
     break;
+  case SOTTO_OP_SCALE:
+    for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * op->scale.factor;
+    break;
   case SOTTO_OP_TAKE_OUTPUTS:
     memcpy(out, buffer(b, op->in[0]) + (size_t)batch->outputs[t] * dim, dim * sizeof(float));
     break;
+  }
+}
+
+/* Frequencies of the rotary tables, whose factors are weights. */
+static void prepare_ropes(naive *b) {
+  for (size_t i = 0; i < b->program->n_ropes; i++) {
+    const sotto_rope *r = &b->program->ropes[i];
+    const sotto_weight_id factors = sotto_rope_factors(r, b->config.n_ctx);
+    sotto_rope_frequencies(r, factors >= 0 ? weight(b, factors) : NULL,
+                           b->frequencies + i * b->rope_stride);
   }
 }
 
@@ -222,19 +258,12 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
     bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
     uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
     if (rows == 0) continue;
-    if (op->weight >= 0 && !ready[op->weight]) return SOTTO_RUN_WAIT_WEIGHTS;
-    if (op->kind == SOTTO_OP_EMBED && p->hparams.rope_factors >= 0 &&
-        !ready[p->hparams.rope_factors]) {
-      return SOTTO_RUN_WAIT_WEIGHTS;
-    }
-    if (b->next_op == 0) {
-      sotto_weight_id factors = p->hparams.rope_factors;
-      sotto_rope_frequencies(&p->hparams, factors >= 0 ? weight(b, factors) : NULL, b->frequencies);
-    }
+    if (!sotto_op_is_ready(p, op, b->config.n_ctx, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
+    if (b->next_op == 0) prepare_ropes(b);
     if (op->kind == SOTTO_OP_MATMUL) {
       const sotto_weight *w = &p->weights[op->weight];
-      matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight), w->rows, w->cols,
-             rows);
+      matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight),
+             op->bias >= 0 ? weight(b, op->bias) : NULL, w->rows, w->cols, rows);
       continue;
     }
     for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);

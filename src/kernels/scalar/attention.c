@@ -45,6 +45,6 @@ void sotto_attention__scalar(const sotto_attention *a) {
   for (size_t t = 0; t < a->n_tokens; t++)
     for (size_t head = 0; head < a->n_rep; head++) {
       const size_t row = t * a->stride + head * a->head_dim;
-      attend(a, a->n_keys + t, a->q + row, a->out + row);
+      attend(a, sotto_attention_keys(a, t), a->q + row, a->out + row);
     }
 }

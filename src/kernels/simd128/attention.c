@@ -157,7 +157,8 @@ static size_t page_keys(const rows *w, size_t page) {
 }
 
 void sotto_attention__simd128(const sotto_attention *a) {
-  rows w = {.a = a, .n = a->n_tokens * a->n_rep, .most_keys = a->n_keys + a->n_tokens - 1};
+  rows w = {
+      .a = a, .n = a->n_tokens * a->n_rep, .most_keys = sotto_attention_keys(a, a->n_tokens - 1)};
   const size_t n_pages = (w.most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE, d = a->head_dim;
   w.scores_stride = n_pages * SOTTO_KV_PAGE;
   w.sums = a->scratch;
@@ -166,8 +167,8 @@ void sotto_attention__simd128(const sotto_attention *a) {
 
   for (size_t p = 0; p < n_pages; p++) score_page(&w, p, page_keys(&w, p));
   for (size_t row = 0; row < w.n; row++) {
-    w.sums[row] =
-        exponentiate(w.scores + row * w.scores_stride, a->n_keys + row / a->n_rep, w.most_keys);
+    const size_t n_keys = sotto_attention_keys(a, row / a->n_rep);
+    w.sums[row] = exponentiate(w.scores + row * w.scores_stride, n_keys, w.most_keys);
     float *out = a->out + row_offset(a, row);
     for (size_t i = 0; i < d; i += 4) wasm_v128_store(out + i, wasm_f32x4_const_splat(0.0f));
   }

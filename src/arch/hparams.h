@@ -1,0 +1,48 @@
+/* Hyper-parameters: what a family reads of a file before it writes its program. They stay in this layer;
+ * operations carry what they need. */
+#ifndef SOTTO_ARCH_HPARAMS_H
+#define SOTTO_ARCH_HPARAMS_H
+
+#include "arch/arch.h"
+
+typedef struct sotto_hparams {
+  uint32_t n_vocab, n_ctx_train, n_embd, n_layer;
+  const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer] */
+  uint32_t head_dim;
+  float norm_eps;
+  float attention_scale; /* of q·k */
+  bool qk_norm;          /* queries and keys are normed, head by head */
+  sotto_rope rope;
+  uint32_t no_rope_step; /* each so-manieth layer has no positions; 0: none, 1: all */
+  float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
+                                                       * adds, of logits; 1: none */
+} sotto_hparams;
+
+/* Keys of the file's architecture by the part behind its name ("rope.freq_base"). Values of 0, which is
+ * what llama.cpp writes for what a model does not have, count as absent. */
+sotto_status sotto_arch_u32(sotto_program *program, const char *key, uint32_t fallback,
+                            uint32_t *out);
+sotto_status sotto_arch_f32(sotto_program *program, const char *key, float fallback, float *out);
+sotto_status sotto_arch_bool(sotto_program *program, const char *key, bool fallback, bool *out);
+/* One number for each layer, from a number or an array of n_layer; fallback may be NULL: it is required. */
+sotto_status sotto_arch_per_layer(sotto_program *program, const char *key, uint32_t n_layer,
+                                  const uint32_t *fallback, const uint32_t **out);
+/* ERR_INVALID_MODEL: "llama.rope.freq_base <what>" */
+sotto_status sotto_arch_invalid(sotto_program *program, const char *key, const char *what);
+
+/* What all families have: shapes, rotary positions with their scaling, whether attention is causal.
+ * Fills in program->shape, kv_layers and causal. */
+sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
+
+/* Families (archs.def). Errors of reading are returned; errors of building stay in the program (sticky). */
+#define X(name, models, read, write)                                                               \
+  sotto_status read(sotto_program *program, sotto_hparams *hparams);                               \
+  void write(sotto_program *program, const sotto_hparams *hparams);
+#include "arch/archs.def"
+#undef X
+
+/* ---- keys.c ---- */
+/* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming it. */
+sotto_status sotto_arch_check_keys(sotto_program *program);
+
+#endif
