@@ -1,4 +1,6 @@
 /* sotto inspect: what is in a model's files and what running it would take, from the headers alone. */
+#include <string.h>
+
 #include "model.h"
 
 static double mb(uint64_t bytes) {
@@ -42,6 +44,66 @@ static void print_plan_json(const sotto_memory_plan *plan) {
              (unsigned long long)plan->limit, plan->fits ? "true" : "false");
 }
 
+/* Whether all parts that a model cannot do without would run. */
+static bool would_run(cli_model *model, bool *plannable) {
+  bool runs = true;
+  sotto_check check;
+  *plannable = true;
+  for (uint32_t i = 0; sotto_engine_check(model->engine, i, &check) == SOTTO_OK && *check.part;
+       i++) {
+    const bool optional = strcmp(check.part, "chat_template") == 0;
+    if (!check.status || optional) continue;
+    runs = false;
+    if (strcmp(check.part, "memory") != 0) *plannable = false;
+  }
+  return runs;
+}
+
+static void print_checks(cli_model *model, bool runs, bool plannable) {
+  sotto_check check;
+  cli_printf("\nwould it run: %s\n", runs ? "yes" : "no");
+  for (uint32_t i = 0; sotto_engine_check(model->engine, i, &check) == SOTTO_OK && *check.part;
+       i++) {
+    const bool unknown = strcmp(check.part, "memory") == 0 && !plannable;
+    const char *verdict = unknown ? "not known" : check.status ? check.message : "ok";
+    cli_printf("  %-13s ", check.part);
+    cli_print_foreign(verdict, strlen(verdict));
+    cli_printf("\n");
+  }
+  const char *warning;
+  for (uint32_t i = 0; (warning = sotto_engine_warning(model->engine, i)) != NULL; i++) {
+    cli_printf("  warning       ");
+    cli_print_foreign(warning, strlen(warning));
+    cli_printf("\n");
+  }
+}
+
+/* {"runs", "checks": [{"part", "ok", "code", "message"}], "warnings"}, the inside of the object. */
+static sotto_status append_checks_json(cli_model *model, bool runs, bool plannable,
+                                       sotto_str *out) {
+  sotto_check check;
+  SOTTO_TRY(sotto_str_appendf(out, "\"runs\": %s,\n\"checks\": [", runs ? "true" : "false"));
+  for (uint32_t i = 0; sotto_engine_check(model->engine, i, &check) == SOTTO_OK && *check.part;
+       i++) {
+    if (strcmp(check.part, "memory") == 0 && !plannable) break;
+    SOTTO_TRY(sotto_str_appendf(out, "%s{\"part\": \"%s\", \"ok\": %s", i ? ", " : "", check.part,
+                                check.status ? "false" : "true"));
+    if (check.status) {
+      SOTTO_TRY(sotto_str_appendf(
+          out, ", \"code\": \"%s\", \"message\": ", sotto_status_name(check.status)));
+      SOTTO_TRY(sotto_str_append_json(out, (sotto_slice){check.message, strlen(check.message)}));
+    }
+    SOTTO_TRY(sotto_str_append_c(out, "}"));
+  }
+  SOTTO_TRY(sotto_str_append_c(out, "],\n\"warnings\": ["));
+  const char *warning;
+  for (uint32_t i = 0; (warning = sotto_engine_warning(model->engine, i)) != NULL; i++) {
+    if (i) SOTTO_TRY(sotto_str_append_c(out, ", "));
+    SOTTO_TRY(sotto_str_append_json(out, (sotto_slice){warning, strlen(warning)}));
+  }
+  return sotto_str_append_c(out, "]");
+}
+
 /* The engine's texts live until the next one: each is printed before the next is asked for. */
 static int print_text(cli *c, cli_model *model) {
   const char *text;
@@ -49,8 +111,12 @@ static int print_text(cli *c, cli_model *model) {
   sotto_status status = sotto_engine_describe(model->engine, 0, &text, &len);
   if (status) return cli_fail_engine(c, status, model->engine);
   cli_print_foreign(text, len);
-  int code = cli_model_plan(c, model);
-  if (code) return code;
+  bool plannable;
+  const bool runs = would_run(model, &plannable);
+  print_checks(model, runs, plannable);
+  if (!plannable) return CLI_OK;
+  status = sotto_engine_plan(model->engine, &model->plan);
+  if (status) return cli_fail_engine(c, status, model->engine);
   print_plan(&model->plan);
   status = sotto_engine_print_program(model->engine, &text, &len);
   if (status) return cli_fail_engine(c, status, model->engine);
@@ -59,28 +125,42 @@ static int print_text(cli *c, cli_model *model) {
   return CLI_OK;
 }
 
-static int print_json(cli *c, cli_model *model) {
-  int code = cli_model_plan(c, model);
-  if (code) return code;
-  sotto_str program;
-  sotto_str_init(&program, &c->ctx);
+/* What comes behind "model": verdicts, and where the model can be planned the plan and the program. */
+static sotto_status append_rest_json(cli_model *model, sotto_str *out) {
+  bool plannable;
+  const bool runs = would_run(model, &plannable);
+  SOTTO_TRY(append_checks_json(model, runs, plannable, out));
+  if (!plannable) return SOTTO_OK;
+  SOTTO_TRY(sotto_engine_plan(model->engine, &model->plan));
   const char *text;
   uint32_t len;
-  sotto_status status = sotto_engine_print_program(model->engine, &text, &len);
-  if (!status) status = sotto_str_append_json(&program, (sotto_slice){text, len});
+  SOTTO_TRY(sotto_engine_print_program(model->engine, &text, &len));
+  SOTTO_TRY(sotto_str_append_c(out, ",\n\"program\": "));
+  return sotto_str_append_json(out, (sotto_slice){text, len});
+}
+
+static int print_json(cli *c, cli_model *model) {
+  sotto_str rest;
+  sotto_str_init(&rest, &c->ctx);
+  const char *text;
+  uint32_t len;
+  int code = CLI_OK;
+  sotto_status status = append_rest_json(model, &rest);
   if (!status) status = sotto_engine_describe(model->engine, 1, &text, &len);
   if (status) {
     code = cli_fail_engine(c, status, model->engine);
   } else {
     cli_printf("{\"model\": ");
     cli_print(text, len);
-    cli_printf(",\n\"memory\": ");
-    print_plan_json(&model->plan);
-    cli_printf(",\n\"program\": ");
-    cli_print_str(&program);
+    if (model->plan.total) {
+      cli_printf(",\n\"memory\": ");
+      print_plan_json(&model->plan);
+    }
+    cli_printf(",\n");
+    cli_print_str(&rest);
     cli_printf("}\n");
   }
-  sotto_str_free(&program);
+  sotto_str_free(&rest);
   return code;
 }
 

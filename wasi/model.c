@@ -175,15 +175,15 @@ static int read_headers(cli *c, cli_model *model, char *buffer) {
 int cli_model_plan(cli *c, cli_model *model) {
   sotto_status status = sotto_engine_plan(model->engine, &model->plan);
   if (!status) status = sotto_engine_info(model->engine, &model->info);
-  return status ? fail_file(c, model, status) : CLI_OK;
+  if (status) return fail_file(c, model, status);
+  const char *warning;
+  for (uint32_t i = 0; (warning = sotto_engine_warning(model->engine, i)) != NULL; i++)
+    cli_warn("%s", warning);
+  return CLI_OK;
 }
 
 static int load(cli *c, cli_model *model, char *buffer) {
   double start = cli_now_ms();
-  if (c->args.engine.n_ctx > model->info.n_ctx_train) {
-    cli_warn("-c %u is more than the %u positions that the model was trained for",
-             (unsigned)c->args.engine.n_ctx, (unsigned)model->info.n_ctx_train);
-  }
   sotto_status status = sotto_engine_start_load(model->engine);
   if (status) return fail_file(c, model, status);
   for (;;) {

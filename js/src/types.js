@@ -154,6 +154,8 @@
  * @property {number} bos -1: none
  * @property {number} eos -1: none
  * @property {boolean} has_chat_template
+ * @property {string[]} warnings what may be wrong with the model, or with the options for it, and does not
+ *   keep it from running
  * @property {number} n_threads that compute
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
  * @property {LoadTimes} load_ms

@@ -131,7 +131,7 @@ static sotto_status describe_json(const sotto_gguf *g, sotto_str *out) {
     SOTTO_TRY(sotto_str_append_c(out, i ? ", {\"name\": " : "{\"name\": "));
     SOTTO_TRY(sotto_str_append_json(out, t->name));
     SOTTO_TRY(
-        sotto_str_appendf(out, ", \"type\": \"%s\", \"shape\": [", sotto_dtype_name(t->type)));
+        sotto_str_appendf(out, ", \"type\": \"%s\", \"shape\": [", sotto_gguf_tensor_type_name(t)));
     for (uint32_t d = 0; d < t->n_dims; d++) {
       SOTTO_TRY(sotto_str_appendf(out, d ? ", %llu" : "%llu", (unsigned long long)t->ne[d]));
     }
@@ -159,7 +159,7 @@ static sotto_status describe_text(const sotto_gguf *g, sotto_str *out) {
     const sotto_gguf_tensor *t = sotto_gguf_tensor_at(g, i);
     SOTTO_TRY(sotto_str_append_c(out, "  "));
     SOTTO_TRY(sotto_str_append(out, t->name.data, t->name.len));
-    SOTTO_TRY(sotto_str_appendf(out, "  %s [", sotto_dtype_name(t->type)));
+    SOTTO_TRY(sotto_str_appendf(out, "  %s [", sotto_gguf_tensor_type_name(t)));
     for (uint32_t d = 0; d < t->n_dims; d++) {
       SOTTO_TRY(sotto_str_appendf(out, d ? ", %llu" : "%llu", (unsigned long long)t->ne[d]));
     }

@@ -88,6 +88,14 @@ typedef struct sotto_range {
   uint32_t reserved;
 } sotto_range;
 
+/* Whether one part of a model would run. */
+typedef struct sotto_check {
+  const char
+      *part; /* "types", "architecture", "tokenizer", "chat_template", "memory"; "" behind them */
+  const char *message; /* why not; valid until the next failure */
+  uint32_t status;     /* sotto_status; chat_template: the model runs all the same, but for chat */
+} sotto_check;
+
 typedef struct sotto_model_info { /* valid once headers are complete; text until free */
   const char *architecture, *name;
   uint64_t n_params;
@@ -146,6 +154,8 @@ SOTTO_API const char *sotto_engine_warning(const sotto_engine *engine, uint32_t 
  * that returns text. */
 SOTTO_API sotto_status sotto_engine_describe(sotto_engine *engine, uint32_t as_json,
                                              const char **text, uint32_t *len);
+/* The index-th part of a model whose headers are complete, whatever else is wrong with it. */
+SOTTO_API sotto_status sotto_engine_check(sotto_engine *engine, uint32_t index, sotto_check *check);
 SOTTO_API sotto_status sotto_engine_print_program(sotto_engine *engine, const char **text,
                                                   uint32_t *len);
 

@@ -227,8 +227,17 @@ bool sotto_gguf_complete(const sotto_gguf *g) {
   return g->complete;
 }
 
+static sotto_status check_types(const sotto_gguf *g) {
+  for (size_t i = 0; i < g->n_tensors; i++) {
+    const sotto_gguf_tensor *t = &g->tensors[i];
+    if (!sotto_dtype_supported((uint32_t)t->type))
+      return sotto_gguf_unsupported_type(g, t->name, (uint32_t)t->type);
+  }
+  return SOTTO_OK;
+}
+
 sotto_status sotto_gguf_check(const sotto_gguf *g) {
-  if (g->complete) return SOTTO_OK;
+  if (g->complete) return check_types(g);
   for (uint32_t i = 0; i < g->n_files; i++) {
     const sotto_gguf_file *f = &g->files[i];
     if (f->state == SCAN_DONE && !f->failed) continue;

@@ -50,7 +50,7 @@ typedef struct sotto_gguf_kv {
 
 typedef struct sotto_gguf_tensor {
   sotto_slice name; /* unique in the model */
-  sotto_dtype type;
+  sotto_dtype type; /* until sotto_gguf_check has said OK it may be a type that does not load */
   uint32_t n_dims;
   uint64_t ne[SOTTO_MAX_DIMS]; /* ne[0] is the row length (fastest); unused dimensions are 1 */
   uint32_t file;               /* index of the split part */
@@ -79,7 +79,8 @@ sotto_status sotto_gguf_end(sotto_gguf *gguf, uint32_t file);
 
 /* All headers are here; files of a split have been checked against each other. */
 bool sotto_gguf_complete(const sotto_gguf *gguf);
-/* OK when complete, else an error that names what is missing: a header, or further parts. */
+/* OK when complete, and all tensors are of types that load; else an error that names what is missing, a
+ * header or further parts, or the tensor and its type. */
 sotto_status sotto_gguf_check(const sotto_gguf *gguf);
 /* The number of parts the first file's header asks for (split.count; 1 when absent). */
 uint32_t sotto_gguf_split_count(const sotto_gguf *gguf);
@@ -94,6 +95,7 @@ uint32_t sotto_gguf_n_files(const sotto_gguf *gguf);
  * Pointers stay valid until sotto_gguf_free. */
 size_t sotto_gguf_n_kv(const sotto_gguf *gguf);
 const sotto_gguf_kv *sotto_gguf_kv_at(const sotto_gguf *gguf, size_t index);
+const char *sotto_gguf_tensor_type_name(const sotto_gguf_tensor *tensor);
 size_t sotto_gguf_n_tensors(const sotto_gguf *gguf);
 const sotto_gguf_tensor *sotto_gguf_tensor_at(const sotto_gguf *gguf, size_t index);
 

@@ -68,6 +68,8 @@ const char *sotto_gguf_where(const sotto_gguf_file *file, char *buffer, size_t s
 /* Build a scanned file's tables from its bytes; checks all that does not concern other files. */
 sotto_status sotto_gguf_build_kv(sotto_gguf *gguf, sotto_gguf_file *file);
 sotto_status sotto_gguf_build_tensors(sotto_gguf *gguf, uint32_t file_index);
+/* ERR_UNSUPPORTED_TYPE naming the type and those that load. */
+sotto_status sotto_gguf_unsupported_type(const sotto_gguf *gguf, sotto_slice name, uint32_t number);
 
 const sotto_gguf_kv *sotto_gguf_file_find(const sotto_gguf_file *file, const char *key);
 /* The value of an integer key of any width; false when it is no integer or does not fit. */

@@ -8,15 +8,33 @@
 
 #define INVALID(g, ...) sotto_fail((g)->ctx, SOTTO_ERR_INVALID_MODEL, __VA_ARGS__)
 
-static sotto_status unsupported_type(sotto_gguf *g, sotto_slice name, uint32_t number) {
-  const char *type_name = "unknown";
-  switch (number) {
-#define X(n, text)                                                                                 \
-  case n: type_name = text; break;
+typedef struct foreign_type {
+  uint32_t number;
+  const char *name;
+  uint32_t weights, bytes;
+} foreign_type;
+
+static const foreign_type foreign_types[] = {
+#define X(number, name, weights, bytes) {number, name, weights, bytes},
 #include "gguf/foreign_types.def"
 #undef X
-  default: break;
-  }
+};
+
+/* NULL for a number that is not known. */
+static const foreign_type *find_foreign(uint32_t number) {
+  for (size_t i = 0; i < sizeof foreign_types / sizeof *foreign_types; i++)
+    if (foreign_types[i].number == number) return &foreign_types[i];
+  return NULL;
+}
+
+const char *sotto_gguf_tensor_type_name(const sotto_gguf_tensor *t) {
+  const foreign_type *foreign = find_foreign((uint32_t)t->type);
+  return foreign ? foreign->name : sotto_dtype_name(t->type);
+}
+
+sotto_status sotto_gguf_unsupported_type(const sotto_gguf *g, sotto_slice name, uint32_t number) {
+  const foreign_type *foreign = find_foreign(number);
+  const char *type_name = foreign ? foreign->name : "unknown";
   return sotto_fail(
       g->ctx, SOTTO_ERR_UNSUPPORTED_TYPE,
       "tensor %.*s has type %s (number %u), which is not supported: convert the model to one of"
@@ -49,18 +67,23 @@ static sotto_status shape(sotto_gguf *g, sotto_gguf_tensor *t, uint32_t type) {
                      SOTTO_SLICE_ARG(t->name), d);
     }
   }
-  if (!sotto_dtype_supported(type)) return unsupported_type(g, t->name, type);
+  const foreign_type *foreign = find_foreign(type);
+  const bool supported = sotto_dtype_supported(type);
   t->type = (sotto_dtype)type;
-  size_t block = sotto_dtype_block_weights(t->type);
+  const size_t block = supported ? sotto_dtype_block_weights(t->type)
+                       : foreign ? foreign->weights
+                                 : 0;
+  if (block == 0) return sotto_gguf_unsupported_type(g, t->name, type);
+  const size_t block_bytes = supported ? sotto_dtype_block_bytes(t->type) : foreign->bytes;
   if (t->ne[0] % block) {
     return INVALID(
         g,
         "tensor %.*s (%s) has rows of %llu weights, no multiple of the type's %zu: convert the "
         "model again",
-        SOTTO_SLICE_ARG(t->name), sotto_dtype_name(t->type), (unsigned long long)t->ne[0], block);
+        SOTTO_SLICE_ARG(t->name), sotto_gguf_tensor_type_name(t), (unsigned long long)t->ne[0],
+        block);
   }
-  bool overflow =
-      __builtin_mul_overflow(t->ne[0] / block, sotto_dtype_block_bytes(t->type), &t->size);
+  bool overflow = __builtin_mul_overflow(t->ne[0] / block, block_bytes, &t->size);
   for (uint32_t d = 1; d < t->n_dims; d++) {
     overflow |= __builtin_mul_overflow(t->size, t->ne[d], &t->size);
   }

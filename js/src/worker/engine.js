@@ -124,7 +124,18 @@ export class CoreEngine {
       name: text('name'),
       ...numbers,
       has_chat_template: has_chat_template === 1,
+      warnings: this.#warnings(),
     })
+  }
+
+  /** What may be wrong with the model and does not keep it from running. */
+  #warnings() {
+    const warnings = []
+    for (let i = 0; ; i++) {
+      const text = this.module.call('sotto_engine_warning', this.ptr, i)
+      if (text === 0) return warnings
+      warnings.push(this.module.string(text))
+    }
   }
 
   variant() {

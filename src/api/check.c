@@ -1,0 +1,63 @@
+/* Whether a model would run, part by part, and if not why: each is asked for by itself, so that one refusal
+ * does not hide the others. */
+#include "api/engine.h"
+#include "arch/arch.h"
+
+static sotto_status check_types(sotto_engine *e) {
+  return sotto_gguf_check(e->gguf);
+}
+
+/* Family, keys, tensors. A program of its own: the engine's may be in use. */
+static sotto_status check_architecture(sotto_engine *e) {
+  sotto_program program;
+  sotto_program_init(&program, &e->ctx, e->gguf);
+  const sotto_status status = sotto_arch_build(&program);
+  sotto_program_free(&program);
+  return status;
+}
+
+static sotto_status check_tokenizer(sotto_engine *e) {
+  sotto_tokenizer *tokenizer = NULL;
+  sotto_status status = sotto_tokenizer_new(&e->ctx, e->gguf, &tokenizer);
+  if (status == SOTTO_OK) status = sotto_arch_check_tokenizer_keys(&e->ctx, e->gguf);
+  sotto_tokenizer_free(tokenizer);
+  return status;
+}
+
+/* A model without one, or with one that is not understood, still completes texts. */
+static sotto_status check_template(sotto_engine *e) {
+  const sotto_gguf_kv *kv = sotto_gguf_find(e->gguf, "tokenizer.chat_template");
+  if (!kv || kv->type != SOTTO_GGUF_STRING) return SOTTO_OK;
+  sotto_template *tmpl = NULL;
+  const sotto_status status = sotto_template_parse(&e->ctx, kv->string, &tmpl);
+  sotto_template_free(tmpl);
+  return status;
+}
+
+static sotto_status check_memory(sotto_engine *e) {
+  sotto_memory_plan plan;
+  SOTTO_TRY(sotto_engine_plan(e, &plan));
+  return plan.fits ? SOTTO_OK : engine_over_budget(e);
+}
+
+static const struct {
+  const char *part;
+  sotto_status (*check)(sotto_engine *engine);
+} checks[] = {
+    {"types", check_types},         {"architecture", check_architecture},
+    {"tokenizer", check_tokenizer}, {"chat_template", check_template},
+    {"memory", check_memory},
+};
+
+sotto_status sotto_engine_check(sotto_engine *e, uint32_t index, sotto_check *out) {
+  *out = (sotto_check){.part = "", .message = ""};
+  if (!e->gguf || !sotto_gguf_complete(e->gguf)) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+                      "call sotto_engine_feed_header until every header is done first");
+  }
+  if (index >= sizeof checks / sizeof *checks) return SOTTO_OK;
+  out->part = checks[index].part;
+  out->status = (uint32_t)checks[index].check(e);
+  if (out->status) out->message = e->ctx.message;
+  return SOTTO_OK;
+}
