@@ -1,0 +1,135 @@
+// Headers of real files (tests/golden/keys/): which of them would run, and that what a header says
+// beyond that is refused or named, never passed over. Wording is left to other tests.
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { scratch, sotto } from './command.js'
+import { lists, readList, tensorTable, writeHeader } from './lib/headers.js'
+
+/** What the files have that no key says. */
+const facts = {
+  'llama-3.1-8b-instruct': { ropeFreqs: true },
+  'llama-3.2-3b-instruct': { ropeFreqs: true, tied: true },
+  'smollm2-1.7b-instruct': { tied: true },
+  'smollm2-135m-instruct': { tied: true },
+  'smollm2-135m-saved': { tied: true, base: 'Q4_1' },
+  'smollm3-3b': { tied: true },
+  'granite-3.0-8b-instruct': { tied: true },
+  'qwen3-0.6b': { tied: true },
+  'gemma-2-2b-it': { tied: true },
+  'gemma-3-270m-it': { tied: true },
+  'phi-4-mini-instruct': { longRope: true, tied: true, embedding: 'Q8_0' },
+  'lfm2.5-audio-1.5b': { tied: true },
+}
+
+/** Architectures that are not there yet: the refusal names them. */
+const unsupported = new Set(['gemma2', 'gemma3', 'phi3', 'lfm2', 'mistral3'])
+/** Types of weights that are not there yet: the refusal names them. */
+const unsupportedTypes = ['Q3_K']
+
+const architecture = (list) => list.keys.get('general.architecture').value
+
+/** Inspects the list's file; `change` may alter the keys or the table before it is written. */
+async function inspect(name, change = () => {}) {
+  const list = readList(name)
+  const table = tensorTable(list, facts[name])
+  change(list.keys, table)
+  const path = join(scratch, `${name}.gguf`)
+  writeHeader(path, list, table)
+  const result = await sotto(['inspect', '-m', path])
+  rmSync(path)
+  return result
+}
+
+/** Messages and warnings of a result: the description's lines of metadata are none. */
+const said = ({ stdout, stderr }) => {
+  const lines = stdout.split('\n').filter((line) => !/^ {2}[\w.-]+ = /.test(line))
+  return stderr + lines.filter((line) => /warning|unknown|ignor/i.test(line)).join('\n')
+}
+
+for (const name of lists) {
+  const list = readList(name)
+  const arch = architecture(list)
+
+  test(`${name}: the table has the real file's tensors`, () => {
+    const counts = {}
+    for (const { type } of tensorTable(list, facts[name])) counts[type] = (counts[type] ?? 0) + 1
+    assert.deepEqual(counts, list.tensors)
+  })
+
+  const foreign = unsupportedTypes.find((type) => list.tensors[type])
+  if (unsupported.has(arch) || foreign) {
+    test(`${name}: refused for ${foreign ?? arch}`, async () => {
+      const result = await inspect(name)
+      assert.notEqual(result.code, 0)
+      assert.match(result.stderr, new RegExp(`\\b${foreign ?? arch}\\b`))
+    })
+    continue
+  }
+
+  test(`${name}: would run, and nothing of its header is unknown`, async () => {
+    const result = await inspect(name)
+    assert.equal(said(result), '')
+    assert.equal(result.code, 0)
+  })
+}
+
+// ---- what must not be passed over ----------------------------------------------------------------
+
+const set = (key, type, value) => (keys) => keys.set(key, { type, value })
+
+/** A key that changes what the model computes: refused by its name. */
+const forward = [
+  ['smollm2-135m-instruct', 'llama.attention.max_alibi_bias', 'f32', 8],
+  ['smollm2-135m-instruct', 'llama.attention.clamp_kqv', 'f32', 8],
+  ['smollm2-135m-instruct', 'llama.use_parallel_residual', 'bool', true],
+  ['smollm2-135m-instruct', 'llama.logit_scale', 'f32', 0.25],
+  ['smollm2-135m-instruct', 'llama.residual_scale', 'f32', 0.25],
+  ['smollm2-135m-instruct', 'llama.embedding_scale', 'f32', 12],
+  ['smollm2-135m-instruct', 'llama.final_logit_softcapping', 'f32', 20],
+  ['smollm2-135m-instruct', 'llama.expert_count', 'u32', 8],
+  ['smollm2-135m-instruct', 'llama.ssm.conv_kernel', 'u32', 4],
+  ['smollm2-135m-saved', 'llama.attention.temperature_scale', 'f32', 0.1],
+]
+
+for (const [name, key, type, value] of forward) {
+  test(`${name}: refused with ${key} ${value}`, async () => {
+    const result = await inspect(name, set(key, type, value))
+    assert.notEqual(result.code, 0)
+    assert.ok(result.stderr.includes(key), result.stderr)
+  })
+}
+
+/** A tensor that the family has no place for: refused by its name. */
+const extra = [
+  ['smollm2-135m-instruct', 'blk.0.attn_q_norm.weight', [64]],
+  ['smollm2-135m-instruct', 'blk.3.attn_norm.bias', [576]],
+  ['smollm2-135m-instruct', 'output.bias', [49152]],
+  ['smollm2-135m-instruct', 'blk.30.attn_norm.weight', [576]],
+]
+
+for (const [name, tensor, shape] of extra) {
+  test(`${name}: refused with a tensor ${tensor}`, async () => {
+    const result = await inspect(name, (_, table) =>
+      table.push({ name: tensor, type: 'F32', shape }),
+    )
+    assert.notEqual(result.code, 0)
+    assert.ok(result.stderr.includes(tensor), result.stderr)
+  })
+}
+
+test('a key of the architecture that nobody knows is named', async () => {
+  const key = 'llama.attention.quantum_entanglement'
+  const result = await inspect('smollm2-135m-instruct', set(key, 'f32', 0.5))
+  assert.ok(said(result).includes(key), said(result))
+})
+
+test('keys of other namespaces say nothing', async () => {
+  const result = await inspect('smollm2-135m-instruct', (keys) => {
+    keys.set('mradermacher.quantized_by', { type: 'str', value: 'mradermacher' })
+    keys.set('general.some_day', { type: 'str', value: 'soon' })
+  })
+  assert.equal(said(result), '')
+  assert.equal(result.code, 0)
+})
