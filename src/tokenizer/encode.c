@@ -1,5 +1,5 @@
-/* Encoding: repair the text, cut out special tokens where they may be, pre-tokenise what lies
- * between, and merge each piece. Also the list of tokens that all this appends to. */
+/* Encoding: repair the text, cut out special tokens where they may be, normalise and pre-tokenise what
+ * lies between, and hand each piece to the algorithm. Also the list of tokens that all this appends to. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 
@@ -68,7 +68,8 @@ typedef struct encoder {
   sotto_slice text; /* valid UTF-8 */
   const sotto_span *trusted;
   size_t n_trusted, span; /* the first span that does not end before the position looked at */
-  sotto_bpe_scratch scratch;
+  sotto_scratch scratch;
+  sotto_str normal; /* what the normaliser wrote */
   sotto_tokens *out;
 } encoder;
 
@@ -82,7 +83,7 @@ static sotto_status encode_piece(encoder *e, sotto_slice piece) {
     return sotto_tokens_push(e->out, (sotto_token)id);
   }
   size_t before = e->out->count;
-  SOTTO_TRY(sotto_bpe_merge(t, &e->scratch, piece, e->out));
+  SOTTO_TRY(t->model->algorithm->encode(t, &e->scratch, piece, e->out));
   if (e->out->count == before + 1 && e->out->ids[before] == (sotto_token)id) {
     __atomic_fetch_or(&t->flags[id], SOTTO_FLAG_DIRECT, __ATOMIC_RELAXED);
   }
@@ -91,9 +92,15 @@ static sotto_status encode_piece(encoder *e, sotto_slice piece) {
 
 static sotto_status encode_plain(encoder *e, size_t start, size_t end) {
   if (start == end) return SOTTO_OK;
-  const char *p = e->text.data + start, *stop = e->text.data + end;
+  sotto_slice text = {e->text.data + start, end - start};
+  const sotto_pre *pre = e->t->pre;
+  if (pre->normalizer->apply) {
+    e->normal.len = 0;
+    SOTTO_TRY(pre->normalizer->apply(e->t, true, &text, &e->normal));
+  }
+  const char *p = text.data, *stop = text.data + text.len;
   while (p < stop) {
-    const char *next = sotto_pre_next(e->t->pre, p, stop);
+    const char *next = pre->split(e->t, p, stop);
     SOTTO_TRY(encode_piece(e, (sotto_slice){p, (size_t)(next - p)}));
     p = next;
   }
@@ -160,6 +167,7 @@ sotto_status sotto_tokenizer_encode(const sotto_tokenizer *t, sotto_slice text,
   sotto_str_init(&repaired, out->ctx);
   encoder e = {.t = t, .text = text, .trusted = trusted, .n_trusted = n_trusted, .out = out};
   e.scratch.ctx = out->ctx;
+  sotto_str_init(&e.normal, out->ctx);
   sotto_status status = SOTTO_OK;
   if (!sotto_utf8_valid(text.data, text.len)) {
     moved_size = n_trusted * sizeof *moved;
@@ -171,7 +179,8 @@ sotto_status sotto_tokenizer_encode(const sotto_tokenizer *t, sotto_slice text,
   }
   if (status == SOTTO_OK) status = encode_text(&e);
   if (status != SOTTO_OK) out->count = before;
-  sotto_bpe_scratch_free(&e.scratch);
+  sotto_scratch_free(&e.scratch);
+  sotto_str_free(&e.normal);
   sotto_str_free(&repaired);
   sotto_free(out->ctx, moved, moved_size);
   return status;

@@ -138,7 +138,7 @@ static void lossy(sotto_slice text, sotto_str *out) {
 static void encode_by_definition(const sotto_tokenizer *t, sotto_slice text, sotto_tokens *out) {
   const char *p = text.data, *end = p + text.len;
   while (p < end) {
-    const char *next = sotto_pre_next(t->pre, p, end);
+    const char *next = t->pre->split(t, p, end);
     REQUIRE(next > p && next <= end);
     size_t first = out->count;
     for (; p < next; p++) {
