@@ -56,4 +56,4 @@ static sotto_status load(sotto_tokenizer *t, const sotto_gguf *gguf) {
   return sotto_merges_load(t, gguf);
 }
 
-const sotto_algorithm sotto_algorithm_bpe = {load, reachable, encode};
+const sotto_algorithm sotto_algorithm_bpe = {load, reachable, encode, .repeats = false};

@@ -30,10 +30,21 @@ sotto_status sotto_tokens_push(sotto_tokens *tokens, sotto_token id) {
 
 /* ---- repairing ------------------------------------------------------------------------------ */
 
-/* `text` with U+FFFD for what is not UTF-8, and the spans that go with it: a span keeps only the
- * characters that lie wholly inside it. Both arrays hold n spans. */
-static sotto_status repair(sotto_slice text, const sotto_span *spans, size_t n, sotto_str *out,
-                           sotto_span *moved) {
+#define MARK "\xE2\x96\x81" /* U+2581, a space in sentencepiece's vocabularies */
+
+static bool has_mark(sotto_slice text) {
+  const char *p = text.data, *end = p + text.len;
+  while (p < end && (p = memchr(p, MARK[0], (size_t)(end - p)))) {
+    if (end - p >= 3 && memcmp(p, MARK, 3) == 0) return true;
+    p++;
+  }
+  return false;
+}
+
+/* `text` with U+FFFD for what is not UTF-8 and, if so wanted, a space for U+2581, and the spans that
+ * go with it: a span keeps only the characters that lie wholly inside it. Both arrays hold n spans. */
+static sotto_status repair(sotto_slice text, bool spaces, const sotto_span *spans, size_t n,
+                           sotto_str *out, sotto_span *moved) {
   size_t k = 0, at = 0;
   bool open = false;
   while (at < text.len) {
@@ -50,6 +61,7 @@ static sotto_status repair(sotto_slice text, const sotto_span *spans, size_t n, 
       moved[k].start = out->len;
       open = true;
     }
+    if (spaces && c == 0x2581) c = ' ';
     SOTTO_TRY(sotto_str_append(out, bytes, sotto_utf8_encode(c, bytes)));
     at += len;
   }
@@ -96,7 +108,7 @@ static sotto_status encode_plain(encoder *e, size_t start, size_t end) {
   const sotto_pre *pre = e->t->pre;
   if (pre->normalizer->apply) {
     e->normal.len = 0;
-    SOTTO_TRY(pre->normalizer->apply(e->t, true, &text, &e->normal));
+    SOTTO_TRY(pre->normalizer->apply(e->t, &text, &e->normal));
   }
   const char *p = text.data, *stop = text.data + text.len;
   while (p < stop) {
@@ -169,11 +181,12 @@ sotto_status sotto_tokenizer_encode(const sotto_tokenizer *t, sotto_slice text,
   e.scratch.ctx = out->ctx;
   sotto_str_init(&e.normal, out->ctx);
   sotto_status status = SOTTO_OK;
-  if (!sotto_utf8_valid(text.data, text.len)) {
+  const bool spaces = t->pre->normalizer->marks_are_spaces;
+  if (!sotto_utf8_valid(text.data, text.len) || (spaces && has_mark(text))) {
     moved_size = n_trusted * sizeof *moved;
     moved = sotto_alloc(out->ctx, moved_size);
     if (n_trusted && !moved) return SOTTO_ERR_OUT_OF_MEMORY;
-    status = repair(text, trusted, n_trusted, &repaired, moved);
+    status = repair(text, spaces, trusted, n_trusted, &repaired, moved);
     e.text = (sotto_slice){repaired.data, repaired.len};
     e.trusted = moved;
   }

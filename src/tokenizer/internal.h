@@ -2,6 +2,7 @@
 #ifndef SOTTO_TOKENIZER_INTERNAL_H
 #define SOTTO_TOKENIZER_INTERNAL_H
 
+#include "base/warnings.h"
 #include "tokenizer/parts.h"
 
 /* What messages about damaged metadata end with. */
@@ -20,7 +21,8 @@ typedef struct sotto_merge {
   uint32_t rank; /* index in tokenizer.ggml.merges: lower merges first */
   uint32_t id;   /* what the two become; SOTTO_NO_ID: the place is empty */
 } sotto_merge;
-#define SOTTO_NO_ID UINT32_MAX
+#define SOTTO_NO_ID      UINT32_MAX
+#define SOTTO_SEAM_BYTES (256 * 256 / 8)
 
 /* Bits of sotto_tokenizer.flags; the low three hold the sotto_token_attr. */
 enum {
@@ -53,8 +55,13 @@ struct sotto_tokenizer {
   uint32_t longest;         /* bytes of the longest token in it */
   sotto_token byte_id[256]; /* the token of one byte, or NONE */
 
-  sotto_merge *merges; /* hash table */
+  sotto_merge *merges; /* hash table; byte-level BPE */
   uint32_t n_merge_slots;
+
+  uint32_t *rank;        /* of a token: lower ones merge first; SentencePiece, as what follows */
+  uint8_t *seams;        /* bit a << 8 | b: some token has a character that ends with byte a in
+                          * front of one that begins with byte b */
+  bool add_space_prefix; /* text begins with a space */
 
   /* Special tokens in order of their text; those that start with byte b are
    * special[special_first[b]] .. special[special_first[b + 1] - 1]. */
@@ -63,7 +70,7 @@ struct sotto_tokenizer {
   uint32_t special_first[257];
   bool has_user_defined;
 
-  sotto_token bos, eos, pad;
+  sotto_token bos, eos, pad, unknown;
   bool add_bos, add_eos;
 };
 

@@ -8,9 +8,10 @@
 
 /* The text that the rest works on. */
 typedef struct sotto_normalizer {
-  /* *text, valid UTF-8, becomes its normalised form: itself, or written to `out`, which is empty.
-   * `at_start`: the text begins here, or behind a special token. NULL: text stays as it is. */
-  sotto_status (*apply)(const sotto_tokenizer *t, bool at_start, sotto_slice *text, sotto_str *out);
+  /* A stretch between special tokens, valid UTF-8, becomes its normalised form: itself, or written
+   * to `out`, which is empty. NULL: text stays as it is. */
+  sotto_status (*apply)(const sotto_tokenizer *t, sotto_slice *text, sotto_str *out);
+  bool marks_are_spaces; /* U+2581 is a space, before anything is looked for in the text */
 } sotto_normalizer;
 
 /* Where merging may not cross: the end of the piece that starts at p < end. */
@@ -40,6 +41,7 @@ typedef struct sotto_algorithm {
   bool (*reachable)(const sotto_tokenizer *t, uint32_t id);
   sotto_status (*encode)(const sotto_tokenizer *t, sotto_scratch *scratch, sotto_slice piece,
                          sotto_tokens *out);
+  bool repeats; /* two tokens may have the same bytes: text becomes the first */
 } sotto_algorithm;
 
 /* What a token stands for. */
@@ -53,12 +55,14 @@ typedef struct sotto_tokenizer_model {
   const char *name; /* tokenizer.ggml.model */
   const sotto_algorithm *algorithm;
   const sotto_decoder *decoder;
-  const sotto_pre *pre; /* NULL: tokenizer.ggml.pre names it */
+  const sotto_pre *pre;          /* NULL: tokenizer.ggml.pre names it */
+  sotto_token bos, eos, unknown; /* when the file does not say */
 } sotto_tokenizer_model;
 
-extern const sotto_normalizer sotto_normalizer_none;
-extern const sotto_algorithm sotto_algorithm_bpe;
-extern const sotto_decoder sotto_decoder_byte_level;
+extern const sotto_normalizer sotto_normalizer_none, sotto_normalizer_nfc;
+extern const sotto_pre sotto_pre_spm;
+extern const sotto_algorithm sotto_algorithm_bpe, sotto_algorithm_spm;
+extern const sotto_decoder sotto_decoder_byte_level, sotto_decoder_pieces;
 
 /* pretokenize.c. NULL for a name that is not known. */
 const sotto_pre *sotto_pre_find(sotto_slice name);

@@ -6,6 +6,7 @@
  *   smollm   each \p{N} by itself, then gpt-2 on what lies between them
  *   llama 3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}
  *            | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *   qwen2    llama 3 with \p{N} one by one
  *   gpt-4o   [^\r\n\p{L}\p{N}]?[U]*[W]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
  *            |[^\r\n\p{L}\p{N}]?[U]+[W]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}
  *            | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
@@ -119,7 +120,7 @@ static const char *next_rest(const char *p, const char *end, int max_digits, boo
   return line ? line : spaces(p, end, 0);
 }
 
-static const char *next_llama3(const char *p, const char *end) {
+static const char *next_llama3(const char *p, const char *end, int max_digits) {
   size_t len, n = contraction(p, end, true);
   if (n) return p + n;
   unsigned class = class_at(p, end, &len);
@@ -127,7 +128,7 @@ static const char *next_llama3(const char *p, const char *end) {
   if (!(class & (NUMBER | NEWLINE)) && class_at(p + len, end, &n) & LETTER) {
     return run(p + len + n, end, LETTER);
   }
-  return next_rest(p, end, 3, false);
+  return next_rest(p, end, max_digits, false);
 }
 
 /* [U]*[W]+ : the longest run of U that leaves a W behind it. NULL when there is no W. */
@@ -166,7 +167,8 @@ static const char *next_gpt4o(const char *p, const char *end, bool contractions,
   }
 SPLIT(gpt2, next_gpt2(p, end, false))
 SPLIT(smollm, next_gpt2(p, end, true))
-SPLIT(llama3, next_llama3(p, end))
+SPLIT(llama3, next_llama3(p, end, 3))
+SPLIT(qwen2, next_llama3(p, end, 1))
 SPLIT(gpt4o, next_gpt4o(p, end, true, 3))
 SPLIT(tekken, next_gpt4o(p, end, false, 1))
 #undef SPLIT

@@ -6,11 +6,21 @@
 #define MODEL "tokenizer.ggml.model"
 #define PRE   "tokenizer.ggml.pre"
 
-static const sotto_pre *const sotto_pre_by_name = NULL;
-
+#define PRE_by_name NULL
+#define PRE_spm     &sotto_pre_spm
+#define ID_NONE     SOTTO_TOKEN_NONE
+#define ID_0        0
+#define ID_1        1
+#define ID_2        2
 static const sotto_tokenizer_model models[] = {
-#define SOTTO_TOKENIZER_MODEL(name, algorithm, decoder, pre)                                       \
-  {name, &sotto_algorithm_##algorithm, &sotto_decoder_##decoder, sotto_pre_##pre},
+#define SOTTO_TOKENIZER_MODEL(name, algorithm, decoder, pre, bos, eos, unknown)                    \
+  {name,                                                                                           \
+   &sotto_algorithm_##algorithm,                                                                   \
+   &sotto_decoder_##decoder,                                                                       \
+   PRE_##pre,                                                                                      \
+   ID_##bos,                                                                                       \
+   ID_##eos,                                                                                       \
+   ID_##unknown},
 #include "tokenizer/models.def"
 #undef SOTTO_TOKENIZER_MODEL
 };
@@ -43,27 +53,32 @@ static sotto_status load_model(sotto_tokenizer *t, const sotto_gguf *gguf) {
     return SOTTO_OK;
   }
   return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
-                    MODEL " '%.*s' is not supported; use a model whose tokenizer is byte-level BPE "
-                          "(most Llama 3, SmolLM and GPT models)",
+                    MODEL " '%.*s' is not supported; use a model whose tokenizer is byte-level or "
+                          "SentencePiece BPE, as most chat models have",
                     SOTTO_SLICE_ARG(name));
 }
+
+#define GUESSED                                                                                    \
+  "text is split into words as for GPT-2, and answers are worse if the model wants another way; "  \
+  "convert the model anew with a current converter"
 
 static sotto_status load_pre(sotto_tokenizer *t, const sotto_gguf *gguf) {
   sotto_slice name;
   bool found;
   SOTTO_TRY(read_string(t, gguf, PRE, &name, &found));
   t->pre = t->model->pre;
-  if (t->pre) return SOTTO_OK;
+  if (t->pre) return SOTTO_OK; /* converters write "default" for these */
   if (!found) {
-    return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
-                      PRE " is missing, so how text is split into words is unknown; "
-                          "convert the model anew with a current converter");
+    SOTTO_TRY(sotto_warn(t->ctx, PRE " is missing: " GUESSED));
+    name = SOTTO_SLICE("default");
+  } else if (sotto_slice_is(name, "default")) {
+    SOTTO_TRY(sotto_warn(t->ctx, PRE " is 'default', which names no family: " GUESSED));
   }
   t->pre = sotto_pre_find(name);
   if (t->pre) return SOTTO_OK;
   return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
                     "the pre-tokeniser '%.*s' (" PRE ") is not supported; use a model of another "
-                    "family (most Llama 3, SmolLM and GPT models)",
+                    "family (Llama, Qwen, Mistral, Granite, SmolLM, GPT)",
                     SOTTO_SLICE_ARG(name));
 }
 
@@ -100,6 +115,8 @@ void sotto_tokenizer_free(sotto_tokenizer *t) {
   sotto_free(ctx, t->flags, n);
   sotto_free(ctx, t->slots, sizeof *t->slots * t->n_slots);
   sotto_free(ctx, t->merges, sizeof *t->merges * t->n_merge_slots);
+  sotto_free(ctx, t->rank, t->rank ? sizeof *t->rank * n : 0);
+  sotto_free(ctx, t->seams, t->seams ? SOTTO_SEAM_BYTES : 0);
   sotto_free(ctx, t->special, sizeof *t->special * t->n_special);
   sotto_free(ctx, t, sizeof *t);
 }

@@ -61,7 +61,9 @@ static sotto_status insert(sotto_tokenizer *t, uint32_t id) {
                       id);
   }
   if (t->slots[slot]) {
-    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) return SOTTO_OK;
+    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED || t->model->algorithm->repeats) {
+      return SOTTO_OK;
+    }
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                       TOKENS "[%u] and [%u] are the same token '%.*s'; " SOTTO_VOCAB_NEXT_STEP,
                       entry_id(t->slots[slot]), id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
