@@ -32,7 +32,9 @@ async function assigned() {
   const { default: ranges } = await import(`${DATA}/Binary_Property/Assigned/ranges.mjs`)
   const unknown = later()
   const surrogate = (c) => c >= 0xd800 && c < 0xe000
-  return ranges.flatMap((range) => [...range.keys()].filter((c) => !surrogate(c) && !unknown.has(c)))
+  return ranges.flatMap((range) =>
+    [...range.keys()].filter((c) => !surrogate(c) && !unknown.has(c)),
+  )
 }
 
 const nfd = (text) => text.normalize('NFD')
@@ -127,7 +129,9 @@ for (const [, parts] of decompositions) {
   texts.push(...parts)
 }
 starts.push(texts.length)
-const table = [4, 5, 6, 7, 8].map((shift) => twoStages(classes, shift)).reduce((a, b) => (b.bytes < a.bytes ? b : a))
+const table = [4, 5, 6, 7, 8]
+  .map((shift) => twoStages(classes, shift))
+  .reduce((a, b) => (b.bytes < a.bytes ? b : a))
 mkdirSync(dirname(output), { recursive: true })
 writeFileSync(
   output,
@@ -149,7 +153,10 @@ ${array('uint8_t nfc_index', table.index, 24)}
 ${array('uint8_t nfc_blocks', table.blocks, 24)}
 /* Code points with a decomposition in order, where that begins in nfc_parts, and the parts. */
 #define NFC_DECOMPOSITIONS ${decompositions.length}
-${array('uint32_t nfc_decomposed', decompositions.map(([c]) => c))}
+${array(
+  'uint32_t nfc_decomposed',
+  decompositions.map(([c]) => c),
+)}
 ${array('uint16_t nfc_starts', starts)}
 ${array('uint32_t nfc_parts', texts)}
 /* first, second, what they compose to; in order. */
