@@ -180,6 +180,12 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
     }
   }
+  /* Any text can make the unknown token: it may be nothing that ends or begins a turn. */
+  if (t->unknown != SOTTO_TOKEN_NONE &&
+      (sotto_vocab_attr(t, (uint32_t)t->unknown) != SOTTO_TOKEN_UNKNOWN ||
+       t->flags[t->unknown] & SOTTO_FLAG_EOG || t->unknown == t->bos)) {
+    t->unknown = SOTTO_TOKEN_NONE;
+  }
   for (uint32_t id = 0; id < t->n_vocab; id++) {
     if (t->flags[id] & SOTTO_FLAG_EOG) return SOTTO_OK;
   }

@@ -115,24 +115,6 @@ TEST(tokenizer_decodes_pieces_as_a_stream) {
   CHECK(ctx.bytes_in_use == 0);
 }
 
-TEST(tokenizer_without_byte_tokens_gives_one_unknown_for_a_run) {
-  sotto_ctx ctx;
-  sotto_ctx_init(&ctx, NULL, NULL);
-  test_vocab v;
-  words(&v);
-  for (int b = 0; b < 256; b++) v.types[3 + b] = SOTTO_TOKEN_UNUSED;
-  sotto_tokenizer *t = test_vocab_tokenizer(&v, &ctx);
-  REQUIRE(t != NULL);
-  check_pieces(t, TEXT("a\u00e9\u00e8b\n"), "\u2581a|<unk>|b|<unk>");
-  sotto_tokenizer_free(t);
-  v.types[0] = SOTTO_TOKEN_NORMAL; /* none by convention: what is unknown is dropped */
-  t = test_vocab_tokenizer(&v, &ctx);
-  REQUIRE(t != NULL);
-  check_pieces(t, TEXT("a\u00e9\u00e8b\n"), "\u2581a|b");
-  sotto_tokenizer_free(t);
-  CHECK(ctx.bytes_in_use == 0);
-}
-
 /* ---- merging, by definition ----------------------------------------------------------------- */
 
 /* sentencepiece's loop over the whole text, without cutting it first. */
@@ -271,6 +253,33 @@ TEST(tokenizer_says_when_it_has_to_guess) {
   t = build(&v, NULL, &ctx, said, sizeof said);
   REQUIRE(t != NULL);
   CHECK(strstr(said, "tokenizer.ggml.scores is the same for all tokens"));
+  sotto_tokenizer_free(t);
+  CHECK(ctx.bytes_in_use == 0);
+}
+
+static void unknown_is_control(gguf_writer *w) {
+  gguf_write_u32(w, "tokenizer.ggml.unknown_token_id", 2);
+}
+
+TEST(tokenizer_without_byte_tokens_gives_one_unknown_for_a_run) {
+  sotto_ctx ctx;
+  sotto_ctx_init(&ctx, NULL, NULL);
+  test_vocab v;
+  char said[2048];
+  words(&v);
+  for (int b = 0; b < 256; b++) v.types[3 + b] = SOTTO_TOKEN_UNUSED;
+  sotto_tokenizer *t = test_vocab_tokenizer(&v, &ctx);
+  REQUIRE(t != NULL);
+  check_pieces(t, TEXT("a\u00e9\u00e8b\n"), "\u2581a|<unk>|b|<unk>");
+  sotto_tokenizer_free(t);
+  t = build(&v, unknown_is_control, &ctx, said, sizeof said);
+  REQUIRE(t != NULL);
+  check_pieces(t, TEXT("a\u00e9b"), "\u2581a|b"); /* no text makes a control token */
+  sotto_tokenizer_free(t);
+  v.types[0] = SOTTO_TOKEN_NORMAL; /* none by convention: what is unknown is dropped */
+  t = test_vocab_tokenizer(&v, &ctx);
+  REQUIRE(t != NULL);
+  check_pieces(t, TEXT("a\u00e9\u00e8b\n"), "\u2581a|b");
   sotto_tokenizer_free(t);
   CHECK(ctx.bytes_in_use == 0);
 }
