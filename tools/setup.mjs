@@ -19,6 +19,7 @@ import {
   installWasmtime,
 } from './setup/packages.mjs'
 import { installParts, missingParts } from './setup/system.mjs'
+import { haveVocabularies, installVocabularies } from './setup/vocabularies.mjs'
 
 /** What each purpose needs besides CMake, ninja and the npm packages. */
 const purposes = {
@@ -44,6 +45,7 @@ export async function setup(purpose) {
     if (need.wasmtime) await installWasmtime()
     if (need.tests) await installNewerNode()
     if (need.model) await installModel()
+    if (need.tests) await installVocabularies()
   })
 }
 
@@ -54,7 +56,8 @@ async function isReady(need) {
     (!need.web || haveEmscripten()) &&
     (!need.wasmtime || haveWasmtime()) &&
     (!need.tests || haveNewerNode()) &&
-    (!need.model || (await haveModel()))
+    (!need.model || (await haveModel())) &&
+    (!need.tests || haveVocabularies())
   )
 }
 

@@ -1,10 +1,14 @@
 /* The streaming detokeniser: bytes of tokens in, whole characters out. What it gives in total is
  * what decoding all bytes at once would give, however they were cut. */
 #include "base/utf8.h"
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/internal.h"
 
 void sotto_detokenizer_init(sotto_detokenizer *d) {
   *d = (sotto_detokenizer){0};
+}
+
+void sotto_detokenizer_init_text(sotto_detokenizer *d, const sotto_tokenizer *t) {
+  *d = (sotto_detokenizer){.drop_space = t->add_space_prefix};
 }
 
 /* `out` has room: three bytes for each of text's. */
@@ -30,7 +34,8 @@ sotto_status sotto_detokenizer_feed(sotto_detokenizer *d, sotto_slice bytes, sot
                       bytes.len);
   }
   SOTTO_TRY(sotto_str_reserve(out, 3 * (d->n_pending + bytes.len)));
-  size_t used = 0;
+  size_t used = d->drop_space && bytes.data[0] == ' ';
+  d->drop_space = false;
   while (d->n_pending && used < bytes.len) {
     d->pending[d->n_pending++] = bytes.data[used++];
     size_t whole = sotto_utf8_complete_prefix(d->pending, d->n_pending);

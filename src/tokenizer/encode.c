@@ -1,5 +1,5 @@
-/* Encoding: repair the text, cut out special tokens where they may be, pre-tokenise what lies
- * between, and merge each piece. Also the list of tokens that all this appends to. */
+/* Encoding: repair the text, cut out special tokens where they may be, normalise and pre-tokenise what
+ * lies between, and hand each piece to the algorithm. Also the list of tokens that all this appends to. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 
@@ -30,10 +30,21 @@ sotto_status sotto_tokens_push(sotto_tokens *tokens, sotto_token id) {
 
 /* ---- repairing ------------------------------------------------------------------------------ */
 
-/* `text` with U+FFFD for what is not UTF-8, and the spans that go with it: a span keeps only the
- * characters that lie wholly inside it. Both arrays hold n spans. */
-static sotto_status repair(sotto_slice text, const sotto_span *spans, size_t n, sotto_str *out,
-                           sotto_span *moved) {
+#define MARK "\xE2\x96\x81" /* U+2581, a space in sentencepiece's vocabularies */
+
+static bool has_mark(sotto_slice text) {
+  const char *p = text.data, *end = p + text.len;
+  while (p < end && (p = memchr(p, MARK[0], (size_t)(end - p)))) {
+    if (end - p >= 3 && memcmp(p, MARK, 3) == 0) return true;
+    p++;
+  }
+  return false;
+}
+
+/* `text` with U+FFFD for what is not UTF-8 and, if so wanted, a space for U+2581, and the spans that
+ * go with it: a span keeps only the characters that lie wholly inside it. Both arrays hold n spans. */
+static sotto_status repair(sotto_slice text, bool spaces, const sotto_span *spans, size_t n,
+                           sotto_str *out, sotto_span *moved) {
   size_t k = 0, at = 0;
   bool open = false;
   while (at < text.len) {
@@ -50,6 +61,7 @@ static sotto_status repair(sotto_slice text, const sotto_span *spans, size_t n, 
       moved[k].start = out->len;
       open = true;
     }
+    if (spaces && c == 0x2581) c = ' ';
     SOTTO_TRY(sotto_str_append(out, bytes, sotto_utf8_encode(c, bytes)));
     at += len;
   }
@@ -68,7 +80,8 @@ typedef struct encoder {
   sotto_slice text; /* valid UTF-8 */
   const sotto_span *trusted;
   size_t n_trusted, span; /* the first span that does not end before the position looked at */
-  sotto_bpe_scratch scratch;
+  sotto_scratch scratch;
+  sotto_str normal; /* what the normaliser wrote */
   sotto_tokens *out;
 } encoder;
 
@@ -82,7 +95,7 @@ static sotto_status encode_piece(encoder *e, sotto_slice piece) {
     return sotto_tokens_push(e->out, (sotto_token)id);
   }
   size_t before = e->out->count;
-  SOTTO_TRY(sotto_bpe_merge(t, &e->scratch, piece, e->out));
+  SOTTO_TRY(t->model->algorithm->encode(t, &e->scratch, piece, e->out));
   if (e->out->count == before + 1 && e->out->ids[before] == (sotto_token)id) {
     __atomic_fetch_or(&t->flags[id], SOTTO_FLAG_DIRECT, __ATOMIC_RELAXED);
   }
@@ -91,9 +104,15 @@ static sotto_status encode_piece(encoder *e, sotto_slice piece) {
 
 static sotto_status encode_plain(encoder *e, size_t start, size_t end) {
   if (start == end) return SOTTO_OK;
-  const char *p = e->text.data + start, *stop = e->text.data + end;
+  sotto_slice text = {e->text.data + start, end - start};
+  const sotto_pre *pre = e->t->pre;
+  if (pre->normalizer->apply) {
+    e->normal.len = 0;
+    SOTTO_TRY(pre->normalizer->apply(e->t, &text, &e->normal));
+  }
+  const char *p = text.data, *stop = text.data + text.len;
   while (p < stop) {
-    const char *next = sotto_pre_next(e->t->pre, p, stop);
+    const char *next = pre->split(e->t, p, stop);
     SOTTO_TRY(encode_piece(e, (sotto_slice){p, (size_t)(next - p)}));
     p = next;
   }
@@ -160,18 +179,21 @@ sotto_status sotto_tokenizer_encode(const sotto_tokenizer *t, sotto_slice text,
   sotto_str_init(&repaired, out->ctx);
   encoder e = {.t = t, .text = text, .trusted = trusted, .n_trusted = n_trusted, .out = out};
   e.scratch.ctx = out->ctx;
+  sotto_str_init(&e.normal, out->ctx);
   sotto_status status = SOTTO_OK;
-  if (!sotto_utf8_valid(text.data, text.len)) {
+  const bool spaces = t->pre->normalizer->marks_are_spaces;
+  if (!sotto_utf8_valid(text.data, text.len) || (spaces && has_mark(text))) {
     moved_size = n_trusted * sizeof *moved;
     moved = sotto_alloc(out->ctx, moved_size);
     if (n_trusted && !moved) return SOTTO_ERR_OUT_OF_MEMORY;
-    status = repair(text, trusted, n_trusted, &repaired, moved);
+    status = repair(text, spaces, trusted, n_trusted, &repaired, moved);
     e.text = (sotto_slice){repaired.data, repaired.len};
     e.trusted = moved;
   }
   if (status == SOTTO_OK) status = encode_text(&e);
   if (status != SOTTO_OK) out->count = before;
-  sotto_bpe_scratch_free(&e.scratch);
+  sotto_scratch_free(&e.scratch);
+  sotto_str_free(&e.normal);
   sotto_str_free(&repaired);
   sotto_free(out->ctx, moved, moved_size);
   return status;

@@ -52,8 +52,8 @@ static sotto_status add(sotto_tokenizer *t, uint32_t rank, sotto_slice line, cha
   if (!left.len || !right.len || memchr(right.data, ' ', right.len)) {
     return refuse(t, rank, line, "is not two tokens with one space between them");
   }
-  size_t n_left = sotto_vocab_decode(left, bytes);
-  size_t n_right = n_left == SIZE_MAX ? SIZE_MAX : sotto_vocab_decode(right, bytes + n_left);
+  size_t n_left = sotto_byte_level_decode(left, bytes);
+  size_t n_right = n_left == SIZE_MAX ? SIZE_MAX : sotto_byte_level_decode(right, bytes + n_left);
   if (n_right == SIZE_MAX) {
     return refuse(t, rank, line, "is not written in the byte-level alphabet");
   }
@@ -61,7 +61,7 @@ static sotto_status add(sotto_tokenizer *t, uint32_t rank, sotto_slice line, cha
   uint32_t ids[3];
   for (int i = 0; i < 3; i++) {
     /* Most vocabularies list what merges give in the merges' order. */
-    if (i == 2 && *guess < t->n_vocab && t->flags[*guess] & SOTTO_FLAG_BPE &&
+    if (i == 2 && *guess < t->n_vocab && t->flags[*guess] & SOTTO_FLAG_FOUND &&
         sotto_slice_eq(sotto_vocab_bytes(t, *guess), parts[2])) {
       ids[2] = *guess;
       continue;

@@ -6,14 +6,15 @@
  *   smollm   each \p{N} by itself, then gpt-2 on what lies between them
  *   llama 3  (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}
  *            | ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *   qwen2    llama 3 with \p{N} one by one
  *   gpt-4o   [^\r\n\p{L}\p{N}]?[U]*[W]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?
  *            |[^\r\n\p{L}\p{N}]?[U]+[W]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}
  *            | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
  *            with U = \p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M} and W = \p{Ll}\p{Lm}\p{Lo}\p{M}
  *   tekken   gpt-4o without the contractions and with \p{N} one by one
  *
- * Families whose tokenizer.json also normalises (NFC), like Qwen's, are not in the table: without
- * the normaliser their ids would differ. Text must be valid UTF-8; time is linear in its length. */
+ * pretokenizers.def says which name has which. Text must be valid UTF-8; time is linear in its
+ * length. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 #include "tokenizer/unicode_tables.h"
@@ -21,28 +22,6 @@
 enum { LETTER = UNICODE_LETTER, NUMBER = UNICODE_NUMBER, SPACE = UNICODE_SPACE };
 enum { OTHER = UNICODE_OTHER, UPPER = UNICODE_UPPER, LOWER = UNICODE_LOWER };
 enum { NEWLINE = UNICODE_NEWLINE, MAIN = LETTER | NUMBER | SPACE | OTHER };
-
-static const sotto_pre pre_tokenizers[] = {
-    {.name = "gpt-2", .split = SOTTO_SPLIT_GPT2},
-    {.name = "phi-2", .split = SOTTO_SPLIT_GPT2},
-    {.name = "smollm", .split = SOTTO_SPLIT_SMOLLM},
-    {.name = "starcoder", .split = SOTTO_SPLIT_SMOLLM},
-    {.name = "refact", .split = SOTTO_SPLIT_SMOLLM},
-    {.name = "llama-bpe", .split = SOTTO_SPLIT_LLAMA3, .ignore_merges = true, .add_bos = true},
-    {.name = "llama3", .split = SOTTO_SPLIT_LLAMA3, .ignore_merges = true, .add_bos = true},
-    {.name = "llama-v3", .split = SOTTO_SPLIT_LLAMA3, .ignore_merges = true, .add_bos = true},
-    {.name = "gpt-4o", .split = SOTTO_SPLIT_GPT4O},
-    {.name = "llama4", .split = SOTTO_SPLIT_GPT4O},
-    {.name = "tekken", .split = SOTTO_SPLIT_TEKKEN, .ignore_merges = true, .add_bos = true},
-};
-#define N_PRE (sizeof pre_tokenizers / sizeof *pre_tokenizers)
-
-const sotto_pre *sotto_pre_find(sotto_slice name) {
-  for (size_t i = 0; i < N_PRE; i++) {
-    if (sotto_slice_is(name, pre_tokenizers[i].name)) return &pre_tokenizers[i];
-  }
-  return NULL;
-}
 
 static unsigned class_of(uint32_t c) {
   if (c >= UNICODE_END) return OTHER;
@@ -141,7 +120,7 @@ static const char *next_rest(const char *p, const char *end, int max_digits, boo
   return line ? line : spaces(p, end, 0);
 }
 
-static const char *next_llama3(const char *p, const char *end) {
+static const char *next_llama3(const char *p, const char *end, int max_digits) {
   size_t len, n = contraction(p, end, true);
   if (n) return p + n;
   unsigned class = class_at(p, end, &len);
@@ -149,7 +128,7 @@ static const char *next_llama3(const char *p, const char *end) {
   if (!(class & (NUMBER | NEWLINE)) && class_at(p + len, end, &n) & LETTER) {
     return run(p + len + n, end, LETTER);
   }
-  return next_rest(p, end, 3, false);
+  return next_rest(p, end, max_digits, false);
 }
 
 /* [U]*[W]+ : the longest run of U that leaves a W behind it. NULL when there is no W. */
@@ -179,13 +158,30 @@ static const char *next_gpt4o(const char *p, const char *end, bool contractions,
   return contractions ? word + contraction(word, end, true) : word;
 }
 
-const char *sotto_pre_next(const sotto_pre *pre, const char *p, const char *end) {
-  switch (pre->split) {
-  case SOTTO_SPLIT_GPT2: return next_gpt2(p, end, false);
-  case SOTTO_SPLIT_SMOLLM: return next_gpt2(p, end, true);
-  case SOTTO_SPLIT_LLAMA3: return next_llama3(p, end);
-  case SOTTO_SPLIT_GPT4O: return next_gpt4o(p, end, true, 3);
-  case SOTTO_SPLIT_TEKKEN: return next_gpt4o(p, end, false, 1);
+/* ---- the table ------------------------------------------------------------------------------ */
+
+#define SPLIT(name, call)                                                                          \
+  static const char *split_##name(const sotto_tokenizer *t, const char *p, const char *end) {      \
+    (void)t;                                                                                       \
+    return call;                                                                                   \
   }
-  return end;
+SPLIT(gpt2, next_gpt2(p, end, false))
+SPLIT(smollm, next_gpt2(p, end, true))
+SPLIT(llama3, next_llama3(p, end, 3))
+SPLIT(qwen2, next_llama3(p, end, 1))
+SPLIT(gpt4o, next_gpt4o(p, end, true, 3))
+SPLIT(tekken, next_gpt4o(p, end, false, 1))
+#undef SPLIT
+
+const sotto_pre *sotto_pre_find(sotto_slice name) {
+  static const sotto_pre table[] = {
+#define SOTTO_PRETOKENIZER(name, split, normalizer, ignore_merges, add_bos)                        \
+  {name, split_##split, &sotto_normalizer_##normalizer, ignore_merges, add_bos},
+#include "tokenizer/pretokenizers.def"
+#undef SOTTO_PRETOKENIZER
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    if (sotto_slice_is(name, table[i].name)) return &table[i];
+  }
+  return NULL;
 }

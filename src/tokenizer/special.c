@@ -2,6 +2,8 @@
  * in a prompt. The table is the sorted list itself: at a position of the text the part of the list
  * that still agrees is narrowed byte by byte, so one look costs the length of a token, not their
  * number. */
+#include <stdio.h>
+
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 
@@ -27,9 +29,9 @@ static const char *const end_texts[] = {
 };
 
 static const char *const end_keys[] = {
-    "tokenizer.ggml.eos_token_id",     "tokenizer.ggml.eot_token_id",
-    "tokenizer.ggml.eom_token_id",     "tokenizer.ggml.fim_pad_token_id",
-    "tokenizer.ggml.fim_rep_token_id", "tokenizer.ggml.fim_sep_token_id",
+    "tokenizer.ggml.eot_token_id",     "tokenizer.ggml.eom_token_id",
+    "tokenizer.ggml.fim_pad_token_id", "tokenizer.ggml.fim_rep_token_id",
+    "tokenizer.ggml.fim_sep_token_id",
 };
 
 static bool ends_by_text(sotto_slice text) {
@@ -55,30 +57,40 @@ static bool looks_like_control(sotto_slice text) {
 
 /* ---- roles ---------------------------------------------------------------------------------- */
 
+/* A key's id, or `fallback` without the key. An id that no token has stands for "none": converters
+ * write 4294967295 or -1. */
 static sotto_status read_id(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
-                            sotto_token *out) {
-  *out = SOTTO_TOKEN_NONE;
+                            sotto_token fallback, sotto_token *out) {
+  *out = fallback;
   const sotto_gguf_kv *kv = sotto_gguf_take(gguf, key);
   if (!kv) return SOTTO_OK;
-  bool fits = false;
+  bool fits = false, is_signed = false;
   switch (kv->type) {
   case SOTTO_GGUF_I8:
   case SOTTO_GGUF_I16:
   case SOTTO_GGUF_I32:
-  case SOTTO_GGUF_I64: fits = kv->i >= 0 && (uint64_t)kv->i < t->n_vocab; break;
+  case SOTTO_GGUF_I64:
+    is_signed = true;
+    fits = kv->i >= 0 && (uint64_t)kv->i < t->n_vocab;
+    break;
   case SOTTO_GGUF_U8:
   case SOTTO_GGUF_U16:
   case SOTTO_GGUF_U32:
   case SOTTO_GGUF_U64: fits = kv->u < t->n_vocab; break;
-  default: break;
-  }
-  if (!fits) {
+  default:
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
-                      "%s is not the id of one of the %u tokens; " SOTTO_VOCAB_NEXT_STEP, key,
-                      t->n_vocab);
+                      "%s is not an integer; " SOTTO_VOCAB_NEXT_STEP, key);
   }
-  *out = (sotto_token)kv->i;
-  return SOTTO_OK;
+  *out = fits ? (sotto_token)kv->i : SOTTO_TOKEN_NONE;
+  if (fits) return SOTTO_OK;
+  char number[24];
+  if (is_signed)
+    snprintf(number, sizeof number, "%lld", (long long)kv->i);
+  else
+    snprintf(number, sizeof number, "%llu", (unsigned long long)kv->u);
+  return sotto_warn(t->ctx,
+                    "%s is %s, and the vocabulary has %u tokens: the model counts as having none",
+                    key, number, t->n_vocab);
 }
 
 static sotto_status read_bool(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
@@ -108,10 +120,29 @@ static sotto_token find_control(const sotto_tokenizer *t, const char *text) {
   return SOTTO_TOKEN_NONE;
 }
 
+/* The id that a role has by convention, if the token there is of the kind for it. */
+static sotto_token by_convention(const sotto_tokenizer *t, sotto_token id, sotto_token_attr attr) {
+  bool right = id >= 0 && (uint32_t)id < t->n_vocab && sotto_vocab_attr(t, (uint32_t)id) == attr;
+  return right ? id : SOTTO_TOKEN_NONE;
+}
+
+static sotto_status load_ids(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  sotto_token bos = by_convention(t, t->model->bos, SOTTO_TOKEN_CONTROL);
+  sotto_token eos = by_convention(t, t->model->eos, SOTTO_TOKEN_CONTROL);
+  sotto_token unknown = by_convention(t, t->model->unknown, SOTTO_TOKEN_UNKNOWN);
+  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.bos_token_id", bos, &t->bos));
+  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.eos_token_id", eos, &t->eos));
+  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.unknown_token_id", unknown, &t->unknown));
+  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.padding_token_id", SOTTO_TOKEN_NONE, &t->pad));
+  if (t->model->pre ==
+      &sotto_pre_spm) { /* others never put a space there, and a file may not ask */
+    SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_space_prefix", true, &t->add_space_prefix));
+  }
+  return SOTTO_OK;
+}
+
 static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
-  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.bos_token_id", &t->bos));
-  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.eos_token_id", &t->eos));
-  SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.padding_token_id", &t->pad));
+  SOTTO_TRY(load_ids(t, gguf));
   SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_bos_token", t->pre->add_bos, &t->add_bos));
   SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_eos_token", false, &t->add_eos));
   t->add_bos = t->add_bos && t->bos != SOTTO_TOKEN_NONE;
@@ -121,7 +152,9 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
     const sotto_token_attr attr = sotto_vocab_attr(t, id);
     if (attr != SOTTO_TOKEN_USER_DEFINED && attr != SOTTO_TOKEN_CONTROL) continue; /* nearly all */
     sotto_slice text = sotto_vocab_text(t, id);
-    bool ends = ends_by_text(text);
+    /* Gemma has the HTML tag </s> as a user-defined token. */
+    bool ends =
+        ends_by_text(text) && (attr == SOTTO_TOKEN_CONTROL || !sotto_slice_is(text, "</s>"));
     if (attr == SOTTO_TOKEN_USER_DEFINED && (ends || looks_like_control(text))) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
       if (!ends) t->flags[id] |= SOTTO_FLAG_SHOWN;
@@ -135,9 +168,10 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
   }
   for (size_t i = 0; i < sizeof end_keys / sizeof *end_keys; i++) {
     sotto_token id;
-    SOTTO_TRY(read_id(t, gguf, end_keys[i], &id));
+    SOTTO_TRY(read_id(t, gguf, end_keys[i], SOTTO_TOKEN_NONE, &id));
     if (id != SOTTO_TOKEN_NONE) t->flags[id] |= SOTTO_FLAG_EOG;
   }
+  if (t->eos != SOTTO_TOKEN_NONE) t->flags[t->eos] |= SOTTO_FLAG_EOG; /* by convention */
   for (uint32_t id = 0; id < t->n_vocab; id++) {
     if (!(t->flags[id] & SOTTO_FLAG_EOG) && (sotto_token)id != t->bos) continue;
     sotto_token_attr attr = sotto_vocab_attr(t, id);
@@ -146,13 +180,24 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
     }
   }
-  return SOTTO_OK;
+  /* Any text can make the unknown token: it may be nothing that ends or begins a turn. */
+  if (t->unknown != SOTTO_TOKEN_NONE &&
+      (sotto_vocab_attr(t, (uint32_t)t->unknown) != SOTTO_TOKEN_UNKNOWN ||
+       t->flags[t->unknown] & SOTTO_FLAG_EOG || t->unknown == t->bos)) {
+    t->unknown = SOTTO_TOKEN_NONE;
+  }
+  for (uint32_t id = 0; id < t->n_vocab; id++) {
+    if (t->flags[id] & SOTTO_FLAG_EOG) return SOTTO_OK;
+  }
+  return sotto_warn(t->ctx, "the model names no token that ends an answer (tokenizer.ggml."
+                            "eos_token_id, eot_token_id): answers end at a stop string or at "
+                            "the most tokens asked for");
 }
 
 /* ---- the sorted list ------------------------------------------------------------------------ */
 
 static int compare(const sotto_tokenizer *t, sotto_token a, sotto_token b) {
-  sotto_slice x = sotto_vocab_text(t, (uint32_t)a), y = sotto_vocab_text(t, (uint32_t)b);
+  sotto_slice x = sotto_vocab_bytes(t, (uint32_t)a), y = sotto_vocab_bytes(t, (uint32_t)b);
   int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
   return order ? order : (x.len > y.len) - (x.len < y.len);
 }
@@ -181,20 +226,28 @@ static void sort(const sotto_tokenizer *t, sotto_token *ids, size_t n) {
 /* Tokens whose text can be told from a prompt. Invalid UTF-8 never occurs in one. */
 static bool is_findable(const sotto_tokenizer *t, uint32_t id) {
   sotto_token_attr attr = sotto_vocab_attr(t, id);
-  sotto_slice text = sotto_vocab_text(t, id);
+  sotto_slice text = sotto_vocab_bytes(t, id);
   return (attr == SOTTO_TOKEN_CONTROL || attr == SOTTO_TOKEN_UNKNOWN ||
           attr == SOTTO_TOKEN_USER_DEFINED) &&
          text.len > 0 && sotto_utf8_valid(text.data, text.len);
 }
 
+/* Of two that are spelled alike the one that no user may write, else the first. */
+static sotto_token first_of(const sotto_tokenizer *t, sotto_token a, sotto_token b) {
+  bool free_a = sotto_vocab_attr(t, (uint32_t)a) == SOTTO_TOKEN_USER_DEFINED;
+  bool free_b = sotto_vocab_attr(t, (uint32_t)b) == SOTTO_TOKEN_USER_DEFINED;
+  if (free_a != free_b) return free_a ? b : a;
+  return a < b ? a : b;
+}
+
 static sotto_status build_list(sotto_tokenizer *t) {
   for (uint32_t id = 0; id < t->n_vocab; id++) {
     if (!is_findable(t, id)) continue;
-    if (sotto_vocab_text(t, id).len > SOTTO_MAX_SPECIAL_BYTES) {
+    if (sotto_vocab_bytes(t, id).len > SOTTO_MAX_SPECIAL_BYTES) {
       return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                         "tokenizer.ggml.tokens[%u] is a special token of %zu bytes, and %d is the "
                         "most one may have; " SOTTO_VOCAB_NEXT_STEP,
-                        id, sotto_vocab_text(t, id).len, SOTTO_MAX_SPECIAL_BYTES);
+                        id, sotto_vocab_bytes(t, id).len, SOTTO_MAX_SPECIAL_BYTES);
     }
     t->n_special++;
     if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) t->has_user_defined = true;
@@ -207,15 +260,21 @@ static sotto_status build_list(sotto_tokenizer *t) {
     if (is_findable(t, id)) t->special[n++] = (sotto_token)id;
   }
   sort(t, t->special, n);
+  uint32_t kept = 0;
   for (uint32_t i = 0; i < n; i++) {
-    sotto_slice text = sotto_vocab_text(t, (uint32_t)t->special[i]);
-    if (i && compare(t, t->special[i - 1], t->special[i]) == 0) {
-      return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
-                        "tokenizer.ggml.tokens[%d] and [%d] are the same special token "
-                        "'%.*s'; " SOTTO_VOCAB_NEXT_STEP,
-                        t->special[i - 1], t->special[i], SOTTO_SLICE_ARG(text));
+    sotto_slice text = sotto_vocab_bytes(t, (uint32_t)t->special[i]);
+    if (kept && compare(t, t->special[kept - 1], t->special[i]) == 0) {
+      if (!t->model->algorithm->repeats) {
+        return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                          "tokenizer.ggml.tokens[%d] and [%d] are the same special token "
+                          "'%.*s'; " SOTTO_VOCAB_NEXT_STEP,
+                          t->special[kept - 1], t->special[i], SOTTO_SLICE_ARG(text));
+      }
+      t->special[kept - 1] = first_of(t, t->special[kept - 1], t->special[i]);
+    } else {
+      t->special[kept++] = t->special[i];
     }
-    t->special_first[(unsigned char)text.data[0] + 1] = i + 1;
+    t->special_first[(unsigned char)text.data[0] + 1] = kept;
   }
   for (int b = 0; b < 256; b++) { /* first bytes that no token has */
     if (t->special_first[b + 1] < t->special_first[b]) {
@@ -238,7 +297,7 @@ static uint32_t lower_bound(const sotto_tokenizer *t, uint32_t low, uint32_t hig
                             unsigned c) {
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
-    sotto_slice text = sotto_vocab_text(t, (uint32_t)t->special[middle]);
+    sotto_slice text = sotto_vocab_bytes(t, (uint32_t)t->special[middle]);
     if ((unsigned char)text.data[depth] < c)
       low = middle + 1;
     else
@@ -254,7 +313,7 @@ sotto_token sotto_special_match(const sotto_tokenizer *t, sotto_slice text, size
   uint32_t low = t->special_first[c], high = t->special_first[c + 1];
   for (size_t depth = 1; low < high; depth++) {
     sotto_token id = t->special[low];
-    if (sotto_vocab_text(t, (uint32_t)id).len == depth) {
+    if (sotto_vocab_bytes(t, (uint32_t)id).len == depth) {
       if (at + depth <= trusted_end ||
           sotto_vocab_attr(t, (uint32_t)id) == SOTTO_TOKEN_USER_DEFINED) {
         best = id;

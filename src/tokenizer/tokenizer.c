@@ -3,48 +3,92 @@
 
 #include "tokenizer/internal.h"
 
-#define NEEDS "use a model whose tokenizer is byte-level BPE (most Llama 3, SmolLM and GPT models)"
+#define MODEL "tokenizer.ggml.model"
+#define PRE   "tokenizer.ggml.pre"
 
-static sotto_status load_kind(sotto_tokenizer *t, const sotto_gguf *gguf) {
-  static const char *const keys[2] = {"tokenizer.ggml.model", "tokenizer.ggml.pre"};
-  sotto_slice values[2];
-  for (int i = 0; i < 2; i++) {
-    const sotto_gguf_kv *kv = sotto_gguf_take(gguf, keys[i]);
-    if (kv && kv->type != SOTTO_GGUF_STRING) {
-      return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
-                        "%s is not a string; " SOTTO_VOCAB_NEXT_STEP, keys[i]);
-    }
-    if (!kv && i == 0) {
-      return sotto_fail(
-          t->ctx, SOTTO_ERR_INVALID_MODEL,
-          "tokenizer.ggml.model is missing: the file holds no tokenizer; " SOTTO_VOCAB_NEXT_STEP);
-    }
-    if (!kv) {
-      return sotto_fail(
-          t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
-          "tokenizer.ggml.pre is missing, so how text is split into words is unknown; "
-          "convert the model anew with a current converter");
-    }
-    values[i] = kv->string;
-    if (i == 0 && !sotto_slice_is(kv->string, "gpt2")) {
-      return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
-                        "tokenizer.ggml.model '%.*s' is not supported; " NEEDS,
-                        SOTTO_SLICE_ARG(kv->string));
-    }
+#define PRE_by_name NULL
+#define PRE_spm     &sotto_pre_spm
+#define ID_NONE     SOTTO_TOKEN_NONE
+#define ID_0        0
+#define ID_1        1
+#define ID_2        2
+static const sotto_tokenizer_model models[] = {
+#define SOTTO_TOKENIZER_MODEL(name, algorithm, decoder, pre, bos, eos, unknown)                    \
+  {name,                                                                                           \
+   &sotto_algorithm_##algorithm,                                                                   \
+   &sotto_decoder_##decoder,                                                                       \
+   PRE_##pre,                                                                                      \
+   ID_##bos,                                                                                       \
+   ID_##eos,                                                                                       \
+   ID_##unknown},
+#include "tokenizer/models.def"
+#undef SOTTO_TOKENIZER_MODEL
+};
+
+/* A string of the metadata, or nothing with *found false. */
+static sotto_status read_string(const sotto_tokenizer *t, const sotto_gguf *gguf, const char *key,
+                                sotto_slice *out, bool *found) {
+  const sotto_gguf_kv *kv = sotto_gguf_take(gguf, key);
+  *found = kv != NULL;
+  if (!kv) return SOTTO_OK;
+  if (kv->type != SOTTO_GGUF_STRING) {
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL, "%s is not a string; " SOTTO_VOCAB_NEXT_STEP,
+                      key);
   }
-  t->pre = sotto_pre_find(values[1]);
+  *out = kv->string;
+  return SOTTO_OK;
+}
+
+static sotto_status load_model(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  sotto_slice name;
+  bool found;
+  SOTTO_TRY(read_string(t, gguf, MODEL, &name, &found));
+  if (!found) {
+    return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
+                      MODEL " is missing: the file holds no tokenizer; " SOTTO_VOCAB_NEXT_STEP);
+  }
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    if (!sotto_slice_is(name, models[i].name)) continue;
+    t->model = &models[i];
+    return SOTTO_OK;
+  }
+  return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
+                    MODEL " '%.*s' is not supported; use a model whose tokenizer is byte-level or "
+                          "SentencePiece BPE, as most chat models have",
+                    SOTTO_SLICE_ARG(name));
+}
+
+#define GUESSED                                                                                    \
+  "text is split into words as for GPT-2, and answers are worse if the model wants another way; "  \
+  "convert the model anew with a current converter"
+
+static sotto_status load_pre(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  sotto_slice name;
+  bool found;
+  SOTTO_TRY(read_string(t, gguf, PRE, &name, &found));
+  t->pre = t->model->pre;
+  if (t->pre) return SOTTO_OK; /* converters write "default" for these */
+  if (!found) {
+    SOTTO_TRY(sotto_warn(t->ctx, PRE " is missing: " GUESSED));
+    name = SOTTO_SLICE("default");
+  } else if (sotto_slice_is(name, "default")) {
+    SOTTO_TRY(sotto_warn(t->ctx, PRE " is 'default', which names no family: " GUESSED));
+  }
+  t->pre = sotto_pre_find(name);
   if (t->pre) return SOTTO_OK;
   return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
-                    "the pre-tokeniser '%.*s' (tokenizer.ggml.pre) is not supported; " NEEDS,
-                    SOTTO_SLICE_ARG(values[1]));
+                    "the pre-tokeniser '%.*s' (" PRE ") is not supported; use a model of another "
+                    "family (Llama, Qwen, Mistral, Granite, SmolLM, GPT)",
+                    SOTTO_SLICE_ARG(name));
 }
 
 static sotto_status load(sotto_tokenizer *t, const sotto_gguf *gguf) {
-  SOTTO_TRY(load_kind(t, gguf));
+  SOTTO_TRY(load_model(t, gguf));
+  SOTTO_TRY(load_pre(t, gguf));
   SOTTO_TRY(sotto_vocab_load(t, gguf));
   SOTTO_TRY(sotto_special_load(t, gguf));
   SOTTO_TRY(sotto_vocab_index(t));
-  return sotto_merges_load(t, gguf);
+  return t->model->algorithm->load(t, gguf);
 }
 
 sotto_status sotto_tokenizer_new(sotto_ctx *ctx, const sotto_gguf *gguf, sotto_tokenizer **out) {
@@ -71,6 +115,8 @@ void sotto_tokenizer_free(sotto_tokenizer *t) {
   sotto_free(ctx, t->flags, n);
   sotto_free(ctx, t->slots, sizeof *t->slots * t->n_slots);
   sotto_free(ctx, t->merges, sizeof *t->merges * t->n_merge_slots);
+  sotto_free(ctx, t->rank, t->rank ? sizeof *t->rank * n : 0);
+  sotto_free(ctx, t->seams, t->seams ? SOTTO_SEAM_BYTES : 0);
   sotto_free(ctx, t->special, sizeof *t->special * t->n_special);
   sotto_free(ctx, t, sizeof *t);
 }

@@ -1,4 +1,4 @@
-/* Text to token ids and back. Built from a GGUF's tokenizer.ggml.* metadata (model "gpt2").
+/* Text to token ids and back. Built from a GGUF's tokenizer.ggml.* metadata (models.def).
  *
  * Encoding: special tokens are cut out first: control tokens only where the text is trusted (what a
  * chat template wrote, never what a user wrote), user-defined ones, which carry no authority,
@@ -78,8 +78,12 @@ sotto_slice sotto_tokenizer_bytes(const sotto_tokenizer *tokenizer, sotto_token 
 typedef struct sotto_detokenizer {
   char pending[4];
   unsigned n_pending;
+  bool drop_space; /* a leading one, when it comes */
 } sotto_detokenizer;
+/* For the continuation of a text. */
 void sotto_detokenizer_init(sotto_detokenizer *detokenizer);
+/* For a text from its start: the space that encoding put in front goes. */
+void sotto_detokenizer_init_text(sotto_detokenizer *detokenizer, const sotto_tokenizer *tokenizer);
 /* Append to `out` the characters completed by these bytes; invalid sequences become U+FFFD. */
 sotto_status sotto_detokenizer_feed(sotto_detokenizer *detokenizer, sotto_slice bytes,
                                     sotto_str *out);

@@ -1,8 +1,5 @@
 /* The vocabulary: tokens as the file spells them, the bytes they stand for, and the way back from
- * bytes to a token. Strings are copied, so that the GGUF can go.
- *
- * A byte-level vocabulary spells every byte as one printable character: '!'..'~', U+00A1..U+00AC
- * and U+00AE..U+00FF as themselves, the other 68 as U+0100 and up (bytes_to_unicode of GPT-2). */
+ * bytes to a token. Strings are copied, so that the GGUF can go. */
 #include "tokenizer/internal.h"
 
 #define TOKENS "tokenizer.ggml.tokens"
@@ -10,42 +7,6 @@
 /* Honest tables have runs far below this; a file made to collide must not make loading
  * quadratic. */
 #define MAX_PROBES 1024
-
-/* ---- the byte-level alphabet ---------------------------------------------------------------- */
-
-static bool spells_itself(unsigned c) {
-  return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD);
-}
-
-/* The byte that the character c stands for, or -1. */
-static int byte_of(unsigned c) {
-  if (spells_itself(c)) return (int)c;
-  if (c < 0x100 || c > 0x143) return -1;
-  c -= 0x100; /* the bytes that do not spell themselves are 0..0x20, 0x7F..0xA0 and 0xAD */
-  return (int)(c <= 0x20 ? c : c < 0x43 ? c - 0x21 + 0x7F : 0xAD);
-}
-
-size_t sotto_vocab_decode(sotto_slice text, char *out) {
-  size_t n = 0;
-  for (size_t i = 0; i < text.len;) {
-    unsigned c = (unsigned char)text.data[i++];
-    if (c >= 0x80) { /* the alphabet has no character of more than two bytes */
-      unsigned next = i < text.len ? (unsigned char)text.data[i++] : 0;
-      if (c < 0xC2 || c > 0xC5 || (next & 0xC0) != 0x80) return SIZE_MAX;
-      c = (c & 0x1F) << 6 | (next & 0x3F);
-    }
-    int byte = byte_of(c);
-    if (byte < 0) return SIZE_MAX;
-    out[n++] = (char)byte;
-  }
-  return n;
-}
-
-/* Other tokens' text is not spelled in the alphabet: it is the bytes. */
-static bool is_byte_level(const sotto_tokenizer *t, uint32_t id) {
-  sotto_token_attr attr = sotto_vocab_attr(t, id);
-  return attr == SOTTO_TOKEN_NORMAL || attr == SOTTO_TOKEN_BYTE;
-}
 
 /* ---- bytes to token ------------------------------------------------------------------------- */
 
@@ -89,7 +50,7 @@ uint32_t sotto_vocab_find(const sotto_tokenizer *t, const char *bytes, size_t le
   return slot < t->n_slots && t->slots[slot] ? entry_id(t->slots[slot]) : SOTTO_NO_ID;
 }
 
-/* User-defined tokens give way to a normal one of the same bytes: that is the one BPE knows. */
+/* User-defined tokens give way to a normal one of the same bytes: that is the one merges know. */
 static sotto_status insert(sotto_tokenizer *t, uint32_t id) {
   sotto_slice bytes = sotto_vocab_bytes(t, id);
   uint32_t tag, slot = probe(t, bytes.data, bytes.len, &tag);
@@ -100,42 +61,27 @@ static sotto_status insert(sotto_tokenizer *t, uint32_t id) {
                       id);
   }
   if (t->slots[slot]) {
-    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) return SOTTO_OK;
+    if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED || t->model->algorithm->repeats) {
+      return SOTTO_OK;
+    }
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                       TOKENS "[%u] and [%u] are the same token '%.*s'; " SOTTO_VOCAB_NEXT_STEP,
                       entry_id(t->slots[slot]), id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
   }
   t->slots[slot] = tag | (id + 1);
-  t->flags[id] |= SOTTO_FLAG_BPE;
+  t->flags[id] |= SOTTO_FLAG_FOUND;
   if (bytes.len > t->longest) t->longest = (uint32_t)bytes.len;
-  if (bytes.len == 1) t->byte_id[(unsigned char)bytes.data[0]] = (sotto_token)id;
   return SOTTO_OK;
-}
-
-/* Whether BPE can arrive at this token's bytes at all. What stays out: control, unknown and unused
- * tokens, which no bytes of a text may ever become, empty ones, and normal ones with characters
- * outside the byte-level alphabet. */
-static bool reachable(const sotto_tokenizer *t, uint32_t id) {
-  sotto_slice bytes = sotto_vocab_bytes(t, id);
-  if (bytes.len == 0) return false;
-  if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) return true;
-  if (!is_byte_level(t, id)) return false;
-  if (!(t->flags[id] & SOTTO_FLAG_PLAIN)) return true;
-  for (size_t i = 0; i < bytes.len; i++) { /* PLAIN: its text is ASCII, or could not be decoded */
-    if (bytes.data[i] < 0x21 || bytes.data[i] > 0x7E) return false;
-  }
-  return true;
 }
 
 sotto_status sotto_vocab_index(sotto_tokenizer *t) {
   t->n_slots = t->n_vocab + t->n_vocab / 2 + 16;
   t->slots = sotto_alloc_zero(t->ctx, sizeof *t->slots * t->n_slots);
   if (!t->slots) return SOTTO_ERR_OUT_OF_MEMORY;
-  for (int i = 0; i < 256; i++) t->byte_id[i] = SOTTO_TOKEN_NONE;
   for (int user_defined = 0; user_defined < 2; user_defined++) {
     for (uint32_t id = 0; id < t->n_vocab; id++) {
       if ((sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) != user_defined) continue;
-      if (reachable(t, id)) SOTTO_TRY(insert(t, id));
+      if (t->model->algorithm->reachable(t, id)) SOTTO_TRY(insert(t, id));
     }
   }
   return SOTTO_OK;
@@ -179,7 +125,7 @@ static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings)
           TOKENS "[%u] has %zu bytes, and %d is the most a token may have; " SOTTO_VOCAB_NEXT_STEP,
           id, strings[id].len, SOTTO_MAX_TOKEN_BYTES);
     }
-    total += strings[id].len * (is_byte_level(t, id) ? 2 : 1);
+    total += strings[id].len * 2;
   }
   if (total >= UINT32_MAX) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
@@ -195,8 +141,8 @@ static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings)
     if (text.len) memcpy(t->pool + used, text.data, text.len);
     used += text.len;
     char *bytes = t->pool + used;
-    size_t n = is_byte_level(t, id) ? sotto_vocab_decode(text, bytes) : SIZE_MAX;
-    bool plain = n == SIZE_MAX || n == text.len; /* of equal length: all ASCII */
+    size_t n = t->model->decoder->bytes(text, sotto_vocab_attr(t, id), bytes);
+    bool plain = n == SIZE_MAX || n == text.len; /* decoders shorten what they change */
     if (plain)
       t->flags[id] |= SOTTO_FLAG_PLAIN;
     else

@@ -8,12 +8,11 @@
  * `v` is the vocabulary, `w` the writer that the rest goes to. */
 #define BROKEN                                                                                     \
   B(no_model, INVALID_MODEL, "tokenizer.ggml.model is missing", v->model = NULL)                   \
-  B(other_model, UNSUPPORTED_TOKENIZER, "'llama'", v->model = "llama")                             \
+  B(other_model, UNSUPPORTED_TOKENIZER, "'bert'", v->model = "bert")                               \
   B(model_type, INVALID_MODEL, "tokenizer.ggml.model is not",                                      \
     (v->model = NULL, gguf_write_u32(w, "tokenizer.ggml.model", 1)))                               \
-  B(no_pre, UNSUPPORTED_TOKENIZER, "tokenizer.ggml.pre is missing", v->pre = NULL)                 \
   B(empty_pre, UNSUPPORTED_TOKENIZER, "tokenizer.ggml.pre", v->pre = "")                           \
-  B(other_pre, UNSUPPORTED_TOKENIZER, "'qwen2'", v->pre = "qwen2")                                 \
+  B(other_pre, UNSUPPORTED_TOKENIZER, "'qwen35'", v->pre = "qwen35")                               \
   B(pre_type, INVALID_MODEL, "tokenizer.ggml.pre is not",                                          \
     (v->pre = NULL, gguf_write_bool(w, "tokenizer.ggml.pre", 1)))                                  \
   B(no_tokens, INVALID_MODEL, "tokenizer.ggml.tokens is missing", v->no_tokens = true)             \
@@ -59,12 +58,6 @@
   B(merge_of_unknown_2, INVALID_MODEL, "merges a token", v->merges[2] = "h ee")                    \
   B(merge_to_unknown, INVALID_MODEL, "gives a token", v->merges[2] = "h h")                        \
   B(merge_to_unused, INVALID_MODEL, "gives a token", v->types[258] = SOTTO_TOKEN_UNUSED)           \
-  B(bos_range, INVALID_MODEL, "bos_token_id",                                                      \
-    gguf_write_u32(w, "tokenizer.ggml.bos_token_id", (uint32_t)v->n_tokens))                       \
-  B(eos_negative, INVALID_MODEL, "eos_token_id",                                                   \
-    gguf_write_i32(w, "tokenizer.ggml.eos_token_id", -1))                                          \
-  B(eos_absurd, INVALID_MODEL, "eos_token_id",                                                     \
-    gguf_write_u64(w, "tokenizer.ggml.eos_token_id", UINT64_MAX))                                  \
   B(pad_type, INVALID_MODEL, "padding_token_id",                                                   \
     gguf_write_f32(w, "tokenizer.ggml.padding_token_id", 1))                                       \
   B(eot_type, INVALID_MODEL, "eot_token_id",                                                       \

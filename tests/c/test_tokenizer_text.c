@@ -72,7 +72,7 @@ TEST(pretokenizers_split_as_the_reference) {
       char ends[512] = "";
       const char *p = splits[i].text.data, *end = p + splits[i].text.len;
       while (p < end) {
-        const char *next = sotto_pre_next(pre, p, end);
+        const char *next = pre->split(NULL, p, end);
         REQUIRE(next > p && next <= end);
         p = next;
         char number[24];

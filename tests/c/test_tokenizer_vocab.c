@@ -62,11 +62,38 @@ void test_vocab_english(test_vocab *v, const char *pre) {
   test_vocab_token(v, "<|im_end|>", SOTTO_TOKEN_CONTROL);
 }
 
+sotto_token test_vocab_piece(test_vocab *v, const char *text, sotto_token_attr attr, float score) {
+  v->scores[v->n_tokens] = score;
+  return test_vocab_token(v, text, attr);
+}
+
+void test_vocab_pieces(test_vocab *v) {
+  memset(v, 0, sizeof *v);
+  v->model = "llama";
+  v->pre = "default";
+  v->no_merges = true;
+  test_vocab_token(v, "<unk>", SOTTO_TOKEN_UNKNOWN);
+  test_vocab_token(v, "<s>", SOTTO_TOKEN_CONTROL);
+  test_vocab_token(v, "</s>", SOTTO_TOKEN_CONTROL);
+  for (int b = 0; b < 256; b++) {
+    char text[8];
+    snprintf(text, sizeof text, "<0x%02X>", b);
+    test_vocab_token(v, keep(v, text, 6), SOTTO_TOKEN_BYTE);
+  }
+  test_vocab_piece(v, "\u2581", SOTTO_TOKEN_NORMAL, -1000);
+  for (char c = 'a'; c <= 'z'; c++) {
+    test_vocab_piece(v, keep(v, &c, 1), SOTTO_TOKEN_NORMAL, -1001 - (float)(c - 'a'));
+  }
+}
+
 void test_vocab_write(const test_vocab *v, gguf_writer *w) {
   if (v->model) gguf_write_string(w, "tokenizer.ggml.model", v->model);
   if (v->pre) gguf_write_string(w, "tokenizer.ggml.pre", v->pre);
   if (!v->no_tokens) gguf_write_strings(w, "tokenizer.ggml.tokens", v->tokens, v->n_tokens);
   if (!v->no_types) gguf_write_i32s(w, "tokenizer.ggml.token_type", v->types, v->n_tokens);
+  if (v->model && strcmp(v->model, "llama") == 0 && !v->no_scores) {
+    gguf_write_f32s(w, "tokenizer.ggml.scores", v->scores, v->n_tokens);
+  }
   if (!v->no_merges) gguf_write_strings(w, "tokenizer.ggml.merges", v->merges, v->n_merges);
 }
 
@@ -124,7 +151,7 @@ static size_t replace_pre(char *data, size_t len, const char *pre) {
 }
 
 sotto_tokenizer *test_file_tokenizer(const char *path, const char *pre, sotto_ctx *ctx) {
-  const size_t most = 4 << 20; /* the header is in there */
+  const size_t most = 16 << 20; /* the header is in there */
   FILE *file = fopen(test_path(path), "rb");
   if (!test_check(file != NULL, __FILE__, __LINE__, path)) return NULL;
   char *data = malloc(most + 64);

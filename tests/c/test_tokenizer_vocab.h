@@ -12,9 +12,10 @@ typedef struct test_vocab {
   const char *model, *pre; /* NULL leaves the key out */
   const char *tokens[1024], *merges[1024];
   int32_t types[1024];
+  float scores[1024]; /* written if `model` is "llama" */
   size_t n_tokens, n_merges;
-  bool no_tokens, no_types, no_merges; /* leave the key out */
-  char pool[32768];                    /* strings made here */
+  bool no_tokens, no_types, no_merges, no_scores; /* leave the key out */
+  char pool[32768];                               /* strings made here */
   size_t pool_used;
 } test_vocab;
 
@@ -26,6 +27,10 @@ sotto_token test_vocab_token(test_vocab *v, const char *text, sotto_token_attr a
 sotto_token test_vocab_merge(test_vocab *v, const char *merge);
 /* Bytes, some English merges, "<|im_start|>" and "<|im_end|>" as control tokens. */
 void test_vocab_english(test_vocab *v, const char *pre);
+
+/* SentencePiece: <unk>, <s>, </s>, the bytes 0 to 255 as ids 3 to 258, U+2581 and the letters. */
+void test_vocab_pieces(test_vocab *v);
+sotto_token test_vocab_piece(test_vocab *v, const char *text, sotto_token_attr attr, float score);
 
 /* Write all keys, so that a test can add its own. */
 void test_vocab_write(const test_vocab *v, gguf_writer *w);

@@ -200,6 +200,56 @@ def valid_strings(tokens, special):
     return list(dict.fromkeys(out))
 
 
+MARKS = """<s> </s> <unk> <pad> <bos> <eos> <mask> [INST] [/INST] <<SYS>> <</SYS>> [TOOL_CALLS] <|begin_of_text|> <|end_of_text|> <|eot_id|>
+<|start_header_id|> <|end_header_id|> <|im_start|> <|im_end|> <|endoftext|> <|endofprompt|> <|fim_prefix|> <|vision_start|> <think> </think> <tool_call>
+</tool_call> <start_of_turn> <end_of_turn> <unused0> <unused99> <2mass> <table> </h1> <strong> <blockquote> <0x0A> <0xE2> <0xff> <|reserved_special_token_0|>""".split()
+
+CHATS = ["<s>[INST] <<SYS>>\nYou are terse.\n<</SYS>>\n\nHi there! [/INST] Hello. </s><s>[INST] And you? [/INST]",
+         "<bos><start_of_turn>user\nWhy is the sky blue?<end_of_turn>\n<start_of_turn>model\n",
+         "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+         "<|im_start|>user\nHi /no_think<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+         "<s>[INST]Hi[/INST]Hello</s>[INST]More[/INST]", "<s> [INST]  two spaces [/INST]  </s>", "</s></s> <s>\n<s>  a"]
+
+
+def family_strings(tokens, special):
+    """For the vocabularies of several families: all of valid_strings, and more of the same kinds."""
+    rng = random.Random(20261128)
+    out = valid_strings(tokens, special) + CHATS
+    for m in MARKS:
+        out += [m, m + m, " " + m, m + " ", "a" + m + "b", "a " + m + " b", m + "\n\n", m[1:], m[:-1], m.upper(), m + "'s", "é" + m + "中", " " + m + "  x"]
+    for _ in range(250):
+        out.append("".join(rng.choice(MARKS + [" ", "  ", "\n", "a", " the", "é", "中", "😀", "1"]) for _ in range(rng.randrange(2, 8))))
+    # U+2581 itself, which sentencepiece takes for a space, and what looks like it
+    for s in ("\u2581", "\u2581\u2581", "a\u2581b", "\u2581 a", " \u2581", "\u2582", "\u2580", "_", "\u2581the\u2581cat", "x\u2581\u2581\u2581y", "\n\u2581"):
+        out += [s, s + "x", "é" + s]
+    # what normalises: composed, decomposed, reordered, Hangul, exclusions, singletons
+    marks = "\u0300\u0301\u0302\u0303\u0308\u030a\u0323\u0327\u0328\u0331\u0338\u0345\u0344\u0340\u0341\u0343\u05b0\u05bc\u064b\u0651\u0653\u093c\u09be\u0dcf\u3099\u309a"
+    bases = "aAeEiIoOuUcCnNsSyYdDzZwW<>=\u03b1\u03b9\u03c9\u0391\u0439\u0438\u0415\u05d0\u0627\u0648\u0928\u0915\u09c7\u0dd9\u304b\u30cf\u212b\u2126\u1e9b\u00e9\u01d5"
+    for _ in range(500):
+        out.append("".join(rng.choice(bases) + "".join(rng.choice(marks) for _ in range(rng.randrange(0, 5))) + rng.choice(["", "", " ", "1"]) for _ in range(rng.randrange(1, 5))))
+    out += [unicodedata.normalize(form, s) for form in ("NFKD", "NFKC") for s in SENTENCES]
+    out += ["\u1100\u1161", "\u1100\u1161\u11a8", "\uac00\u11a8", "\uac00\u1161", "\uac01\u11a8", "\u1100\u1100\u1161", "\u1161\u11a8", "\u1100\u1161\u0301\u11a8", "\u1112\u1175\u11c2", "\u115f\u1160",
+            "\u0958\u09dc\u0f43\ufb1d\ufb2c", "\u2adc\u1d15e\U0001d15e\U0001d160", "\uf900\ufa0e\ufa2e\U0002f800", "\u0f73\u0f75\u0f81", "\u0f71\u0f72\u0f74", "a" + "\u0301\u0323" * 40, "\u0323" * 70 + "\u0301",
+            "\u0300a", " \u0338=\u0338", "\u0061\u0315\u0300\u05ae\u0300\u0062", "\u00c5\u212b\u0041\u030a", "\U000110ab\U000110a5\U000110ba", "\U00011131\U00011127", "\u0b92\u0bd7\u0b47\u0bbe\u0cc6\u0cc2\u0cd5"]
+    # words, numbers and code, mixed at random
+    words = " ".join(SENTENCES).split() + " ".join(CODE).split() + EMOJI
+    for _ in range(700):
+        n = rng.randrange(1, 7)
+        out.append("".join(rng.choice(["", " ", " ", " ", "  ", "\n", "\t", "-", "'"]) + rng.choice(words) for _ in range(n)))
+    for _ in range(250):
+        out.append(rng.choice(["", " "]) + "".join(rng.choice("0123456789") for _ in range(rng.randrange(1, 12))) + rng.choice(["", ".", ",", "e", " ", "%", "th", "\u0662", "\u00b2"]) + "".join(rng.choice("0123456789") for _ in range(rng.randrange(0, 6))))
+    for _ in range(200):
+        c = rng.choice(["s", "S", "t", "T", "re", "RE", "Re", "ve", "VE", "m", "M", "ll", "LL", "lL", "d", "D", "\u017f", "x", "sx", ""])
+        out.append(rng.choice(["it", "IT", "It", "é", "1", " ", "", "\n", "中"]) + rng.choice(["'", "\u2019", "''"]) + c + rng.choice(["", " ", "x", "1", ".", "'s"]))
+    for _ in range(250):
+        out.append(assigned(rng, rng.randrange(1, 10)) + rng.choice(["", " ", "\n", "a "]) + assigned(rng, rng.randrange(1, 6)))
+    for _ in range(200):
+        out.append("".join(rng.choice(["{", "}", "(", ")", ";", "\n", "    ", "\t", "if", "return ", "x", "=", "==", "0", "/", "//", "\r\n", "_", "\"", "'", "->", "fooBar", "FOO_BAR"]) for _ in range(rng.randrange(2, 14))))
+    out += ["\n" * n + "x" + " " * n for n in range(1, 40)] + [" " * n + "def" for n in range(1, 70, 3)] + ["\t" * n for n in range(1, 40, 3)]
+    out += [c * n for c in ("a", "=", "-", "_", "0", "é", "中", "😀", "あ", "\u0e01", "x1", "ha", "аб") for n in (3, 7, 17, 33, 129)]
+    return list(dict.fromkeys(s for s in out if len(s.encode()) < 1200))
+
+
 def invalid_strings():
     rng = random.Random(42)
     out = [b"\x80", b"\xbf", b"\xc0\x80", b"\xc1\xbf", b"\xc2", b"\xc2 ", b"a\xc2", b"\xe0\x80\x80", b"\xe0\x9f\xbf", b"\xe0\xa0", b"\xe2\x82", b"\xe2\x82 x", b"\xe2",
