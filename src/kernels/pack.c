@@ -1,5 +1,5 @@
-/* Packs rows of the file into tile rows and back. A quantised format's bytes are moved whole (the
- * fifth bits apart), so both ways are exact for any bytes. */
+/* Packs rows of the file into tile rows and back. A quantised format's scales are moved whole and its
+ * quants bit by bit, so both ways are exact for any bytes. */
 #include "kernels/packed.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 /* NULL for types without blocks. */
 static const sotto_tile_layout *layout_of(sotto_dtype type) {
   switch (type) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   case SOTTO_##NAME: return &sotto_tile_##NAME;
 #include "kernels/tiles.def"
 #undef T
@@ -20,52 +20,89 @@ static const sotto_tile_layout *layout_of(sotto_dtype type) {
   }
 }
 
-/* The parts of a block in the file: [f16 scale][f16 minimum][4 B high bits][quants]. */
-typedef struct block_layout {
-  int min, high, quants;
-} block_layout;
+/* ---- quants: four of a row, k = 4 * i …, are the bytes of word i (0..7) ------------------------- */
 
-static block_layout block_of(const sotto_tile_layout *layout) {
-  int high = 2 + 2 * layout->has_min;
-  return (block_layout){2, high, high + 4 * layout->has_high};
+#define EACH_BYTE(byte) (0x01010101u * (byte))
+
+static ALWAYS_INLINE uint32_t ones(int bits) {
+  return EACH_BYTE((1u << bits) - 1);
 }
 
-/* Bit 4 * j + u of the file is bit j of byte u in the tile. */
-static ALWAYS_INLINE void pack_high(const uint8_t *file, uint8_t *tile) {
-  uint32_t bits = sotto_read_u32(file);
-  for (int u = 0; u < 4; u++) {
-    uint32_t x = bits >> u & 0x11111111; /* the lowest bits of nibbles move together */
-    x = (x | x >> 3) & 0x03030303;
-    x = (x | x >> 6) & 0x000F000F;
-    tile[u] = (uint8_t)(x | x >> 12);
+static ALWAYS_INLINE void write_u32(uint8_t *to, uint32_t word) {
+  memcpy(to, &word, sizeof word);
+}
+
+/* A row's quants into the tile; `to` is at 4 * r. */
+static ALWAYS_INLINE void write_quants(int bits, const uint32_t q[8], uint8_t *to) {
+  const int n_rest = sotto_tile_rest_bits(bits);
+  uint32_t rest = 0;
+  for (int j = 0, at = 0; j < 4; j++) {
+    write_u32(to + 32 * j, q[j] | (q[4 + j] >> n_rest & ones(8 - bits)) << bits % 8);
+    rest |= (q[4 + j] & ones(n_rest)) << at % 8;
+    at += n_rest;
+    if (n_rest == 0 || at % 8) continue;
+    write_u32(to + SOTTO_TILE_SHARED + 32 * (at / 8 - 1), rest);
+    rest = 0;
   }
 }
 
-static void unpack_high(const uint8_t *tile, uint8_t *file) {
-  uint32_t bits = 0;
-  for (int u = 0; u < 4; u++)
-    for (int j = 0; j < 8; j++) bits |= (uint32_t)(tile[u] >> j & 1) << (4 * j + u);
-  memcpy(file, &bits, 4);
+static void read_quants(int bits, const uint8_t *from, uint32_t q[8]) {
+  const int n_rest = sotto_tile_rest_bits(bits);
+  for (int j = 0; j < 4; j++) {
+    const uint32_t shared = sotto_read_u32(from + 32 * j);
+    const int at = n_rest * j;
+    q[j] = shared & ones(bits);
+    q[4 + j] = (shared >> bits % 8 & ones(8 - bits)) << n_rest % 8;
+    if (n_rest)
+      q[4 + j] |= sotto_read_u32(from + SOTTO_TILE_SHARED + 32 * (at / 8)) >> at % 8 & ones(n_rest);
+  }
+}
+
+/* Four bits into the lowest bits of four bytes, and back. */
+static ALWAYS_INLINE uint32_t spread(uint32_t bits) {
+  return (bits & 15) * 0x00204081u & EACH_BYTE(1);
+}
+static uint32_t gather(uint32_t bytes) {
+  return (bytes & EACH_BYTE(1)) * 0x10204080u >> 28;
+}
+
+/* A block in the file: [f16 scale][f16 minimum][4 B fifth bits][quants]. */
+static ALWAYS_INLINE int file_quants(const sotto_tile_layout *layout) {
+  return 2 + 2 * layout->has_min + 4 * (layout->bits == 5);
 }
 
 static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint8_t *block, int r,
                                      uint8_t *tile) {
-  block_layout file = block_of(layout);
+  const uint8_t *file = block + file_quants(layout);
+  const uint32_t fifth = layout->bits == 5 ? sotto_read_u32(file - 4) : 0;
+  uint32_t q[8];
+  for (int i = 0; i < 8; i++) {
+    if (layout->bits == 8)
+      q[i] = sotto_read_u32(file + 4 * i);
+    else
+      q[i] = (sotto_read_u32(file + 4 * (i % 4)) >> 4 * (i / 4) & ones(4)) | spread(fifth >> 4 * i)
+                                                                                 << 4;
+  }
   memcpy(tile + 2 * r, block, 2);
-  if (layout->has_min) memcpy(tile + layout->min + 2 * r, block + file.min, 2);
-  if (layout->has_high) pack_high(block + file.high, tile + layout->high + 4 * r);
-  for (int j = 0; j < layout->quant_bytes / 32; j++)
-    memcpy(tile + layout->quants + 32 * j + 4 * r, block + file.quants + 4 * j, 4);
+  if (layout->has_min) memcpy(tile + layout->min + 2 * r, block + 2, 2);
+  write_quants(layout->bits, q, tile + layout->quants + 4 * r);
 }
 
 static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, int r,
                          uint8_t *block) {
-  block_layout file = block_of(layout);
+  uint8_t *file = block + file_quants(layout);
+  uint32_t q[8], fifth = 0;
   memcpy(block, tile + 2 * r, 2);
-  if (layout->has_min) memcpy(block + file.min, tile + layout->min + 2 * r, 2);
-  if (layout->has_high) unpack_high(tile + layout->high + 4 * r, block + file.high);
-  for (int j = 0; j < layout->quant_bytes / 32; j++)
-    memcpy(block + file.quants + 4 * j, tile + layout->quants + 32 * j + 4 * r, 4);
+  if (layout->has_min) memcpy(block + 2, tile + layout->min + 2 * r, 2);
+  read_quants(layout->bits, tile + layout->quants + 4 * r, q);
+  for (int i = 0; i < 8; i++) {
+    if (layout->bits == 8)
+      write_u32(file + 4 * i, q[i]);
+    else if (i < 4)
+      write_u32(file + 4 * i, (q[i] & ones(4)) | (q[4 + i] & ones(4)) << 4);
+    fifth |= gather(q[i] >> 4) << 4 * i;
+  }
+  if (layout->bits == 5) write_u32(file - 4, fifth);
 }
 
 /* The two below have a format's constants where they are called, so that every move is of a known
@@ -123,7 +160,7 @@ void sotto_pack_tile_row(sotto_dtype type, const void *rows, size_t n_rows, size
                          void *packed) {
   const size_t row_bytes = (size_t)sotto_dtype_row_bytes(type, k);
   switch (type) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   case SOTTO_##NAME: pack_blocks(&sotto_tile_##NAME, rows, n_rows, row_bytes, packed); break;
 #include "kernels/tiles.def"
 #undef T

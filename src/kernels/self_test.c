@@ -28,7 +28,8 @@ static void fill_halves(uint32_t *state, uint16_t *x, size_t n) {
 static void fill_tiles(uint32_t *state, sotto_tile_layout layout, uint8_t *w, size_t n) {
   for (; n > 0; n--, w += layout.bytes) {
     for (int i = 0; i < layout.bytes; i++) w[i] = (uint8_t)next(state);
-    if (next(state) % 4 == 0) memset(w + layout.quants, 0x80, (size_t)layout.quant_bytes);
+    if (next(state) % 4 == 0)
+      memset(w + layout.quants, layout.bits == 8 ? 0x80 : 0xFF, 32 * (size_t)layout.bits);
     uint16_t halves[16];
     fill_halves(state, halves, 16);
     memcpy(w, halves, layout.has_min ? 32 : 16);
@@ -37,7 +38,7 @@ static void fill_tiles(uint32_t *state, sotto_tile_layout layout, uint8_t *w, si
 
 static void fill_weights(uint32_t *state, sotto_dtype type, void *w, size_t n) {
   switch (type) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   case SOTTO_##NAME: fill_tiles(state, sotto_tile_##NAME, w, n / 256); break;
 #include "kernels/tiles.def"
 #undef T

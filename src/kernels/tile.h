@@ -7,35 +7,43 @@
 #include <stdint.h>
 
 typedef struct sotto_tile_layout {
-  int offset;             /* taken from each quant */
-  bool has_min, has_high; /* [8 x f16 minimum], [32 B high bits] */
-  int quant_bytes;        /* 128 with two quants a byte, 256 with one */
-  int min, high, quants;  /* byte offsets; the 8 scales come first */
-  int bytes;              /* of the tile */
+  int bits;        /* of a quant: 4, 5, 6 or 8; 8 have a sign */
+  int offset;      /* taken from each quant */
+  bool has_min;    /* [8 x f16 minimum] */
+  int min, quants; /* byte offsets; the 8 scales come first */
+  int bytes;       /* of the tile */
 } sotto_tile_layout;
 
-#define T(NAME, offset_, min_, high_, quant_bytes_)                                                \
+/* Bytes 32 * j + 4 * r + u share two quants of up to 8 bits; what does not fit lies behind them. */
+#define SOTTO_TILE_SHARED 128
+static inline int sotto_tile_rest_bits(int bits) {
+  return 2 * bits - 8;
+}
+
+#define T(NAME, bits_, offset_, has_min_)                                                          \
   static const sotto_tile_layout sotto_tile_##NAME = {                                             \
+      .bits = (bits_),                                                                             \
       .offset = (offset_),                                                                         \
-      .has_min = (min_),                                                                           \
-      .has_high = (high_),                                                                         \
-      .quant_bytes = (quant_bytes_),                                                               \
+      .has_min = (has_min_),                                                                       \
       .min = 16,                                                                                   \
-      .high = 16 + 16 * (min_),                                                                    \
-      .quants = 16 + 16 * (min_) + 32 * (high_),                                                   \
-      .bytes = 16 + 16 * (min_) + 32 * (high_) + (quant_bytes_),                                   \
+      .quants = 16 + 16 * (has_min_),                                                              \
+      .bytes = 16 + 16 * (has_min_) + 32 * (bits_),                                                \
   };
 #include "kernels/tiles.def"
 #undef T
 
 /* The quant (offset not yet taken) of row r (0..7), weight k (0..31). */
 static inline int sotto_tile_quant(sotto_tile_layout layout, const uint8_t *tile, int r, int k) {
-  const uint8_t *quants = tile + layout.quants;
-  if (layout.quant_bytes == 256) return (int8_t)quants[32 * (k / 4) + 4 * r + k % 4];
-  int half = k / 16, j = k % 16 / 4, u = k % 4;
-  int quant = quants[32 * j + 4 * r + u] >> (4 * half) & 15;
-  if (layout.has_high) quant |= (tile[layout.high + 4 * r + u] >> (4 * half + j) & 1) << 4;
-  return quant;
+  const uint8_t *byte = tile + layout.quants + 4 * r + k % 4;
+  const int j = k % 16 / 4, n_rest = sotto_tile_rest_bits(layout.bits), at = n_rest * j;
+  int quant = byte[32 * j];
+  if (k < 16) {
+    quant &= (1 << layout.bits) - 1;
+  } else {
+    quant = quant >> layout.bits << n_rest;
+    if (n_rest) quant |= byte[SOTTO_TILE_SHARED + 32 * (at / 8)] >> at % 8 & ((1 << n_rest) - 1);
+  }
+  return layout.bits == 8 ? (int8_t)quant : quant;
 }
 
 #endif

@@ -276,8 +276,7 @@ TEST(kernels_gemm_extreme_sums_are_exact) {
   for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
     for (int signs = 0; signs < 3; signs++)
       for (int wide = 0; wide < 2; wide++) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  check_extreme_sum(SOTTO_##NAME, bytes[i], signs, wide);
+#define T(NAME, ...) check_extreme_sum(SOTTO_##NAME, bytes[i], signs, wide);
 #include "kernels/tiles.def"
 #undef T
       }
@@ -289,7 +288,7 @@ TEST(kernels_gemm_same_bits_with_long_rows) {
   static const size_t ks[] = {2048, 4096, 4128, 16384, 16416}, tokens[] = {9, 5, 4, 1, 2};
   state = 7;
   for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   for (int wide = 0; wide < 2; wide++) {                                                           \
     gemm_case c;                                                                                   \
     make_case(&c, SOTTO_##NAME, 14, ks[i], tokens[i], true, wide);                                 \

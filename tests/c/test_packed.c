@@ -71,7 +71,7 @@ TEST(packed_layout_is_the_documented_one) {
   for (size_t i = 0; i < sizeof quantised / sizeof *quantised; i++) {
     sotto_dtype type = quantised[i];
     bool has_min = type == SOTTO_Q4_1 || type == SOTTO_Q5_1;
-    bool has_high = type == SOTTO_Q5_0 || type == SOTTO_Q5_1;
+    int bits = type == SOTTO_Q8_0 ? 8 : type == SOTTO_Q5_0 || type == SOTTO_Q5_1 ? 5 : 4;
     size_t row = sotto_dtype_block_bytes(type);
     unsigned char rows[8 * 34], tile[8 * 34];
     fill(&state, rows, 8 * row);
@@ -80,16 +80,18 @@ TEST(packed_layout_is_the_documented_one) {
       if (has_min) memset(rows + r * row + 2, 0, 2);
     }
     sotto_pack_tile_row(type, rows, 8, 32, tile);
-    const unsigned char *high = tile + 16 + 16 * has_min, *quants = high + 32 * has_high;
+    const unsigned char *quants = tile + 16 + 16 * has_min;
     for (int r = 0; r < 8; r++) {
       for (int k = 0; k < 32; k++) {
-        int expected = quant_at(type, rows + (size_t)r * row, k), actual;
-        if (type == SOTTO_Q8_0) {
-          actual = (signed char)quants[32 * (k / 4) + 4 * r + k % 4];
+        int expected = quant_at(type, rows + (size_t)r * row, k), j = k % 16 / 4;
+        const unsigned char *byte = quants + 4 * r + k % 4;
+        int actual = byte[32 * j];
+        if (bits == 8) {
+          actual = (signed char)byte[32 * (k / 4)];
+        } else if (k < 16) {
+          actual &= bits == 4 ? 15 : 31;
         } else {
-          int j = k % 16 / 4, u = k % 4, byte = quants[32 * j + 4 * r + u];
-          actual = k < 16 ? byte & 15 : byte >> 4;
-          if (has_high) actual += 16 * (high[4 * r + u] >> (k < 16 ? j : 4 + j) & 1);
+          actual = bits == 4 ? actual >> 4 : (actual >> 5) << 2 | (byte[128] >> 2 * j & 3);
         }
         CHECK(actual == expected);
       }

@@ -40,7 +40,7 @@ typedef struct cpu_matmul_kind {
 #define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
 enum {
   CPU_MATMUL_KINDS = 2 * (0
-#define T(NAME, offset, has_min, has_high, quant_bytes) +1
+#define T(NAME, ...) +1
 #include "kernels/tiles.def"
 #undef T
                           )

@@ -12,7 +12,7 @@ typedef struct weights {
 } weights;
 
 ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  return layout.quant_bytes == 128 ? 1 : 2;
+  return layout.bits < 8 ? 1 : 2;
 }
 
 typedef struct masks {
@@ -24,7 +24,7 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 128) return (weights){{q}};
+  if (layout.bits < 8) return (weights){{q}};
   q = wasm_v128_xor(q, m.sign);
   return (weights){{wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)}};
 }
@@ -46,7 +46,7 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
     s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
-    if (layout.quant_bytes == 256)
+    if (layout.bits == 8)
       s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[1]));
   }
   return s;
@@ -54,7 +54,7 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
 
 ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
                             act_layout act) {
-  if (!layout.has_high) return dot_low(layout, s, w, x, act);
+  if (layout.bits != 5) return dot_low(layout, s, w, x, act);
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
     s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
@@ -63,20 +63,20 @@ ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const u
 }
 
 ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
-  const int offset = layout.quant_bytes == 256 ? 128 : layout.offset;
+  const int offset = layout.bits == 8 ? 128 : layout.offset;
   v128_t sum[2];
   for (int p = 0; p < planes; p++) {
     sum[p] = wasm_i32x4_extadd_pairwise_i16x8(s.low[p]);
     v128_t high = wasm_i32x4_extadd_pairwise_i16x8(s.high[p]);
-    if (layout.quant_bytes == 256) high = wasm_i32x4_shl(high, 4);
-    if (layout.quant_bytes == 256 || layout.has_high) sum[p] = wasm_i32x4_add(sum[p], high);
+    if (layout.bits == 8) high = wasm_i32x4_shl(high, 4);
+    if (layout.bits != 4) sum[p] = wasm_i32x4_add(sum[p], high);
   }
   if (planes == 2) sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
   return offset == 0 ? sum[0] : wasm_i32x4_add(sum[0], correction(first, offset));
 }
 
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
-  return planes == 1 && layout.quant_bytes == 128 && !layout.has_high ? 2 : 1;
+  return planes == 1 && layout.bits == 4 ? 2 : 1;
 }
 
 ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
@@ -85,7 +85,7 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__relaxed_i16(const sotto_gemm *g) {                                     \
     GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME);                                                     \
   }

@@ -11,7 +11,7 @@ typedef struct weights {
 } weights;
 
 ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  return layout.quant_bytes == 128 ? 1 : 2;
+  return layout.bits < 8 ? 1 : 2;
 }
 
 typedef struct masks {
@@ -23,7 +23,7 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 128) return (weights){{q}};
+  if (layout.bits < 8) return (weights){{q}};
   return (weights){{wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)}};
 }
 
@@ -42,8 +42,7 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
     s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[0], s.low[p]);
-    if (layout.quant_bytes == 256)
-      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[1], s.sign[p]);
+    if (layout.bits == 8) s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[1], s.sign[p]);
   }
   return s;
 }
@@ -53,14 +52,14 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
   (void)first;
   v128_t sum = s.low[0];
   if (planes == 2) sum = wasm_i32x4_add(sum, wasm_i32x4_shl(s.low[1], 8));
-  if (layout.quant_bytes == 128) return sum;
+  if (layout.bits < 8) return sum;
   v128_t sign = s.sign[0];
   if (planes == 2) sign = wasm_i32x4_add(sign, wasm_i32x4_shl(s.sign[1], 8));
   return wasm_i32x4_sub(sum, wasm_i32x4_shl(sign, 7));
 }
 
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
-  return planes == 1 && layout.quant_bytes == 128 ? 2 : 1;
+  return planes == 1 && layout.bits < 8 ? 2 : 1;
 }
 
 ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
@@ -70,7 +69,7 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__relaxed_i32(const sotto_gemm *g) {                                     \
     GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME);                                                     \
   }

@@ -13,8 +13,7 @@ const sotto_kernels sotto_kernels_relaxed_i16 = {
     .splits_Q8_0 = true,
     SHARED,
 #include "kernels/kv_types.def"
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
+#define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
 #include "kernels/tiles.def"
 #undef T
 };
@@ -24,8 +23,7 @@ const sotto_kernels sotto_kernels_relaxed_i32 = {
     .splits_Q8_0 = true,
     SHARED,
 #include "kernels/kv_types.def"
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
+#define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
 #include "kernels/tiles.def"
 #undef T
 };

@@ -76,7 +76,7 @@ static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {
   }
 }
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__scalar(const sotto_gemm *g) {                                          \
     gemm(g, sotto_tile_##NAME);                                                                    \
   }

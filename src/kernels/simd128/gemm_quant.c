@@ -29,7 +29,7 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 256)
+  if (layout.bits == 8)
     return (weights){{wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)}};
   return (weights){{wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)}};
 }
@@ -65,7 +65,7 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
     gemm(g, sotto_tile_##NAME, int16s);                                                            \
   }

@@ -3,15 +3,41 @@
 #include "kernels/simd128/act.h"
 #include "kernels/tile.h"
 
-/* 16 quants of half a tile, for k = 4 * j … (part 0) or k = 16 + 4 * j … (part 1, a constant). fifth:
- * the fifth bits, shifted right by j. */
-ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, const uint8_t *quants, int part,
-                            v128_t nibble, v128_t fifth, v128_t bit) {
-  if (layout.quant_bytes == 256) return wasm_v128_load(quants + 128 * part);
-  v128_t q = wasm_v128_load(quants);
-  q = wasm_v128_and(part ? wasm_u16x8_shr(q, 4) : q, nibble);
-  if (!layout.has_high) return q;
-  return wasm_v128_or(q, wasm_v128_and(part ? fifth : wasm_i16x8_shl(fifth, 4), bit));
+typedef struct quant_masks {
+  v128_t low, top, rest;
+} quant_masks;
+
+ALWAYS_INLINE quant_masks hold_quant_masks(sotto_tile_layout layout) {
+  const uint32_t each = 0x01010101, low = (1u << layout.bits) - 1;
+  const uint32_t rest = (1u << sotto_tile_rest_bits(layout.bits)) - 1;
+  v128_t held_low = held(each * low);
+  if (layout.bits == 4 || layout.bits == 8) return (quant_masks){held_low, held_low, held_low};
+  return (quant_masks){held_low, held(each * (low - rest)), held(each * rest)};
+}
+
+/* Half a tile's bytes of rest for quants from group j on. */
+ALWAYS_INLINE v128_t load_rest(sotto_tile_layout layout, const uint8_t *quants, int j) {
+  const uint8_t *rest = quants + SOTTO_TILE_SHARED;
+  if (layout.bits == 4) return wasm_i32x4_const_splat(0);
+  return wasm_v128_load(layout.bits == 8 ? rest + 32 * j : layout.bits == 6 ? rest + 16 * j : rest);
+}
+
+/* For how many groups those are. */
+ALWAYS_INLINE int groups_of_rest(sotto_tile_layout layout) {
+  return layout.bits == 8 ? 1 : layout.bits == 6 ? 2 : 4;
+}
+
+/* 16 quants of half a tile, for k = 4 * j … (part 0) or k = 16 + 4 * j … (part 1, a constant), which
+ * moves on in the rest. */
+ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int part, quant_masks m,
+                            v128_t *rest) {
+  if (layout.bits == 8) return part ? *rest : shared;
+  if (part == 0) return wasm_v128_and(shared, m.low);
+  v128_t top = wasm_v128_and(wasm_u16x8_shr(shared, 8 - (uint32_t)layout.bits % 8), m.top);
+  if (layout.bits == 4) return top;
+  top = wasm_v128_or(top, wasm_v128_and(*rest, m.rest));
+  *rest = wasm_u16x8_shr(*rest, (uint32_t)sotto_tile_rest_bits(layout.bits));
+  return top;
 }
 
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
@@ -25,17 +51,18 @@ ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, v12
 /* y[row …] = tile row · x, one token. */
 ALWAYS_INLINE void gemv_tiles(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
                               const uint8_t *tile, size_t token, size_t row) {
-  v128_t nibble = held(0x0F0F0F0F), bit = held(0x10101010);
-  f16_constants f16 = hold_f16();
-  masks held_masks = hold_masks();
+  const quant_masks quant_masks = hold_quant_masks(layout);
+  const f16_constants f16 = hold_f16();
+  const masks held_masks = hold_masks();
   const int rest = act_quant_bytes(act);
   const uint8_t *x = act_group(g->act, g->k, token);
   v128_t acc[2] = {wasm_f32x4_const_splat(0.0f), wasm_f32x4_const_splat(0.0f)};
   for (size_t b = 0; b < g->k / SOTTO_ACT_BLOCK; b++, tile += layout.bytes) {
-    v128_t fifth[2];
+    const uint8_t *quants = tile + layout.quants;
+    v128_t quant_rest[2];
     sums s[2];
     for (int h = 0; h < 2; h++) {
-      fifth[h] = layout.has_high ? wasm_v128_load(tile + layout.high + 16 * h) : nibble;
+      if (layout.bits == 5) quant_rest[h] = load_rest(layout, quants + 16 * h, 0);
       s[h] = start(layout, x + rest);
     }
 /* Rolled up, engines keep all operands in registers: they load all that a straight stretch of code
@@ -44,10 +71,11 @@ ALWAYS_INLINE void gemv_tiles(const sotto_gemm *g, sotto_tile_layout layout, act
     for (int j = 0; j < 4; j++) {
       weights low[2], high[2];
       for (int h = 0; h < 2; h++) {
-        const uint8_t *quants = tile + layout.quants + 32 * j + 16 * h;
-        low[h] = prepare(layout, unpack(layout, quants, 0, nibble, fifth[h], bit), held_masks);
-        high[h] = prepare(layout, unpack(layout, quants, 1, nibble, fifth[h], bit), held_masks);
-        if (layout.has_high) fifth[h] = wasm_u16x8_shr(fifth[h], 1);
+        if (layout.bits != 5) quant_rest[h] = load_rest(layout, quants + 16 * h, j);
+        v128_t shared = wasm_v128_load(quants + 32 * j + 16 * h);
+        low[h] = prepare(layout, unpack(layout, shared, 0, quant_masks, NULL), held_masks);
+        high[h] =
+            prepare(layout, unpack(layout, shared, 1, quant_masks, &quant_rest[h]), held_masks);
       }
       for (int h = 0; h < 2; h++)
         s[h] = dot_low(layout, s[h], low[h], x + act.group_bytes * j, act);
@@ -55,7 +83,7 @@ ALWAYS_INLINE void gemv_tiles(const sotto_gemm *g, sotto_tile_layout layout, act
         s[h] = dot_high(layout, s[h], high[h], x + act.group_bytes * (j + 4), act);
     }
     for (int h = 0; h < 2; h++) {
-      v128_t m = layout.has_min ? load_f16(tile + layout.min + 8 * h, f16) : nibble;
+      v128_t m = layout.has_min ? load_f16(tile + layout.min + 8 * h, f16) : acc[h];
       acc[h] =
           add_block(layout, acc[h], s[h], load_f16(tile + 8 * h, f16), m, x + rest, act.planes);
     }

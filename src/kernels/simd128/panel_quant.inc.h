@@ -25,21 +25,22 @@ ALWAYS_INLINE int panel_vectors(sotto_tile_layout layout, bool splats) {
 
 ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, size_t n_blocks,
                                int half, panel *out, bool splats) {
-  v128_t nibble = held(0x0F0F0F0F), bit = held(0x10101010);
+  const quant_masks quant_masks = hold_quant_masks(layout);
   f16_constants f16 = hold_f16();
   masks held_masks = hold_masks();
   const int n = panel_vectors(layout, splats);
   v128_t *to = out->quants[half];
   for (size_t b = 0; b < n_blocks; b++, tile += layout.bytes, to += 8 * n) {
-    v128_t fifth = layout.has_high ? wasm_v128_load(tile + layout.high + 16 * half) : nibble;
+    const uint8_t *quants = tile + layout.quants + 16 * half;
+    v128_t rest;
     for (int j = 0; j < 4; j++) {
-      const uint8_t *q = tile + layout.quants + 32 * j + 16 * half;
+      if (j % groups_of_rest(layout) == 0) rest = load_rest(layout, quants, j);
+      v128_t shared = wasm_v128_load(quants + 32 * j);
       for (int part = 0; part < 2; part++) {
-        weights w = prepare(layout, unpack(layout, q, part, nibble, fifth, bit), held_masks);
+        weights w = prepare(layout, unpack(layout, shared, part, quant_masks, &rest), held_masks);
         for (int i = 0; i < n; i++)
           to[(4 * part + j) * n + i] = splats ? splat_lane(w.v[0], i) : w.v[i];
       }
-      if (layout.has_high) fifth = wasm_u16x8_shr(fifth, 1);
     }
     out->scales[half][b] = load_f16(tile + 8 * half, f16);
     if (layout.has_min) out->minima[half][b] = load_f16(tile + layout.min + 8 * half, f16);
