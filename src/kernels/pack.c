@@ -66,43 +66,86 @@ static uint32_t gather(uint32_t bytes) {
   return (bytes & EACH_BYTE(1)) * 0x10204080u >> 28;
 }
 
-/* A block in the file: [f16 scale][f16 minimum][4 B fifth bits][quants]. */
-static ALWAYS_INLINE int file_quants(const sotto_tile_layout *layout) {
-  return 2 + 2 * layout->has_min + 4 * (layout->bits == 5);
+/* Where four quants are in the file's block: their low four bits (of eight: all) are at `shift` of the bytes from
+ * `low` on; the others at `high_shift` of the bytes from `high` on, or where `strung` one after the other
+ * from bit `high_shift` of the word there on. */
+typedef struct place {
+  int low, shift, high, high_shift;
+  bool strung;
+} place;
+
+static ALWAYS_INLINE place place_of(const sotto_tile_layout *layout, int b, int i) {
+  const int bits = layout->bits, head = 2 + 2 * layout->has_min;
+  switch (layout->scales) {
+  case SOTTO_SCALES_SIX_BITS: {
+    const int high = head + 12, low = bits == 5 ? high + 32 : high;
+    return (place){low + 32 * (b / 2) + 4 * i, 4 * (b % 2), high + 4 * i, b, false};
+  }
+  case SOTTO_SCALES_INT8: {
+    const int h = b / 4, g = b % 4;
+    return (place){64 * h + 32 * (g % 2) + 4 * i, 4 * (g / 2), 128 + 32 * h + 4 * i, 2 * g, false};
+  }
+  default:
+    if (bits == 8) return (place){head + 4 * i, 0, 0, 0, false};
+    return (place){head + 4 * (bits == 5) + 4 * (i % 4), 4 * (i / 4), head, 4 * i, true};
+  }
+}
+
+static ALWAYS_INLINE uint32_t read_file_quants(int bits, const uint8_t *block, place p) {
+  uint32_t low = sotto_read_u32(block + p.low) >> p.shift;
+  if (bits == 8) return low;
+  if (bits == 4) return low & ones(4);
+  uint32_t high = sotto_read_u32(block + p.high) >> p.high_shift;
+  return (low & ones(4)) | (p.strung ? spread(high) : high & ones(bits - 4)) << 4;
+}
+
+/* Into a block whose quants were zero. */
+static void write_file_quants(int bits, uint32_t q, place p, uint8_t *block) {
+  uint32_t low = bits == 8 ? q : q & ones(4), high = q >> 4 & ones(4);
+  write_u32(block + p.low, sotto_read_u32(block + p.low) | low << p.shift);
+  if (bits == 4 || bits == 8) return;
+  if (p.strung) high = gather(high);
+  write_u32(block + p.high, sotto_read_u32(block + p.high) | high << p.high_shift);
+}
+
+/* Of the file's block: where the f16 scale is (a minimum follows), and the sub-scales. */
+static ALWAYS_INLINE int file_scale(const sotto_tile_layout *layout) {
+  return layout->scales == SOTTO_SCALES_INT8 ? 208 : 0;
+}
+static ALWAYS_INLINE int file_sub_scales(const sotto_tile_layout *layout) {
+  return layout->scales == SOTTO_SCALES_INT8 ? 192 : 4;
+}
+static ALWAYS_INLINE int n_sub_scales(const sotto_tile_layout *layout) {
+  return (layout->quants - layout->sub_scales) / SOTTO_TILE_ROWS;
 }
 
 static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint8_t *block, int r,
                                      uint8_t *tile) {
-  const uint8_t *file = block + file_quants(layout);
-  const uint32_t fifth = layout->bits == 5 ? sotto_read_u32(file - 4) : 0;
-  uint32_t q[8];
-  for (int i = 0; i < 8; i++) {
-    if (layout->bits == 8)
-      q[i] = sotto_read_u32(file + 4 * i);
-    else
-      q[i] = (sotto_read_u32(file + 4 * (i % 4)) >> 4 * (i / 4) & ones(4)) | spread(fifth >> 4 * i)
-                                                                                 << 4;
+  const uint8_t *scale = block + file_scale(layout), *sub = block + file_sub_scales(layout);
+  memcpy(tile + 2 * r, scale, 2);
+  if (layout->has_min) memcpy(tile + layout->min + 2 * r, scale + 2, 2);
+  for (int i = 0; i < n_sub_scales(layout); i++) tile[layout->sub_scales + 8 * i + r] = sub[i];
+  for (int b = 0; b < layout->blocks; b++) {
+    uint32_t q[8];
+    for (int i = 0; i < 8; i++)
+      q[i] = read_file_quants(layout->bits, block, place_of(layout, b, i));
+    write_quants(layout->bits, q, tile + layout->quants + b * layout->block_bytes + 4 * r);
   }
-  memcpy(tile + 2 * r, block, 2);
-  if (layout->has_min) memcpy(tile + layout->min + 2 * r, block + 2, 2);
-  write_quants(layout->bits, q, tile + layout->quants + 4 * r);
 }
 
 static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, int r,
                          uint8_t *block) {
-  uint8_t *file = block + file_quants(layout);
-  uint32_t q[8], fifth = 0;
-  memcpy(block, tile + 2 * r, 2);
-  if (layout->has_min) memcpy(block + 2, tile + layout->min + 2 * r, 2);
-  read_quants(layout->bits, tile + layout->quants + 4 * r, q);
-  for (int i = 0; i < 8; i++) {
-    if (layout->bits == 8)
-      write_u32(file + 4 * i, q[i]);
-    else if (i < 4)
-      write_u32(file + 4 * i, (q[i] & ones(4)) | (q[4 + i] & ones(4)) << 4);
-    fifth |= gather(q[i] >> 4) << 4 * i;
+  uint8_t *scale = block + file_scale(layout), *sub = block + file_sub_scales(layout);
+  memset(block, 0, (size_t)layout->bytes / SOTTO_TILE_ROWS);
+  memcpy(scale, tile + 2 * r, 2);
+  if (layout->has_min) memcpy(scale + 2, tile + layout->min + 2 * r, 2);
+  for (int i = 0; i < n_sub_scales(layout); i++) sub[i] = tile[layout->sub_scales + 8 * i + r];
+  for (int b = 0; b < layout->blocks; b++) {
+    uint32_t q[8];
+    read_quants(layout->bits, tile + layout->quants + b * layout->block_bytes + 4 * r, q);
+    for (int i = 0; i < 8; i++)
+      write_file_quants(layout->bits, q[i], place_of(layout, b, i), block);
   }
-  if (layout->bits == 5) write_u32(file - 4, fifth);
 }
 
 /* The two below have a format's constants where they are called, so that every move is of a known
@@ -192,15 +235,16 @@ void sotto_packed_row(sotto_dtype type, const void *packed, size_t row, size_t k
   size_t r = row % SOTTO_TILE_ROWS;
   const uint8_t *in =
       (const uint8_t *)packed + row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, k);
-  uint8_t block[64];
+  uint8_t block[256];
   if (!layout) {
     size_t size = sotto_dtype_block_bytes(type);
     for (size_t i = 0; i < k; i++)
       sotto_dequantize_row(type, in + sotto_packed_index(size, k, r, i) * size, out + i, 1);
     return;
   }
-  for (size_t b = 0; b < k / 32; b++) {
+  const size_t weights = sotto_dtype_block_weights(type);
+  for (size_t b = 0; b < k / weights; b++) {
     unpack_block(layout, in + b * (size_t)layout->bytes, (int)r, block);
-    sotto_dequantize_row(type, block, out + 32 * b, 32);
+    sotto_dequantize_row(type, block, out + weights * b, weights);
   }
 }

@@ -2,8 +2,11 @@
  * not size: eight rows ("a tile row") take exactly eight times a row's bytes in the file. Four rows fill
  * a vector; eight, in one stream that processors prefetch, keep them busy with one token.
  *
- * Quantised types: a tile is 8 rows x 32 weights, tiles of a tile row follow each other along k:
- *   [8 x f16 scale][8 x f16 minimum: Q4_1, Q5_1][quants]
+ * Quantised types: a tile is 8 rows x a block of the file, 32 or (K types) 256 weights; tiles of a tile
+ * row follow each other along k:
+ *   [8 x f16 scale][8 x f16 minimum: Q4_1, Q5_1, Q4_K, Q5_K][sub-scales: K types][quants of 32, …]
+ *   sub-scales: byte 8*i + r is byte i of row r's 12 (Q4_K, Q5_K: scales and minima of six bits) or 16
+ *     (Q6_K: int8)
  *   quants of n bits: byte 32*j + 4*r + u (j = 0..3) holds for row r in its n low bits the quant of
  *     k = 4*j + u, and above them the 8 - n high bits of that of k = 16 + 4*j + u. The latter's other
  *     2n - 8 bits are those from (2n - 8) * j on of bytes 128 + 4*r + u, 160 + 4*r + u, ...

@@ -7,7 +7,7 @@
 
 static const struct {
   const char *name;
-  uint8_t weights, bytes;
+  uint16_t weights, bytes;
 } types[] = {
 #define X(name, number, text, weights, bytes) [number] = {text, weights, bytes},
 #include "tensor/dtypes.def"
@@ -101,10 +101,13 @@ bool sotto_row_is_finite(sotto_dtype type, const void *row, size_t n) {
   case SOTTO_BF16:
     for (size_t i = 0; i < n; i++) finite &= (sotto_read_u16(bytes + 2 * i) & 0x7F80) != 0x7F80;
     return finite;
-  default: { /* a block starts with its scale, and its minimum where it has one */
-    size_t second = type == SOTTO_Q4_1 || type == SOTTO_Q5_1 ? 2 : 0;
-    for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, bytes += types[type].bytes)
-      finite &= f16_is_finite(bytes), finite &= f16_is_finite(bytes + second);
+  default: { /* a block starts with its scale, and its minimum where it has one; or it ends with its scale */
+    const bool two =
+        type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K;
+    const size_t first = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
+    const size_t second = two ? 2 : first;
+    for (size_t i = 0; i < n; i += types[type].weights, bytes += types[type].bytes)
+      finite &= f16_is_finite(bytes + first), finite &= f16_is_finite(bytes + second);
     return finite;
   }
   }

@@ -5,6 +5,7 @@
 
 #include "tensor/blocks.h"
 #include "tensor/dtype.h"
+#include "tensor/quantize_k.h"
 
 /* Truncated into 0..most. */
 static uint8_t to_quant(float v, int most) {
@@ -113,6 +114,12 @@ void sotto_quantize_row(sotto_dtype type, const float *x, void *row, size_t n) {
       uint16_t h = type == SOTTO_F16 ? sotto_f32_to_f16(x[i]) : sotto_f32_to_bf16(x[i]);
       memcpy(bytes + 2 * i, &h, sizeof h);
     }
+    break;
+  case SOTTO_Q4_K:
+  case SOTTO_Q5_K:
+  case SOTTO_Q6_K:
+    for (size_t i = 0; i < n; i += SOTTO_K_BLOCK_WEIGHTS, bytes += sotto_dtype_block_bytes(type))
+      sotto_quantize_k_block(type, x + i, bytes);
     break;
   default:
     for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, bytes += sotto_dtype_block_bytes(type)) {

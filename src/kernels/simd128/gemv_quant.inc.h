@@ -40,12 +40,102 @@ ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int part, q
   return top;
 }
 
+/* Scales and minima of a block, or of sub-blocks, of four rows. */
+typedef struct block_scales {
+  v128_t d[2], m; /* the second d: of the second half, where it has its own */
+} block_scales;
+
+/* Sixteen bytes are two sub-blocks' scales of eight rows: those of half a tile's rows times d. */
+ALWAYS_INLINE void multiply_scales(v128_t bytes, int half, v128_t d, v128_t out[2]) {
+  v128_t first = wasm_i16x8_extend_low_i8x16(bytes), second = wasm_i16x8_extend_high_i8x16(bytes);
+  first = half ? wasm_i32x4_extend_high_i16x8(first) : wasm_i32x4_extend_low_i16x8(first);
+  second = half ? wasm_i32x4_extend_high_i16x8(second) : wasm_i32x4_extend_low_i16x8(second);
+  out[0] = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(first), d);
+  out[1] = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(second), d);
+}
+
+/* Half a tile's scales, a vector for each block (or half of one), and minima. */
+ALWAYS_INLINE void load_scales(sotto_tile_layout layout, const uint8_t *tile, int half,
+                               f16_constants f16, v128_t *scales, v128_t *minima) {
+  const uint8_t *sub = tile + layout.sub_scales;
+  v128_t d = load_f16(tile + 8 * half, f16), m = d;
+  if (layout.has_min) m = load_f16(tile + layout.min + 8 * half, f16);
+  if (layout.scales == SOTTO_SCALES_F16) {
+    *scales = d;
+    if (layout.has_min) *minima = m;
+  } else if (layout.scales == SOTTO_SCALES_INT8) {
+    for (int i = 0; i < 8; i++)
+      multiply_scales(wasm_v128_load(sub + 16 * i), half, d, scales + 2 * i);
+  } else { /* six bits: see sotto_k_scale */
+    const v128_t six = wasm_i8x16_const_splat(63), four = wasm_i8x16_const_splat(15);
+    const v128_t top = wasm_i8x16_const_splat(48);
+    m = wasm_f32x4_neg(m);
+    for (int i = 0; i < 2; i++) {
+      v128_t low = wasm_v128_load(sub + 16 * i), low_min = wasm_v128_load(sub + 32 + 16 * i);
+      v128_t rest = wasm_v128_load(sub + 64 + 16 * i);
+      multiply_scales(wasm_v128_and(low, six), half, d, scales + 2 * i);
+      multiply_scales(wasm_v128_and(low_min, six), half, m, minima + 2 * i);
+      low = wasm_v128_and(wasm_u16x8_shr(low, 2), top);
+      low_min = wasm_v128_and(wasm_u16x8_shr(low_min, 2), top);
+      low = wasm_v128_or(low, wasm_v128_and(rest, four));
+      low_min = wasm_v128_or(low_min, wasm_v128_and(wasm_u16x8_shr(rest, 4), four));
+      multiply_scales(low, half, d, scales + 4 + 2 * i);
+      multiply_scales(low_min, half, m, minima + 4 + 2 * i);
+    }
+  }
+}
+
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
-ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, v128_t d, v128_t m,
+ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, block_scales c,
                                const uint8_t *first, int planes) {
-  v128_t i = wasm_f32x4_convert_i32x4(total(layout, s, first, planes));
-  acc = mul_add(acc, i, wasm_f32x4_mul(d, wasm_v128_load(first + 16)));
-  return layout.has_min ? mul_add(acc, m, wasm_v128_load(first + 32)) : acc;
+  v128_t scale = wasm_v128_load(first + 16);
+  v128_t i = wasm_f32x4_convert_i32x4(total(layout, s, first, planes, 0));
+  if (layout.halves) {
+    v128_t high = wasm_f32x4_convert_i32x4(total(layout, s, first, planes, 1));
+    return mul_add(acc, mul_add(wasm_f32x4_mul(i, c.d[0]), high, c.d[1]), scale);
+  }
+  acc = mul_add(acc, i, wasm_f32x4_mul(c.d[0], scale));
+  return layout.has_min ? mul_add(acc, c.m, wasm_v128_load(first + 32)) : acc;
+}
+
+ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, const v128_t *scales,
+                                     const v128_t *minima, int block) {
+  block_scales c;
+  for (int i = 0; i <= layout.halves; i++) c.d[i] = scales[(1 + layout.halves) * block + i];
+  if (layout.has_min) c.m = minima[block];
+  return c;
+}
+
+/* The sums of a block, for each half of the tile. */
+ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
+                              const uint8_t *x, quant_masks quant_masks, masks masks, sums s[2]) {
+  const int at_once = layout.bits == 6 ? 2 : 1; /* what a vector of rest is for */
+  v128_t rest[2];
+  for (int h = 0; h < 2; h++) {
+    if (layout.bits == 5) rest[h] = load_rest(layout, quants + 16 * h, 0);
+    s[h] = start(layout, s[h], x + act_quant_bytes(act), 0);
+    s[h] = start(layout, s[h], x + act_quant_bytes(act), 1);
+  }
+/* Rolled up, engines keep all operands in registers: they load all that a straight stretch of code
+ * needs at its beginning. */
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < 4; i += at_once) {
+    for (int h = 0; h < 2 && layout.bits != 5; h++) rest[h] = load_rest(layout, quants + 16 * h, i);
+    for (int j = i; j < i + at_once; j++) {
+      weights low[2], high[2];
+      for (int h = 0; h < 2; h++) {
+        v128_t shared = wasm_v128_load(quants + 32 * j + 16 * h);
+        low[h] = prepare(layout, unpack(layout, shared, 0, quant_masks, NULL), masks);
+        high[h] = prepare(layout, unpack(layout, shared, 1, quant_masks, &rest[h]), masks);
+      }
+      for (int h = 0; h < 2; h++)
+        s[h] = dot_low(layout, s[h], low[h], x + act.group_bytes * j, act);
+      for (int h = 0; h < 2; h++)
+        s[h] = dot_high(layout, s[h], high[h], x + act.group_bytes * (j + 4), act);
+    }
+    for (int h = 0; h < 2; h++)
+      s[h] = flush(layout, flush(layout, s[h], act.planes, 0), act.planes, 1);
+  }
 }
 
 /* y[row …] = tile row · x, one token. */
@@ -57,37 +147,24 @@ ALWAYS_INLINE void gemv_tiles(const sotto_gemm *g, sotto_tile_layout layout, act
   const int rest = act_quant_bytes(act);
   const uint8_t *x = act_group(g->act, g->k, token);
   v128_t acc[2] = {wasm_f32x4_const_splat(0.0f), wasm_f32x4_const_splat(0.0f)};
-  for (size_t b = 0; b < g->k / SOTTO_ACT_BLOCK; b++, tile += layout.bytes) {
+  for (size_t b = 0; b < g->k / SOTTO_ACT_BLOCK; b += (size_t)layout.blocks) {
+    v128_t scales[2][16], minima[2][8]; /* of a K type's tile */
+    for (int h = 0; h < 2 && layout.blocks > 1; h++)
+      load_scales(layout, tile, h, f16, scales[h], minima[h]);
     const uint8_t *quants = tile + layout.quants;
-    v128_t quant_rest[2];
-    sums s[2];
-    for (int h = 0; h < 2; h++) {
-      if (layout.bits == 5) quant_rest[h] = load_rest(layout, quants + 16 * h, 0);
-      s[h] = start(layout, x + rest);
-    }
-/* Rolled up, engines keep all operands in registers: they load all that a straight stretch of code
- * needs at its beginning. */
 #pragma clang loop unroll(disable)
-    for (int j = 0; j < 4; j++) {
-      weights low[2], high[2];
+    for (int i = 0; i < layout.blocks; i++) {
+      sums s[2];
+      gemv_block(layout, act, quants, x, quant_masks, held_masks, s);
       for (int h = 0; h < 2; h++) {
-        if (layout.bits != 5) quant_rest[h] = load_rest(layout, quants + 16 * h, j);
-        v128_t shared = wasm_v128_load(quants + 32 * j + 16 * h);
-        low[h] = prepare(layout, unpack(layout, shared, 0, quant_masks, NULL), held_masks);
-        high[h] =
-            prepare(layout, unpack(layout, shared, 1, quant_masks, &quant_rest[h]), held_masks);
+        if (layout.blocks == 1) load_scales(layout, tile, h, f16, scales[h], minima[h]);
+        block_scales c = scales_of(layout, scales[h], minima[h], i);
+        acc[h] = add_block(layout, acc[h], s[h], c, x + rest, act.planes);
       }
-      for (int h = 0; h < 2; h++)
-        s[h] = dot_low(layout, s[h], low[h], x + act.group_bytes * j, act);
-      for (int h = 0; h < 2; h++)
-        s[h] = dot_high(layout, s[h], high[h], x + act.group_bytes * (j + 4), act);
+      quants += layout.block_bytes;
+      x += act_block_bytes(act);
     }
-    for (int h = 0; h < 2; h++) {
-      v128_t m = layout.has_min ? load_f16(tile + layout.min + 8 * h, f16) : acc[h];
-      acc[h] =
-          add_block(layout, acc[h], s[h], load_f16(tile + 8 * h, f16), m, x + rest, act.planes);
-    }
-    x += act_block_bytes(act);
+    tile += layout.bytes;
   }
   for (size_t h = 0; h < 2 && row + 4 * h < g->row1; h++)
     store_rows(g->y + token * g->y_stride + row + 4 * h, g->row1 - row - 4 * h, acc[h]);
