@@ -40,49 +40,62 @@ ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int part, q
   return top;
 }
 
-/* Scales and minima of a block, or of sub-blocks, of four rows. */
+/* Of half a tile's rows: its scales and, with minima, those; of K types times six bits or int8. */
+typedef struct tile_scales {
+  v128_t d, m;
+} tile_scales;
+
+ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *tile, int half,
+                                      f16_constants f16) {
+  tile_scales t = {load_f16(tile + 8 * half, f16), wasm_i32x4_const_splat(0)};
+  if (layout.has_min) t.m = load_f16(tile + layout.min + 8 * half, f16);
+  if (layout.scales == SOTTO_SCALES_SIX_BITS) t.m = wasm_f32x4_neg(t.m);
+  return t;
+}
+
+/* The sub-scales byte by byte, eight rows of each: those of six bits in `bytes`, minima from 64 on (see
+ * sotto_k_scale). */
+ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const uint8_t *tile,
+                                               uint8_t bytes[128]) {
+  const uint8_t *sub = tile + layout.sub_scales;
+  if (layout.scales != SOTTO_SCALES_SIX_BITS) return sub;
+  const v128_t six = wasm_i8x16_const_splat(63), four = wasm_i8x16_const_splat(15);
+  const v128_t top = wasm_i8x16_const_splat(48);
+  for (int i = 0; i < 32; i += 16) {
+    v128_t low = wasm_v128_load(sub + i), low_min = wasm_v128_load(sub + 32 + i);
+    v128_t rest = wasm_v128_load(sub + 64 + i), rest_min = wasm_u16x8_shr(rest, 4);
+    v128_t high = wasm_v128_and(wasm_u16x8_shr(low, 2), top);
+    v128_t high_min = wasm_v128_and(wasm_u16x8_shr(low_min, 2), top);
+    wasm_v128_store(bytes + i, wasm_v128_and(low, six));
+    wasm_v128_store(bytes + 32 + i, wasm_v128_or(high, wasm_v128_and(rest, four)));
+    wasm_v128_store(bytes + 64 + i, wasm_v128_and(low_min, six));
+    wasm_v128_store(bytes + 96 + i, wasm_v128_or(high_min, wasm_v128_and(rest_min, four)));
+  }
+  return bytes;
+}
+
+/* Half of eight rows' bytes, times d. */
+ALWAYS_INLINE v128_t times_bytes(v128_t d, const uint8_t *bytes, int half) {
+  v128_t v = wasm_i16x8_load8x8(bytes);
+  v = half ? wasm_i32x4_extend_high_i16x8(v) : wasm_i32x4_extend_low_i16x8(v);
+  return wasm_f32x4_mul(wasm_f32x4_convert_i32x4(v), d);
+}
+
+/* Scales and minima of block b of a tile, of four rows. */
 typedef struct block_scales {
   v128_t d[2], m; /* the second d: of the second half, where it has its own */
 } block_scales;
 
-/* Sixteen bytes are two sub-blocks' scales of eight rows: those of half a tile's rows times d. */
-ALWAYS_INLINE void multiply_scales(v128_t bytes, int half, v128_t d, v128_t out[2]) {
-  v128_t first = wasm_i16x8_extend_low_i8x16(bytes), second = wasm_i16x8_extend_high_i8x16(bytes);
-  first = half ? wasm_i32x4_extend_high_i16x8(first) : wasm_i32x4_extend_low_i16x8(first);
-  second = half ? wasm_i32x4_extend_high_i16x8(second) : wasm_i32x4_extend_low_i16x8(second);
-  out[0] = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(first), d);
-  out[1] = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(second), d);
-}
-
-/* Half a tile's scales, a vector for each block (or half of one), and minima. */
-ALWAYS_INLINE void load_scales(sotto_tile_layout layout, const uint8_t *tile, int half,
-                               f16_constants f16, v128_t *scales, v128_t *minima) {
-  const uint8_t *sub = tile + layout.sub_scales;
-  v128_t d = load_f16(tile + 8 * half, f16), m = d;
-  if (layout.has_min) m = load_f16(tile + layout.min + 8 * half, f16);
-  if (layout.scales == SOTTO_SCALES_F16) {
-    *scales = d;
-    if (layout.has_min) *minima = m;
+ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, const uint8_t *sub,
+                                     int b, int half) {
+  block_scales c = {{t.d, t.d}, t.m};
+  if (layout.scales == SOTTO_SCALES_SIX_BITS) {
+    c.d[0] = times_bytes(t.d, sub + 8 * b, half);
+    c.m = times_bytes(t.m, sub + 64 + 8 * b, half);
   } else if (layout.scales == SOTTO_SCALES_INT8) {
-    for (int i = 0; i < 8; i++)
-      multiply_scales(wasm_v128_load(sub + 16 * i), half, d, scales + 2 * i);
-  } else { /* six bits: see sotto_k_scale */
-    const v128_t six = wasm_i8x16_const_splat(63), four = wasm_i8x16_const_splat(15);
-    const v128_t top = wasm_i8x16_const_splat(48);
-    m = wasm_f32x4_neg(m);
-    for (int i = 0; i < 2; i++) {
-      v128_t low = wasm_v128_load(sub + 16 * i), low_min = wasm_v128_load(sub + 32 + 16 * i);
-      v128_t rest = wasm_v128_load(sub + 64 + 16 * i);
-      multiply_scales(wasm_v128_and(low, six), half, d, scales + 2 * i);
-      multiply_scales(wasm_v128_and(low_min, six), half, m, minima + 2 * i);
-      low = wasm_v128_and(wasm_u16x8_shr(low, 2), top);
-      low_min = wasm_v128_and(wasm_u16x8_shr(low_min, 2), top);
-      low = wasm_v128_or(low, wasm_v128_and(rest, four));
-      low_min = wasm_v128_or(low_min, wasm_v128_and(wasm_u16x8_shr(rest, 4), four));
-      multiply_scales(low, half, d, scales + 4 + 2 * i);
-      multiply_scales(low_min, half, m, minima + 4 + 2 * i);
-    }
+    for (int i = 0; i < 2; i++) c.d[i] = times_bytes(t.d, sub + 16 * b + 8 * i, half);
   }
+  return c;
 }
 
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
@@ -96,14 +109,6 @@ ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, blo
   }
   acc = mul_add(acc, i, wasm_f32x4_mul(c.d[0], scale));
   return layout.has_min ? mul_add(acc, c.m, wasm_v128_load(first + 32)) : acc;
-}
-
-ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, const v128_t *scales,
-                                     const v128_t *minima, int block) {
-  block_scales c;
-  for (int i = 0; i <= layout.halves; i++) c.d[i] = scales[(1 + layout.halves) * block + i];
-  if (layout.has_min) c.m = minima[block];
-  return c;
 }
 
 /* The sums of a block, for each half of the tile. */
@@ -148,17 +153,17 @@ ALWAYS_INLINE void gemv_tiles(const sotto_gemm *g, sotto_tile_layout layout, act
   const uint8_t *x = act_group(g->act, g->k, token);
   v128_t acc[2] = {wasm_f32x4_const_splat(0.0f), wasm_f32x4_const_splat(0.0f)};
   for (size_t b = 0; b < g->k / SOTTO_ACT_BLOCK; b += (size_t)layout.blocks) {
-    v128_t scales[2][16], minima[2][8]; /* of a K type's tile */
-    for (int h = 0; h < 2 && layout.blocks > 1; h++)
-      load_scales(layout, tile, h, f16, scales[h], minima[h]);
-    const uint8_t *quants = tile + layout.quants;
+    uint8_t bytes[128];
+    const uint8_t *sub = unpack_sub_scales(layout, tile, bytes), *quants = tile + layout.quants;
+    tile_scales scales[2];
+    for (int h = 0; h < 2 && layout.blocks > 1; h++) scales[h] = load_scales(layout, tile, h, f16);
 #pragma clang loop unroll(disable)
     for (int i = 0; i < layout.blocks; i++) {
       sums s[2];
       gemv_block(layout, act, quants, x, quant_masks, held_masks, s);
       for (int h = 0; h < 2; h++) {
-        if (layout.blocks == 1) load_scales(layout, tile, h, f16, scales[h], minima[h]);
-        block_scales c = scales_of(layout, scales[h], minima[h], i);
+        if (layout.blocks == 1) scales[h] = load_scales(layout, tile, h, f16);
+        block_scales c = scales_of(layout, scales[h], sub, i, h);
         acc[h] = add_block(layout, acc[h], s[h], c, x + rest, act.planes);
       }
       quants += layout.block_bytes;

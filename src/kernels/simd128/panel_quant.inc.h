@@ -32,7 +32,10 @@ ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, si
   v128_t *to = out->quants[half];
   v128_t *scales = out->scales[half], *minima = out->minima[half];
   for (size_t t = 0; t < n_tiles; t++, tile += layout.bytes) {
+    uint8_t bytes[128];
+    const uint8_t *sub = unpack_sub_scales(layout, tile, bytes);
     const uint8_t *quants = tile + layout.quants + 16 * half;
+    tile_scales tile_scales = load_scales(layout, tile, half, f16);
 #pragma clang loop unroll(disable)
     for (int b = 0; b < layout.blocks; b++, to += 8 * n, quants += layout.block_bytes) {
       v128_t rest;
@@ -45,10 +48,10 @@ ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, si
             to[(4 * part + j) * n + i] = splats ? splat_lane(w.v[0], i) : w.v[i];
         }
       }
+      block_scales c = scales_of(layout, tile_scales, sub, b, half);
+      for (int i = 0; i <= layout.halves; i++) *scales++ = c.d[i];
+      if (layout.has_min) *minima++ = c.m;
     }
-    load_scales(layout, tile, half, f16, scales, minima);
-    scales += layout.blocks * (1 + layout.halves);
-    minima += layout.blocks;
   }
 }
 
