@@ -1,7 +1,7 @@
 // A model of Llama 3.2 1B's shape with random weights, to measure on: large enough to leave every
 // cache, and made here instead of fetched. Same seed, same bytes. The tokenizer is another model's,
 // filled up with unused tokens to Llama 3's 128256, so that any GGUF program loads the file.
-//   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0
+//   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0|Q6_K|Q4_K_M
 import { isMain, main } from '../tools/lib/main.mjs'
 import { say } from '../tools/lib/report.mjs'
 import { readGguf, rowBytes, tensorTypes, writeGguf } from './gguf.mjs'
@@ -16,7 +16,7 @@ function metadataOf(tokenizer, type, { layers, vocab }) {
   const metadata = new Map([
     ['general.architecture', scalar('string', 'llama')],
     ['general.name', scalar('string', `Random weights, shape of Llama 3.2 1B, ${type}`)],
-    ['general.file_type', scalar('u32', tensorTypes[type].fileType)],
+    ['general.file_type', scalar('u32', (mixtures[type] ?? tensorTypes[type]).fileType)],
     ['general.quantization_version', scalar('u32', 2)],
     ['llama.block_count', scalar('u32', layers)],
     ['llama.context_length', scalar('u32', 8192)],
@@ -65,8 +65,43 @@ function* randomWords(seed) {
   }
 }
 
-/** Standard deviation of the integers that random bytes make in a format. */
-const spread = { Q4_0: Math.sqrt((16 ** 2 - 1) / 12), Q8_0: Math.sqrt((256 ** 2 - 1) / 12) }
+/** Mean square of integers from low to high. */
+const square = (low, high) => ((high - low + 1) ** 2 - 1) / 12 + ((low + high) / 2) ** 2
+
+/** What minima are in scales, so that Q4_K's weights have the mean 0. */
+const MINIMUM = 7.5
+const q4kMean = 31.5 * MINIMUM
+
+/**
+ * Of blocks of random bytes: the standard deviation of the weights at scale 1, and where the f16 are,
+ * in scales.
+ */
+const formats = {
+  Q4_0: { spread: Math.sqrt((16 ** 2 - 1) / 12), halves: [[0, 1]] },
+  Q8_0: { spread: Math.sqrt((256 ** 2 - 1) / 12), halves: [[0, 1]] },
+  Q4_K: {
+    spread: Math.sqrt(square(0, 63) * (square(0, 15) + MINIMUM ** 2) - 2 * q4kMean ** 2),
+    halves: [
+      [0, 1],
+      [2, MINIMUM],
+    ],
+  },
+  Q6_K: { spread: Math.sqrt(square(-32, 31) * square(-128, 127)), halves: [[208, 1]] },
+}
+
+/** llama.cpp's mixtures: the type of each matrix, by its name and layer. */
+const mixtures = {
+  Q4_K_M: {
+    fileType: 15,
+    typeOf(name, layer, layers) {
+      if (layer === undefined) return 'Q6_K'
+      const eighth = Math.floor(layers / 8)
+      const more =
+        layer < eighth || layer >= Math.floor((7 * layers) / 8) || (layer - eighth) % 3 === 2
+      return more && /attn_v|ffn_down/.test(name) ? 'Q6_K' : 'Q4_K'
+    },
+  },
+}
 
 /**
  * Random blocks, several rows at a time: random integers, and scales that give weights of deviation
@@ -75,8 +110,11 @@ const spread = { Q4_0: Math.sqrt((16 ** 2 - 1) / 12), Q8_0: Math.sqrt((256 ** 2 
 function* randomRows(random, type, columns, rows, gain) {
   const { bytes: size } = tensorTypes[type]
   const atOnce = Math.max(1, Math.floor((2 << 20) / rowBytes(type, columns)))
-  const d = gain / Math.sqrt(columns) / spread[type]
-  const scales = Array.from({ length: 256 }, (_, i) => f32ToF16(d * (0.75 + i / 512)))
+  const { spread, halves } = formats[type]
+  const d = gain / Math.sqrt(columns) / spread
+  const scales = halves.map(([, factor]) =>
+    Array.from({ length: 256 }, (_, i) => f32ToF16(factor * d * (0.75 + i / 512))),
+  )
   for (let row = 0; row < rows; row += atOnce) {
     const bytes = Buffer.alloc(Math.min(atOnce, rows - row) * rowBytes(type, columns))
     for (let at = 0; at < bytes.length; ) {
@@ -85,7 +123,10 @@ function* randomRows(random, type, columns, rows, gain) {
       at += piece.copy(bytes, at)
     }
     for (let at = 0; at < bytes.length; at += size) {
-      bytes.writeUInt16LE(scales[bytes[at]], at)
+      const which = bytes[at + halves[0][0]]
+      halves.forEach(([offset], i) => {
+        bytes.writeUInt16LE(scales[i][which], at + offset)
+      })
     }
     yield bytes
   }
@@ -96,12 +137,16 @@ function* ones(n) {
 }
 
 function tensorsOf(type, { width, layers, heads, kvHeads, head, ffn, vocab }, random) {
-  const matrix = (name, columns, rows, gain = 1) => ({
-    name,
-    shape: [columns, rows],
-    type,
-    rows: () => randomRows(random, type, columns, rows, gain),
-  })
+  const matrix = (name, columns, rows, gain = 1) => {
+    const layer = name.match(/^blk\.(\d+)/)?.[1]
+    const own = mixtures[type]?.typeOf(name, layer && Number(layer), layers) ?? type
+    return {
+      name,
+      shape: [columns, rows],
+      type: own,
+      rows: () => randomRows(random, own, columns, rows, gain),
+    }
+  }
   const norm = (name) => ({ name, shape: [width], type: 'F32', rows: () => ones(width) })
   const layer = (i) => [
     norm(`blk.${i}.attn_norm.weight`),
@@ -124,7 +169,8 @@ function tensorsOf(type, { width, layers, heads, kvHeads, head, ffn, vocab }, ra
 
 /** `change` replaces numbers of the shape. */
 export function makeRandom(tokenizerPath, target, type, { seed = 20, ...change } = {}) {
-  if (!spread[type]) throw new Error(`random weights are made as ${Object.keys(spread)}`)
+  if (!formats[type] && !mixtures[type])
+    throw new Error(`random weights are made as ${Object.keys({ ...formats, ...mixtures })}`)
   const tokenizer = readGguf(tokenizerPath)
   const sizes = { ...shape, ...change }
   writeGguf(target, metadataOf(tokenizer, type, sizes), tensorsOf(type, sizes, randomWords(seed)))
@@ -133,7 +179,10 @@ export function makeRandom(tokenizerPath, target, type, { seed = 20, ...change }
 if (isMain(import.meta.url)) {
   await main(async () => {
     const [tokenizer, target, type] = process.argv.slice(2)
-    if (!target) throw new Error('node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0')
+    if (!target) {
+      const types = Object.keys({ ...formats, ...mixtures }).join('|')
+      throw new Error(`node models/make-random.mjs TOKENIZER.gguf OUT.gguf ${types}`)
+    }
     makeRandom(tokenizer, target, type)
     say(`${target}: ${readGguf(target).bytes} bytes`)
   })

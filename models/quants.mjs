@@ -1,4 +1,5 @@
-// Rows of weights to and from float32, as src/tensor/dtype.c defines them: ggml's reference rounding.
+// Rows of weights to float32 and, but for K types, from it, as src/tensor/ defines them: ggml's reference
+// rounding.
 // float32 arithmetic is Math.fround after every operation.
 import { tensorTypes } from './gguf.mjs'
 
@@ -51,6 +52,46 @@ const dequantizers = {
       for (let j = 0; j < 32; j++) out[i++] = f(view.getInt8(at + 2 + j) * d)
     }
   },
+  Q4_K: (bytes, out) => sixBits(bytes, out, 144, 4),
+  Q5_K: (bytes, out) => sixBits(bytes, out, 176, 5),
+  Q6_K(bytes, out) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < out.length; at += 210, i += 256) {
+      const d = f16ToF32(view.getUint16(at + 208, true))
+      for (let j = 0; j < 256; j++) {
+        const [half, group, l] = [j >> 7, (j >> 5) & 3, j & 31]
+        const low = bytes[at + 64 * half + 32 * (group & 1) + l] >> (4 * (group >> 1))
+        const high = bytes[at + 128 + 32 * half + l] >> (2 * group)
+        const q = (low & 15) | ((high & 3) << 4)
+        out[i + j] = f((q - 32) * f(d * view.getInt8(at + 192 + (j >> 4))))
+      }
+    }
+  },
+}
+
+/** Q4_K and Q5_K: [d][dmin][scales and minima of six bits][fifth bits][nibbles]. */
+function sixBits(bytes, out, size, bits) {
+  const view = viewOf(bytes)
+  for (let at = 0, i = 0; i < out.length; at += size, i += 256) {
+    const [d, dmin] = [0, 2].map((offset) => f16ToF32(view.getUint16(at + offset, true)))
+    const high = at + 16
+    const low = bits === 5 ? high + 32 : high
+    for (let b = 0; b < 8; b++) {
+      const step = f(d * sixBitScale(bytes, at + 4, b, 0))
+      const minimum = f(dmin * sixBitScale(bytes, at + 4, b, 1))
+      for (let l = 0; l < 32; l++) {
+        let q = (bytes[low + 32 * (b >> 1) + l] >> (4 * (b & 1))) & 15
+        if (bits === 5) q |= ((bytes[high + l] >> b) & 1) << 4
+        out[i + 32 * b + l] = f(f(q * step) - minimum)
+      }
+    }
+  }
+}
+
+/** The scale (part 0) or minimum (part 1) of a sub-block. */
+function sixBitScale(bytes, at, b, part) {
+  if (b < 4) return bytes[at + 4 * part + b] & 63
+  return ((bytes[at + 4 + b] >> (4 * part)) & 15) | ((bytes[at + 4 * part + b - 4] >> 6) << 4)
 }
 
 /** Blocks of [d][m, if the head has 4 bytes][16 bytes of nibbles]. */
@@ -117,6 +158,9 @@ const quantizers = {
     }
   },
 }
+
+/** What rows can be quantised to. */
+export const quantizable = Object.keys(quantizers)
 
 /** The n values of a row. */
 export function dequantizeRow(type, bytes, n) {

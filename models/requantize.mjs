@@ -4,7 +4,7 @@
 import { isMain, main } from '../tools/lib/main.mjs'
 import { say } from '../tools/lib/report.mjs'
 import { readGguf, readRows, tensorTypes, writeGguf } from './gguf.mjs'
-import { dequantizeRow, quantizeRow } from './quants.mjs'
+import { dequantizeRow, quantizable, quantizeRow } from './quants.mjs'
 
 export function requantize(source, target, type) {
   const { metadata, tensors } = readGguf(source)
@@ -29,8 +29,8 @@ function* requantizedRows(source, tensor, type) {
 if (isMain(import.meta.url)) {
   await main(async () => {
     const [source, target, type] = process.argv.slice(2)
-    if (!tensorTypes[type] || type === 'F32') {
-      throw new Error('node models/requantize.mjs IN.gguf OUT.gguf F16|Q4_0|Q4_1|Q8_0')
+    if (!quantizable.includes(type)) {
+      throw new Error(`node models/requantize.mjs IN.gguf OUT.gguf ${quantizable.join('|')}`)
     }
     requantize(source, target, type)
     say(`${target}: ${readGguf(target).bytes} bytes`)

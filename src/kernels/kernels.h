@@ -33,7 +33,7 @@ typedef struct sotto_act {
 } sotto_act;
 
 /* A block of four tokens, or of one of those left over, in the form that needs most. */
-#define SOTTO_ACT_GROUP_BYTES 304
+#define SOTTO_ACT_GROUP_BYTES 320
 static inline uint64_t sotto_act_bytes(uint64_t k, uint64_t n_tokens) {
   return (n_tokens / 4 + 3) * (k / SOTTO_ACT_BLOCK) * SOTTO_ACT_GROUP_BYTES;
 }
@@ -46,9 +46,14 @@ static inline float sotto_act_limit(const sotto_act *act) {
  *
  * Quantised types, blocks b ascending, in float32:
  *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of (q_w - offset) * q_x, exact int32
- *   acc = acc + m_b * (scale_b * (float)sum_b)      Q4_1, Q5_1 only, after the line above
- *   offset: 8 for Q4_0, 16 for Q5_0, else 0. acc starts at +0.
+ *   acc = acc + m_b * (scale_b * (float)sum_b)      with minima only, after the line above
+ * and where the halves of a block have scales of their own (Q6_K), instead of the first line
+ *   acc = acc + ((float)i_b0 * d_b0 + (float)i_b1 * d_b1) * scale_b
+ *   Q4_K, Q5_K: d_b = d * scale, m_b = -dmin * minimum; Q6_K: d_b0, d_b1 = d * scale. Exact: a float16
+ *   times a small integer.
+ *   offset: 8 for Q4_0, 16 for Q5_0, 32 for Q6_K, else 0. acc starts at +0.
  *   |i_b| <= 32 * 128 * 32512 < 2^27: no sum of a block leaves int32, in any order.
+ *   |i_b0| <= 16 * 32 * 32512 < 2^24: exact in float32.
  * All tokens of `act` go through each GEMM: n_tokens is the same there.
  * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x from
  * +0; then the fold.

@@ -1,5 +1,5 @@
-/* Packs rows of the file into tile rows and back. A quantised format's bytes are moved whole (the
- * fifth bits apart), so both ways are exact for any bytes. */
+/* Packs rows of the file into tile rows and back. A quantised format's scales are moved whole and its
+ * quants bit by bit, so both ways are exact for any bytes. */
 #include "kernels/packed.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@
 /* NULL for types without blocks. */
 static const sotto_tile_layout *layout_of(sotto_dtype type) {
   switch (type) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   case SOTTO_##NAME: return &sotto_tile_##NAME;
 #include "kernels/tiles.def"
 #undef T
@@ -20,52 +20,132 @@ static const sotto_tile_layout *layout_of(sotto_dtype type) {
   }
 }
 
-/* The parts of a block in the file: [f16 scale][f16 minimum][4 B high bits][quants]. */
-typedef struct block_layout {
-  int min, high, quants;
-} block_layout;
+/* ---- quants: four of a row, k = 4 * i …, are the bytes of word i (0..7) ------------------------- */
 
-static block_layout block_of(const sotto_tile_layout *layout) {
-  int high = 2 + 2 * layout->has_min;
-  return (block_layout){2, high, high + 4 * layout->has_high};
+#define EACH_BYTE(byte) (0x01010101u * (byte))
+
+static ALWAYS_INLINE uint32_t ones(int bits) {
+  return EACH_BYTE((1u << bits) - 1);
 }
 
-/* Bit 4 * j + u of the file is bit j of byte u in the tile. */
-static ALWAYS_INLINE void pack_high(const uint8_t *file, uint8_t *tile) {
-  uint32_t bits = sotto_read_u32(file);
-  for (int u = 0; u < 4; u++) {
-    uint32_t x = bits >> u & 0x11111111; /* the lowest bits of nibbles move together */
-    x = (x | x >> 3) & 0x03030303;
-    x = (x | x >> 6) & 0x000F000F;
-    tile[u] = (uint8_t)(x | x >> 12);
+static ALWAYS_INLINE void write_u32(uint8_t *to, uint32_t word) {
+  memcpy(to, &word, sizeof word);
+}
+
+/* A row's quants into the tile; `to` is at 4 * r. */
+static ALWAYS_INLINE void write_quants(int bits, const uint32_t q[8], uint8_t *to) {
+  const int n_rest = sotto_tile_rest_bits(bits);
+  uint32_t rest = 0;
+  for (int j = 0, at = 0; j < 4; j++) {
+    write_u32(to + 32 * j, q[j] | (q[4 + j] >> n_rest & ones(8 - bits)) << bits % 8);
+    rest |= (q[4 + j] & ones(n_rest)) << at % 8;
+    at += n_rest;
+    if (n_rest == 0 || at % 8) continue;
+    write_u32(to + SOTTO_TILE_SHARED + 32 * (at / 8 - 1), rest);
+    rest = 0;
   }
 }
 
-static void unpack_high(const uint8_t *tile, uint8_t *file) {
-  uint32_t bits = 0;
-  for (int u = 0; u < 4; u++)
-    for (int j = 0; j < 8; j++) bits |= (uint32_t)(tile[u] >> j & 1) << (4 * j + u);
-  memcpy(file, &bits, 4);
+static void read_quants(int bits, const uint8_t *from, uint32_t q[8]) {
+  const int n_rest = sotto_tile_rest_bits(bits);
+  for (int j = 0; j < 4; j++) {
+    const uint32_t shared = sotto_read_u32(from + 32 * j);
+    const int at = n_rest * j;
+    q[j] = shared & ones(bits);
+    q[4 + j] = (shared >> bits % 8 & ones(8 - bits)) << n_rest % 8;
+    if (n_rest)
+      q[4 + j] |= sotto_read_u32(from + SOTTO_TILE_SHARED + 32 * (at / 8)) >> at % 8 & ones(n_rest);
+  }
+}
+
+/* Four bits into the lowest bits of four bytes, and back. */
+static ALWAYS_INLINE uint32_t spread(uint32_t bits) {
+  return (bits & 15) * 0x00204081u & EACH_BYTE(1);
+}
+static uint32_t gather(uint32_t bytes) {
+  return (bytes & EACH_BYTE(1)) * 0x10204080u >> 28;
+}
+
+/* Where four quants are in the file's block: their low four bits (of eight: all) are at `shift` of the bytes from
+ * `low` on; the others at `high_shift` of the bytes from `high` on, or where `strung` one after the other
+ * from bit `high_shift` of the word there on. */
+typedef struct place {
+  int low, shift, high, high_shift;
+  bool strung;
+} place;
+
+static ALWAYS_INLINE place place_of(const sotto_tile_layout *layout, int b, int i) {
+  const int bits = layout->bits, head = 2 + 2 * layout->has_min;
+  switch (layout->scales) {
+  case SOTTO_SCALES_SIX_BITS: {
+    const int high = head + 12, low = bits == 5 ? high + 32 : high;
+    return (place){low + 32 * (b / 2) + 4 * i, 4 * (b % 2), high + 4 * i, b, false};
+  }
+  case SOTTO_SCALES_INT8: {
+    const int h = b / 4, g = b % 4;
+    return (place){64 * h + 32 * (g % 2) + 4 * i, 4 * (g / 2), 128 + 32 * h + 4 * i, 2 * g, false};
+  }
+  default:
+    if (bits == 8) return (place){head + 4 * i, 0, 0, 0, false};
+    return (place){head + 4 * (bits == 5) + 4 * (i % 4), 4 * (i / 4), head, 4 * i, true};
+  }
+}
+
+static ALWAYS_INLINE uint32_t read_file_quants(int bits, const uint8_t *block, place p) {
+  uint32_t low = sotto_read_u32(block + p.low) >> p.shift;
+  if (bits == 8) return low;
+  if (bits == 4) return low & ones(4);
+  uint32_t high = sotto_read_u32(block + p.high) >> p.high_shift;
+  return (low & ones(4)) | (p.strung ? spread(high) : high & ones(bits - 4)) << 4;
+}
+
+/* Into a block whose quants were zero. */
+static void write_file_quants(int bits, uint32_t q, place p, uint8_t *block) {
+  uint32_t low = bits == 8 ? q : q & ones(4), high = q >> 4 & ones(4);
+  write_u32(block + p.low, sotto_read_u32(block + p.low) | low << p.shift);
+  if (bits == 4 || bits == 8) return;
+  if (p.strung) high = gather(high);
+  write_u32(block + p.high, sotto_read_u32(block + p.high) | high << p.high_shift);
+}
+
+/* Of the file's block: where the f16 scale is (a minimum follows), and the sub-scales. */
+static ALWAYS_INLINE int file_scale(const sotto_tile_layout *layout) {
+  return layout->scales == SOTTO_SCALES_INT8 ? 208 : 0;
+}
+static ALWAYS_INLINE int file_sub_scales(const sotto_tile_layout *layout) {
+  return layout->scales == SOTTO_SCALES_INT8 ? 192 : 4;
+}
+static ALWAYS_INLINE int n_sub_scales(const sotto_tile_layout *layout) {
+  return (layout->quants - layout->sub_scales) / SOTTO_TILE_ROWS;
 }
 
 static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint8_t *block, int r,
                                      uint8_t *tile) {
-  block_layout file = block_of(layout);
-  memcpy(tile + 2 * r, block, 2);
-  if (layout->has_min) memcpy(tile + layout->min + 2 * r, block + file.min, 2);
-  if (layout->has_high) pack_high(block + file.high, tile + layout->high + 4 * r);
-  for (int j = 0; j < layout->quant_bytes / 32; j++)
-    memcpy(tile + layout->quants + 32 * j + 4 * r, block + file.quants + 4 * j, 4);
+  const uint8_t *scale = block + file_scale(layout), *sub = block + file_sub_scales(layout);
+  memcpy(tile + 2 * r, scale, 2);
+  if (layout->has_min) memcpy(tile + layout->min + 2 * r, scale + 2, 2);
+  for (int i = 0; i < n_sub_scales(layout); i++) tile[layout->sub_scales + 8 * i + r] = sub[i];
+  for (int b = 0; b < layout->blocks; b++) {
+    uint32_t q[8];
+    for (int i = 0; i < 8; i++)
+      q[i] = read_file_quants(layout->bits, block, place_of(layout, b, i));
+    write_quants(layout->bits, q, tile + layout->quants + b * layout->block_bytes + 4 * r);
+  }
 }
 
 static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, int r,
                          uint8_t *block) {
-  block_layout file = block_of(layout);
-  memcpy(block, tile + 2 * r, 2);
-  if (layout->has_min) memcpy(block + file.min, tile + layout->min + 2 * r, 2);
-  if (layout->has_high) unpack_high(tile + layout->high + 4 * r, block + file.high);
-  for (int j = 0; j < layout->quant_bytes / 32; j++)
-    memcpy(block + file.quants + 4 * j, tile + layout->quants + 32 * j + 4 * r, 4);
+  uint8_t *scale = block + file_scale(layout), *sub = block + file_sub_scales(layout);
+  memset(block, 0, (size_t)layout->bytes / SOTTO_TILE_ROWS);
+  memcpy(scale, tile + 2 * r, 2);
+  if (layout->has_min) memcpy(scale + 2, tile + layout->min + 2 * r, 2);
+  for (int i = 0; i < n_sub_scales(layout); i++) sub[i] = tile[layout->sub_scales + 8 * i + r];
+  for (int b = 0; b < layout->blocks; b++) {
+    uint32_t q[8];
+    read_quants(layout->bits, tile + layout->quants + b * layout->block_bytes + 4 * r, q);
+    for (int i = 0; i < 8; i++)
+      write_file_quants(layout->bits, q[i], place_of(layout, b, i), block);
+  }
 }
 
 /* The two below have a format's constants where they are called, so that every move is of a known
@@ -123,7 +203,7 @@ void sotto_pack_tile_row(sotto_dtype type, const void *rows, size_t n_rows, size
                          void *packed) {
   const size_t row_bytes = (size_t)sotto_dtype_row_bytes(type, k);
   switch (type) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   case SOTTO_##NAME: pack_blocks(&sotto_tile_##NAME, rows, n_rows, row_bytes, packed); break;
 #include "kernels/tiles.def"
 #undef T
@@ -155,15 +235,16 @@ void sotto_packed_row(sotto_dtype type, const void *packed, size_t row, size_t k
   size_t r = row % SOTTO_TILE_ROWS;
   const uint8_t *in =
       (const uint8_t *)packed + row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, k);
-  uint8_t block[64];
+  uint8_t block[256];
   if (!layout) {
     size_t size = sotto_dtype_block_bytes(type);
     for (size_t i = 0; i < k; i++)
       sotto_dequantize_row(type, in + sotto_packed_index(size, k, r, i) * size, out + i, 1);
     return;
   }
-  for (size_t b = 0; b < k / 32; b++) {
+  const size_t weights = sotto_dtype_block_weights(type);
+  for (size_t b = 0; b < k / weights; b++) {
     unpack_block(layout, in + b * (size_t)layout->bytes, (int)r, block);
-    sotto_dequantize_row(type, block, out + 32 * b, 32);
+    sotto_dequantize_row(type, block, out + weights * b, weights);
   }
 }

@@ -2,13 +2,16 @@
  * not size: eight rows ("a tile row") take exactly eight times a row's bytes in the file. Four rows fill
  * a vector; eight, in one stream that processors prefetch, keep them busy with one token.
  *
- * Quantised types: a tile is 8 rows x 32 weights, tiles of a tile row follow each other along k:
- *   [8 x f16 scale][8 x f16 minimum: Q4_1, Q5_1][32 B high bits: Q5_0, Q5_1][128 or 256 B quants]
- *   4/5-bit quants: byte 32*j + 4*r + u (j = 0..3) holds for row r the low nibbles of
- *     k = 4*j + u in bits 0..3 and of k = 16 + 4*j + u in bits 4..7
- *   high bits: byte 4*r + u holds for row r at bit j the fifth bit of k = 4*j + u and at bit 4 + j
- *     that of k = 16 + 4*j + u
- *   Q8_0: byte 32*j + 4*r + u (j = 0..7) holds for row r the int8 of k = 4*j + u
+ * Quantised types: a tile is 8 rows x a block of the file, 32 or (K types) 256 weights; tiles of a tile
+ * row follow each other along k:
+ *   [8 x f16 scale][8 x f16 minimum: Q4_1, Q5_1, Q4_K, Q5_K][sub-scales: K types][quants of 32, …]
+ *   sub-scales: byte 8*i + r is byte i of row r's 12 (Q4_K, Q5_K: scales and minima of six bits) or 16
+ *     (Q6_K: int8)
+ *   quants of n bits: byte 32*j + 4*r + u (j = 0..3) holds for row r in its n low bits the quant of
+ *     k = 4*j + u, and above them the 8 - n high bits of that of k = 16 + 4*j + u. The latter's other
+ *     2n - 8 bits are those from (2n - 8) * j on of bytes 128 + 4*r + u, 160 + 4*r + u, ...
+ *   So a vector of 16 bytes gives four rows' quants by one mask, and four more by a shift, a mask and what
+ *   lies behind.
  * F32, F16, BF16: sotto_packed_index; four weights of a row side by side, so that lanes are the four
  * chains of a sum.
  * Missing rows of the last tile row are zero (scale 0). */

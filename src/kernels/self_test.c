@@ -7,7 +7,7 @@
 #include "kernels/tile.h"
 #include "tensor/blocks.h"
 
-enum { K = 64, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53 };
+enum { K = 256, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53 };
 enum { ATTENDING = 4, HEADS = 3, MAX_HEAD_DIM = 32, STRIDE_Q = HEADS * MAX_HEAD_DIM + 3 };
 
 static uint32_t next(uint32_t *state) {
@@ -28,7 +28,10 @@ static void fill_halves(uint32_t *state, uint16_t *x, size_t n) {
 static void fill_tiles(uint32_t *state, sotto_tile_layout layout, uint8_t *w, size_t n) {
   for (; n > 0; n--, w += layout.bytes) {
     for (int i = 0; i < layout.bytes; i++) w[i] = (uint8_t)next(state);
-    if (next(state) % 4 == 0) memset(w + layout.quants, 0x80, (size_t)layout.quant_bytes);
+    for (int b = 0; b < layout.blocks; b++)
+      if (next(state) % 4 == 0)
+        memset(w + layout.quants + b * layout.block_bytes, layout.bits == 8 ? 0x80 : 0xFF,
+               (size_t)layout.block_bytes);
     uint16_t halves[16];
     fill_halves(state, halves, 16);
     memcpy(w, halves, layout.has_min ? 32 : 16);
@@ -37,8 +40,10 @@ static void fill_tiles(uint32_t *state, sotto_tile_layout layout, uint8_t *w, si
 
 static void fill_weights(uint32_t *state, sotto_dtype type, void *w, size_t n) {
   switch (type) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  case SOTTO_##NAME: fill_tiles(state, sotto_tile_##NAME, w, n / 256); break;
+#define T(NAME, ...)                                                                               \
+  case SOTTO_##NAME:                                                                               \
+    fill_tiles(state, sotto_tile_##NAME, w, n / (256 * (size_t)sotto_tile_##NAME.blocks));         \
+    break;
 #include "kernels/tiles.def"
 #undef T
   case SOTTO_F32: fill_floats(state, w, n); break;

@@ -1,6 +1,6 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
  * (GEMM), with narrow and wide activations, the best of several rounds, over 16 MB of weights in
- * matrices of 1536 x 576; of attention over 1024 keys, for one token (decode) and for 8 (prefill), 3
+ * matrices of 1536 x 768; of attention over 1024 keys, for one token (decode) and for 8 (prefill), 3
  * heads each, for every type of the KV cache; and GB/s of packing, with the check of what is packed.
  * Arguments: a part of a format's name, "attention" or "pack", to run only these. */
 #define _POSIX_C_SOURCE 200809L
@@ -11,7 +11,7 @@
 
 #include "kernels/kernels.h"
 
-enum { ROWS = 1536, K = 576, TOKENS = 64, HEAD_DIM = 64, HEADS = 3, KEYS = 1024, MOST = 8 };
+enum { ROWS = 1536, K = 768, TOKENS = 64, HEAD_DIM = 64, HEADS = 3, KEYS = 1024, MOST = 8 };
 #define WEIGHT_BYTES (16u << 20)
 #define SECONDS      0.15
 

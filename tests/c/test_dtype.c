@@ -49,6 +49,9 @@ TEST(dtype_quantises_to_the_bytes_of_ggml) {
       {SOTTO_Q5_0, 0x704A86976CA7213D, 0xA235CCE5E6C805C3},
       {SOTTO_Q5_1, 0x21D92A14EC5A055B, 0xD527E35FCF359D27},
       {SOTTO_Q8_0, 0xDAACF1564D96FC6C, 0x018DE515BD404989},
+      {SOTTO_Q4_K, 0xEF2A3706C52FD5E1, 0xA0EDC79F2DAA9FF2},
+      {SOTTO_Q5_K, 0x0AEBD009319BCD25, 0xD7EDD290E074D177},
+      {SOTTO_Q6_K, 0x5FED76C51D976308, 0xE8B4FBB59DBD951F},
   };
   static float x[N], y[N];
   static unsigned char row[4 * N + 1];
@@ -74,9 +77,10 @@ TEST(dtype_error_stays_within_the_step) {
     sotto_dequantize_row(all_types[t], row, y, N);
     /* largest error over largest magnitude of a block; scales below 2^-14 have few bits left */
     float worst = 0;
-    for (int block = 0; block < N / 32; block++) {
+    const int weights = sotto_dtype_block_weights(all_types[t]) == 256 ? 256 : 32;
+    for (int block = 0; block < N / weights; block++) {
       float most = 0, error = 0;
-      for (int j = 32 * block; j < 32 * block + 32; j++) {
+      for (int j = weights * block; j < weights * (block + 1); j++) {
         most = fmaxf(most, fabsf(x[j]));
         error = fmaxf(error, fabsf(x[j] - y[j]));
       }
@@ -84,7 +88,8 @@ TEST(dtype_error_stays_within_the_step) {
     }
     static const float bound[] = {
         [SOTTO_F32] = 0,      [SOTTO_F16] = 0.0005f, [SOTTO_BF16] = 0.004f, [SOTTO_Q4_0] = 0.126f,
-        [SOTTO_Q4_1] = 0.07f, [SOTTO_Q5_0] = 0.064f, [SOTTO_Q5_1] = 0.035f, [SOTTO_Q8_0] = 0.0045f};
+        [SOTTO_Q4_1] = 0.07f, [SOTTO_Q5_0] = 0.064f, [SOTTO_Q5_1] = 0.035f, [SOTTO_Q8_0] = 0.0045f,
+        [SOTTO_Q4_K] = 0.2f,  [SOTTO_Q5_K] = 0.1f,   [SOTTO_Q6_K] = 0.05f};
     if (!CHECK(worst <= bound[all_types[t]])) {
       printf("    %s %g\n", sotto_dtype_name(all_types[t]), (double)worst);
     }
@@ -110,6 +115,29 @@ TEST(dtype_blocks_mean_what_their_drawings_say) {
   CHECK(y[0] == -64 && y[1] == 63.5f && y[31] == -0.5f);
 }
 
+TEST(dtype_k_blocks_mean_what_their_drawings_say) {
+  float y[256];
+  /* Scales 1, 0, 0, 0, 63, 0, 0, 0 and minima 0, 2, 0, 0, 0, 33, 0, 0. */
+  sotto_block_q4_k q4_k = {.d = 0x3C00 /* 1 */, .dmin = 0x3800 /* 0.5 */};
+  q4_k.scales[0] = 1 | 3 << 6, q4_k.scales[8] = 15;
+  q4_k.scales[4 + 1] = 2 | 2 << 6, q4_k.scales[8 + 1] = 1 << 4;
+  q4_k.qs[0] = 0x5A, q4_k.qs[64 + 31] = 0x3C;
+  sotto_dequantize_row(SOTTO_Q4_K, &q4_k, y, 256);
+  CHECK(y[0] == 10 && y[1] == 0 && y[32] == -1 && y[63] == -1 && y[64] == 0);
+  CHECK(y[128 + 31] == 63 * 12 && y[160 + 31] == -16.5f && y[160] == -16.5f && y[255] == 0);
+  sotto_block_q5_k q5_k = {.d = 0x3C00, .dmin = 0x3800};
+  memcpy(q5_k.scales, q4_k.scales, sizeof q4_k.scales);
+  memcpy(q5_k.qs, q4_k.qs, sizeof q4_k.qs);
+  q5_k.qh[0] = 1, q5_k.qh[31] = 1 << 4;
+  sotto_dequantize_row(SOTTO_Q5_K, &q5_k, y, 256);
+  CHECK(y[0] == 26 && y[32] == -1 && y[128 + 31] == 63 * 28 && y[160 + 31] == -16.5f);
+  sotto_block_q6_k q6_k = {.d = 0x3C00, .scales = {1, -128, [15] = 127}};
+  q6_k.ql[0] = 0x0F, q6_k.qh[0] = 3;                       /* weight 0: 63 */
+  q6_k.ql[64 + 32 + 31] = 0x90, q6_k.qh[32 + 31] = 2 << 6; /* weight 255: 41 */
+  sotto_dequantize_row(SOTTO_Q6_K, &q6_k, y, 256);
+  CHECK(y[0] == 31 && y[1] == -32 && y[16] == 4096 && y[32] == 0 && y[255] == 9 * 127);
+}
+
 /* What ggml leaves undefined: any result, but no trap, no undefined behaviour and the same bytes.
  */
 TEST(dtype_quantises_any_float) {
@@ -117,13 +145,13 @@ TEST(dtype_quantises_any_float) {
   for (size_t t = 0; t < N_TYPES; t++) {
     for (size_t first = 0; first < 8; first++) {
       for (size_t second = 0; second < 8; second++) {
-        float x[32], y[32];
-        for (int j = 0; j < 32; j++) x[j] = j & 1 ? odd[first] : odd[second];
-        unsigned char row[128], again[128];
-        sotto_quantize_row(all_types[t], x, row, 32);
-        sotto_quantize_row(all_types[t], x, again, 32);
-        CHECK(!memcmp(row, again, sotto_dtype_row_bytes(all_types[t], 32)));
-        sotto_dequantize_row(all_types[t], row, y, 32);
+        float x[256], y[256];
+        for (int j = 0; j < 256; j++) x[j] = j & 1 ? odd[first] : odd[second];
+        unsigned char row[1024], again[1024];
+        sotto_quantize_row(all_types[t], x, row, 256);
+        sotto_quantize_row(all_types[t], x, again, 256);
+        CHECK(!memcmp(row, again, sotto_dtype_row_bytes(all_types[t], 256)));
+        sotto_dequantize_row(all_types[t], row, y, 256);
       }
     }
   }
@@ -204,42 +232,51 @@ TEST(dtype_bf16_every_value_and_rounding) {
   CHECK(isnan(sotto_bf16_to_f32(sotto_f32_to_bf16(float_of(0x7F800001)))));
 }
 
+/* Where the f16 of a type's block are; values that are whole themselves are of any type. */
+static size_t f16_at(sotto_dtype type, size_t offsets[2]) {
+  offsets[0] = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
+  offsets[1] = 2;
+  return type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K ? 2
+                                                                                              : 1;
+}
+
 TEST(dtype_finite_looks_at_values_and_scales) {
+  static const uint16_t bad_f16[] = {0x7C00, 0xFC00, 0x7E00}, bad_bf16[] = {0x7F80, 0xFF80, 0x7FC0};
+  static const float bad_f32[] = {INFINITY, -INFINITY, NAN};
   for (size_t t = 0; t < N_TYPES; t++) {
-    sotto_dtype type = all_types[t];
-    size_t bytes = sotto_dtype_row_bytes(type, 96), block = bytes / 3;
-    unsigned char row[400] = {0};
-    CHECK(sotto_row_is_finite(type, row, 96));
-    static const uint16_t bad_f16[] = {0x7C00, 0xFC00, 0x7E00};
-    for (int b = 0; b < 3; b++) {
-      uint16_t h = bad_f16[b];
-      if (type == SOTTO_BF16) h = b == 2 ? 0x7FC0 : (uint16_t)(0x7F80 | (h & 0x8000));
-      float f = b == 2 ? NAN : b ? -INFINITY : INFINITY;
-      size_t at = 2 * block; /* in the last block only */
-      memcpy(row + at, type == SOTTO_F32 ? (void *)&f : &h, type == SOTTO_F32 ? 4 : 2);
-      CHECK(!sotto_row_is_finite(type, row, 96));
-      CHECK(sotto_row_is_finite(type, row, 64));
-      memset(row, 0, sizeof row);
-      if (type == SOTTO_Q4_1 || type == SOTTO_Q5_1) {
-        memcpy(row + at + 2, &h, 2);
-        CHECK(!sotto_row_is_finite(type, row, 96));
+    const sotto_dtype type = all_types[t];
+    const size_t block = sotto_dtype_block_bytes(type), n = 3 * sotto_dtype_block_weights(type);
+    size_t at[2];
+    unsigned char row[3 * 256] = {0};
+    CHECK(sotto_row_is_finite(type, row, n));
+    for (size_t i = 0; i < f16_at(type, at); i++) {
+      for (int b = 0; b < 3; b++) {
+        const void *bad = type == SOTTO_F32    ? (const void *)&bad_f32[b]
+                          : type == SOTTO_BF16 ? (const void *)&bad_bf16[b]
+                                               : (const void *)&bad_f16[b];
+        /* in the last block only */
+        memcpy(row + 2 * block + at[i], bad, type == SOTTO_F32 ? 4 : 2);
+        CHECK(!sotto_row_is_finite(type, row, n));
+        CHECK(sotto_row_is_finite(type, row, n / 3 * 2));
         memset(row, 0, sizeof row);
       }
     }
-    /* Quants of all ones are no error. */
-    if (sotto_dtype_block_weights(type) == 32) {
-      size_t scales = type == SOTTO_Q4_1 || type == SOTTO_Q5_1 ? 4 : 2;
-      memset(row + scales, 0xFF, block - scales);
-      CHECK(sotto_row_is_finite(type, row, 32));
-    }
+    /* Quants and small scales of all ones are no error, whatever the f16 beside them. */
+    if (sotto_dtype_block_weights(type) == 1) continue;
+    memset(row, 0xFF, block);
+    for (size_t i = 0; i < f16_at(type, at); i++) memcpy(row + at[i], &(uint16_t){0x7BFF}, 2);
+    CHECK(sotto_row_is_finite(type, row, n));
+    float weights[256];
+    sotto_dequantize_row(type, row, weights, n / 3);
+    for (size_t i = 0; i < n / 3; i++) CHECK(isfinite(weights[i]));
   }
 }
 
 TEST(dtype_table) {
-  CHECK(sotto_dtype_supported(3) && !sotto_dtype_supported(4) && !sotto_dtype_supported(12));
+  CHECK(sotto_dtype_supported(3) && !sotto_dtype_supported(4) && !sotto_dtype_supported(10));
   CHECK(sotto_dtype_supported(30) && !sotto_dtype_supported(31) && !sotto_dtype_supported(~0u));
   CHECK_STR(sotto_dtype_name(SOTTO_BF16), "BF16");
-  CHECK_STR(sotto_dtype_name((sotto_dtype)12), "unknown");
+  CHECK_STR(sotto_dtype_name((sotto_dtype)10), "unknown");
   CHECK(sotto_dtype_row_bytes(SOTTO_Q5_1, 64) == 48 && sotto_dtype_row_bytes(SOTTO_F16, 7) == 14);
   CHECK(sotto_dtype_block_bytes(SOTTO_Q8_0) == 34 && sotto_dtype_block_weights(SOTTO_F32) == 1);
 }

@@ -291,9 +291,11 @@ static void raw_key(gguf_writer *w, uint64_t claimed) {
     entry(w, "x", SOTTO_F16, (uint64_t)1 << 62, (uint64_t)1 << 62, 0))                             \
   B(larger_than_any_file, INVALID_MODEL, "tensor x",                                               \
     entry(w, "x", SOTTO_Q8_0, (uint64_t)1 << 62, 1, 0))                                            \
-  B(type_q4_k, UNSUPPORTED_TYPE, "tensor x has type Q4_K (number 12)",                             \
-    entry(w, "x", 12, 256, 1, 0))                                                                  \
-  B(type_q6_k, UNSUPPORTED_TYPE, "Q6_K", entry(w, "x", 14, 256, 1, 0))                             \
+  B(k_row_no_block, INVALID_MODEL, "rows of 576 weights, no multiple of the type's 256",           \
+    entry(w, "x", SOTTO_Q4_K, 576, 1, 0))                                                          \
+  B(type_q2_k, UNSUPPORTED_TYPE, "tensor x has type Q2_K (number 10)",                             \
+    entry(w, "x", 10, 256, 1, 0))                                                                  \
+  B(type_q3_k, UNSUPPORTED_TYPE, "Q3_K", entry(w, "x", 11, 256, 1, 0))                             \
   B(type_iq4_nl, UNSUPPORTED_TYPE, "IQ4_NL", entry(w, "x", 20, 32, 1, 0))                          \
   B(type_i8, UNSUPPORTED_TYPE, "one of F32 F16 Q4_0", entry(w, "x", 24, 32, 1, 0))                 \
   B(type_4, UNSUPPORTED_TYPE, "unknown (number 4)", entry(w, "x", 4, 32, 1, 0))                    \

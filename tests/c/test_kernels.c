@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "kernels/kernels.h"
+#include "tensor/blocks.h"
 #include "test.h"
 
 #define MAX_TOKENS 9
@@ -86,7 +87,11 @@ static uint16_t any_half(void) {
 }
 
 static bool has_min(sotto_dtype type) {
-  return type == SOTTO_Q4_1 || type == SOTTO_Q5_1;
+  return type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K;
+}
+/* Where the f16 scale is in a block of the file; a minimum follows. */
+static size_t scale_at(sotto_dtype type) {
+  return type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
 }
 
 /* A row of the file: any quants, finite scales. */
@@ -103,7 +108,7 @@ static void fill_row(sotto_dtype type, unsigned char *row, size_t k) {
       int bytes = (int)next() % 4; /* all quants at an end of their range, or any */
       for (size_t i = 0; i < block; i++)
         row[i] = (unsigned char)(bytes == 0 ? 0x80 : bytes == 1 ? 0x7F : next());
-      memcpy(row, &(uint16_t){any_half()}, 2);
+      memcpy(row + scale_at(type), &(uint16_t){any_half()}, 2);
       if (has_min(type)) memcpy(row + 2, &(uint16_t){any_half()}, 2);
     }
   }
@@ -210,7 +215,7 @@ static void sweep(sotto_dtype type, const size_t *ks, size_t n_ks, bool extreme,
   for (size_t i = 0; i < n_ks; i++)
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
       for (size_t tokens = 1; tokens <= MAX_TOKENS; tokens++) {
-        if (ks[i] > 100 && (r % 3 != 2 || tokens % 4 > 1)) continue;
+        if (ks[i] > 100 && i > 0 && (r % 3 != 2 || tokens % 4 > 1)) continue;
         gemm_case c;
         make_case(&c, type, rows[r], ks[i], tokens, extreme, wide);
         bool ok = check_case(&c);
@@ -222,10 +227,14 @@ static void sweep(sotto_dtype type, const size_t *ks, size_t n_ks, bool extreme,
 TEST(kernels_gemm_same_bits_in_all_variants) {
   static const size_t float_ks[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 33, 577};
   static const size_t quant_ks[] = {32, 64, 96, 160, 576};
+  static const size_t k_ks[] = {256, 512, 768, 1024};
   state = 1;
 #define X(NAME, number, text, weights, bytes)                                                      \
   for (int extreme = 0; extreme < 2; extreme++) {                                                  \
-    if (sotto_dtype_takes_act(SOTTO_##NAME)) {                                                     \
+    if (weights == 256) {                                                                          \
+      for (int wide = 0; wide < 2; wide++)                                                         \
+        sweep(SOTTO_##NAME, k_ks, sizeof k_ks / sizeof *k_ks, extreme, wide);                      \
+    } else if (sotto_dtype_takes_act(SOTTO_##NAME)) {                                              \
       sweep(SOTTO_##NAME, quant_ks, sizeof quant_ks / sizeof *quant_ks, extreme, false);           \
       sweep(SOTTO_##NAME, quant_ks, sizeof quant_ks / sizeof *quant_ks, extreme, true);            \
     } else {                                                                                       \
@@ -236,32 +245,41 @@ TEST(kernels_gemm_same_bits_in_all_variants) {
 #undef X
 }
 
-/* One block whose quants are all +-limit against weights that are all alike and extreme: the sum is
- * known without a kernel. Scales are 1, minima 0. */
+/* Activations that are all +-limit against weights that are all alike and extreme: the sum is known
+ * without a kernel. Scales are 1, minima 0; of K types, all but the first sub-block have scale 0. */
 static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) {
-  enum { K = 32, ROWS = 8, TOKENS = 5 };
-  unsigned char file[ROWS * 64], packed[ROWS * 64];
-  size_t row = (size_t)sotto_dtype_row_bytes(type, K);
-  float w[K], x[TOKENS * K], y[TOKENS * ROWS], scale[TOKENS], limit = wide ? 32512.0f : 127.0f;
-  int32_t sum[TOKENS];
+  enum { ROWS = 8, TOKENS = 5, K = 256 };
+  const size_t k = sotto_dtype_block_weights(type), row = (size_t)sotto_dtype_row_bytes(type, k);
+  unsigned char file[ROWS * 256], packed[ROWS * 256];
+  float w[K], x[TOKENS * K], y[TOKENS * ROWS], scale[TOKENS * K / 32];
+  const float limit = wide ? 32512.0f : 127.0f;
+  int32_t sum[TOKENS * K / 32];
   unsigned char q[(TOKENS / 4 + 3) * (K / 32) * SOTTO_ACT_GROUP_BYTES];
   sotto_act act = {q, scale, sum, wide, TOKENS};
   memset(file, byte, sizeof file);
   for (size_t r = 0; r < ROWS; r++) {
-    memcpy(file + r * row, &(uint16_t){0x3C00}, 2);
-    if (has_min(type)) memcpy(file + r * row + 2, &(uint16_t){0}, 2);
+    unsigned char *block = file + r * row;
+    memcpy(block + scale_at(type), &(uint16_t){0x3C00}, 2);
+    if (has_min(type)) memcpy(block + 2, &(uint16_t){0}, 2);
+    if (type == SOTTO_Q6_K) {
+      memset(block + offsetof(sotto_block_q6_k, scales), 0, 16);
+      block[offsetof(sotto_block_q6_k, scales) + 1] = 1;
+    } else if (k == K) {
+      memset(block + 4, 0, 12);
+      block[4] = 1;
+    }
   }
-  sotto_pack_tile_row(type, file, ROWS, K, packed);
-  sotto_dequantize_row(type, file, w, K);
+  sotto_pack_tile_row(type, file, ROWS, k, packed);
+  sotto_dequantize_row(type, file, w, k);
   int64_t total = 0;
-  for (int i = 0; i < K; i++) {
+  for (size_t i = 0; i < k; i++) {
     bool negative = signs == 2 ? w[i] < 0.0f : signs;
     total += (int64_t)w[i] * (int64_t)(negative ? -limit : limit);
-    for (int t = 0; t < TOKENS; t++) x[t * K + i] = negative ? -limit : limit;
+    for (size_t t = 0; t < TOKENS; t++) x[t * k + i] = negative ? -limit : limit;
   }
-  sotto_gemm gemm = {y, ROWS, packed, x, K, &act, 0, ROWS, K, TOKENS};
+  sotto_gemm gemm = {y, ROWS, packed, x, k, &act, 0, ROWS, k, TOKENS};
   for (size_t v = 0; v < n_variants(); v++) {
-    for (size_t t = 0; t < TOKENS; t++) variant_at(v)->quantize_act(x + t * K, K, &act, t);
+    for (size_t t = 0; t < TOKENS; t++) variant_at(v)->quantize_act(x + t * k, k, &act, t);
     sotto_kernels_gemm(variant_at(v), type)(&gemm);
     bool ok = true;
     for (int i = 0; i < TOKENS * ROWS; i++) ok = y[i] == (float)total && ok;
@@ -276,11 +294,15 @@ TEST(kernels_gemm_extreme_sums_are_exact) {
   for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
     for (int signs = 0; signs < 3; signs++)
       for (int wide = 0; wide < 2; wide++) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  check_extreme_sum(SOTTO_##NAME, bytes[i], signs, wide);
+#define T(NAME, ...) check_extreme_sum(SOTTO_##NAME, bytes[i], signs, wide);
 #include "kernels/tiles.def"
 #undef T
       }
+}
+
+/* k, or where that is no multiple of the type's block, the next smaller one. */
+static size_t multiple(sotto_dtype type, size_t k) {
+  return k - k % sotto_dtype_block_weights(type);
 }
 
 /* Around the length at which the relaxed Q8_0 kernel for wide activations changes its way, and more
@@ -289,10 +311,10 @@ TEST(kernels_gemm_same_bits_with_long_rows) {
   static const size_t ks[] = {2048, 4096, 4128, 16384, 16416}, tokens[] = {9, 5, 4, 1, 2};
   state = 7;
   for (size_t i = 0; i < sizeof ks / sizeof *ks; i++) {
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   for (int wide = 0; wide < 2; wide++) {                                                           \
     gemm_case c;                                                                                   \
-    make_case(&c, SOTTO_##NAME, 14, ks[i], tokens[i], true, wide);                                 \
+    make_case(&c, SOTTO_##NAME, 14, multiple(SOTTO_##NAME, ks[i]), tokens[i], true, wide);         \
     check_case(&c);                                                                                \
     free_case(&c);                                                                                 \
   }

@@ -59,7 +59,7 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens, b
         magnitude += fabs((double)w[i] * rounded[i]);
       }
       /* Each of the sum's steps and each factor (scale, product) is off by at most EPS of what it
-       * holds; the minimum of Q4_1 and Q5_1 can make terms larger than their sum: factor 4. */
+       * holds; minima can make terms larger than their sum: factor 4. */
       double steps = sotto_dtype_takes_act(type) ? 4 * (double)(k / 32 + 8) : (double)k / 4 + 4;
       if (!CHECK(fabs(sum - (double)y[t * rows + r]) <= steps * EPS * magnitude))
         printf("    %s%s, k %zu: %.9g, not %.9g\n", sotto_dtype_name(type), wide ? " wide" : "", k,
@@ -74,8 +74,8 @@ TEST(kernels_scalar_gemm_is_the_dot_product) {
   state = 1;
 #define X(NAME, number, text, weights, bytes)                                                      \
   for (int wide = 0; wide <= sotto_dtype_takes_act(SOTTO_##NAME); wide++) {                        \
-    check_gemm(SOTTO_##NAME, 7, 96, 3, wide);                                                      \
-    check_gemm(SOTTO_##NAME, 4, 576, 2, wide);                                                     \
+    check_gemm(SOTTO_##NAME, 7, weights == 256 ? 256 : 96, 3, wide);                               \
+    check_gemm(SOTTO_##NAME, 4, weights == 256 ? 768 : 576, 2, wide);                              \
     check_gemm(SOTTO_##NAME, 1, 4096, 1, wide);                                                    \
   }                                                                                                \
   if (!sotto_dtype_takes_act(SOTTO_##NAME)) check_gemm(SOTTO_##NAME, 5, 37, 2, false);
@@ -122,11 +122,11 @@ TEST(kernels_scalar_quantize_act) {
 }
 
 static void check_nan(bool wide) {
-  enum { K = 64 };
-  float w[K], x[K], scale[2], y[4];
-  int32_t sum[2];
+  enum { K = 256 };
+  float w[K], x[K], scale[K / 32], y[4];
+  int32_t sum[K / 32];
   int16_t q[K];
-  unsigned char file[256], packed[8 * 256];
+  unsigned char file[2 * K], packed[8 * 2 * K];
   sotto_act act = {q, scale, sum, wide, 1};
   state = 2;
   for (int i = 0; i < K; i++) w[i] = x[i] = uniform();

@@ -26,7 +26,7 @@ TEST(packed_round_trip_is_exact) {
   for (size_t i = 0; i < N_TYPES; i++) {
     sotto_dtype type = types[i];
     size_t block = sotto_dtype_block_weights(type);
-    for (size_t k = block; k <= 160; k += block == 1 ? 13 : block) {
+    for (size_t k = block; k <= (block == 256 ? 768 : 160); k += block == 1 ? 13 : block) {
       for (size_t n_rows = 1; n_rows <= 8; n_rows++) {
         size_t row = (size_t)sotto_dtype_row_bytes(type, k);
         CHECK(sotto_packed_tile_row_bytes(type, k) == 8 * row);
@@ -57,69 +57,89 @@ TEST(packed_bytes_round_up_to_tile_rows) {
   CHECK(sotto_packed_bytes(SOTTO_F16, 3, 7) == 8 * 14);
 }
 
-/* Values are a power of two times the quant, so that dequantising gives the quant back. */
-static int quant_at(sotto_dtype type, const unsigned char *row, int k) {
-  float values[32];
-  sotto_dequantize_row(type, row, values, 32);
-  return (int)values[k] + (type == SOTTO_Q4_0 ? 8 : type == SOTTO_Q5_0 ? 16 : 0);
+/* Bits [at, at + n) of a string of bytes that lie 32 apart. */
+static int bits_at(const unsigned char *byte, int at, int n) {
+  int bits = 0;
+  for (int i = 0; i < n; i++) bits |= (byte[32 * ((at + i) / 8)] >> (at + i) % 8 & 1) << i;
+  return bits;
 }
 
+/* Scales are 1 and minima 0, so that dequantised weights are the quants less their offset. */
 TEST(packed_layout_is_the_documented_one) {
-  static const sotto_dtype quantised[] = {SOTTO_Q4_0, SOTTO_Q4_1, SOTTO_Q5_0, SOTTO_Q5_1,
-                                          SOTTO_Q8_0};
+  static const struct {
+    sotto_dtype type;
+    int bits, offset, head; /* head: bytes of scales in the tile */
+  } cases[] = {
+      {SOTTO_Q4_0, 4, 8, 16},  {SOTTO_Q4_1, 4, 0, 32},   {SOTTO_Q5_0, 5, 16, 16},
+      {SOTTO_Q5_1, 5, 0, 32},  {SOTTO_Q8_0, 8, 0, 16},   {SOTTO_Q4_K, 4, 0, 128},
+      {SOTTO_Q5_K, 5, 0, 128}, {SOTTO_Q6_K, 6, 32, 144},
+  };
   uint32_t state = 2;
-  for (size_t i = 0; i < sizeof quantised / sizeof *quantised; i++) {
-    sotto_dtype type = quantised[i];
-    bool has_min = type == SOTTO_Q4_1 || type == SOTTO_Q5_1;
-    bool has_high = type == SOTTO_Q5_0 || type == SOTTO_Q5_1;
-    size_t row = sotto_dtype_block_bytes(type);
-    unsigned char rows[8 * 34], tile[8 * 34];
-    fill(&state, rows, 8 * row);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const sotto_dtype type = cases[i].type;
+    const int n = (int)sotto_dtype_block_weights(type), bits = cases[i].bits;
+    const size_t block = sotto_dtype_block_bytes(type);
+    const size_t scale = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
+    const size_t sub = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, scales) : 4;
+    const size_t n_sub = type == SOTTO_Q6_K ? 16 : n == 256 ? 12 : 0;
+    unsigned char rows[8 * 256], tile[8 * 256];
+    fill(&state, rows, 8 * block);
     for (size_t r = 0; r < 8; r++) {
-      memcpy(rows + r * row, &(uint16_t){0x3C00}, 2); /* 1.0 */
-      if (has_min) memset(rows + r * row + 2, 0, 2);
+      unsigned char *row = rows + r * block;
+      memcpy(row + scale, &(uint16_t){0x3C00}, 2);
+      if (cases[i].offset == 0 && bits < 8) memset(row + 2, 0, 2);
+      for (size_t s = 0; s < n_sub; s++) row[sub + s] = 1;
+      if (n_sub == 12) row[sub + 8] = row[sub + 9] = row[sub + 10] = row[sub + 11] = 0x11;
     }
-    sotto_pack_tile_row(type, rows, 8, 32, tile);
-    const unsigned char *high = tile + 16 + 16 * has_min, *quants = high + 32 * has_high;
+    sotto_pack_tile_row(type, rows, 8, (size_t)n, tile);
     for (int r = 0; r < 8; r++) {
-      for (int k = 0; k < 32; k++) {
-        int expected = quant_at(type, rows + (size_t)r * row, k), actual;
-        if (type == SOTTO_Q8_0) {
-          actual = (signed char)quants[32 * (k / 4) + 4 * r + k % 4];
-        } else {
-          int j = k % 16 / 4, u = k % 4, byte = quants[32 * j + 4 * r + u];
-          actual = k < 16 ? byte & 15 : byte >> 4;
-          if (has_high) actual += 16 * (high[4 * r + u] >> (k < 16 ? j : 4 + j) & 1);
-        }
-        CHECK(actual == expected);
+      float weights[256];
+      sotto_dequantize_row(type, rows + (size_t)r * block, weights, (size_t)n);
+      for (int k = 0; k < n; k++) {
+        const unsigned char *byte = tile + cases[i].head + k / 32 * 32 * bits + 4 * r + k % 4;
+        int j = k % 16 / 4, quant = byte[32 * j];
+        if (k % 32 < 16)
+          quant &= (1 << bits) - 1;
+        else
+          quant = quant >> bits << (2 * bits - 8) |
+                  (bits > 4 ? bits_at(byte + 128, (2 * bits - 8) * j, 2 * bits - 8) : 0);
+        if (bits == 8) quant = (signed char)quant;
+        CHECK((float)(quant - cases[i].offset) == weights[k]);
       }
+      CHECK(memcmp(tile + 2 * r, &(uint16_t){0x3C00}, 2) == 0);
     }
-    for (int r = 0; r < 8; r++) CHECK(memcmp(tile + 2 * r, &(uint16_t){0x3C00}, 2) == 0);
+    /* Sub-scales: byte s of all rows side by side. */
+    fill(&state, rows, 8 * block);
+    sotto_pack_tile_row(type, rows, 8, (size_t)n, tile);
+    const unsigned char *sub_scales = tile + cases[i].head - 8 * n_sub;
+    for (size_t s = 0; s < n_sub; s++)
+      for (size_t r = 0; r < 8; r++) CHECK(sub_scales[8 * s + r] == rows[r * block + sub + s]);
   }
 }
 
 TEST(packed_row_is_the_dequantised_row) {
   uint32_t state = 3;
-  enum { K = 96, ROWS = 13 };
+  enum { MOST = 512, ROWS = 13 };
   for (size_t i = 0; i < N_TYPES; i++) {
     sotto_dtype type = types[i];
-    size_t row = (size_t)sotto_dtype_row_bytes(type, K);
+    const size_t n = sotto_dtype_block_weights(type) == 256 ? MOST : 96;
+    size_t row = (size_t)sotto_dtype_row_bytes(type, n);
     unsigned char *rows = malloc(ROWS * row);
-    unsigned char *packed = malloc((size_t)sotto_packed_bytes(type, ROWS, K) + 1);
-    float x[K], expected[K], actual[K + 1];
+    unsigned char *packed = malloc((size_t)sotto_packed_bytes(type, ROWS, n) + 1);
+    float x[MOST], expected[MOST], actual[MOST + 1];
     for (size_t r = 0; r < ROWS; r++) {
-      for (size_t k = 0; k < K; k++) x[k] = ((float)next(&state) - 0x1p23f) * 0x1p-22f;
-      sotto_quantize_row(type, x, rows + r * row, K);
+      for (size_t k = 0; k < n; k++) x[k] = ((float)next(&state) - 0x1p23f) * 0x1p-22f;
+      sotto_quantize_row(type, x, rows + r * row, n);
     }
     for (size_t r = 0; r < ROWS; r += 8)
-      sotto_pack_tile_row(type, rows + r * row, ROWS - r < 8 ? ROWS - r : 8, K,
+      sotto_pack_tile_row(type, rows + r * row, ROWS - r < 8 ? ROWS - r : 8, n,
                           packed + 1 + r * row);
     for (size_t r = 0; r < ROWS; r++) {
-      actual[K] = 7.0f;
-      sotto_dequantize_row(type, rows + r * row, expected, K);
-      sotto_packed_row(type, packed + 1, r, K, actual);
-      CHECK(memcmp(expected, actual, sizeof expected) == 0);
-      CHECK(actual[K] == 7.0f);
+      actual[n] = 7.0f;
+      sotto_dequantize_row(type, rows + r * row, expected, n);
+      sotto_packed_row(type, packed + 1, r, n, actual);
+      CHECK(memcmp(expected, actual, n * sizeof *expected) == 0);
+      CHECK(actual[n] == 7.0f);
     }
     free(rows), free(packed);
   }

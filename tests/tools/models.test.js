@@ -85,6 +85,70 @@ test('requantizing keeps metadata, vectors and shapes', () => {
   }
 })
 
+test('K types have the values that their drawings say', () => {
+  const q4 = Buffer.alloc(144)
+  q4.writeUInt16LE(0x3c00, 0) // 1
+  q4.writeUInt16LE(0x3800, 2) // 0.5
+  q4[4] = 1 | (3 << 6) // scale 0: 1, scale 4: 63 with
+  q4[12] = 15
+  q4[9] = 2 | (2 << 6) // minimum 1: 2, minimum 5: 33 with
+  q4[13] = 1 << 4
+  q4[16] = 0x5a
+  q4[16 + 64 + 31] = 0x3c
+  const weights = dequantizeRow('Q4_K', q4, 256)
+  const at = [0, 1, 32, 63, 64, 159, 160, 191, 255]
+  assert.deepEqual(
+    at.map((i) => weights[i]),
+    [10, 0, -1, -1, 0, 63 * 12, -16.5, -16.5, 0],
+  )
+  const q5 = Buffer.concat([q4.subarray(0, 16), Buffer.alloc(32), q4.subarray(16)])
+  q5[16] = 1
+  q5[16 + 31] = 1 << 4
+  const fives = dequantizeRow('Q5_K', q5, 256)
+  assert.deepEqual([fives[0], fives[32], fives[159], fives[191]], [26, -1, 63 * 28, -16.5])
+  const q6 = Buffer.alloc(210)
+  q6.writeUInt16LE(0x3c00, 208)
+  q6[192] = 1
+  q6.writeInt8(-128, 193)
+  q6[207] = 127
+  q6[0] = 15
+  q6[128] = 3
+  q6[127] = 0x90
+  q6[191] = 2 << 6
+  const sixes = dequantizeRow('Q6_K', q6, 256)
+  assert.deepEqual([sixes[0], sixes[1], sixes[16], sixes[255]], [31, -32, 4096, 9 * 127])
+})
+
+test('random weights of every type have the deviation that is asked for', () => {
+  for (const type of ['Q4_0', 'Q8_0', 'Q6_K', 'Q4_K_M']) {
+    const path = join(folder, `${type}.gguf`)
+    makeRandom(tiny('q8_0'), path, type, { layers: 8, vocab: 400, width: 256, ffn: 512, heads: 4 })
+    const { metadata, tensors } = readGguf(path)
+    const measured = tensors.filter(
+      ({ name, shape }) => shape.length === 2 && !/blk\.[1-7]/.test(name),
+    )
+    for (const tensor of measured) {
+      const values = [...readRows(path, tensor)].flatMap((row) => [
+        ...dequantizeRow(tensor.type, row, tensor.shape[0]),
+      ])
+      const square = values.reduce((sum, value) => sum + value * value, 0) / values.length
+      const gain = tensor.name === 'token_embd.weight' ? 2.5 : 1
+      const ratio = (Math.sqrt(square) * Math.sqrt(tensor.shape[0])) / gain
+      assert.ok(Math.abs(ratio - 1) < 0.1, `${type} ${tensor.name} ${ratio}`)
+    }
+    if (type !== 'Q4_K_M') continue
+    const typeOf = (name) => tensors.find((tensor) => tensor.name === `${name}.weight`).type
+    assert.equal(metadata.get('general.file_type').value, 15)
+    assert.equal(typeOf('token_embd'), 'Q6_K')
+    // Of 8 layers: the first, the last, and every third behind the first.
+    const larger = [0, 1, 2, 3, 4, 5, 6, 7].filter((i) => typeOf(`blk.${i}.ffn_down`) === 'Q6_K')
+    assert.deepEqual(larger, [0, 3, 6, 7])
+    for (const name of ['attn_q', 'attn_k', 'attn_output', 'ffn_gate', 'ffn_up'])
+      assert.equal(typeOf(`blk.0.${name}`), 'Q4_K')
+    assert.deepEqual([typeOf('blk.0.attn_v'), typeOf('blk.1.attn_v')], ['Q6_K', 'Q4_K'])
+  }
+})
+
 test('the same seed makes the same random model', () => {
   const [first, second] = ['a', 'b'].map((name) => join(folder, `${name}.gguf`))
   for (const path of [first, second])

@@ -93,6 +93,17 @@ static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
   return b->n_matmuls++;
 }
 
+/* Of the program, at most. */
+static uint32_t count_matmul_kinds(const sotto_program *p) {
+  uint64_t seen[2] = {0, 0}; /* narrow, wide: a bit for each type's number */
+  for (size_t i = 0; i < p->n_ops; i++) {
+    const sotto_op *op = &p->ops[i];
+    if (op->kind == SOTTO_OP_MATMUL)
+      seen[is_sensitive(p, op)] |= 1ull << p->weights[op->weight].tensor->type;
+  }
+  return (uint32_t)(__builtin_popcountll(seen[0]) + __builtin_popcountll(seen[1]));
+}
+
 /* One step per operation, but a quantisation before the first of the matmuls that share an input, and
  * neighbours among these (q, k, v; gate and up) as one step: fewer meetings of the threads. */
 static void lower(cpu_backend *b) {
@@ -157,6 +168,7 @@ static void destroy(sotto_backend *backend) {
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
   sotto_free(ctx, b->carried, b->program->n_buffers * sizeof *b->carried);
   sotto_free(ctx, b->steps, b->cap_steps * sizeof *b->steps);
+  sotto_free(ctx, b->matmuls, b->cap_matmuls * sizeof *b->matmuls);
   sotto_free(ctx, b, sizeof *b);
 }
 
@@ -168,7 +180,9 @@ static sotto_status allocate(cpu_backend *b) {
   b->carried = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->carried);
   b->cap_steps = 2 * p->n_ops;
   b->steps = sotto_alloc(p->ctx, b->cap_steps * sizeof *b->steps);
-  if (!b->offsets || !b->carried || !b->steps) return SOTTO_ERR_OUT_OF_MEMORY;
+  b->cap_matmuls = count_matmul_kinds(p);
+  b->matmuls = sotto_alloc(p->ctx, b->cap_matmuls * sizeof *b->matmuls);
+  if (!b->offsets || !b->carried || !b->steps || !b->matmuls) return SOTTO_ERR_OUT_OF_MEMORY;
   for (size_t i = 0; i < p->n_buffers; i++)
     b->carried[i] = sotto_buffer_is_carried(p, (sotto_buffer_id)i);
   b->scratch_bytes = lay_out(p, &b->config, b);

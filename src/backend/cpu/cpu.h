@@ -39,13 +39,6 @@ typedef struct cpu_matmul_kind {
   cpu_choice few, many;
 } cpu_matmul_kind;
 #define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
-enum {
-  CPU_MATMUL_KINDS = 2 * (0
-#define T(NAME, offset, has_min, has_high, quant_bytes) +1
-#include "kernels/tiles.def"
-#undef T
-                          )
-};
 
 typedef struct cpu_backend {
   sotto_backend base;
@@ -64,8 +57,8 @@ typedef struct cpu_backend {
   sotto_act act;
   const sotto_kernels *act_kernels; /* that made `act`, and multiply with it */
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
-  cpu_matmul_kind matmuls[CPU_MATMUL_KINDS];
-  uint32_t n_matmuls;
+  cpu_matmul_kind *matmuls;
+  uint32_t n_matmuls, cap_matmuls;
   float *attention; /* [n_threads][attention_scratch] */
   uint64_t attention_scratch;
   float *cos_sin;     /* [n_ropes][n_batch][rope_stride] of the batch's positions */

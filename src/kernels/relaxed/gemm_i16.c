@@ -1,7 +1,8 @@
 /* Quantised GEMM by i16x8.relaxed_dot_i8x16_i7x16: pairs of products are summed in int16 and widened
- * once a block. The first operand holds activations (-128..127), the second quants of 0..31, or of
+ * once a block. The first operand holds activations (-128..127), the second quants of 0..63, or of
  * Q8_0 the two nibbles of w + 128. In int16 fit eight dots of quants up to 15 (8 * 2 * 128 * 15), four
- * up to 31 (4 * 2 * 128 * 31): five-bit quants have a sum for each half of a block. */
+ * up to 31 (4 * 2 * 128 * 31), two up to 63 (2 * 2 * 128 * 63): five-bit quants have a sum for each half
+ * of a block, six-bit ones are widened after every two. */
 #include <string.h>
 
 #include "kernels/relaxed/relaxed.h"
@@ -12,7 +13,7 @@ typedef struct weights {
 } weights;
 
 ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  return layout.quant_bytes == 128 ? 1 : 2;
+  return layout.bits < 8 ? 1 : 2;
 }
 
 typedef struct masks {
@@ -24,21 +25,25 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 128) return (weights){{q}};
+  if (layout.bits < 8) return (weights){{q}};
   q = wasm_v128_xor(q, m.sign);
   return (weights){{wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)}};
 }
 
-/* Of each plane of activations: the first and the second half of a block (five bits), the nibbles
+/* Of each plane of activations: the first and the second half of a block (five and six bits), the nibbles
  * (Q8_0), or one sum. */
 typedef struct sums {
   v128_t low[2], high[2];
+  v128_t wide[2][2]; /* six bits: int32, by half and plane */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
-  (void)layout, (void)first;
+ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
   v128_t zero = wasm_i32x4_const_splat(0);
-  return (sums){{zero, zero}, {zero, zero}};
+  if (part == 0) s.low[0] = s.low[1] = s.high[0] = s.high[1] = zero;
+  if (!layout.halves) return s;
+  s.wide[part][0] = half_correction(first, layout.offset, part);
+  s.wide[part][1] = zero;
+  return s;
 }
 
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
@@ -46,7 +51,7 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
     s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
-    if (layout.quant_bytes == 256)
+    if (layout.bits == 8)
       s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[1]));
   }
   return s;
@@ -54,7 +59,7 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
 
 ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
                             act_layout act) {
-  if (!layout.has_high) return dot_low(layout, s, w, x, act);
+  if (layout.bits == 4 || layout.bits == 8) return dot_low(layout, s, w, x, act);
   for (int p = 0; p < act.planes; p++) {
     v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
     s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
@@ -62,21 +67,39 @@ ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const u
   return s;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
-  const int offset = layout.quant_bytes == 256 ? 128 : layout.offset;
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
+  for (int p = 0; p < planes && layout.bits == 6; p++) {
+    v128_t *narrow = part ? &s.high[p] : &s.low[p];
+    s.wide[part][p] = wasm_i32x4_add(s.wide[part][p], wasm_i32x4_extadd_pairwise_i16x8(*narrow));
+    *narrow = wasm_i32x4_const_splat(0);
+  }
+  return s;
+}
+ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
+  return layout.bits == 6 ? 2 : 1;
+}
+
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+                           int part) {
+  const int offset = layout.bits == 8 ? 128 : layout.offset;
   v128_t sum[2];
   for (int p = 0; p < planes; p++) {
+    if (layout.bits == 6) {
+      sum[p] = s.wide[part][p];
+      continue;
+    }
     sum[p] = wasm_i32x4_extadd_pairwise_i16x8(s.low[p]);
     v128_t high = wasm_i32x4_extadd_pairwise_i16x8(s.high[p]);
-    if (layout.quant_bytes == 256) high = wasm_i32x4_shl(high, 4);
-    if (layout.quant_bytes == 256 || layout.has_high) sum[p] = wasm_i32x4_add(sum[p], high);
+    if (layout.bits == 8) high = wasm_i32x4_shl(high, 4);
+    if (layout.bits != 4) sum[p] = wasm_i32x4_add(sum[p], high);
   }
   if (planes == 2) sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
-  return offset == 0 ? sum[0] : wasm_i32x4_add(sum[0], correction(first, offset));
+  if (offset == 0 || layout.halves) return sum[0];
+  return wasm_i32x4_add(sum[0], correction(first, offset));
 }
 
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
-  return planes == 1 && layout.quant_bytes == 128 && !layout.has_high ? 2 : 1;
+  return planes == 1 && layout.bits == 4 ? 2 : 1;
 }
 
 ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
@@ -85,7 +108,7 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__relaxed_i16(const sotto_gemm *g) {                                     \
     GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME);                                                     \
   }

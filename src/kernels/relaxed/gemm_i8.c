@@ -52,7 +52,8 @@ typedef struct sums {
   v128_t plane[2];
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
+ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
+  if (part) return s;
   v128_t zero = wasm_i32x4_const_splat(0);
   return (sums){{layout.offset == 0 ? zero : correction(first, layout.offset), zero}};
 }
@@ -68,8 +69,18 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const ui
 }
 #define dot_high dot_low
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
-  (void)layout, (void)first;
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
+  (void)layout, (void)planes, (void)part;
+  return s;
+}
+ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
+  (void)layout;
+  return 1;
+}
+
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+                           int part) {
+  (void)layout, (void)first, (void)part;
   return planes == 1 ? s.plane[0] : wasm_i32x4_add(s.plane[0], wasm_i32x4_shl(s.plane[1], 8));
 }
 

@@ -18,7 +18,7 @@ ALWAYS_INLINE act_layout act_planes(bool wide) {
   return (act_layout){.group_bytes = 16, .planes = wide ? 2 : 1};
 }
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   sotto_gemm_fn sotto_gemm_##NAME##__relaxed_i16, sotto_gemm_##NAME##__relaxed_i32;
 #include "kernels/tiles.def"
 #undef T

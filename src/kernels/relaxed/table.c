@@ -13,8 +13,7 @@ const sotto_kernels sotto_kernels_relaxed_i16 = {
     .splits_Q8_0 = true,
     SHARED,
 #include "kernels/kv_types.def"
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
+#define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
 #include "kernels/tiles.def"
 #undef T
 };
@@ -24,16 +23,17 @@ const sotto_kernels sotto_kernels_relaxed_i32 = {
     .splits_Q8_0 = true,
     SHARED,
 #include "kernels/kv_types.def"
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
-  .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
+#define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
 #include "kernels/tiles.def"
 #undef T
 };
 
-/* Four- and five-bit quants fit seven bits: only Q8_0 differs from relaxed_i32. */
+/* Quants of four to six bits fit seven: only Q8_0 differs from relaxed_i32. */
 #define ALL_BUT_Q8_0                                                                               \
   .gemm_Q4_0 = sotto_gemm_Q4_0__relaxed_i32, .gemm_Q4_1 = sotto_gemm_Q4_1__relaxed_i32,            \
-  .gemm_Q5_0 = sotto_gemm_Q5_0__relaxed_i32, .gemm_Q5_1 = sotto_gemm_Q5_1__relaxed_i32
+  .gemm_Q5_0 = sotto_gemm_Q5_0__relaxed_i32, .gemm_Q5_1 = sotto_gemm_Q5_1__relaxed_i32,            \
+  .gemm_Q4_K = sotto_gemm_Q4_K__relaxed_i32, .gemm_Q5_K = sotto_gemm_Q5_K__relaxed_i32,            \
+  .gemm_Q6_K = sotto_gemm_Q6_K__relaxed_i32
 
 const sotto_kernels sotto_kernels_relaxed_u8 = {
     .name = "relaxed_u8",

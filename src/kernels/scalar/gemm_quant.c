@@ -40,43 +40,48 @@ void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, 
   }
 }
 
-static void unpack(sotto_tile_layout layout, const uint8_t *tile, int8_t q[8][32]) {
-  for (int r = 0; r < 8; r++)
-    for (int k = 0; k < 32; k++)
-      q[r][k] = (int8_t)(sotto_tile_quant(layout, tile, r, k) - layout.offset);
+/* sum over n of (q_w - offset) * q_x, from weight k of the tile on. */
+static int32_t dot(sotto_tile_layout layout, const uint8_t *tile, int r, int k, int n,
+                   const int16_t *x) {
+  int32_t sum = 0;
+  for (int i = 0; i < n; i++)
+    sum += (sotto_tile_quant(layout, tile, r, k + i) - layout.offset) * x[i];
+  return sum;
+}
+
+/* acc and block b of a tile; x: its activations. */
+static float add_block(sotto_tile_layout layout, float acc, const uint8_t *tile, int r, int b,
+                       const int16_t *x, float scale, int32_t sum) {
+  const float d = sotto_tile_scale(layout, tile, r, 2 * b);
+  if (layout.halves) {
+    const float d1 = sotto_tile_scale(layout, tile, r, 2 * b + 1);
+    const float low = (float)dot(layout, tile, r, 32 * b, 16, x) * d;
+    return acc + (low + (float)dot(layout, tile, r, 32 * b + 16, 16, x + 16) * d1) * scale;
+  }
+  acc = acc + (float)dot(layout, tile, r, 32 * b, 32, x) * (d * scale);
+  if (layout.has_min) acc = acc + sotto_tile_min(layout, tile, r, b) * (scale * (float)sum);
+  return acc;
 }
 
 static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {
-  size_t n_blocks = g->k / SOTTO_ACT_BLOCK;
-  for (size_t row = g->row0; row < g->row1; row += 8) {
-    const uint8_t *tiles = (const uint8_t *)g->w + row / 8 * n_blocks * (size_t)layout.bytes;
-    size_t n_rows = g->row1 - row < 8 ? g->row1 - row : 8;
-    for (size_t t = 0; t < g->n_tokens; t++) {
-      const int16_t *x = act_row(g->act, g->k, t);
-      const float *scale = g->act->scale + t * n_blocks;
-      const int32_t *sum = g->act->sum + t * n_blocks;
-      float acc[8] = {0.0f};
-      for (size_t b = 0; b < n_blocks; b++) {
-        const uint8_t *tile = tiles + b * (size_t)layout.bytes;
-        int8_t q[8][32];
-        unpack(layout, tile, q);
-        for (size_t r = 0; r < 8; r++) {
-          int32_t i = 0;
-          for (int k = 0; k < 32; k++) i += q[r][k] * x[32 * b + (size_t)k];
-          float d = sotto_f16_to_f32(sotto_read_u16(tile + 2 * r));
-          acc[r] = acc[r] + (float)i * (d * scale[b]);
-          if (layout.has_min) {
-            float m = sotto_f16_to_f32(sotto_read_u16(tile + layout.min + 2 * r));
-            acc[r] = acc[r] + m * (scale[b] * (float)sum[b]);
-          }
-        }
-      }
-      memcpy(g->y + t * g->y_stride + row, acc, n_rows * sizeof *acc);
+  const size_t n_blocks = g->k / SOTTO_ACT_BLOCK, tile_blocks = (size_t)layout.blocks;
+  const size_t tile_row_bytes = n_blocks / tile_blocks * (size_t)layout.bytes;
+  for (size_t t = 0; t < g->n_tokens; t++) {
+    const int16_t *x = act_row(g->act, g->k, t);
+    const float *scale = g->act->scale + t * n_blocks;
+    const int32_t *sum = g->act->sum + t * n_blocks;
+    for (size_t row = g->row0; row < g->row1; row++) {
+      const uint8_t *tiles = (const uint8_t *)g->w + row / 8 * tile_row_bytes;
+      float acc = 0.0f;
+      for (size_t b = 0; b < n_blocks; b++)
+        acc = add_block(layout, acc, tiles + b / tile_blocks * (size_t)layout.bytes, (int)(row % 8),
+                        (int)(b % tile_blocks), x + 32 * b, scale[b], sum[b]);
+      g->y[t * g->y_stride + row] = acc;
     }
   }
 }
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__scalar(const sotto_gemm *g) {                                          \
     gemm(g, sotto_tile_##NAME);                                                                    \
   }

@@ -2,6 +2,7 @@
  * GEMM kernels together, a token a lane; what is left over, and a batch of fewer than four, are groups
  * of one token that fills all lanes. A group's block of 32 values, lanes of 4 bytes:
  *   [quants: 8 x 4 values in each plane][4 x int32 -8 * sum][4 x scale][4 x scale * (float)sum]
+ *   [4 x int32 -8 * sum of the first 16]
  * so that a kernel takes everything with plain loads. */
 #ifndef SOTTO_KERNELS_SIMD128_ACT_H
 #define SOTTO_KERNELS_SIMD128_ACT_H
@@ -22,7 +23,7 @@ ALWAYS_INLINE int act_quant_bytes(act_layout act) {
   return act.planes * act_plane_bytes(act);
 }
 ALWAYS_INLINE int act_block_bytes(act_layout act) {
-  return act_quant_bytes(act) + 48;
+  return act_quant_bytes(act) + 64;
 }
 
 /* How many tokens, from the first on, are in groups of four. */
@@ -36,10 +37,15 @@ ALWAYS_INLINE uint8_t *act_group(const sotto_act *act, size_t k, size_t token) {
   return (uint8_t *)act->q + group * (k / SOTTO_ACT_BLOCK) * SOTTO_ACT_GROUP_BYTES;
 }
 
-/* -offset * sum of the activations, from -8 * sum. */
+/* -offset * sum of the activations of a block, from -8 * sum. */
 ALWAYS_INLINE v128_t correction(const uint8_t *first, int offset) {
-  v128_t sum = wasm_v128_load(first);
-  return offset == 8 ? sum : wasm_i32x4_shl(sum, offset == 16 ? 1 : 4);
+  return wasm_i32x4_shl(wasm_v128_load(first), (uint32_t)__builtin_ctz((unsigned)offset / 8));
+}
+/* Of its first or second half, by `part`. */
+ALWAYS_INLINE v128_t half_correction(const uint8_t *first, int offset, int part) {
+  v128_t sum = wasm_v128_load(first + 48);
+  if (part) sum = wasm_i32x4_sub(wasm_v128_load(first), sum);
+  return wasm_i32x4_shl(sum, (uint32_t)__builtin_ctz((unsigned)offset / 8));
 }
 
 /* The same 32 bits in all lanes; r is a constant. */

@@ -29,28 +29,56 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.quant_bytes == 256)
+  if (layout.bits == 8)
     return (weights){{wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)}};
   return (weights){{wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)}};
 }
 
-typedef v128_t sums;
+typedef struct sums {
+  v128_t half[2]; /* the second: where it has a scale of its own */
+} sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, const uint8_t *first) {
-  return layout.offset == 0 ? wasm_i32x4_const_splat(0) : correction(first, layout.offset);
+ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
+  if (layout.halves)
+    s.half[part] = half_correction(first, layout.offset, part);
+  else if (part == 0)
+    s.half[0] = layout.offset == 0 ? wasm_i32x4_const_splat(0) : correction(first, layout.offset);
+  return s;
+}
+
+ALWAYS_INLINE v128_t add_dot(v128_t sum, weights w, const uint8_t *x) {
+  sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[0], wasm_v128_load(x)));
+  return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[1], wasm_v128_load(x + 16)));
 }
 
 ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
                            act_layout act) {
   (void)layout, (void)act;
-  s = wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.v[0], wasm_v128_load(x)));
-  return wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(w.v[1], wasm_v128_load(x + 16)));
-}
-#define dot_high dot_low
-
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes) {
-  (void)layout, (void)first, (void)planes;
+  s.half[0] = add_dot(s.half[0], w, x);
   return s;
+}
+
+ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
+                            act_layout act) {
+  (void)act;
+  const int half = layout.halves ? 1 : 0;
+  s.half[half] = add_dot(s.half[half], w, x);
+  return s;
+}
+
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
+  (void)layout, (void)planes, (void)part;
+  return s;
+}
+ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
+  (void)layout;
+  return 1;
+}
+
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+                           int part) {
+  (void)layout, (void)first, (void)planes;
+  return s.half[part];
 }
 
 ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
@@ -65,7 +93,7 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, offset, has_min, has_high, quant_bytes)                                            \
+#define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
     gemm(g, sotto_tile_##NAME, int16s);                                                            \
   }

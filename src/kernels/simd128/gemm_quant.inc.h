@@ -6,9 +6,11 @@
  *   weights, prepare()       16 quants (byte 4 * r + u: row r, weight u), ready for all tokens, in
  *   n_vectors()              so many vectors of 4 bytes a row
  *   has_splats()             whether each row is put in all lanes once for all tokens
- *   sums, start(), dot_low(), dot_high(), total()
- *                            exact int32 sums of a block in each lane; low: k = 0..15, high: k = 16..31;
- *                            `first` is -8 * sum of the activations
+ *   sums, start(), dot_low(), dot_high(), flush(), total()
+ *                            exact int32 sums of a block in each lane; low: k = 0..15, high: k = 16..31,
+ *                            in total() separate where they have scales of their own; `first` is what
+ *                            act.h has behind the quants; flush() comes after each
+ *   flush_after()            dots that a narrow sum has room for
  *   n_groups()               of tokens at a time: what keeps the engines' registers busy, not spilled */
 #include "kernels/simd128/panel_quant.inc.h"
 
@@ -23,14 +25,15 @@ ALWAYS_INLINE void store_group(const sotto_gemm *g, size_t token, size_t row, co
 /* y of eight rows for n groups of four tokens, at most GROUPS. */
 ALWAYS_INLINE void gemm_rows(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
                              size_t token, size_t n, size_t row, bool splats) {
-  const size_t n_blocks = g->k / SOTTO_ACT_BLOCK, n_pieces = (n_blocks + PIECE - 1) / PIECE;
+  const size_t blocks = (size_t)layout.blocks, n_tiles = g->k / SOTTO_ACT_BLOCK / blocks;
+  const size_t most = PIECE / blocks, n_pieces = (n_tiles + most - 1) / most;
   const uint8_t *tiles =
-      (const uint8_t *)g->w + row / SOTTO_TILE_ROWS * n_blocks * (size_t)layout.bytes;
+      (const uint8_t *)g->w + row / SOTTO_TILE_ROWS * n_tiles * (size_t)layout.bytes;
   panel panel;
   v128_t y[GROUPS][2][4];
   memset(y, 0, n * sizeof *y);
   for (size_t p = 0; p < n_pieces; p++) {
-    const size_t first = n_blocks * p / n_pieces, length = n_blocks * (p + 1) / n_pieces - first;
+    const size_t first = n_tiles * p / n_pieces, length = n_tiles * (p + 1) / n_pieces - first;
     for (int half = 0; half < 2; half++)
       unpack_half(layout, tiles + first * (size_t)layout.bytes, length, half, &panel, splats);
     const bool pairs = n_groups(layout, act.planes) == 2;
@@ -38,13 +41,14 @@ ALWAYS_INLINE void gemm_rows(const sotto_gemm *g, sotto_tile_layout layout, act_
       const size_t two = pairs && i + 2 <= n;
       const uint8_t *x[2];
       for (size_t v = 0; v <= two; v++)
-        x[v] = act_group(g->act, g->k, token + 4 * (i + v)) + first * (size_t)act_block_bytes(act);
+        x[v] = act_group(g->act, g->k, token + 4 * (i + v)) +
+               first * blocks * (size_t)act_block_bytes(act);
       for (int half = 0; half < 2; half++) {
         v128_t *to[2] = {y[i][half], y[i + two][half]};
         if (two)
-          multiply(layout, act, &panel, half, length, x, to, 2, splats);
+          multiply(layout, act, &panel, half, length * blocks, x, to, 2, splats);
         else
-          multiply(layout, act, &panel, half, length, x, to, 1, splats);
+          multiply(layout, act, &panel, half, length * blocks, x, to, 1, splats);
       }
       i += 1 + two;
     }
@@ -55,7 +59,8 @@ ALWAYS_INLINE void gemm_rows(const sotto_gemm *g, sotto_tile_layout layout, act_
 }
 
 ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layout act) {
-  const size_t tile_row_bytes = g->k / SOTTO_ACT_BLOCK * (size_t)layout.bytes;
+  const size_t tile_row_bytes =
+      g->k / SOTTO_ACT_BLOCK / (size_t)layout.blocks * (size_t)layout.bytes;
   const size_t fours = act_in_fours(g->act);
   for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
     for (size_t t = 0; t < fours; t += 4 * GROUPS) {

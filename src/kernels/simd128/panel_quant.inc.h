@@ -16,33 +16,42 @@ ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
 #define GROUPS_FOR_SPLATS 4
 #define GROUPS            16 /* of tokens, for which they stay: 35 KB on the stack in all */
 typedef struct panel {
-  v128_t quants[2][PIECE * 32], scales[2][PIECE], minima[2][PIECE];
+  v128_t quants[2][PIECE * 32], scales[2][2 * PIECE], minima[2][PIECE];
 } panel;
 
 ALWAYS_INLINE int panel_vectors(sotto_tile_layout layout, bool splats) {
   return splats ? 4 : n_vectors(layout);
 }
 
-ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, size_t n_blocks,
+ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, size_t n_tiles,
                                int half, panel *out, bool splats) {
-  v128_t nibble = held(0x0F0F0F0F), bit = held(0x10101010);
+  const quant_masks quant_masks = hold_quant_masks(layout);
   f16_constants f16 = hold_f16();
   masks held_masks = hold_masks();
   const int n = panel_vectors(layout, splats);
   v128_t *to = out->quants[half];
-  for (size_t b = 0; b < n_blocks; b++, tile += layout.bytes, to += 8 * n) {
-    v128_t fifth = layout.has_high ? wasm_v128_load(tile + layout.high + 16 * half) : nibble;
-    for (int j = 0; j < 4; j++) {
-      const uint8_t *q = tile + layout.quants + 32 * j + 16 * half;
-      for (int part = 0; part < 2; part++) {
-        weights w = prepare(layout, unpack(layout, q, part, nibble, fifth, bit), held_masks);
-        for (int i = 0; i < n; i++)
-          to[(4 * part + j) * n + i] = splats ? splat_lane(w.v[0], i) : w.v[i];
+  v128_t *scales = out->scales[half], *minima = out->minima[half];
+  for (size_t t = 0; t < n_tiles; t++, tile += layout.bytes) {
+    uint8_t bytes[128];
+    const uint8_t *sub = unpack_sub_scales(layout, tile, bytes);
+    const uint8_t *quants = tile + layout.quants + 16 * half;
+    tile_scales tile_scales = load_scales(layout, tile, half, f16);
+#pragma clang loop unroll(disable)
+    for (int b = 0; b < layout.blocks; b++, to += 8 * n, quants += layout.block_bytes) {
+      v128_t rest;
+      for (int j = 0; j < 4; j++) {
+        if (j % groups_of_rest(layout) == 0) rest = load_rest(layout, quants, j);
+        v128_t shared = wasm_v128_load(quants + 32 * j);
+        for (int part = 0; part < 2; part++) {
+          weights w = prepare(layout, unpack(layout, shared, part, quant_masks, &rest), held_masks);
+          for (int i = 0; i < n; i++)
+            to[(4 * part + j) * n + i] = splats ? splat_lane(w.v[0], i) : w.v[i];
+        }
       }
-      if (layout.has_high) fifth = wasm_u16x8_shr(fifth, 1);
+      block_scales c = scales_of(layout, tile_scales, sub, b, half);
+      for (int i = 0; i <= layout.halves; i++) *scales++ = c.d[i];
+      if (layout.has_min) *minima++ = c.m;
     }
-    out->scales[half][b] = load_f16(tile + 8 * half, f16);
-    if (layout.has_min) out->minima[half][b] = load_f16(tile + layout.min + 8 * half, f16);
   }
 }
 
@@ -60,18 +69,32 @@ ALWAYS_INLINE weights row_of(sotto_tile_layout layout, const uint8_t *w, int r, 
 ALWAYS_INLINE const uint8_t *add_dots(sotto_tile_layout layout, act_layout act, const uint8_t *w,
                                       const uint8_t *a[2], sums s[2][4], int n, bool splats,
                                       int part) {
+  const int at_once = flush_after(layout), step = 16 * panel_vectors(layout, splats);
 #pragma clang loop unroll(disable)
-  for (int j = 0; j < 4; j++) {
+  for (int i = 0; i < 4; i += at_once) {
     for (int r = 0; r < 4; r++) {
-      weights row = row_of(layout, w, r, splats);
-      for (int v = 0; v < n; v++)
-        s[v][r] = part ? dot_high(layout, s[v][r], row, a[v], act)
-                       : dot_low(layout, s[v][r], row, a[v], act);
+      for (int j = 0; j < at_once; j++) {
+        weights row = row_of(layout, w + step * j, r, splats);
+        for (int v = 0; v < n; v++) {
+          const uint8_t *x = a[v] + act.group_bytes * j;
+          s[v][r] =
+              part ? dot_high(layout, s[v][r], row, x, act) : dot_low(layout, s[v][r], row, x, act);
+        }
+      }
+      for (int v = 0; v < n; v++) s[v][r] = flush(layout, s[v][r], act.planes, part);
     }
-    w = next(w, 16 * panel_vectors(layout, splats));
-    for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes);
+    w = next(w, step * at_once);
+    for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes * at_once);
   }
   return w;
+}
+
+ALWAYS_INLINE const uint8_t *add_half(sotto_tile_layout layout, act_layout act, const uint8_t *w,
+                                      const uint8_t *const x[2], const uint8_t *a[2], sums s[2][4],
+                                      int n, bool splats, int part) {
+  for (int v = 0; v < n; v++)
+    for (int r = 0; r < 4; r++) s[v][r] = start(layout, s[v][r], x[v] + act_quant_bytes(act), part);
+  return add_dots(layout, act, w, a, s, n, splats, part);
 }
 
 /* y[group][row] += half a panel · x, for n groups of four tokens; n and splats are constants. */
@@ -88,19 +111,17 @@ ALWAYS_INLINE void multiply(sotto_tile_layout layout, act_layout act, const pane
   for (size_t b = 0; b < n_blocks; b++) {
     sums s[2][4];
     const uint8_t *a[2];
-    for (int v = 0; v < n; v++) {
-      a[v] = x[v];
-      for (int r = 0; r < 4; r++) s[v][r] = start(layout, x[v] + rest);
-    }
-    w = add_dots(layout, act, w, a, s, n, splats, 0);
-    w = add_dots(layout, act, w, a, s, n, splats, 1);
-    const float *d = (const float *)&panel->scales[half][b];
+    for (int v = 0; v < n; v++) a[v] = x[v];
+    w = add_half(layout, act, w, x, a, s, n, splats, 0);
+    w = add_half(layout, act, w, x, a, s, n, splats, 1);
+    const float *d = (const float *)&panel->scales[half][b * (1 + (size_t)layout.halves)];
     const float *m = (const float *)&panel->minima[half][b];
     for (int r = 0; r < 4; r++) {
-      v128_t scale = wasm_v128_load32_splat(d + r);
-      v128_t minimum = layout.has_min ? wasm_v128_load32_splat(m + r) : scale;
+      block_scales c;
+      for (int i = 0; i <= layout.halves; i++) c.d[i] = wasm_v128_load32_splat(d + 4 * i + r);
+      if (layout.has_min) c.m = wasm_v128_load32_splat(m + r);
       for (int v = 0; v < n; v++)
-        acc[v][r] = add_block(layout, acc[v][r], s[v][r], scale, minimum, x[v] + rest, act.planes);
+        acc[v][r] = add_block(layout, acc[v][r], s[v][r], c, x[v] + rest, act.planes);
     }
     for (int v = 0; v < n; v++) x[v] += act_block_bytes(act);
   }

@@ -3,6 +3,12 @@
  * a vector for four values, by store_lanes(). */
 #include "kernels/simd128/act.h"
 
+/* The sum of four lanes. */
+ALWAYS_INLINE v128_t in_all_lanes(v128_t v) {
+  v = wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+  return wasm_i32x4_add(v, wasm_i32x4_shuffle(v, v, 1, 0, 3, 2));
+}
+
 ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size_t token,
                             act_layout layout) {
   uint8_t *q = act_group(act, k, token);
@@ -27,14 +33,13 @@ ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size
     scale[b] = finite ? zero ? 0.0f : max / limit : sotto_float_from_bits(0x7FC00000);
     /* Where nothing is to be kept the values, which may be NaN, become 0. */
     v128_t keep = wasm_i32x4_splat(finite && !zero ? -1 : 0), splat = wasm_f32x4_splat(inv);
-    v128_t added = wasm_i32x4_const_splat(0);
+    v128_t halves[2] = {wasm_i32x4_const_splat(0), wasm_i32x4_const_splat(0)};
     for (int i = 0; i < 8; i++) {
       v128_t shifted = wasm_f32x4_add(wasm_f32x4_mul(v[i], splat), magic);
       v[i] = wasm_v128_and(wasm_i32x4_sub(shifted, magic), keep);
-      added = wasm_i32x4_add(added, v[i]);
+      halves[i / 4] = wasm_i32x4_add(halves[i / 4], v[i]);
     }
-    added = wasm_i32x4_add(added, wasm_i32x4_shuffle(added, added, 2, 3, 0, 1));
-    added = wasm_i32x4_add(added, wasm_i32x4_shuffle(added, added, 1, 0, 3, 2));
+    v128_t low = in_all_lanes(halves[0]), added = wasm_i32x4_add(low, in_all_lanes(halves[1]));
     sum[b] = wasm_i32x4_extract_lane(added, 0);
     v128_t scales = wasm_f32x4_splat(scale[b]);
     uint8_t *rest = q + act_quant_bytes(layout);
@@ -42,6 +47,7 @@ ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size
     store_splat(rest, wasm_i32x4_neg(wasm_i32x4_shl(added, 3)), lane);
     store_splat(rest + 16, scales, lane);
     store_splat(rest + 32, wasm_f32x4_mul(scales, wasm_f32x4_convert_i32x4(added)), lane);
+    store_splat(rest + 48, wasm_i32x4_neg(wasm_i32x4_shl(low, 3)), lane);
     q += act_block_bytes(layout);
   }
 }
