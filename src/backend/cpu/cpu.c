@@ -99,7 +99,7 @@ static uint32_t count_matmul_kinds(const sotto_program *p) {
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
     if (op->kind == SOTTO_OP_MATMUL)
-      seen[is_sensitive(p, op)] |= 1ull << p->weights[op->weight].tensor->type;
+      seen[op->matmul.feeds_logits] |= 1ull << p->weights[op->weight].tensor->type;
   }
   return (uint32_t)(__builtin_popcountll(seen[0]) + __builtin_popcountll(seen[1]));
 }
