@@ -77,6 +77,9 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
     const sotto_placement *t = &load->placements[i];
     uint64_t from = t->offset + load->handed[i];
     if (t->tensor->file != first->tensor->file || from < end || from - end > LARGEST_GAP) break;
+    /* What lies in the gap must be nobody's: tensors of other stages have ranges of their own. */
+    if (from > end && load->by_file[sotto_load_find_entry(load, first->tensor->file, end)] != i)
+      break;
     uint64_t unit = sotto_load_unit(&load->placements[i]), left = t->size - load->handed[i];
     uint64_t room = start + max_length > from ? start + max_length - from : 0;
     uint64_t take = left <= room ? left : room / unit * unit;
