@@ -154,8 +154,7 @@
  * @property {number} bos -1: none
  * @property {number} eos -1: none
  * @property {boolean} has_chat_template
- * @property {string[]} warnings what may be wrong with the model, or with the options for it, and does not
- *   keep it from running
+ * @property {string[]} warnings what may be wrong with model or options and does not keep it from running
  * @property {number} n_threads that compute
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
  * @property {LoadTimes} load_ms
@@ -164,7 +163,6 @@
 
 /** @typedef {TemplateOptions & { messages: ChatMessage[] }} PrefillChat the beginning of a conversation */
 /** @typedef {TokenizeOptions & { prompt: string | ArrayLike<number> }} PrefillText add_special is true if left out */
-
 /**
  * @typedef {object} LoadModelOptions
  * @property {number} [n_ctx] positions in the KV cache, shared by all sequences
@@ -180,8 +178,8 @@
  * @property {number} [memory_budget] bytes that the engine may use in all, instead of what the device has
  * @property {PrefillChat | PrefillText} [prefill] a prompt that is computed while weights arrive;
  *   requests that begin alike find it in the cache
- * @property {(plan: MemoryPlan) => unknown} [onPlan] what the model will need, also if it is refused for that:
- *   called before the body of the file is asked for, and awaited; what it throws ends loading
+ * @property {(plan: MemoryPlan) => unknown} [onPlan] what the model needs, fits or not, before its body is
+ *   asked for; awaited; what it throws ends loading
  * @property {(progress: Progress) => void} [onProgress]
  * @property {AbortSignal} [signal]
  * @property {CacheMode} [cache] of URLs; default: 'default'

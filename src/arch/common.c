@@ -5,6 +5,7 @@
 
 #include "arch/hparams.h"
 #include "base/bytes.h"
+#include "kernels/math.h"
 
 #define LARGEST_HEAD 1024
 
@@ -176,8 +177,10 @@ static sotto_status read_scale(sotto_program *p, bool none, float *scale) {
   return SOTTO_OK;
 }
 
+/* YaRN's section 3.4, as transformers has it. */
 static float yarn_magnitude(float factor, float mscale) {
-  return factor <= 1.0f ? 1.0f : 0.1f * mscale * logf(factor) + 1.0f;
+  if (factor <= 1.0f) return 1.0f;
+  return (float)(0.1 * (double)mscale * sotto_log((double)factor) + 1.0);
 }
 
 static sotto_status read_yarn(sotto_program *p, sotto_rope *r) {

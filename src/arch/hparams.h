@@ -4,6 +4,7 @@
 #define SOTTO_ARCH_HPARAMS_H
 
 #include "arch/arch.h"
+#include "program/build.h"
 
 typedef struct sotto_hparams {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer;

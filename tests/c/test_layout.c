@@ -26,6 +26,7 @@ TEST(layout_json_covers_every_struct) {
   } sizes[] = {{"engine_options", sizeof(sotto_engine_options)},
                {"memory_plan", sizeof(sotto_memory_plan)},
                {"range", sizeof(sotto_range)},
+               {"check", sizeof(sotto_check)},
                {"model_info", sizeof(sotto_model_info)},
                {"bias", sizeof(sotto_bias)},
                {"request", sizeof(sotto_request)},

@@ -1,5 +1,5 @@
 /* Building a program: buffers, weights checked against the file, operations checked against shapes. */
-#include "program/program.h"
+#include "program/build.h"
 
 #include <stdio.h>
 

@@ -1,0 +1,64 @@
+/* Writing a program, for architectures. Building never fails midway: the builder keeps its first error
+ * (sticky) and ignores what follows, so that an architecture reads like the paper;
+ * sotto_program_finish reports it. */
+#ifndef SOTTO_PROGRAM_BUILD_H
+#define SOTTO_PROGRAM_BUILD_H
+
+#include "program/program.h"
+
+/* The first error of building; that of a tensor in the file which no operation uses, or not all of it:
+ * such a model would run and answer wrongly. */
+sotto_status sotto_program_finish(sotto_program *program);
+
+/* Asked for again under the same name with the same width it is the same buffer. */
+sotto_buffer_id sotto_program_buffer(sotto_program *program, const char *name, uint32_t dim);
+sotto_buffer_id sotto_program_output_buffer(sotto_program *program, const char *name, uint32_t dim);
+/* The tensor `name_format` (one %u for the layer, or none), which must be rows x cols. */
+sotto_weight_id sotto_program_matrix(sotto_program *program, const char *name_format,
+                                     uint32_t layer, uint64_t rows, uint64_t cols);
+sotto_weight_id sotto_program_vector(sotto_program *program, const char *name_format,
+                                     uint32_t layer, uint64_t cols);
+/* Rows [first, first + rows) of a tensor of n_rows x cols; elements of one of n. */
+sotto_weight_id sotto_program_matrix_rows(sotto_program *program, const char *name_format,
+                                          uint32_t layer, uint64_t n_rows, uint64_t cols,
+                                          uint64_t first, uint64_t rows);
+sotto_weight_id sotto_program_vector_part(sotto_program *program, const char *name_format,
+                                          uint32_t layer, uint64_t n, uint64_t first,
+                                          uint64_t cols);
+bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
+/* Index of a new rotary table. */
+uint32_t sotto_program_add_rope(sotto_program *program, const sotto_rope *rope);
+
+/* out[t] = row tokens[t] of table */
+void sotto_program_embed(sotto_program *program, sotto_buffer_id out, sotto_weight_id table);
+/* out = in / rms(in) * weight, each stretch of in that is as wide as weight by itself */
+void sotto_program_rms_norm(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
+                            sotto_weight_id weight, float eps);
+/* out[t] = weight · in[t] + bias; bias may be SOTTO_NONE */
+void sotto_program_matmul(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
+                          sotto_weight_id weight, sotto_weight_id bias);
+/* logits[t] = weight · in[t]: the same where the output is to be the logits */
+void sotto_program_logits(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
+                          sotto_weight_id weight);
+/* x[t] = x[t] rotated by its token's position, in place, head by head */
+void sotto_program_rope(sotto_program *program, sotto_buffer_id x, uint32_t table,
+                        uint32_t head_dim);
+/* KV cache of the layer at the tokens' positions = k, v */
+void sotto_program_kv_write(sotto_program *program, uint32_t layer, sotto_buffer_id k,
+                            sotto_buffer_id v);
+/* out = softmax(q · K * scale) · V over each token's sequence: up to its own position, or where the
+ * program is not causal over all of it. n_head query heads, as wide as the layer's KV heads. */
+void sotto_program_attention(sotto_program *program, uint32_t layer, sotto_buffer_id out,
+                             sotto_buffer_id q, uint32_t n_head, float scale);
+/* out = silu(gate) * up */
+void sotto_program_swiglu(sotto_program *program, sotto_buffer_id out, sotto_buffer_id gate,
+                          sotto_buffer_id up);
+/* out = a + b */
+void sotto_program_add(sotto_program *program, sotto_buffer_id out, sotto_buffer_id a,
+                       sotto_buffer_id b);
+/* x = x * factor, in place; nothing for the factor 1 */
+void sotto_program_scale(sotto_program *program, sotto_buffer_id x, float factor);
+/* out = the rows of in whose logits are wanted */
+void sotto_program_take_outputs(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in);
+
+#endif
