@@ -176,7 +176,7 @@ static sotto_status append_logprob(sotto_engine *engine, int32_t token, float lo
                                    sotto_str *out) {
   const char *text;
   uint32_t len;
-  SOTTO_TRY(sotto_engine_detokenize(engine, &token, 1, 1, &text, &len));
+  SOTTO_TRY(sotto_engine_detokenize(engine, &token, 1, SOTTO_DETOKENIZE_SPECIAL, &text, &len));
   SOTTO_TRY(sotto_str_appendf(out, "{\"id\": %d, \"token\": ", (int)token));
   SOTTO_TRY(sotto_str_append_json(out, (sotto_slice){text, len}));
   if (!isfinite(logprob)) return sotto_str_append_c(out, ", \"logprob\": null");

@@ -7,7 +7,7 @@
 static sotto_status append_piece(sotto_engine *engine, int32_t id, sotto_str *out) {
   const char *text;
   uint32_t len;
-  SOTTO_TRY(sotto_engine_detokenize(engine, &id, 1, 1, &text, &len));
+  SOTTO_TRY(sotto_engine_detokenize(engine, &id, 1, SOTTO_DETOKENIZE_SPECIAL, &text, &len));
   return sotto_str_append_json(out, (sotto_slice){text, len});
 }
 
@@ -89,9 +89,10 @@ static int decode(cli *c, cli_model *model, const sotto_str *text) {
   if (code == CLI_OK) {
     const char *out;
     uint32_t len;
+    const uint32_t special = c->args.parse_special ? SOTTO_DETOKENIZE_SPECIAL : 0;
     sotto_status status = sotto_engine_detokenize(
         model->engine, (const int32_t *)(const void *)ids.data,
-        (uint32_t)(ids.len / sizeof(int32_t)), c->args.parse_special, &out, &len);
+        (uint32_t)(ids.len / sizeof(int32_t)), SOTTO_DETOKENIZE_WHOLE | special, &out, &len);
     if (status) {
       code = cli_fail_engine(c, status, model->engine);
     } else {

@@ -58,7 +58,8 @@ export class Engine {
   async detokenize(tokens, options = {}) {
     const { special = false } = check(options, { special: boolean })
     if (tokens.length === 0) return ''
-    const bytes = await this.#connection.call('detokenize', tokenList(tokens, 'tokens'), special)
+    const ids = tokenList(tokens, 'tokens')
+    const bytes = await this.#connection.call('detokenize', ids, { special, whole: true })
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
   }
 

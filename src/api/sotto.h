@@ -199,9 +199,13 @@ typedef enum sotto_tokenize_flags {
 /* Ids are valid until the next call that returns ids. */
 SOTTO_API sotto_status sotto_engine_tokenize(sotto_engine *engine, const char *text, uint32_t len,
                                              uint32_t flags, const int32_t **ids, uint32_t *n_ids);
-/* special: control tokens appear as their text. Valid until the next call that returns text. */
+typedef enum sotto_detokenize_flags {
+  SOTTO_DETOKENIZE_SPECIAL = 1, /* control tokens appear as their text */
+  SOTTO_DETOKENIZE_WHOLE = 2,   /* a text from its start: the space that tokenizing put there goes */
+} sotto_detokenize_flags;
+/* Valid until the next call that returns text. */
 SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32_t *ids,
-                                               uint32_t n_ids, uint32_t special, const char **text,
+                                               uint32_t n_ids, uint32_t flags, const char **text,
                                                uint32_t *len);
 /* A conversation to prompt ids through the model's own template. `json` is an object:
  * {"messages": […], "tools": […], "add_generation_prompt": true, "chat_template": "…" (instead of

@@ -34,13 +34,15 @@ sotto_status sotto_engine_tokenize(sotto_engine *e, const char *text, uint32_t l
 }
 
 sotto_status sotto_engine_detokenize(sotto_engine *e, const int32_t *ids, uint32_t n_ids,
-                                     uint32_t special, const char **text, uint32_t *len) {
+                                     uint32_t flags, const char **text, uint32_t *len) {
   *text = NULL;
   *len = 0;
   SOTTO_TRY(engine_need_plan(e));
   uint32_t n_vocab = sotto_tokenizer_n_vocab(e->tokenizer);
   sotto_detokenizer detokenizer;
   sotto_detokenizer_init(&detokenizer);
+  if (flags & SOTTO_DETOKENIZE_WHOLE) sotto_detokenizer_init_text(&detokenizer, e->tokenizer);
+  const bool special = flags & SOTTO_DETOKENIZE_SPECIAL;
   e->text.len = 0;
   for (uint32_t i = 0; i < n_ids; i++) {
     if (ids[i] < 0 || (uint32_t)ids[i] >= n_vocab) {

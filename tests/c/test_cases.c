@@ -251,7 +251,7 @@ TEST(cases_are_right_in_plain_float32) {
   }
 }
 
-TEST(cases_are_right_with_packed_kernels) {
+TEST(cases_are_right_packed) {
   for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
     check_answer(&answers[i], SOTTO_BACKEND_CPU);
   }

@@ -42,7 +42,10 @@ async function inspect(name, change = () => {}) {
   rmSync(path)
   assert.equal(code, 0, stderr)
   const { runs, checks, warnings } = JSON.parse(stdout)
-  assert.equal(runs, checks.every(({ ok }) => ok))
+  assert.equal(
+    runs,
+    checks.every(({ ok }) => ok),
+  )
   const refusals = checks.filter(({ ok, part }) => !ok && part !== 'memory')
   return { refusals: refusals.map(({ message }) => message), warnings }
 }

@@ -1,9 +1,10 @@
 // sotto tokenize, inspect, perplexity and bench.
 import assert from 'node:assert/strict'
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { defaultModel, expectFile, json, root, scratch, sotto, succeeds, tiny } from './command.js'
+import { readList, tensorTable, writeHeader } from './lib/headers.js'
 
 const model = ['-m', tiny('f32')]
 
@@ -35,6 +36,19 @@ test('tokenize: special tokens only where the text is trusted', async () => {
   assert.equal(await succeeds([...decode, '--parse-special']), '<|im_start|>')
   const outside = await sotto(['tokenize', ...model, '--decode', '-p', '1000000'])
   assert.equal(outside.code, 1)
+})
+
+test('tokenize: the space that SentencePiece puts in front of a text is not part of it', async () => {
+  const path = join(scratch, 'pieces.gguf')
+  const list = readList('llama-2-7b-chat')
+  writeHeader(path, list, tensorTable(list))
+  for (const text of ['two words', ' spaces  \n', 'wörld 👋🏽']) {
+    const ids = await succeeds(['tokenize', '-m', path, '--ids', '--stdin'], { input: text })
+    assert.equal(await succeeds(['tokenize', '-m', path, '--decode'], { input: ids }), text)
+  }
+  const { tokens } = await json(['tokenize', '-m', path, '--no-bos', '--json', '-p', 'a b'])
+  assert.deepEqual(tokens, [' ', 'a', ' ', 'b'])
+  rmSync(path)
 })
 
 test('tokenize: the reference tokenizer agrees', {

@@ -212,11 +212,18 @@ export class CoreEngine {
     })
   }
 
-  /** @param {Int32Array} ids @param {boolean} special @returns {Uint8Array} UTF-8, as the tokens have it */
-  detokenize(ids, special) {
+  /**
+   * @param {Int32Array} ids
+   * @param {{ special?: boolean, whole?: boolean }} options whole: a text from its start
+   * @returns {Uint8Array} UTF-8, as the tokens have it
+   */
+  detokenize(ids, options) {
     const m = this.module
+    const flags =
+      (options.special ? m.constant('DETOKENIZE_SPECIAL') : 0) |
+      (options.whole ? m.constant('DETOKENIZE_WHOLE') : 0)
     return m.withBytes(bytesOf(ids), (ptr) => {
-      this.#do('detokenize', ptr, ids.length, special ? 1 : 0, m.out(0), m.out(1))
+      this.#do('detokenize', ptr, ids.length, flags, m.out(0), m.out(1))
       return m.bytes(m.outU32(0), m.outU32(1))
     })
   }

@@ -148,7 +148,7 @@ export class Loop {
   /** @param {EngineEvent} event log-probabilities come with the tokens' text */
   #spell(event) {
     const spelled = (/** @type {number} */ token, /** @type {number} */ logprob) => {
-      const bytes = this.#engine.detokenize(Int32Array.of(token), true)
+      const bytes = this.#engine.detokenize(Int32Array.of(token), { special: true })
       return { token: new TextDecoder().decode(bytes), logprob, bytes: Array.from(bytes) }
     }
     event.token_logprob = spelled(event.token, event.logprob)

@@ -211,7 +211,7 @@ class WorkerSide {
 /** @type {Record<string, (engine: CoreEngine, ...args: any[]) => any>} */
 const calls = {
   tokenize: (engine, text, options) => engine.tokenize(text, options),
-  detokenize: (engine, ids, special) => engine.detokenize(ids, special),
+  detokenize: (engine, ids, options) => engine.detokenize(ids, options),
   applyChatTemplate: (engine, input) => engine.applyChatTemplate(input),
   saveState: (engine, tokens) => engine.saveState(tokens),
   loadState: (engine, data) => engine.loadState(data),

@@ -67,6 +67,7 @@ function vocabulary(keys) {
     tokens[BYTES_AT + b] = spm ? `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>` : symbols[b]
     if (spm) kinds[BYTES_AT + b] = 6
   }
+  if (spm) tokens[BYTES_AT - 1] = '\u2581'
   for (let i = 0; i < MERGES; i++) {
     const [a, b] = [symbols[97 + (i % 26)], symbols[97 + Math.floor(i / 26)]]
     tokens[BYTES_AT + 256 + i] = a + b
