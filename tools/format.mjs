@@ -1,11 +1,12 @@
-// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS. `npm run format` rewrites;
+// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, and README's tables. `npm run format` rewrites;
 // the lint only checks.
-import { readdirSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain, main } from './lib/main.mjs'
-import { inRoot } from './lib/paths.mjs'
+import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
 import { step } from './lib/report.mjs'
+import { readmeWithTables } from './lint/tables.mjs'
 import { clangFormat } from './setup/system.mjs'
 import { setup } from './setup.mjs'
 
@@ -43,6 +44,7 @@ export const runBiome = ({ check }) =>
 if (isMain(import.meta.url)) {
   await main(async () => {
     await setup('test')
+    await step("README's tables", () => writeFileSync(inRoot('README.md'), readmeWithTables(root)))
     await step('clang-format', () => formatC({ check: false }))
     await step('biome', () => runBiome({ check: false }))
   })

@@ -10,12 +10,14 @@ import { checkBanned } from './lint/banned.mjs'
 import { checkIncludes } from './lint/includes.mjs'
 import { checkLimits } from './lint/limits.mjs'
 import { builtModules, checkOpcodes } from './lint/opcodes.mjs'
+import { checkTables } from './lint/tables.mjs'
 import { setup } from './setup.mjs'
 
 const checks = {
   'include directions': () => report(checkIncludes(root)),
   'banned calls': () => report(checkBanned(root)),
   'file lengths': () => report(checkLimits(root)),
+  "README's tables": () => report(checkTables(root)),
   'clang-format': () => formatC({ check: true }),
   biome: () => runBiome({ check: true }),
   types: () => run(inRoot('node_modules', '.bin', 'tsc'), ['-p', '.']),

@@ -37,6 +37,12 @@ def rope(kind="default", theta=10000.0, **more):
     return {"rope_type": kind, "rope_theta": theta, **more}
 
 
+def longrope(trained):
+    """Eight pairs' factors: transformers takes the long ones for texts longer than `trained`, llama.cpp for contexts."""
+    return rope("longrope", short_factor=[1.0, 1.05, 1.1, 1.2, 1.25, 1.3, 1.4, 1.5], long_factor=[1.0, 1.2, 1.5, 2.0, 2.5, 3.1, 3.6, 4.2],
+                factor=CONTEXT / trained, original_max_position_embeddings=trained)
+
+
 def llama(**more):
     return LlamaForCausalLM, LlamaConfig, {"rms_norm_eps": 1e-5, "rope_parameters": rope(), **more}
 
@@ -57,6 +63,12 @@ FAMILIES = {
     "llama-rope-yarn": ("llama", llama(hidden_size=36, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3,
                                        num_key_value_heads=3, head_dim=16, tie_word_embeddings=True,
                                        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=64)), {}),
+    "llama-rope-short": ("llama", llama(hidden_size=36, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3,
+                                        num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+                                        rope_parameters=longrope(256)), {}),
+    "llama-rope-long": ("llama", llama(hidden_size=36, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3,
+                                       num_key_value_heads=1, head_dim=16, tie_word_embeddings=True,
+                                       rope_parameters=longrope(64)), {}),
     "llama-noncausal": ("llama", llama(hidden_size=36, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3,
                                        num_key_value_heads=1, head_dim=16, tie_word_embeddings=True), {"causal": False}),
     "llama-per-layer": ("llama", llama(hidden_size=36, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4,
@@ -149,6 +161,9 @@ def tensors_of(arch, config, state, more):
                 out[f"blk.{i}.attn_qkv.{suffix}"] = np.concatenate(parts)
     if config.rope_parameters["rope_type"] == "llama3":
         out["rope_freqs.weight"] = llama3_factors(config)
+    if config.rope_parameters["rope_type"] == "longrope":
+        for kind in ("long", "short"):
+            out[f"rope_factors_{kind}.weight"] = np.array(config.rope_parameters[f"{kind}_factor"], np.float32)
     return out
 
 
@@ -191,6 +206,10 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
         w.add_rope_scaling_factor(p["factor"])
     if p["rope_type"] == "yarn":
         w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
+    if p["rope_type"] == "longrope":
+        w.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
+        w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
+        w.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(p["factor"]) / np.log(p["original_max_position_embeddings"]))))
     w.add_rope_freq_base(p["rope_theta"])
     w.add_layer_norm_rms_eps(config.rms_norm_eps)
     head = getattr(config, "head_dim", None)

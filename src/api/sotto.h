@@ -201,7 +201,7 @@ SOTTO_API sotto_status sotto_engine_tokenize(sotto_engine *engine, const char *t
                                              uint32_t flags, const int32_t **ids, uint32_t *n_ids);
 typedef enum sotto_detokenize_flags {
   SOTTO_DETOKENIZE_SPECIAL = 1, /* control tokens appear as their text */
-  SOTTO_DETOKENIZE_WHOLE = 2,   /* a text from its start: the space that tokenizing put there goes */
+  SOTTO_DETOKENIZE_WHOLE = 2, /* a text from its start: the space that tokenizing put there goes */
 } sotto_detokenize_flags;
 /* Valid until the next call that returns text. */
 SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32_t *ids,

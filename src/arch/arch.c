@@ -15,6 +15,18 @@ static const family families[] = {
 #undef X
 };
 
+/* Files that hold no model, but an adapter, a projector or statistics, may name a family all the same. */
+static sotto_status check_kind(sotto_program *p) {
+  const sotto_gguf_kv *kind = sotto_gguf_find(p->gguf, "general.type");
+  if (!kind || kind->type != SOTTO_GGUF_STRING || kind->string.len == 0) return SOTTO_OK;
+  if (sotto_slice_is(kind->string, "model")) return SOTTO_OK;
+  return sotto_fail(
+      p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+      "general.type is '%.*s': the file holds no model of its own; load the model that "
+      "it belongs to",
+      SOTTO_SLICE_ARG(kind->string));
+}
+
 static sotto_status find_family(sotto_program *p, const family **out) {
   sotto_slice name;
   SOTTO_TRY(sotto_gguf_string(p->gguf, "general.architecture", &name));
@@ -32,6 +44,7 @@ static sotto_status find_family(sotto_program *p, const family **out) {
 }
 
 sotto_status sotto_arch_build(sotto_program *p) {
+  SOTTO_TRY(check_kind(p));
   const family *family;
   SOTTO_TRY(find_family(p, &family));
   sotto_hparams h;

@@ -184,12 +184,10 @@ static float yarn_magnitude(float factor, float mscale) {
 }
 
 static sotto_status read_yarn(sotto_program *p, sotto_rope *r) {
-  float ext_factor, attn_factor, log_multiplier;
+  float log_multiplier;
   SOTTO_TRY(sotto_arch_f32(p, "rope.scaling.yarn_beta_fast", 32.0f, &r->beta_fast));
   SOTTO_TRY(sotto_arch_f32(p, "rope.scaling.yarn_beta_slow", 1.0f, &r->beta_slow));
   SOTTO_TRY(sotto_arch_f32(p, "rope.scaling.yarn_log_multiplier", 0.0f, &log_multiplier));
-  SOTTO_TRY(sotto_arch_f32(p, "rope.scaling.yarn_attn_factor", 1.0f, &attn_factor));
-  SOTTO_TRY(sotto_arch_f32(p, "rope.scaling.yarn_ext_factor", 1.0f, &ext_factor));
   if (!(r->beta_fast > r->beta_slow && r->beta_slow > 0.0f)) {
     return sotto_arch_invalid(p, "rope.scaling.yarn_beta_fast",
                               "is not above yarn_beta_slow, or that not above 0");

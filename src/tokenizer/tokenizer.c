@@ -13,7 +13,7 @@
 #define ID_1        1
 #define ID_2        2
 static const sotto_tokenizer_model models[] = {
-#define SOTTO_TOKENIZER_MODEL(name, algorithm, decoder, pre, bos, eos, unknown)                    \
+#define SOTTO_TOKENIZER_MODEL(name, title, algorithm, decoder, pre, bos, eos, unknown)             \
   {name,                                                                                           \
    &sotto_algorithm_##algorithm,                                                                   \
    &sotto_decoder_##decoder,                                                                       \
@@ -53,8 +53,13 @@ static sotto_status load_model(sotto_tokenizer *t, const sotto_gguf *gguf) {
     return SOTTO_OK;
   }
   return sotto_fail(t->ctx, SOTTO_ERR_UNSUPPORTED_TOKENIZER,
-                    MODEL " '%.*s' is not supported; use a model whose tokenizer is byte-level or "
-                          "SentencePiece BPE, as most chat models have",
+                    MODEL " '%.*s' is not supported; use a model with one of these, as most chat "
+                          "models have: "
+#define SOTTO_TOKENIZER_MODEL(name, title, algorithm, decoder, pre, bos, eos, unknown)             \
+  name " (" title ") "
+#include "tokenizer/models.def"
+#undef SOTTO_TOKENIZER_MODEL
+                    ,
                     SOTTO_SLICE_ARG(name));
 }
 

@@ -23,6 +23,8 @@ static const struct family {
     {"family-llama-rope-linear", FLOATS, false},
     {"family-llama-rope-llama3", FLOATS, false},
     {"family-llama-rope-yarn", FLOATS, false},
+    {"family-llama-rope-short", FLOATS, false},
+    {"family-llama-rope-long", FLOATS, false},
     {"family-llama-noncausal", FLOATS, true},
     {"family-llama-per-layer", FLOATS, false},
     {"family-mistral", FLOATS, false},

@@ -120,6 +120,12 @@ for (const [name, tensor, shape] of extra) {
   })
 }
 
+test('a file that is no model of its own is refused for that', async () => {
+  const result = await inspect('smollm2-135m-instruct', set('general.type', 'str', 'adapter'))
+  assertNamed(result, 'general.type')
+  assertNamed(result, 'adapter')
+})
+
 test('a key of the architecture that nobody knows is named', async () => {
   const key = 'llama.attention.quantum_entanglement'
   const { refusals, warnings } = await inspect('smollm2-135m-instruct', set(key, 'f32', 0.5))

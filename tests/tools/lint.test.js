@@ -8,6 +8,7 @@ import { checkBanned } from '../../tools/lint/banned.mjs'
 import { checkIncludes } from '../../tools/lint/includes.mjs'
 import { checkLimits } from '../../tools/lint/limits.mjs'
 import { relaxedOpcodes } from '../../tools/lint/opcodes.mjs'
+import { checkTables, readmeWithTables } from '../../tools/lint/tables.mjs'
 
 /** Runs a check over a small source tree. */
 function checkTree(check, files) {
@@ -91,4 +92,37 @@ test('relaxed opcodes are found between others', () => {
   const section = [0x01, body.length, ...body]
   const module = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 10, section.length, ...section]
   assert.deepEqual(relaxedOpcodes(Uint8Array.from(module)), { 'f32x4.relaxed_madd': 1 })
+})
+
+test("README's tables are made of the code's lists, and compared with them", () => {
+  const places = ['families', 'formats', 'tokenizers']
+    .map((name) => `<!-- table: ${name} -->\n<!-- end of the table -->\n`)
+    .join('text\n')
+  const tree = {
+    'src/arch/archs.def': 'X("a", "A 1, A 2", read, write)\nX("b", "B",\n  read, write)\n',
+    'src/tensor/dtypes.def': 'X(F32, 0, "F32", 1, 4)\nX(Q6_K, 14, "Q6_K", 256, 210)\n',
+    'src/tokenizer/models.def':
+      'SOTTO_TOKENIZER_MODEL("gpt2", "BPE", bpe, x, by_name, NONE)\n' +
+      'SOTTO_TOKENIZER_MODEL("t5", "words", t5, x, t5, NONE) /* no names */\n',
+    'src/tokenizer/pretokenizers.def': 'SOTTO_PRETOKENIZER("p", q)\nSOTTO_PRETOKENIZER("r", s)\n',
+  }
+  const readme = checkTree(readmeWithTables, { ...tree, 'README.md': places })
+  const lines = readme.split('\n').filter((line) => line.startsWith('| '))
+  assert.deepEqual(
+    lines.filter((line) => !line.includes('---')).map((line) => line.slice(2, -2)),
+    [
+      '`general.architecture` | models',
+      '`a` | A 1, A 2',
+      '`b` | B',
+      'weights | F32 | Q6_K',
+      'bits each | 32 | 6.5625',
+      '`tokenizer.ggml.model` | tokenizer | `tokenizer.ggml.pre`',
+      '`gpt2` | BPE | `p`, `r`',
+      '`t5` | words | ',
+    ],
+  )
+  assert.deepEqual(checkTree(checkTables, { ...tree, 'README.md': readme }), [])
+  const wrong = readme.replace('A 2', 'A 3')
+  assert.equal(checkTree(checkTables, { ...tree, 'README.md': wrong }).length, 1)
+  assert.throws(() => checkTree(checkTables, { ...tree, 'README.md': 'text' }), /no place/)
 })
