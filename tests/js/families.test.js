@@ -59,7 +59,7 @@ test('a model that attends in both directions scores texts and generates none', 
     assert.deepEqual(await engine.score(text), once)
     await assert.rejects(engine.completions.create({ prompt: text, max_tokens: 4 }), (error) => {
       assert.equal(error.code, 'invalid_argument')
-      return /both directions/.test(error.message)
+      return /not causal/.test(error.message)
     })
     assert.deepEqual(await engine.score(text), once)
   })
