@@ -138,6 +138,61 @@ TEST(dtype_k_blocks_mean_what_their_drawings_say) {
   CHECK(y[0] == 31 && y[1] == -32 && y[16] == 4096 && y[32] == 0 && y[255] == 9 * 127);
 }
 
+/* ---- blocks of any bytes ---- */
+
+enum { ANY_BLOCKS = 2048 };
+
+/* Halves of a block that must be numbers lie at these bytes; -1: none. */
+static const struct {
+  sotto_dtype type;
+  int halves[2];
+} scaled[] = {{SOTTO_Q4_0, {0, -1}}, {SOTTO_Q4_1, {0, 2}},    {SOTTO_Q5_0, {0, -1}},
+              {SOTTO_Q5_1, {0, 2}},  {SOTTO_Q8_0, {0, -1}},   {SOTTO_Q4_K, {0, 2}},
+              {SOTTO_Q5_K, {0, 2}},  {SOTTO_Q6_K, {208, -1}}, {SOTTO_F16, {0, -1}},
+              {SOTTO_BF16, {0, -1}}};
+
+static void fill_blocks(size_t t, unsigned char *out, size_t size) {
+  const unsigned exponent = scaled[t].type == SOTTO_BF16 ? 0x7F80 : 0x7C00;
+  uint32_t state = 1;
+  for (int block = 0; block < ANY_BLOCKS; block++, out += size) {
+    for (size_t i = 0; i < size; i++) {
+      state = state * 1664525u + 1013904223u;
+      out[i] = (unsigned char)(state >> 24);
+    }
+    if (block % 16 == 3) memset(out, 0xFF, size);
+    if (block % 16 == 7) memset(out, 0, size);
+    for (int h = 0; h < 2 && scaled[t].halves[h] >= 0; h++) {
+      unsigned char *half = out + scaled[t].halves[h];
+      if (((unsigned)(half[1] << 8 | half[0]) & exponent) == exponent) half[1] &= 0xBF;
+    }
+  }
+}
+
+/* tests/golden/generate_blocks.py */
+TEST(dtype_dequantises_any_bytes_as_the_gguf_package_does) {
+  size_t len;
+  char *hashes = test_read_file("tests/golden/blocks-hash.txt", &len);
+  if (!CHECK(hashes != NULL)) return;
+  for (size_t t = 0; t < sizeof scaled / sizeof *scaled; t++) {
+    const sotto_dtype type = scaled[t].type;
+    const uint32_t weights = sotto_dtype_block_weights(type);
+    const size_t size = sotto_dtype_row_bytes(type, weights);
+    unsigned char *blocks = malloc(ANY_BLOCKS * size);
+    float *values = malloc(ANY_BLOCKS * weights * sizeof *values);
+    REQUIRE(blocks && values);
+    fill_blocks(t, blocks, size);
+    CHECK(sotto_row_is_finite(type, blocks, ANY_BLOCKS * weights));
+    sotto_dequantize_row(type, blocks, values, ANY_BLOCKS * weights);
+    char line[64];
+    snprintf(line, sizeof line, "%s %016llx\n", sotto_dtype_name(type),
+             (unsigned long long)fnv1a(values, ANY_BLOCKS * weights * sizeof *values));
+    if (!CHECK(strstr(hashes, line))) printf("    %s", line);
+    free(blocks);
+    free(values);
+  }
+  free(hashes);
+}
+
 /* What ggml leaves undefined: any result, but no trap, no undefined behaviour and the same bytes.
  */
 TEST(dtype_quantises_any_float) {
