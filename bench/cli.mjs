@@ -8,6 +8,7 @@ import { newerNode } from '../tools/setup/packages.mjs'
 import { setup } from '../tools/setup.mjs'
 import { cases, metricsOf, prepare, shownCases } from './cases.mjs'
 import { contenders, hosts, peers, sets } from './contenders.mjs'
+import { benchFamilies } from './families.mjs'
 import { benchKernels } from './kernels.mjs'
 import { benchLoads } from './loads.mjs'
 import { benchLookup } from './lookup.mjs'
@@ -43,6 +44,7 @@ npm run bench -- steps              sotto against itself: what each step brought
 npm run bench -- sequences          several sequences at once
 npm run bench -- lookup             answers with prompt lookup and without
 npm run bench -- overlap            a prompt computed while the model arrives, and after that
+npm run bench -- families           every family beside llama, at one shape
 npm run bench -- loads              loading with an empty, a full and a half full cache
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
@@ -62,7 +64,12 @@ npm run bench -- table FILE         the report of an earlier run, from its JSON
 Names may be repeated, or joined with commas.`
 
 /** What is measured in another way than sotto and its peers in turn. */
-const alone = { loads: benchLoads, lookup: benchLookup, overlap: benchOverlap }
+const alone = {
+  families: benchFamilies,
+  loads: benchLoads,
+  lookup: benchLookup,
+  overlap: benchOverlap,
+}
 
 const QUICK = {
   cases: ['smollm2-q4_0'],
@@ -93,11 +100,7 @@ function countOf(option, text) {
 export function plan(argv) {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true })
   const [command] = positionals
-  if (
-    command &&
-    !['kernels', 'loads', 'lookup', 'overlap', 'table'].includes(command) &&
-    !sets[command]
-  ) {
+  if (command && !['kernels', 'table', ...Object.keys(alone)].includes(command) && !sets[command]) {
     throw new Error(`"${command}" is unknown; npm run bench -- --help`)
   }
   const { quick, patient, json, targets, help } = values

@@ -1,5 +1,5 @@
-// A model of Llama 3.2 1B's shape with random weights, to measure on: large enough to leave every
-// cache, and made here instead of fetched. Same seed, same bytes. The tokenizer is another model's,
+// A model of Llama 3.2 1B's shape, or of another and of another family, with random weights, to measure
+// on: large enough to leave every cache, and made here instead of fetched. Same seed, same bytes. The tokenizer is another model's,
 // filled up with unused tokens to Llama 3's 128256, so that any GGUF program loads the file.
 //   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0|Q6_K|Q4_K_M
 import { isMain, main } from '../tools/lib/main.mjs'
@@ -11,24 +11,46 @@ const shape = { width: 2048, layers: 16, heads: 32, kvHeads: 8, head: 64, ffn: 8
 const UNUSED = 5 // token type
 const types = { u32: 4, f32: 6, string: 8 }
 
-function metadataOf(tokenizer, type, { layers, vocab }) {
+/** What families have beside llama's: scales (floats), biases, norms of queries and keys. */
+export const families = {
+  llama: {},
+  granite: {
+    scales: {
+      'attention.scale': 1 / 64,
+      embedding_scale: 12,
+      residual_scale: 0.22,
+      logit_scale: 8,
+    },
+  },
+  smollm3: {},
+  qwen2: { biases: ['attn_q', 'attn_k', 'attn_v'] },
+  qwen3: { headNorms: ['attn_q_norm', 'attn_k_norm'] },
+}
+
+function metadataOf(tokenizer, type, family, sizes) {
   const scalar = (kind, value) => ({ type: types[kind], value })
+  const { layers, vocab } = sizes
   const metadata = new Map([
-    ['general.architecture', scalar('string', 'llama')],
-    ['general.name', scalar('string', `Random weights, shape of Llama 3.2 1B, ${type}`)],
+    ['general.architecture', scalar('string', family)],
+    ['general.name', scalar('string', `Random weights, ${family}, ${type}`)],
     ['general.file_type', scalar('u32', (mixtures[type] ?? tensorTypes[type]).fileType)],
     ['general.quantization_version', scalar('u32', 2)],
-    ['llama.block_count', scalar('u32', layers)],
-    ['llama.context_length', scalar('u32', 8192)],
-    ['llama.embedding_length', scalar('u32', shape.width)],
-    ['llama.feed_forward_length', scalar('u32', shape.ffn)],
-    ['llama.attention.head_count', scalar('u32', shape.heads)],
-    ['llama.attention.head_count_kv', scalar('u32', shape.kvHeads)],
-    ['llama.attention.layer_norm_rms_epsilon', scalar('f32', 1e-5)],
-    ['llama.rope.dimension_count', scalar('u32', shape.head)],
-    ['llama.rope.freq_base', scalar('f32', 500000)],
-    ['llama.vocab_size', scalar('u32', vocab)],
+    [`${family}.block_count`, scalar('u32', layers)],
+    [`${family}.context_length`, scalar('u32', 8192)],
+    [`${family}.embedding_length`, scalar('u32', sizes.width)],
+    [`${family}.feed_forward_length`, scalar('u32', sizes.ffn)],
+    [`${family}.attention.head_count`, scalar('u32', sizes.heads)],
+    [`${family}.attention.head_count_kv`, scalar('u32', sizes.kvHeads)],
+    [`${family}.attention.key_length`, scalar('u32', sizes.head)],
+    [`${family}.attention.value_length`, scalar('u32', sizes.head)],
+    [`${family}.attention.layer_norm_rms_epsilon`, scalar('f32', 1e-5)],
+    [`${family}.rope.dimension_count`, scalar('u32', sizes.head)],
+    [`${family}.rope.freq_base`, scalar('f32', 500000)],
+    [`${family}.vocab_size`, scalar('u32', vocab)],
   ])
+  for (const [key, value] of Object.entries(families[family].scales ?? {})) {
+    metadata.set(`${family}.${key}`, scalar('f32', value))
+  }
   for (const [key, entry] of tokenizer.metadata) {
     if (key.startsWith('tokenizer.')) metadata.set(key, padded(key, entry, vocab))
   }
@@ -136,7 +158,9 @@ function* ones(n) {
   yield Buffer.from(new Float32Array(n).fill(1).buffer)
 }
 
-function tensorsOf(type, { width, layers, heads, kvHeads, head, ffn, vocab }, random) {
+function tensorsOf(type, family, sizes, random) {
+  const { width, layers, heads, kvHeads, head, ffn, vocab } = sizes
+  const { biases = [], headNorms = [] } = families[family]
   const matrix = (name, columns, rows, gain = 1) => {
     const layer = name.match(/^blk\.(\d+)/)?.[1]
     const own = mixtures[type]?.typeOf(name, layer && Number(layer), layers) ?? type
@@ -147,12 +171,16 @@ function tensorsOf(type, { width, layers, heads, kvHeads, head, ffn, vocab }, ra
       rows: () => randomRows(random, own, columns, rows, gain),
     }
   }
-  const norm = (name) => ({ name, shape: [width], type: 'F32', rows: () => ones(width) })
+  const vector = (name, n) => ({ name, shape: [n], type: 'F32', rows: () => ones(n) })
+  const norm = (name) => vector(name, width)
+  const projections = { attn_q: heads * head, attn_k: kvHeads * head, attn_v: kvHeads * head }
   const layer = (i) => [
     norm(`blk.${i}.attn_norm.weight`),
-    matrix(`blk.${i}.attn_q.weight`, width, heads * head),
-    matrix(`blk.${i}.attn_k.weight`, width, kvHeads * head),
-    matrix(`blk.${i}.attn_v.weight`, width, kvHeads * head),
+    ...Object.keys(projections).map((name) =>
+      matrix(`blk.${i}.${name}.weight`, width, projections[name]),
+    ),
+    ...biases.map((name) => vector(`blk.${i}.${name}.bias`, projections[name])),
+    ...headNorms.map((name) => vector(`blk.${i}.${name}.weight`, head)),
     matrix(`blk.${i}.attn_output.weight`, heads * head, width),
     norm(`blk.${i}.ffn_norm.weight`),
     matrix(`blk.${i}.ffn_gate.weight`, width, ffn),
@@ -168,12 +196,14 @@ function tensorsOf(type, { width, layers, heads, kvHeads, head, ffn, vocab }, ra
 }
 
 /** `change` replaces numbers of the shape. */
-export function makeRandom(tokenizerPath, target, type, { seed = 20, ...change } = {}) {
+export function makeRandom(tokenizerPath, target, type, wanted = {}) {
+  const { seed = 20, family = 'llama', ...change } = wanted
   if (!formats[type] && !mixtures[type])
     throw new Error(`random weights are made as ${Object.keys({ ...formats, ...mixtures })}`)
   const tokenizer = readGguf(tokenizerPath)
   const sizes = { ...shape, ...change }
-  writeGguf(target, metadataOf(tokenizer, type, sizes), tensorsOf(type, sizes, randomWords(seed)))
+  const tensors = tensorsOf(type, family, sizes, randomWords(seed))
+  writeGguf(target, metadataOf(tokenizer, type, family, sizes), tensors)
 }
 
 if (isMain(import.meta.url)) {
