@@ -132,9 +132,13 @@ uint32_t sotto_engine_split_count(const sotto_engine *e) {
 
 /* ---- plan ---- */
 
+static uint32_t round_to_pages(uint32_t n_ctx) {
+  return (n_ctx + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
+}
+
 /* Texts that are not cut go through in one batch. */
 static uint32_t whole_text_batch(uint32_t n_ctx) {
-  return n_ctx < LARGEST_N_BATCH ? n_ctx : LARGEST_N_BATCH;
+  return n_ctx < LARGEST_N_BATCH ? round_to_pages(n_ctx) : LARGEST_N_BATCH;
 }
 
 static sotto_status fill_options(sotto_engine *e) {
@@ -169,7 +173,7 @@ static sotto_status fill_options(sotto_engine *e) {
                          "that",
                          o->n_ctx, trained));
   }
-  o->n_ctx = (o->n_ctx + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE * SOTTO_KV_PAGE;
+  o->n_ctx = round_to_pages(o->n_ctx);
   if (o->n_batch < o->n_parallel) o->n_batch = o->n_parallel;
   return SOTTO_OK;
 }

@@ -32,15 +32,15 @@ bool sotto_engine_next_event(sotto_engine *e, sotto_event *event) {
   return e->generator && sotto_generator_next_event(e->generator, event);
 }
 
-/* A fingerprint of the weights for snapshots: shapes, types and names of all tensors, every vector
- * and the first tile row of every matrix. Fine-tuned siblings of a model differ in these. */
+/* A fingerprint of the model for snapshots: its program, shapes, types and names of all tensors, every
+ * vector and the first tile row of every matrix. Fine-tuned siblings of a model differ in these. */
 static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
   SOTTO_TRY(engine_need_load(e));
   if (!sotto_load_complete(e->load)) {
     return sotto_fail(&e->ctx, SOTTO_ERR_BUSY,
                       "states can be saved and restored once all weights are loaded");
   }
-  uint64_t hash = SOTTO_HASH_START;
+  uint64_t hash = sotto_program_hash(&e->program, e->options.n_ctx);
   for (size_t i = 0; i < e->backend->n_placements; i++) {
     const sotto_placement *p = &e->backend->placements[i];
     uint64_t shape[3] = {p->rows, p->cols, (uint64_t)p->tensor->type};

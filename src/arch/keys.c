@@ -10,6 +10,7 @@ typedef enum key_class {
   SHAPE,
   FORWARD,
   INFORMATION,
+  ADVICE,
 } key_class;
 
 typedef struct known_key {
@@ -17,6 +18,7 @@ typedef struct known_key {
   key_class class;
   const char *what;
   double neutral[2];
+  bool zero_asks;
   const char *neutral_text;
   const char *if_set;   /* it matters only beside this one */
   const char *at_least; /* values from this key's on ask for nothing */
@@ -67,7 +69,8 @@ static double scalar_value(const sotto_gguf_kv *kv) {
 
 static bool is_neutral_number(const known_key *key, double value) {
   const float f = (float)value; /* neutral values are written as most files hold them */
-  return f == 0.0f || f == (float)key->neutral[0] || f == (float)key->neutral[1];
+  if (f == 0.0f) return !key->zero_asks;
+  return f == (float)key->neutral[0] || f == (float)key->neutral[1];
 }
 
 static bool is_neutral_text(const known_key *key, sotto_slice text) {
@@ -106,16 +109,32 @@ static bool asks_for_something(const namespace *n, const known_key *key, const s
   return true;
 }
 
-static sotto_status refuse(const namespace *n, const known_key *key, const sotto_gguf_kv *kv) {
-  char value[64] = "an array";
+typedef struct value_text {
+  char text[64];
+} value_text;
+
+static value_text print_value(const sotto_gguf_kv *kv) {
+  value_text value = {"an array"};
   if (kv->type == SOTTO_GGUF_STRING)
-    snprintf(value, sizeof value, "'%.*s'", SOTTO_SLICE_ARG(kv->string));
+    snprintf(value.text, sizeof value.text, "'%.*s'", SOTTO_SLICE_ARG(kv->string));
   else if (kv->type != SOTTO_GGUF_ARRAY)
-    snprintf(value, sizeof value, "%.9g", scalar_value(kv));
+    snprintf(value.text, sizeof value.text, "%.9g", scalar_value(kv));
+  return value;
+}
+
+static sotto_status advise(const namespace *n, const known_key *key, const sotto_gguf_kv *kv) {
+  return sotto_warn(
+      n->ctx,
+      "the metadata key %.*s is %s: the model was made for %s, and what it generates may "
+      "be of no use",
+      SOTTO_SLICE_ARG(kv->key), print_value(kv).text, key->what);
+}
+
+static sotto_status refuse(const namespace *n, const known_key *key, const sotto_gguf_kv *kv) {
   return sotto_fail(n->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
                     "the metadata key %.*s is %s, which asks for %s: sotto does not do that with "
                     "this model, so the answers would be wrong; use another model",
-                    SOTTO_SLICE_ARG(kv->key), value, key->what);
+                    SOTTO_SLICE_ARG(kv->key), print_value(kv).text, key->what);
 }
 
 static sotto_status check_key(const namespace *n, const sotto_gguf_kv *kv, size_t prefix_len) {
@@ -123,7 +142,8 @@ static sotto_status check_key(const namespace *n, const sotto_gguf_kv *kv, size_
   for (size_t i = 0; i < n->n_keys; i++) {
     const known_key *key = &n->keys[i];
     if (!sotto_slice_is(name, key->name)) continue;
-    return asks_for_something(n, key, kv) ? refuse(n, key, kv) : SOTTO_OK;
+    if (!asks_for_something(n, key, kv)) return SOTTO_OK;
+    return key->class == ADVICE ? advise(n, key, kv) : refuse(n, key, kv);
   }
   return sotto_warn(n->ctx,
                     "the metadata key %.*s is not known: if the model's answers depend on it, they "

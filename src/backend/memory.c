@@ -1,6 +1,8 @@
 /* Weight blocks, overlapping activation buffers. */
 #include "backend/memory.h"
 
+/* More than any host has, and small enough to be added to. */
+#define TOO_MANY    (UINT64_MAX / 4)
 #define ALIGN_UP(n) (((n) + 63) & ~(uint64_t)63)
 
 static sotto_place_kind kind_of(const sotto_weight *w, sotto_place_kind matrix_kind) {
@@ -29,7 +31,9 @@ uint64_t sotto_weights_bytes(const sotto_program *program, sotto_place_kind matr
   uint64_t total = 0;
   for (size_t i = 0; i < program->n_weights; i++) {
     const sotto_weight *w = &program->weights[i];
-    total += ALIGN_UP(placed_bytes(w, kind_of(w, matrix_kind)));
+    const uint64_t bytes = ALIGN_UP(placed_bytes(w, kind_of(w, matrix_kind)));
+    if (bytes > TOO_MANY - total) return TOO_MANY;
+    total += bytes;
   }
   return total;
 }

@@ -97,5 +97,7 @@ void sotto_program_init(sotto_program *program, sotto_ctx *ctx, const sotto_gguf
 void sotto_program_free(sotto_program *program);
 /* The program as text, one operation a line, shapes beside each buffer. */
 sotto_status sotto_program_print(const sotto_program *program, sotto_str *out);
+/* Equal for programs that compute the same from equal weights in a context of n_ctx positions. */
+uint64_t sotto_program_hash(const sotto_program *program, uint32_t n_ctx);
 
 #endif

@@ -126,6 +126,18 @@ static sotto_token by_convention(const sotto_tokenizer *t, sotto_token id, sotto
   return right ? id : SOTTO_TOKEN_NONE;
 }
 
+/* SentencePiece puts a space in front where the file does not forbid it. Of byte-level tokenizers only
+ * GPT-2's own pre-tokeniser can, which is not done here: the key stays for others to refuse. Elsewhere
+ * converters write it and it means nothing. */
+static sotto_status read_space_prefix(sotto_tokenizer *t, const sotto_gguf *gguf) {
+  const char *key = "tokenizer.ggml.add_space_prefix";
+  if (t->model->pre == &sotto_pre_spm) return read_bool(t, gguf, key, true, &t->add_space_prefix);
+  bool unused;
+  return t->pre->split == sotto_pre_find(SOTTO_SLICE("gpt-2"))->split
+             ? SOTTO_OK
+             : read_bool(t, gguf, key, false, &unused);
+}
+
 static sotto_status load_ids(sotto_tokenizer *t, const sotto_gguf *gguf) {
   sotto_token bos = by_convention(t, t->model->bos, SOTTO_TOKEN_CONTROL);
   sotto_token eos = by_convention(t, t->model->eos, SOTTO_TOKEN_CONTROL);
@@ -134,11 +146,24 @@ static sotto_status load_ids(sotto_tokenizer *t, const sotto_gguf *gguf) {
   SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.eos_token_id", eos, &t->eos));
   SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.unknown_token_id", unknown, &t->unknown));
   SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.padding_token_id", SOTTO_TOKEN_NONE, &t->pad));
-  if (t->model->pre ==
-      &sotto_pre_spm) { /* others never put a space there, and a file may not ask */
-    SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_space_prefix", true, &t->add_space_prefix));
-  }
-  return SOTTO_OK;
+  return read_space_prefix(t, gguf);
+}
+
+/* What nothing but the end of a turn is spelled like; </s> and [EOT] may be text. */
+static bool is_misnamed_end(sotto_slice text) {
+  return text.len > 2 && text.data[0] == '<' && looks_like_control(text) && ends_by_text(text);
+}
+
+/* As llama.cpp does: a turn that does not end is worse than a file that is not followed. */
+static sotto_status set_misnamed_end(sotto_tokenizer *t, uint32_t id) {
+  set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
+  t->flags[id] |= SOTTO_FLAG_EOG;
+  return sotto_warn(
+      t->ctx,
+      "token %u, %.*s, is a normal one in this file: it is taken for what ends a turn, "
+      "but others of its kind may be missing; convert the model anew with a current "
+      "converter",
+      id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
 }
 
 static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
@@ -150,8 +175,9 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
 
   for (uint32_t id = 0; id < t->n_vocab; id++) {
     const sotto_token_attr attr = sotto_vocab_attr(t, id);
-    if (attr != SOTTO_TOKEN_USER_DEFINED && attr != SOTTO_TOKEN_CONTROL) continue; /* nearly all */
     sotto_slice text = sotto_vocab_text(t, id);
+    if (attr == SOTTO_TOKEN_NORMAL && is_misnamed_end(text)) SOTTO_TRY(set_misnamed_end(t, id));
+    if (attr != SOTTO_TOKEN_USER_DEFINED && attr != SOTTO_TOKEN_CONTROL) continue; /* nearly all */
     /* Gemma has the HTML tag </s> as a user-defined token. */
     bool ends =
         ends_by_text(text) && (attr == SOTTO_TOKEN_CONTROL || !sotto_slice_is(text, "</s>"));

@@ -92,7 +92,12 @@ sotto_status sotto_vocab_index(sotto_tokenizer *t) {
 static sotto_status load_types(sotto_tokenizer *t, const sotto_gguf *gguf) {
   memset(t->flags, SOTTO_TOKEN_NORMAL, t->n_vocab);
   const sotto_gguf_kv *kv = sotto_gguf_take(gguf, TYPES);
-  if (!kv) return SOTTO_OK;
+  if (!kv) {
+    return sotto_warn(t->ctx,
+                      TYPES " is missing: no token counts as special but those that a key names "
+                            "or that end a turn; convert the model anew with a current "
+                            "converter");
+  }
   bool right = kv->type == SOTTO_GGUF_ARRAY &&
                (kv->element == SOTTO_GGUF_I32 || kv->element == SOTTO_GGUF_U32);
   if (!right || kv->count != t->n_vocab) {

@@ -203,6 +203,35 @@ TEST(families_give_the_same_bits_behind_a_prefix) {
   }
 }
 
+/* A state goes into nothing that would have computed other keys: a context with other factors of
+ * frequencies, or the same weights with other positions. */
+static void check_state(const char *from, uint32_t n_ctx, const char *to, uint32_t to_ctx,
+                        bool fits) {
+  const struct family a = {.name = from}, b = {.name = to};
+  golden g;
+  if (!read_golden(&a, &g)) return;
+  sotto_engine *first = open_family(&a, (sotto_engine_options){.n_ctx = n_ctx});
+  sotto_engine *second = open_family(&b, (sotto_engine_options){.n_ctx = to_ctx});
+  if (first && second) {
+    const char *state;
+    uint32_t len, n;
+    run_one(first, greedy(g.ids, 33, 0, SOTTO_REQUEST_IGNORE_EOS));
+    CHECK(sotto_engine_save_state(first, g.ids, 33, &state, &len) == SOTTO_OK);
+    const sotto_status status = sotto_engine_load_state(second, state, len, &n);
+    if (!CHECK(fits ? status == SOTTO_OK : status != SOTTO_OK)) printf("    %s to %s\n", from, to);
+  }
+  if (first) sotto_engine_free(first);
+  if (second) sotto_engine_free(second);
+  free(g.file);
+}
+
+TEST(families_keep_states_of_other_positions_out) {
+  check_state("family-llama-rope-long", 64, "family-llama-rope-long", 128, false);
+  check_state("family-llama-rope-long", 128, "family-llama-rope-long", 96, true);
+  check_state("family-llama-rope-short", 64, "family-llama-rope-short", 128, true);
+  check_state("family-llama-rope-yarn", 64, "family-llama-rope-yarn", 128, true);
+}
+
 /* Three at once, and then in a pool that is too small for them, so that the youngest is sent back. */
 TEST(families_give_the_same_bits_in_company) {
   const uint32_t flags = SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS | SOTTO_REQUEST_NO_CACHE;

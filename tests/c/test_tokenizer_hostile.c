@@ -198,6 +198,8 @@ TEST(tokenizer_finds_the_tokens_that_end_a_turn) {
   sotto_token eos = test_vocab_token(&v, "<|endoftext|>", SOTTO_TOKEN_NORMAL);
   sotto_token eom = test_vocab_token(&v, "<mine>", SOTTO_TOKEN_USER_DEFINED);
   sotto_token marked = test_vocab_token(&v, "<|marked|>", SOTTO_TOKEN_USER_DEFINED);
+  sotto_token misnamed = test_vocab_token(&v, "<|eom_id|>", SOTTO_TOKEN_NORMAL);
+  sotto_token plain = test_vocab_token(&v, "<|plain|>", SOTTO_TOKEN_NORMAL);
   sotto_token end = test_vocab_token(&v, "<|end|>", SOTTO_TOKEN_CONTROL);
   sotto_token result = test_vocab_token(&v, "<|return|>", SOTTO_TOKEN_CONTROL);
   sotto_token call = test_vocab_token(&v, "<|call|>", SOTTO_TOKEN_CONTROL);
@@ -209,7 +211,7 @@ TEST(tokenizer_finds_the_tokens_that_end_a_turn) {
   sotto_gguf *gguf = test_vocab_parse(&w, &ctx);
   sotto_tokenizer *t;
   REQUIRE(gguf && sotto_tokenizer_new(&ctx, gguf, &t) == SOTTO_OK);
-  const sotto_token ends[] = {im_end, user, eos, eom, result, call};
+  const sotto_token ends[] = {im_end, user, eos, eom, misnamed, result, call};
   for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
     CHECK(sotto_tokenizer_is_eog(t, ends[i]));
     CHECK(sotto_tokenizer_attr(t, ends[i]) == SOTTO_TOKEN_CONTROL);
@@ -219,6 +221,7 @@ TEST(tokenizer_finds_the_tokens_that_end_a_turn) {
   CHECK(sotto_tokenizer_attr(t, marked) == SOTTO_TOKEN_CONTROL);
   CHECK(sotto_tokenizer_bytes(t, marked, false).len == 10);
   CHECK(sotto_tokenizer_bytes(t, user, false).len == 0);
+  CHECK(sotto_tokenizer_attr(t, plain) == SOTTO_TOKEN_NORMAL);
   /* An HTML tag in a vocabulary, and what ends a message but not the turn. */
   CHECK(!sotto_tokenizer_is_eog(t, normal) && !sotto_tokenizer_is_eog(t, end));
   sotto_tokenizer_free(t);

@@ -93,7 +93,9 @@ const forward = [
   ['smollm2-135m-instruct', 'llama.embedding_scale', 'f32', 12],
   ['smollm2-135m-instruct', 'llama.final_logit_softcapping', 'f32', 20],
   ['smollm2-135m-instruct', 'llama.expert_count', 'u32', 8],
-  ['smollm2-135m-instruct', 'llama.ssm.conv_kernel', 'u32', 4],
+  ['smollm2-135m-instruct', 'llama.wkv.head_size', 'u32', 64],
+  ['qwen3-0.6b', 'qwen3.rope.scaling.yarn_ext_factor', 'f32', 0.5],
+  ['smollm2-135m-instruct', 'tokenizer.ggml.remove_extra_whitespaces', 'bool', true],
   ['smollm2-135m-saved', 'llama.attention.temperature_scale', 'f32', 0.1],
 ]
 
@@ -102,6 +104,12 @@ for (const [name, key, type, value] of forward) {
     assertNamed(await inspect(name, set(key, type, value)), key)
   })
 }
+
+test('smollm2-135m-instruct: refused with an array of which a zero asks for something', async () => {
+  const key = 'llama.attention.rope_pattern'
+  const pattern = { type: 'arr', of: 'u32', count: 4, value: [1, 1, 1, 0] }
+  assertNamed(await inspect('smollm2-135m-instruct', (keys) => keys.set(key, pattern)), key)
+})
 
 /** A tensor that the family has no place for: refused by its name. */
 const extra = [
@@ -124,6 +132,30 @@ test('a file that is no model of its own is refused for that', async () => {
   const result = await inspect('smollm2-135m-instruct', set('general.type', 'str', 'adapter'))
   assertNamed(result, 'general.type')
   assertNamed(result, 'adapter')
+})
+
+test('what a converter writes and no logit depends on is passed over', async () => {
+  // The converter of GraniteMoeHybrid makes dense Granite 4.0 models `granite`, and leaves these.
+  const result = await inspect('granite-3.0-8b-instruct', (keys) => {
+    const sizes = { conv_kernel: 4, state_size: 256, group_count: 1, inner_size: 3072 }
+    for (const [name, value] of Object.entries({ ...sizes, time_step_rank: 48 })) {
+      keys.set(`granite.ssm.${name}`, { type: 'u32', value })
+    }
+    keys.set('granite.expert_shared_feed_forward_length', { type: 'u32', value: 12800 })
+    keys.set('granite.rope.scaling.finetuned', { type: 'bool', value: true })
+  })
+  assert.deepEqual(result, { refusals: [], warnings: [] })
+  for (const key of ['add_space_prefix', 'add_sep_token']) {
+    const change = set(`tokenizer.ggml.${key}`, 'bool', true)
+    assert.deepEqual(await inspect('qwen3-0.6b', change), { refusals: [], warnings: [] })
+  }
+})
+
+test('a model that was made for embeddings says so', async () => {
+  const { refusals, warnings } = await inspect('qwen3-0.6b', set('qwen3.pooling_type', 'u32', 3))
+  assert.deepEqual(refusals, [])
+  assert.equal(warnings.length, 1)
+  assert.match(warnings[0], /qwen3\.pooling_type is 3.* embeddings/)
 })
 
 test('a key of the architecture that nobody knows is named', async () => {
