@@ -5,11 +5,12 @@ import { formatC, runBiome } from './format.mjs'
 import { isMain, main } from './lib/main.mjs'
 import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
-import { say, sizeOf, step } from './lib/report.mjs'
+import { say, step } from './lib/report.mjs'
 import { checkBanned } from './lint/banned.mjs'
 import { checkIncludes } from './lint/includes.mjs'
 import { checkLimits } from './lint/limits.mjs'
-import { builtModules, checkOpcodes } from './lint/opcodes.mjs'
+import { checkOpcodes } from './lint/opcodes.mjs'
+import { checkSizes, moduleSizes } from './lint/sizes.mjs'
 import { checkTables } from './lint/tables.mjs'
 import { setup } from './setup.mjs'
 
@@ -27,9 +28,10 @@ function report(problems) {
   if (problems.length) throw new Error(problems.join('\n'))
 }
 
-/** Fails on instructions whose result differs between engines, in the modules that are built. */
+/** Fails on instructions whose result differs between engines, and on size, in the modules that are built. */
 export async function lintModules() {
-  for (const path of builtModules(root)) say(`  ${path}: ${sizeOf(inRoot(path))} bytes`)
+  for (const { path, bytes } of moduleSizes(root)) say(`  ${path}: ${bytes} bytes without names`)
+  await step('sizes', () => report(checkSizes(root)))
   await step('relaxed opcodes', () => report(checkOpcodes(root)))
 }
 

@@ -9,6 +9,7 @@ import { checkIncludes } from '../../tools/lint/includes.mjs'
 import { checkLimits } from '../../tools/lint/limits.mjs'
 import { relaxedOpcodes } from '../../tools/lint/opcodes.mjs'
 import { checkTables, readmeWithTables } from '../../tools/lint/tables.mjs'
+import { bytesWithoutNames } from '../../tools/lint/wasm.mjs'
 
 /** Runs a check over a small source tree. */
 function checkTree(check, files) {
@@ -92,6 +93,9 @@ test('relaxed opcodes are found between others', () => {
   const section = [0x01, body.length, ...body]
   const module = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 10, section.length, ...section]
   assert.deepEqual(relaxedOpcodes(Uint8Array.from(module)), { 'f32x4.relaxed_madd': 1 })
+  const named = [...module, 0, 5, 4, ...[0x6e, 0x61, 0x6d, 0x65]] // a custom section
+  assert.deepEqual(relaxedOpcodes(Uint8Array.from(named)), { 'f32x4.relaxed_madd': 1 })
+  assert.equal(bytesWithoutNames(Uint8Array.from(named)), module.length)
 })
 
 test("README's tables are made of the code's lists, and compared with them", () => {

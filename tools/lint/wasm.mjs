@@ -110,20 +110,39 @@ function readBody(reader, end, visit) {
 
 /** Calls visit(functionIndex, opcode, sub) for each instruction; the index is within the section. */
 export function eachInstruction(bytes, visit) {
+  eachSection(bytes, (section, reader) => {
+    if (section !== CODE) return
+    const count = reader.u32()
+    for (let index = 0; index < count; index++) {
+      const bodySize = reader.u32()
+      readBody(reader, reader.at + bodySize, (opcode, sub) => visit(index, opcode, sub))
+    }
+  })
+}
+
+const CUSTOM = 0
+const CODE = 10
+
+/** Calls `visit(section, reader, size)` at the beginning of each section's contents; size is with its head. */
+function eachSection(bytes, visit) {
   const reader = new Reader(bytes)
   if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0x61) throw new Error('no wasm module')
   reader.skip(8)
   while (reader.at < bytes.length) {
+    const begin = reader.at
     const section = reader.u8()
     const size = reader.u32()
     const end = reader.at + size
-    if (section === 10) {
-      const count = reader.u32()
-      for (let index = 0; index < count; index++) {
-        const bodySize = reader.u32()
-        readBody(reader, reader.at + bodySize, (opcode, sub) => visit(index, opcode, sub))
-      }
-    }
+    visit(section, reader, end - begin)
     reader.at = end
   }
+}
+
+/** A module's size without custom sections: debug names and the like. */
+export function bytesWithoutNames(bytes) {
+  let total = bytes.length
+  eachSection(bytes, (section, _, size) => {
+    if (section === CUSTOM) total -= size
+  })
+  return total
 }
