@@ -73,10 +73,19 @@ static sotto_engine *open_family(const struct family *f, sotto_engine_options op
   return open_model(path, &options, (delivery){0});
 }
 
-/* Largest difference from the reference over all positions, relative to the largest logit. */
+static uint32_t best_of(const float *logits, uint32_t n) {
+  uint32_t best = 0;
+  for (uint32_t v = 1; v < n; v++)
+    if (logits[v] > logits[best]) best = v;
+  return best;
+}
+
+/* Largest difference from the reference over all positions, relative to the largest logit; printed with
+ * how often the best token is the same. */
 static double measure(const struct family *f, uint32_t backend) {
   golden g;
   if (!read_golden(f, &g)) return INFINITY;
+  uint32_t same_best = 0;
   sotto_engine *e =
       open_family(f, (sotto_engine_options){.n_ctx = 128, .n_batch = 128, .backend = backend});
   double largest = 0, scale = 0;
@@ -95,10 +104,13 @@ static double measure(const struct family *f, uint32_t backend) {
         if (fabs((double)reference[v]) > scale) scale = fabs((double)reference[v]);
       }
       rows++;
+      same_best += best_of(event.logits, g.n_vocab) == best_of(reference, g.n_vocab);
     }
     done |= !CHECK(done || result != SOTTO_STEP_IDLE);
   }
   if (e && !CHECK(rows == g.n)) largest = INFINITY;
+  printf("    %-25s %s %.1e, best token %u of %u\n", f->name,
+         backend == SOTTO_BACKEND_NAIVE ? "naive" : "packed", largest / scale, same_best, g.n);
   if (e) sotto_engine_free(e);
   free(g.file);
   return e ? largest / scale : INFINITY;
