@@ -4,7 +4,7 @@ import { ChatCompletions, checkTemplate } from './api/chat.js'
 import { Completions, promptOf, promptRules } from './api/completions.js'
 import { Generation } from './api/generation.js'
 import { collect } from './api/reply.js'
-import { checkRequest, coreRequest, tokenList } from './api/request.js'
+import { checkRequest, coreRequest, maxTokensOrNone, tokenList } from './api/request.js'
 import { boolean, check, string } from './check.js'
 import { invalidArgument, SottoError } from './errors.js'
 import { LOGITS_CREDIT } from './protocol.js'
@@ -101,12 +101,12 @@ export class Engine {
 
   /**
    * Every logit of a request, prompt and answer: for measuring and comparing. The engine waits for
-   * the reader. Takes what completions.create takes, but not stream.
+   * the reader. Takes what completions.create takes, but not stream; max_tokens 0: the prompt alone.
    * @param {Omit<CompletionRequest, 'stream' | 'stream_options' | 'logprobs'>} request
    * @returns {AsyncGenerator<LogitsStep, void>}
    */
   async *logits(request) {
-    const values = checkRequest(request, promptRules)
+    const values = checkRequest(request, { ...promptRules, max_tokens: maxTokensOrNone })
     const flags = ['PROMPT_LOGITS', 'LOGITS']
     const core = coreRequest(promptOf(values), values, { flags })
     const events = await Generation.start(this.#connection, core, LOGITS_CREDIT, values.signal)

@@ -54,6 +54,10 @@ function renamed(bytes, from, to) {
 test('a model that attends in both directions scores texts and generates none', async () => {
   await withEngine(bytesOf('family-llama-noncausal'), { n_ctx: 128 }, async (engine) => {
     const text = 'The whole text is seen from everywhere.'
+    const logits = []
+    for await (const step of engine.logits({ prompt: text, max_tokens: 0 })) logits.push(step)
+    assert.equal(logits.length, (await engine.tokenize(text)).length)
+    assert.ok(logits.every(({ kind }) => kind === 'prompt'))
     const once = await engine.score(text)
     assert.ok(Number.isFinite(once.perplexity))
     assert.deepEqual(await engine.score(text), once)

@@ -15,6 +15,9 @@ const maxTokens = (value, field) => {
   return integer(1, TO_CONTEXT_END - 1)(value, field)
 }
 
+/** @type {Rule} where a prompt alone is of use, too */
+export const maxTokensOrNone = (value, field) => (value === 0 ? 0 : maxTokens(value, field))
+
 /** @type {Rule} any integer of 64 bits; -1 is a random one, as in llama.cpp */
 const seed = (value, field) => {
   const ok = typeof value === 'bigint' || Number.isSafeInteger(value)
