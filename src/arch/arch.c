@@ -35,8 +35,8 @@ static sotto_status find_family(sotto_program *p, const family **out) {
     if (sotto_slice_is(name, families[i].name)) return SOTTO_OK;
   }
   return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
-                    "architecture '%.*s' is not supported; use a model of one of these: "
-#define X(name, models, read, write) name " "
+                    "architecture '%.*s' is not supported; use a model of one of these:"
+#define X(name, models, read, write) " " name
 #include "arch/archs.def"
 #undef X
                     ,

@@ -93,6 +93,29 @@ test('inspect --json', async () => {
   assert.deepEqual([tight.memory.fits, tight.memory.limit], [false, 10240])
 })
 
+test('inspect: a model that would not run says why, part by part', async () => {
+  const list = readList('llama-3.1-8b-instruct')
+  list.keys.set('llama.attention.clamp_kqv', { type: 'f32', value: 8 })
+  list.keys.set('llama.some.day', { type: 'f32', value: 8 })
+  list.keys.get('tokenizer.ggml.pre').value = 'unheard-of'
+  const path = join(scratch, 'refused.gguf')
+  writeHeader(path, list, tensorTable(list, { ropeFreqs: true }))
+  const text = await succeeds(['inspect', '-m', path])
+  rmSync(path)
+  const [, verdict] = text.split(/(?=\nwould it run: )/)
+  for (const [i, pattern] of [
+    /^would it run: no$/,
+    /^ {2}types +tensor token_embd\.weight has type Q3_K .*convert the model/,
+    /^ {2}architecture +the metadata key llama\.attention\.clamp_kqv is 8/,
+    /^ {2}tokenizer +the pre-tokeniser 'unheard-of' .* is not supported/,
+    /^ {2}chat_template +ok$/,
+    /^ {2}memory +not known$/,
+    /^ {2}warning +the metadata key llama\.some\.day is not known/,
+  ].entries()) {
+    assert.match(verdict.split('\n')[i + 1], pattern)
+  }
+})
+
 test('inspect reads the headers only', async () => {
   // The body may be anything: here it is a hole.
   const source = readFileSync(join(root, tiny('f32')))
