@@ -95,8 +95,8 @@ test('inspect --json', async () => {
 
 test('inspect: a model that would not run says why, part by part', async () => {
   const list = readList('llama-3.1-8b-instruct')
-  list.keys.set('llama.attention.clamp_kqv', { type: 'f32', value: 8 })
   list.keys.set('llama.some.day', { type: 'f32', value: 8 })
+  list.keys.set('llama.attention.clamp_kqv', { type: 'f32', value: 8 })
   list.keys.get('tokenizer.ggml.pre').value = 'unheard-of'
   const path = join(scratch, 'refused.gguf')
   writeHeader(path, list, tensorTable(list, { ropeFreqs: true }))
