@@ -165,6 +165,7 @@ static void run_vectors(const sotto_kernels *kernels, float out[5 * N]) {
 }
 
 bool sotto_kernels_self_test(const sotto_kernels *kernels) {
+  if (kernels == &sotto_kernels_scalar) return true; /* nothing to hold it against but itself */
   bool ok = true;
 #define X(NAME, number, text, weights, bytes)                                                      \
   ok = test_gemm(kernels, SOTTO_##NAME, false) && ok;                                              \
