@@ -16,7 +16,7 @@
     if (!(expr)) abort();                                                                          \
   } while (0)
 
-#define MOST_MEMORY  ((size_t)64 << 20)
+#define MOST_MEMORY  ((size_t)4 << 20)
 #define MOST_WEIGHTS ((uint64_t)256 << 10)
 #define MOST_STEPS   20000
 #define N_CHECKS     5
