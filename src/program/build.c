@@ -131,7 +131,9 @@ sotto_weight_id sotto_program_vector_part(sotto_program *p, const char *name_for
                                           uint64_t n, uint64_t first, uint64_t cols) {
   const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, 1, n);
   if (!tensor) return SOTTO_NONE;
-  const uint64_t block = sotto_dtype_block_weights(tensor->type);
+  /* A type that does not load has no blocks here; who asks whether the types load names it. */
+  const bool loads = sotto_dtype_supported((uint32_t)tensor->type);
+  const uint64_t block = loads ? sotto_dtype_block_weights(tensor->type) : 1;
   if (first % block || cols % block) {
     return refuse(p, sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
                                 "tensor '%.*s' is %s, whose blocks the parts of the vector cut; "

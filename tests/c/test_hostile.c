@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/ctx.h"
+#include "edited_model.h"
 #include "engine_support.h"
 #include "test.h"
 
@@ -171,4 +172,31 @@ TEST(hostile_unknown_architecture_lists_the_known) {
   CHECK(try_model(data, len, message) == SOTTO_ERR_UNSUPPORTED_ARCHITECTURE);
   CHECK(strstr(message, "'xlama'") && strstr(message, "llama "));
   free(data);
+}
+
+/* Each part of a model is judged by itself, so the family is asked about tensors that do not load too. */
+TEST(hostile_vectors_of_types_that_do_not_load_are_judged) {
+  static const struct {
+    uint32_t type;
+    size_t size; /* of 64 weights */
+  } cases[] = {{28, 512}, {39, 34}}; /* F64, MXFP4 */
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    gguf_writer w;
+    size_t len, header;
+    uint32_t consumed, done;
+    sotto_check check;
+    if (!CHECK(edit_model(&w, "models/tiny/tiny-f32.gguf", "output_norm.weight"))) return;
+    gguf_write_tensor(&w, "output_norm.weight", cases[i].type, 1, (uint64_t[]){64}, NULL,
+                      cases[i].size);
+    unsigned char *file = gguf_writer_finish(&w, &len, &header);
+    sotto_engine *e = sotto_engine_new(&small);
+    CHECK(sotto_engine_feed_header(e, 0, file, (uint32_t)len, &consumed, &done) == SOTTO_OK);
+    CHECK(done && sotto_engine_check(e, 0, &check) == SOTTO_OK);
+    CHECK_STR(check.part, "types");
+    CHECK(check.status == SOTTO_ERR_UNSUPPORTED_TYPE);
+    CHECK(sotto_engine_check(e, 1, &check) == SOTTO_OK && check.status == SOTTO_OK);
+    CHECK_STR(check.part, "architecture");
+    sotto_engine_free(e);
+    free(file);
+  }
 }
