@@ -13,7 +13,10 @@
 
 #define REQUIRE(expr)                                                                              \
   do {                                                                                             \
-    if (!(expr)) abort();                                                                          \
+    if (!(expr)) {                                                                                 \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #expr);                                   \
+      abort();                                                                                     \
+    }                                                                                              \
   } while (0)
 
 #define MOST_MEMORY  ((size_t)4 << 20)
@@ -278,6 +281,10 @@ static void run_model(run *r, const uint8_t *file, size_t len, uint64_t size) {
   if (r->flags & FLAG_SIZE_KNOWN && !is_ok(r, sotto_engine_set_file_size(r->e, 0, size))) return;
   if (!feed_header(r, file, len)) return;
   sotto_memory_plan memory;
+  if (!sotto_gguf_complete(r->e->gguf)) { /* a part of a split */
+    REQUIRE(!is_ok(r, sotto_engine_plan(r->e, &memory)));
+    return;
+  }
   if (r->flags & FLAG_CHECK) check(r, r->checks);
   const bool planned = plan(r, &memory);
   if (!(r->flags & FLAG_CHECK)) check(r, r->checks);
