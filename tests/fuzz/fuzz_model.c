@@ -11,10 +11,12 @@
 #include "limited_alloc.h"
 #include "model_file.c"
 
+static char last_message[SOTTO_MESSAGE_SIZE];
+
 #define REQUIRE(expr)                                                                              \
   do {                                                                                             \
     if (!(expr)) {                                                                                 \
-      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #expr);                                   \
+      fprintf(stderr, "%s:%d: %s; %s\n", __FILE__, __LINE__, #expr, last_message);                 \
       abort();                                                                                     \
     }                                                                                              \
   } while (0)
@@ -54,6 +56,7 @@ static bool is_ok(run *r, sotto_status status) {
   REQUIRE(strcmp(sotto_status_name(status), "unknown") != 0);
   REQUIRE(status != SOTTO_ERR_INTERNAL);
   REQUIRE(r->e->ctx.message[0] && strlen(r->e->ctx.message) < SOTTO_MESSAGE_SIZE);
+  strcpy(last_message, r->e->ctx.message);
   r->e->ctx.message[0] = 0; /* the next failure brings its own */
   return false;
 }
@@ -251,11 +254,13 @@ static void generate(run *r) {
   request.temperature = r->request & 32 ? 1 : 0;
   request.flags = next_random(r) & 127;
   uint32_t id;
-  if (!is_ok(r, sotto_engine_add_request(r->e, &request, &id))) {
-    REQUIRE(r->memory.refused);
+  sotto_status status = sotto_engine_add_request(r->e, &request, &id);
+  if (!is_ok(r, status)) {
+    const bool cut = !r->e->program.causal && request.n_tokens > r->e->options.n_batch;
+    REQUIRE(r->memory.refused || (cut && status == SOTTO_ERR_CONTEXT_LENGTH));
     return;
   }
-  const sotto_status status = run_to_end(r, id, r->request & 64 ? 0 : 1e9);
+  status = run_to_end(r, id, r->request & 64 ? 0 : 1e9);
   if (!is_ok(r, status)) REQUIRE(status == SOTTO_ERR_NON_FINITE_LOGITS || r->memory.refused);
 }
 
