@@ -16,7 +16,8 @@ typedef struct sotto_weights {
 /* Where the weight's bytes are in the file; dst is still NULL. */
 sotto_placement sotto_placement_of(const sotto_weight *weight, sotto_place_kind kind);
 
-/* Bytes of the block when matrices are placed as `matrix_kind` and vectors as float32. */
+/* Bytes of the block when matrices are placed as `matrix_kind` and vectors as float32; at most 2^62, so that
+ * a plan can add to it: headers may claim more than 64 bits count. */
 uint64_t sotto_weights_bytes(const sotto_program *program, sotto_place_kind matrix_kind);
 sotto_status sotto_weights_new(const sotto_program *program, sotto_place_kind matrix_kind,
                                sotto_weights *out);

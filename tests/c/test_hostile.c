@@ -5,6 +5,7 @@
 #include "base/ctx.h"
 #include "edited_model.h"
 #include "engine_support.h"
+#include "tensor/dtype.h"
 #include "test.h"
 
 #define MODEL "models/tiny/tiny-q4_0.gguf"
@@ -196,6 +197,80 @@ TEST(hostile_vectors_of_types_that_do_not_load_are_judged) {
     CHECK(check.status == SOTTO_ERR_UNSUPPORTED_TYPE);
     CHECK(sotto_engine_check(e, 1, &check) == SOTTO_OK && check.status == SOTTO_OK);
     CHECK_STR(check.part, "architecture");
+    sotto_engine_free(e);
+    free(file);
+  }
+}
+
+/* ---- headers that claim much ---- */
+
+static void claim(gguf_writer *w, uint64_t *offset, uint32_t layer, const char *name, uint32_t type,
+                  uint64_t cols, uint64_t rows) {
+  char full[64];
+  snprintf(full, sizeof full, name, layer);
+  gguf_write_tensor_entry(w, full, type, rows > 1 ? 2 : 1, (uint64_t[]){cols, rows}, *offset);
+  const sotto_dtype known = (sotto_dtype)type;
+  *offset += (rows * sotto_dtype_row_bytes(known, cols) + 31) / 32 * 32;
+}
+
+/* A Llama with one head of 32 and float32 vectors, as a header alone. */
+static unsigned char *claim_model(uint64_t n_embd, uint64_t n_vocab, uint32_t n_layer,
+                                  const int32_t *n_ff, size_t *len) {
+  const char *const tokens[] = {"<unk>", "<s>", "</s>"};
+  gguf_writer w;
+  size_t header;
+  uint64_t at = 0;
+  gguf_writer_init(&w);
+  gguf_write_string(&w, "general.architecture", "llama");
+  gguf_write_u32(&w, "llama.block_count", n_layer);
+  gguf_write_u32(&w, "llama.embedding_length", (uint32_t)n_embd);
+  gguf_write_u32(&w, "llama.context_length", 64);
+  gguf_write_u32(&w, "llama.attention.head_count", 1);
+  gguf_write_u32(&w, "llama.attention.key_length", 32);
+  gguf_write_u32(&w, "llama.attention.value_length", 32);
+  gguf_write_i32s(&w, "llama.feed_forward_length", n_ff, n_layer);
+  gguf_write_f32(&w, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
+  gguf_write_string(&w, "tokenizer.ggml.model", "llama");
+  gguf_write_strings(&w, "tokenizer.ggml.tokens", tokens, 3);
+  gguf_write_f32s(&w, "tokenizer.ggml.scores", (float[]){0, 0, 0}, 3);
+  gguf_write_i32s(&w, "tokenizer.ggml.token_type", (int32_t[]){2, 3, 3}, 3);
+  claim(&w, &at, 0, "token_embd.weight", SOTTO_Q4_0, n_embd, n_vocab);
+  claim(&w, &at, 0, "output.weight", SOTTO_Q4_0, n_embd, n_vocab);
+  claim(&w, &at, 0, "output_norm.weight", SOTTO_F32, n_embd, 1);
+  for (uint32_t l = 0; l < n_layer; l++) {
+    claim(&w, &at, l, "blk.%u.attn_norm.weight", SOTTO_F32, n_embd, 1);
+    claim(&w, &at, l, "blk.%u.attn_q.weight", SOTTO_Q4_0, n_embd, 32);
+    claim(&w, &at, l, "blk.%u.attn_k.weight", SOTTO_Q4_0, n_embd, 32);
+    claim(&w, &at, l, "blk.%u.attn_v.weight", SOTTO_Q4_0, n_embd, 32);
+    claim(&w, &at, l, "blk.%u.attn_output.weight", SOTTO_Q4_0, 32, n_embd);
+    claim(&w, &at, l, "blk.%u.ffn_norm.weight", SOTTO_F32, n_embd, 1);
+    claim(&w, &at, l, "blk.%u.ffn_gate.weight", SOTTO_Q4_0, n_embd, (uint64_t)n_ff[l]);
+    claim(&w, &at, l, "blk.%u.ffn_up.weight", SOTTO_Q4_0, n_embd, (uint64_t)n_ff[l]);
+    claim(&w, &at, l, "blk.%u.ffn_down.weight", SOTTO_Q4_0, (uint64_t)n_ff[l], n_embd);
+  }
+  return gguf_writer_finish(&w, len, &header);
+}
+
+static sotto_status plan_claimed(sotto_engine *e, unsigned char *file, size_t len,
+                                 sotto_memory_plan *plan) {
+  uint32_t consumed, done;
+  SOTTO_TRY(sotto_engine_feed_header(e, 0, file, (uint32_t)len, &consumed, &done));
+  return sotto_engine_plan(e, plan);
+}
+
+/* The reference takes four bytes a weight: here more than 64 bits count, which must not look like few. */
+TEST(hostile_sums_of_sizes_do_not_wrap) {
+  sotto_engine_options options = small;
+  options.backend = SOTTO_BACKEND_NAIVE;
+  for (int limited = 0; limited < 2; limited++) {
+    size_t len;
+    sotto_memory_plan plan;
+    unsigned char *file = claim_model(1u << 30, INT32_MAX, 1, (int32_t[]){32}, &len);
+    options.memory_budget = limited ? 1 << 30 : 0;
+    sotto_engine *e = sotto_engine_new(&options);
+    CHECK(plan_claimed(e, file, len, &plan) == SOTTO_OK);
+    CHECK(plan.weights >= plan.file && plan.total >= plan.weights && plan.fits == !limited);
+    if (limited) CHECK(sotto_engine_start_load(e) == SOTTO_ERR_MEMORY_BUDGET);
     sotto_engine_free(e);
     free(file);
   }
