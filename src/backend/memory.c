@@ -91,29 +91,6 @@ uint32_t sotto_widest_rope(const sotto_program *p) {
   return widest;
 }
 
-/* live[b * n_ops + i]: buffer b holds a value that operation i reads, writes, or that is read later.
- * Walking backwards: a write of the whole buffer that does not read it ends the life. */
-static void find_lives(const sotto_program *p, bool *live) {
-  for (size_t b = 0; b < p->n_buffers; b++) {
-    bool needed = (sotto_buffer_id)b == p->logits;
-    for (size_t i = p->n_ops; i-- > 0;) {
-      const sotto_op *op = &p->ops[i];
-      bool reads = op->in[0] == (sotto_buffer_id)b || op->in[1] == (sotto_buffer_id)b;
-      bool writes = op->out == (sotto_buffer_id)b;
-      live[b * p->n_ops + i] = needed || reads || writes;
-      if (writes) needed = false;
-      if (reads) needed = true;
-    }
-  }
-}
-
-static bool lives_meet(const sotto_program *p, const bool *live, size_t a, size_t b) {
-  for (size_t i = 0; i < p->n_ops; i++) {
-    if (live[a * p->n_ops + i] && live[b * p->n_ops + i]) return true;
-  }
-  return false;
-}
-
 bool sotto_buffer_is_carried(const sotto_program *p, sotto_buffer_id id) {
   uint32_t written = UINT32_MAX; /* in this stage */
   for (size_t i = 0; i < p->n_ops; i++) {
@@ -124,52 +101,82 @@ bool sotto_buffer_is_carried(const sotto_program *p, sotto_buffer_id id) {
   return false;
 }
 
-static uint64_t buffer_floats(const sotto_program *p, const sotto_backend_config *config,
-                              size_t b) {
-  uint64_t rows = p->buffers[b].per_output                         ? config->n_outputs
-                  : sotto_buffer_is_carried(p, (sotto_buffer_id)b) ? config->n_batch
-                                                                   : config->n_part;
-  return ALIGN_UP(rows * p->buffers[b].dim);
+/* live[i * n_buffers + b]: buffer b holds a value that operation i reads, writes, or that is read later.
+ * Walking backwards: a write of the whole buffer that does not read it ends the life. */
+static void find_lives(const sotto_program *p, bool *needed, bool *live) {
+  const size_t n = p->n_buffers;
+  memset(needed, 0, n);
+  needed[p->logits] = true;
+  for (size_t i = p->n_ops; i-- > 0;) {
+    const sotto_op *op = &p->ops[i];
+    bool *at = live + i * n;
+    memcpy(at, needed, n);
+    if (op->out >= 0) at[op->out] = true, needed[op->out] = false;
+    for (int k = 0; k < 2; k++)
+      if (op->in[k] >= 0) at[op->in[k]] = needed[op->in[k]] = true;
+  }
 }
 
-/* While one part of a batch is in a stage, what is carried holds the other parts' rows. */
-static bool meet(const sotto_program *p, const sotto_backend_config *config, const bool *live,
-                 size_t a, size_t b) {
-  const bool held =
-      config->n_batch > config->n_part && (sotto_buffer_is_carried(p, (sotto_buffer_id)a) ||
-                                           sotto_buffer_is_carried(p, (sotto_buffer_id)b));
-  return held || lives_meet(p, live, a, b);
+/* meets[other]: that buffer in front of b lives at the same time. Only where b lives is looked at: models
+ * with a width of their own in every layer have many buffers with short lives. */
+static void find_meeting(const sotto_program *p, const bool *live, size_t b, bool *meets) {
+  memset(meets, 0, b);
+  for (size_t i = 0; i < p->n_ops; i++) {
+    const bool *at = live + i * p->n_buffers;
+    for (size_t other = 0; at[b] && other < b; other++) meets[other] |= at[other];
+  }
+}
+
+/* Where a buffer lies, in floats. */
+typedef struct space {
+  uint64_t at, size;
+  bool carried;
+} space;
+
+static space space_of(const sotto_program *p, const sotto_backend_config *config, size_t b) {
+  const bool carried = sotto_buffer_is_carried(p, (sotto_buffer_id)b);
+  const uint64_t rows = p->buffers[b].per_output ? config->n_outputs
+                        : carried                ? config->n_batch
+                                                 : config->n_part;
+  return (space){.size = ALIGN_UP(rows * p->buffers[b].dim), .carried = carried};
+}
+
+/* Puts buffer b at the lowest offset free of every earlier buffer that lives at the same time. `parts`: while
+ * one part of a batch is in a stage, what is carried holds the other parts' rows. */
+static void place(space *spaces, size_t b, bool parts, const bool *meets) {
+  space *s = &spaces[b];
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (size_t other = 0; other < b; other++) {
+      const space *o = &spaces[other];
+      const bool apart = !meets[other] && !(parts && (s->carried || o->carried));
+      if (apart || s->at >= o->at + o->size || o->at >= s->at + s->size) continue;
+      s->at = o->at + o->size;
+      moved = true;
+    }
+  }
 }
 
 uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *config,
                             uint64_t *offsets) {
   sotto_ctx *ctx = p->ctx;
-  size_t n = p->n_buffers, n_live = n * p->n_ops;
-  bool *live = sotto_alloc_zero(ctx, n_live);
-  uint64_t *at = sotto_alloc_zero(ctx, n * sizeof *at);
+  const size_t n = p->n_buffers, n_live = n * p->n_ops;
+  bool *live = sotto_alloc(ctx, n_live), *meets = sotto_alloc(ctx, n);
+  space *spaces = sotto_alloc(ctx, n * sizeof *spaces);
   uint64_t total = UINT64_MAX;
-  if (live && at) {
-    find_lives(p, live);
+  if (live && meets && spaces) {
+    find_lives(p, meets, live);
     total = 0;
     for (size_t b = 0; b < n; b++) {
-      /* The lowest offset free of every earlier buffer that lives at the same time. */
-      uint64_t size = buffer_floats(p, config, b), offset = 0;
-      for (bool moved = true; moved;) {
-        moved = false;
-        for (size_t other = 0; other < b; other++) {
-          uint64_t end = at[other] + buffer_floats(p, config, other);
-          if (offset < end && at[other] < offset + size && meet(p, config, live, b, other)) {
-            offset = end;
-            moved = true;
-          }
-        }
-      }
-      at[b] = offset;
-      if (offset + size > total) total = offset + size;
+      spaces[b] = space_of(p, config, b);
+      find_meeting(p, live, b, meets);
+      place(spaces, b, config->n_batch > config->n_part, meets);
+      if (spaces[b].at + spaces[b].size > total) total = spaces[b].at + spaces[b].size;
+      if (offsets) offsets[b] = spaces[b].at;
     }
-    if (offsets) memcpy(offsets, at, n * sizeof *at);
   }
   sotto_free(ctx, live, n_live);
-  sotto_free(ctx, at, n * sizeof *at);
+  sotto_free(ctx, meets, n);
+  sotto_free(ctx, spaces, n * sizeof *spaces);
   return total;
 }

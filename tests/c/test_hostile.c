@@ -275,3 +275,22 @@ TEST(hostile_sums_of_sizes_do_not_wrap) {
     free(file);
   }
 }
+
+/* A width of its own in every layer makes as many buffers: their plan, made for many lengths of the context
+ * in search of one that fits, once took a quarter of a minute. */
+TEST(hostile_many_widths_are_planned_at_once) {
+  enum { LAYERS = 300 };
+  int32_t n_ff[LAYERS];
+  for (int l = 0; l < LAYERS; l++) n_ff[l] = 32 * (l + 1);
+  size_t len;
+  sotto_memory_plan plan;
+  sotto_engine_options options = small;
+  options.memory_budget = 1 << 20;
+  unsigned char *file = claim_model(32, 3, LAYERS, n_ff, &len);
+  sotto_engine *e = sotto_engine_new(&options);
+  CHECK(plan_claimed(e, file, len, &plan) == SOTTO_OK);
+  CHECK(!plan.fits && strstr(sotto_engine_message(e), "no context fits"));
+  CHECK(plan.scratch < 4 << 20); /* layers share their memory */
+  sotto_engine_free(e);
+  free(file);
+}
