@@ -110,7 +110,7 @@ static void check_again(run *r) {
 
 /* ---- descriptions ---- */
 
-static void look_at_text(run *r, const char *text, uint32_t len, bool is_json) {
+static void look_at_text(const char *text, uint32_t len, bool is_json) {
   if (!is_json) {
     volatile char sink = len ? text[len - 1] : 0;
     (void)sink;
@@ -125,7 +125,6 @@ static void look_at_text(run *r, const char *text, uint32_t len, bool is_json) {
   REQUIRE(sotto_json_parse(&arena, (sotto_slice){text, len}, &value) == SOTTO_OK);
   REQUIRE(value->type == SOTTO_JSON_OBJECT);
   sotto_arena_free(&arena);
-  (void)r;
 }
 
 static void describe(run *r) {
@@ -133,9 +132,9 @@ static void describe(run *r) {
   uint32_t len, n_warnings = 0;
   for (uint32_t as_json = 0; as_json < 2; as_json++) {
     if (is_ok(r, sotto_engine_describe(r->e, as_json, &text, &len)))
-      look_at_text(r, text, len, as_json);
+      look_at_text(text, len, as_json);
   }
-  if (is_ok(r, sotto_engine_print_program(r->e, &text, &len))) look_at_text(r, text, len, false);
+  if (is_ok(r, sotto_engine_print_program(r->e, &text, &len))) look_at_text(text, len, false);
   while ((warning = sotto_engine_warning(r->e, n_warnings))) {
     REQUIRE(warning[0] && strlen(warning) < SOTTO_MESSAGE_SIZE);
     REQUIRE(++n_warnings < 65536 + 16);
@@ -149,9 +148,20 @@ static void describe(run *r) {
 
 /* ---- plan ---- */
 
+/* Weights take no less memory than their bytes in the file. */
+static void compare_with_file(run *r, const sotto_memory_plan *plan) {
+  uint64_t size = 0;
+  for (size_t i = 0; i < sotto_gguf_n_tensors(r->e->gguf); i++)
+    size += sotto_gguf_tensor_at(r->e->gguf, i)->size; /* they do not overlap, so no sum wraps */
+  REQUIRE(plan->weights >= (size < UINT64_MAX / 4 ? size : UINT64_MAX / 4));
+  REQUIRE(plan->total >= plan->weights && plan->total >= plan->kv);
+  REQUIRE(plan->total >= plan->scratch && plan->total >= plan->staging + plan->metadata);
+}
+
 static bool plan(run *r, sotto_memory_plan *out) {
   sotto_memory_plan other;
   if (!is_ok(r, sotto_engine_plan(r->e, out))) return false;
+  compare_with_file(r, out);
   REQUIRE(out->n_ctx > 0 && out->n_ctx % SOTTO_KV_PAGE == 0);
   REQUIRE(!out->fits || out->limit == 0 || out->total <= out->limit);
   const uint32_t n_ctx = out->n_ctx;
@@ -202,66 +212,57 @@ static bool feed_range(run *r, sotto_range range) {
   return true;
 }
 
-static bool load(run *r) {
-  if (!is_ok(r, sotto_engine_start_load(r->e))) {
-    REQUIRE(r->memory.refused);
-    return false;
-  }
-  uint64_t loaded, total;
-  for (;;) {
-    sotto_range range;
-    if (!is_ok(r, next_range(r, &range))) {
-      REQUIRE(r->memory.refused);
-      return false;
-    }
-    if (range.length == 0) break;
-    if (!feed_range(r, range)) return false;
-    if (r->flags & FLAG_STREAM) break;
-  }
-  sotto_engine_load_progress(r->e, &loaded, &total);
-  REQUIRE(loaded == total);
-  return true;
-}
-
 /* ---- a short text ---- */
 
-/* The status of the request's end. */
-static sotto_status run_to_end(run *r, uint32_t id, double budget) {
+/* Steps until the request has ended, or, while weights are missing, waits for them. */
+static bool run_request(run *r, uint32_t id, sotto_status *status) {
   for (uint32_t steps = 0;; steps++) {
     REQUIRE(steps < MOST_STEPS);
-    const sotto_step_result result = sotto_engine_step(r->e, budget);
-    REQUIRE(result != SOTTO_STEP_WAIT_WEIGHTS && result != SOTTO_STEP_WAIT_GPU);
+    const sotto_step_result result = sotto_engine_step(r->e, r->request & 64 ? 0 : 1e9);
     for (sotto_event event; sotto_engine_next_event(r->e, &event);) {
       REQUIRE(event.request == id);
       REQUIRE(event.text_len == 0 || sotto_utf8_valid(event.text, event.text_len));
-      if (event.type == SOTTO_EVENT_DONE) return (sotto_status)event.status;
+      *status = (sotto_status)event.status;
+      if (event.type == SOTTO_EVENT_DONE) return true;
       if (event.type == SOTTO_EVENT_TOKEN)
         REQUIRE((uint32_t)event.token < r->e->program.shape.n_vocab);
     }
-    REQUIRE(result != SOTTO_STEP_IDLE);
+    REQUIRE(result != SOTTO_STEP_IDLE && result != SOTTO_STEP_WAIT_GPU);
+    if (result == SOTTO_STEP_WAIT_WEIGHTS) return false;
   }
 }
 
-static void generate(run *r) {
-  int32_t tokens[8];
-  for (size_t i = 0; i < 8; i++)
+/* 0 where the request is refused. */
+static uint32_t add_request(run *r) {
+  static const uint32_t lengths[] = {1, 2, 5, 8, 17, 31, 33, 40};
+  int32_t tokens[40];
+  for (size_t i = 0; i < 40; i++)
     tokens[i] = (int32_t)(next_random(r) % r->e->program.shape.n_vocab);
   sotto_request request;
   sotto_request_default(&request);
   request.tokens = tokens;
-  request.n_tokens = 1 + r->request % 8;
+  request.n_tokens = PICK(lengths, r->request % 8);
   request.max_tokens = r->e->program.causal ? r->request >> 3 & 3 : 0;
   request.temperature = r->request & 32 ? 1 : 0;
   request.flags = next_random(r) & 127;
   uint32_t id;
-  sotto_status status = sotto_engine_add_request(r->e, &request, &id);
-  if (!is_ok(r, status)) {
-    const bool cut = !r->e->program.causal && request.n_tokens > r->e->options.n_batch;
-    REQUIRE(r->memory.refused || (cut && status == SOTTO_ERR_CONTEXT_LENGTH));
-    return;
-  }
-  status = run_to_end(r, id, r->request & 64 ? 0 : 1e9);
+  const sotto_status status = sotto_engine_add_request(r->e, &request, &id);
+  if (is_ok(r, status)) return id;
+  const bool cut = !r->e->program.causal && request.n_tokens > r->e->options.n_batch;
+  REQUIRE(r->memory.refused || cut || request.n_tokens > r->e->options.n_ctx);
+  REQUIRE(r->memory.refused || status == SOTTO_ERR_CONTEXT_LENGTH);
+  return 0;
+}
+
+static void finish_request(run *r, uint32_t id) {
+  sotto_status status;
+  REQUIRE(run_request(r, id, &status));
   if (!is_ok(r, status)) REQUIRE(status == SOTTO_ERR_NON_FINITE_LOGITS || r->memory.refused);
+}
+
+static void generate(run *r) {
+  const uint32_t id = add_request(r);
+  if (id) finish_request(r, id);
 }
 
 /* What was saved can be put back; what was damaged is refused or does no harm. */
@@ -280,6 +281,59 @@ static void snapshot(run *r) {
   free(copy);
 }
 
+/* Weights arrive, and with a request (not 0) steps are made with those that are there. */
+static bool load(run *r, uint32_t *id) {
+  uint64_t loaded, total;
+  sotto_status status;
+  for (;;) {
+    sotto_range range;
+    if (!is_ok(r, next_range(r, &range))) {
+      REQUIRE(r->memory.refused);
+      return false;
+    }
+    if (range.length == 0) break;
+    if (!feed_range(r, range)) return false;
+    if (*id && run_request(r, *id, &status)) {
+      if (!is_ok(r, status)) REQUIRE(status == SOTTO_ERR_NON_FINITE_LOGITS || r->memory.refused);
+      *id = 0;
+    }
+    if (r->flags & FLAG_STREAM) break;
+  }
+  sotto_engine_load_progress(r->e, &loaded, &total);
+  REQUIRE(loaded == total);
+  return true;
+}
+
+static void run_weights(run *r) {
+  if (!is_ok(r, sotto_engine_start_load(r->e))) {
+    REQUIRE(r->memory.refused);
+    return;
+  }
+  uint32_t id = r->request & 128 ? add_request(r) : 0;
+  if (!load(r, &id)) return;
+  if (id) finish_request(r, id);
+  for (int i = 0; i < 2; i++) generate(r);
+  snapshot(r);
+  generate(r);
+}
+
+/* ---- text ---- */
+
+static void tokenize(run *r) {
+  static const char text[] = "t3 t4<1>\xC3 t";
+  const int32_t *ids;
+  const char *back;
+  uint32_t n_ids, len;
+  for (uint32_t flags = 0; flags < 4; flags++) {
+    if (!is_ok(r, sotto_engine_tokenize(r->e, text, sizeof text - 1, flags, &ids, &n_ids)))
+      continue;
+    for (uint32_t i = 0; i < n_ids; i++)
+      REQUIRE(ids[i] >= 0 && (uint32_t)ids[i] < r->e->program.shape.n_vocab);
+    if (is_ok(r, sotto_engine_detokenize(r->e, ids, n_ids, flags, &back, &len)))
+      REQUIRE(sotto_utf8_valid(back, len));
+  }
+}
+
 /* ---- all of it ---- */
 
 static void run_model(run *r, const uint8_t *file, size_t len, uint64_t size) {
@@ -295,11 +349,8 @@ static void run_model(run *r, const uint8_t *file, size_t len, uint64_t size) {
   if (!(r->flags & FLAG_CHECK)) check(r, r->checks);
   REQUIRE(r->memory.refused || planned == r->e->planned);
   describe(r);
-  if (planned && memory.fits && memory.weights <= MOST_WEIGHTS && load(r)) {
-    for (int i = 0; i < 2; i++) generate(r);
-    snapshot(r);
-    generate(r);
-  }
+  if (planned) tokenize(r);
+  if (planned && memory.fits && memory.weights <= MOST_WEIGHTS) run_weights(r);
   check_again(r);
 }
 
