@@ -22,7 +22,7 @@ static char last_message[SOTTO_MESSAGE_SIZE];
   } while (0)
 
 #define MOST_MEMORY  ((size_t)4 << 20)
-#define MOST_WEIGHTS ((uint64_t)256 << 10)
+#define MOST_WEIGHTS ((uint64_t)64 << 10)
 #define MOST_STEPS   20000
 #define N_CHECKS     5
 

@@ -356,14 +356,38 @@ static void fuzz_text(const uint8_t *data, size_t size) {
 
 /* ---- metadata ------------------------------------------------------------------------------- */
 
+/* What files may say: all names, and the first of these keys are those that stand for many. */
+static const char *const all_pres[] = {
+#define SOTTO_PRETOKENIZER(name, ...) name,
+#include "tokenizer/pretokenizers.def"
+#undef SOTTO_PRETOKENIZER
+};
+#define N_ALL_PRES (sizeof all_pres / sizeof *all_pres)
+
+static const char *const keys[] = {
+    "tokenizer.ggml.bos_token_id",        "tokenizer.ggml.eos_token_id",
+    "tokenizer.ggml.padding_token_id",    "tokenizer.ggml.eot_token_id",
+    "tokenizer.ggml.add_bos_token",       "tokenizer.ggml.add_eos_token",
+    "tokenizer.ggml.unknown_token_id",    "tokenizer.ggml.add_space_prefix",
+    "tokenizer.ggml.eom_token_id",        "tokenizer.ggml.fim_pad_token_id",
+    "tokenizer.ggml.fim_rep_token_id",    "tokenizer.ggml.fim_sep_token_id",
+    "tokenizer.ggml.mask_token_id",       "tokenizer.ggml.seperator_token_id",
+    "tokenizer.ggml.remove_extra_spaces", "tokenizer.ggml.add_sep_token"};
+#define N_KEYS (sizeof keys / sizeof *keys)
+
+/* kind 224 to 255: eight keys and four types, and with a second byte the keys behind those. */
+static void write_key(gguf_writer *w, unsigned *written, uint8_t kind, const uint8_t *bytes,
+                      size_t len) {
+  static const uint8_t types[] = {SOTTO_GGUF_U8, SOTTO_GGUF_I8, SOTTO_GGUF_BOOL, SOTTO_GGUF_U8};
+  if (len == 0) return;
+  const size_t key = (kind % 8u + (len > 1 ? 8u * bytes[1] : 0)) % N_KEYS;
+  if (*written & 1u << key) return;
+  *written |= 1u << key;
+  gguf_write_raw(w, keys[key], types[kind / 8 % 4], &(uint8_t){bytes[0] & 0x81}, 1);
+}
+
 static void fuzz_metadata(const uint8_t *data, size_t size) {
   if (size < 3) return;
-  static const char *const keys[] = {
-      "tokenizer.ggml.bos_token_id",     "tokenizer.ggml.eos_token_id",
-      "tokenizer.ggml.padding_token_id", "tokenizer.ggml.eot_token_id",
-      "tokenizer.ggml.add_bos_token",    "tokenizer.ggml.add_eos_token",
-      "tokenizer.ggml.unknown_token_id", "tokenizer.ggml.add_space_prefix"};
-  static const uint8_t types[] = {SOTTO_GGUF_U8, SOTTO_GGUF_I8, SOTTO_GGUF_BOOL, SOTTO_GGUF_U8};
   uint8_t flags = data[1];
   allocator a = {.left = data[2]};
   sotto_ctx ctx;
@@ -392,14 +416,13 @@ static void fuzz_metadata(const uint8_t *data, size_t size) {
         add(&merges, bytes, len, 0);
       else if (merges.n < tokens.n)
         add(&merges, "", 0, bits);
-    } else if (len && !(written & 1u << kind % 8)) {
-      written |= 1u << kind % 8;
-      gguf_write_raw(&w, keys[kind % 8], types[kind / 8 % 4], &(uint8_t){bytes[0] & 0x81}, 1);
+    } else {
+      write_key(&w, &written, kind, bytes, len);
     }
   }
   gguf_write_string(&w, "tokenizer.ggml.model", pieces ? "llama" : "gpt2");
-  unsigned pre = (flags >> 1 & 7) % (N_PRES + 1);
-  if (pre < N_PRES) gguf_write_string(&w, "tokenizer.ggml.pre", pres[pre]);
+  const unsigned pre = ((flags >> 1 & 7u) + 8 * (flags >> 5 & 3u)) % (N_ALL_PRES + 1);
+  if (pre < N_ALL_PRES) gguf_write_string(&w, "tokenizer.ggml.pre", all_pres[pre]);
   finish(&w, &tokens, &merges, pieces);
   sotto_tokenizer *t = build(&w, &ctx);
   if (t) {
