@@ -160,7 +160,9 @@ static void place(space *spaces, size_t b, bool parts, const bool *meets) {
 uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *config,
                             uint64_t *offsets) {
   sotto_ctx *ctx = p->ctx;
-  const size_t n = p->n_buffers, n_live = n * p->n_ops;
+  const size_t n = p->n_buffers;
+  size_t n_live;
+  if (!sotto_size_mul(n, p->n_ops, &n_live)) n_live = SIZE_MAX; /* which no allocator has */
   bool *live = sotto_alloc(ctx, n_live), *meets = sotto_alloc(ctx, n);
   space *spaces = sotto_alloc(ctx, n * sizeof *spaces);
   uint64_t total = UINT64_MAX;
