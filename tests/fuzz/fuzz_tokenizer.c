@@ -386,6 +386,65 @@ static void write_key(gguf_writer *w, unsigned *written, uint8_t kind, const uin
   gguf_write_raw(w, keys[key], types[kind / 8 % 4], &(uint8_t){bytes[0] & 0x81}, 1);
 }
 
+/* Tokens, merges or scores, and keys; all their bytes go into `text`, too. */
+static void read_entries(const uint8_t *data, size_t size, bool pieces, list *tokens, list *merges,
+                         gguf_writer *w, gguf_buffer *text) {
+  unsigned written = 0;
+  for (size_t at = 0; at + 2 <= size;) {
+    uint8_t kind = data[at];
+    size_t len = data[at + 1];
+    const uint8_t *bytes = data + at + 2;
+    if (len > size - at - 2) len = size - at - 2;
+    at += 2 + len;
+    gguf_buffer_put(text, bytes, len);
+    if (kind < 128) {
+      add(tokens, bytes, len, kind % 16 < 8 ? kind % 8 : kind % 16 == 8 ? -1 : SOTTO_TOKEN_NORMAL);
+    } else if (kind < 224) {
+      float score = len ? (float)(int8_t)bytes[0] : 0;
+      int32_t bits;
+      memcpy(&bits, len > 3 ? (const void *)bytes : &score, 4);
+      if (!pieces)
+        add(merges, bytes, len, 0);
+      else if (merges->n < tokens->n)
+        add(merges, "", 0, bits);
+    } else {
+      write_key(w, &written, kind, bytes, len);
+    }
+  }
+}
+
+/* False where memory ran out. */
+static bool encode_and_decode(const sotto_tokenizer *t, sotto_ctx *ctx, sotto_slice text,
+                              bool trusted) {
+  const size_t before = ctx->bytes_in_use;
+  sotto_span span = {0, text.len};
+  sotto_tokens ids;
+  sotto_tokens_init(&ids, ctx);
+  const bool encoded = sotto_tokenizer_encode(t, text, &span, trusted ? 1 : 0, &ids) == SOTTO_OK;
+  REQUIRE(encoded || ids.count == 0);
+  if (encoded) {
+    sotto_str out;
+    size_t control;
+    if (!fixed_ctx.alloc) sotto_ctx_init(&fixed_ctx, NULL, NULL);
+    sotto_str_init(&out, &fixed_ctx);
+    decode(t, &ids, &out, &control);
+    REQUIRE(trusted || control == 0);
+    sotto_str_free(&out);
+  }
+  sotto_tokens_free(&ids);
+  REQUIRE(ctx->bytes_in_use == before);
+  return encoded;
+}
+
+static void look_at_tokens(const sotto_tokenizer *t) {
+  for (sotto_token id = -1; id <= (sotto_token)sotto_tokenizer_n_vocab(t); id++) {
+    sotto_slice token = sotto_tokenizer_text(t, id);
+    volatile char sink = token.len ? token.data[token.len - 1] : 0;
+    (void)sink;
+    (void)sotto_tokenizer_is_eog(t, id);
+  }
+}
+
 static void fuzz_metadata(const uint8_t *data, size_t size) {
   if (size < 3) return;
   uint8_t flags = data[1];
@@ -398,60 +457,17 @@ static void fuzz_metadata(const uint8_t *data, size_t size) {
   gguf_buffer text = {0};
   const bool pieces = flags & 16;
   if (flags & 1) add_bytes(&tokens);
-  unsigned written = 0;
-  for (size_t at = 3; at + 2 <= size;) {
-    uint8_t kind = data[at];
-    size_t len = data[at + 1];
-    const uint8_t *bytes = data + at + 2;
-    if (len > size - at - 2) len = size - at - 2;
-    at += 2 + len;
-    gguf_buffer_put(&text, bytes, len);
-    if (kind < 128) {
-      add(&tokens, bytes, len, kind % 16 < 8 ? kind % 8 : kind % 16 == 8 ? -1 : SOTTO_TOKEN_NORMAL);
-    } else if (kind < 224) {
-      float score = len ? (float)(int8_t)bytes[0] : 0;
-      int32_t bits;
-      memcpy(&bits, len > 3 ? (const void *)bytes : &score, 4);
-      if (!pieces)
-        add(&merges, bytes, len, 0);
-      else if (merges.n < tokens.n)
-        add(&merges, "", 0, bits);
-    } else {
-      write_key(&w, &written, kind, bytes, len);
-    }
-  }
+  read_entries(data + 3, size - 3, pieces, &tokens, &merges, &w, &text);
   gguf_write_string(&w, "tokenizer.ggml.model", pieces ? "llama" : "gpt2");
   const unsigned pre = ((flags >> 1 & 7u) + 8 * (flags >> 5 & 3u)) % (N_ALL_PRES + 1);
   if (pre < N_ALL_PRES) gguf_write_string(&w, "tokenizer.ggml.pre", all_pres[pre]);
   finish(&w, &tokens, &merges, pieces);
   sotto_tokenizer *t = build(&w, &ctx);
   if (t) {
-    size_t before = ctx.bytes_in_use;
-    for (int trusted = 0; trusted < 2; trusted++) {
-      sotto_span span = {0, text.len};
-      sotto_slice slice = {text.data ? (const char *)text.data : "", text.len};
-      sotto_tokens ids;
-      sotto_tokens_init(&ids, &ctx);
-      if (sotto_tokenizer_encode(t, slice, &span, trusted ? 1 : 0, &ids) == SOTTO_OK) {
-        sotto_str out;
-        size_t control;
-        if (!fixed_ctx.alloc) sotto_ctx_init(&fixed_ctx, NULL, NULL);
-        sotto_str_init(&out, &fixed_ctx);
-        decode(t, &ids, &out, &control);
-        REQUIRE(trusted || control == 0);
-        sotto_str_free(&out);
-      } else {
-        REQUIRE(a.left != 255 && ids.count == 0);
-      }
-      sotto_tokens_free(&ids);
-      REQUIRE(ctx.bytes_in_use == before);
-    }
-    for (sotto_token id = -1; id <= (sotto_token)sotto_tokenizer_n_vocab(t); id++) {
-      sotto_slice token = sotto_tokenizer_text(t, id);
-      volatile char sink = token.len ? token.data[token.len - 1] : 0;
-      (void)sink;
-      (void)sotto_tokenizer_is_eog(t, id);
-    }
+    const sotto_slice slice = {text.data ? (const char *)text.data : "", text.len};
+    for (int trusted = 0; trusted < 2; trusted++)
+      REQUIRE(encode_and_decode(t, &ctx, slice, trusted) || a.left != 255);
+    look_at_tokens(t);
   }
   sotto_tokenizer_free(t);
   REQUIRE(ctx.bytes_in_use == 0);
