@@ -58,6 +58,7 @@ static inline float sotto_act_limit(const sotto_act *act) {
  * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x from
  * +0; then the fold.
  * Scales and weights are finite: sotto_row_is_finite is asked at load. */
+#define SOTTO_MAX_STREAMS 8
 typedef struct sotto_gemm {
   float *y; /* y[t * y_stride + row] */
   size_t y_stride;
@@ -66,6 +67,8 @@ typedef struct sotto_gemm {
   size_t x_stride;
   const sotto_act *act; /* quantised weights */
   size_t row0, row1, k, n_tokens;
+  /* Without groups of four tokens: how many parts of the rows are read by turns, 1 to MAX; 0 is 1. */
+  uint32_t n_streams;
 } sotto_gemm;
 typedef void sotto_gemm_fn(const sotto_gemm *gemm);
 

@@ -12,7 +12,7 @@
 #include "kernels/kernels.h"
 
 enum { ROWS = 1536, K = 768, TOKENS = 64, HEAD_DIM = 64, HEADS = 3, KEYS = 1024, MOST = 8 };
-#define WEIGHT_BYTES (16u << 20)
+#define WEIGHT_BYTES ((size_t)(getenv("MB") ? atoi(getenv("MB")) : 16) << 20)
 #define SECONDS      0.15
 
 static double now(void) {
@@ -79,6 +79,7 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
              .weights = weights,
              .matrix_bytes = matrix,
              .n = n};
+  if (getenv("STREAMS")) g.gemm.n_streams = (uint32_t)atoi(getenv("STREAMS"));
   double macs = (double)ROWS * K * (double)n, gemv = macs / best_time(run_gemms, &g) / 1e9;
   g.gemm.n_tokens = act.n_tokens = TOKENS;
   for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);

@@ -122,6 +122,7 @@ typedef struct gemm_case {
   float *x;
   unsigned char *act_q;
   sotto_act act;
+  uint32_t n_streams;
 } gemm_case;
 
 static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, size_t tokens,
@@ -175,6 +176,7 @@ static void run_part(const sotto_kernels *kernels, const gemm_case *c, float *y,
       .row1 = row1,
       .k = c->k,
       .n_tokens = t1 - t0,
+      .n_streams = c->n_streams,
   };
   sotto_kernels_gemm(kernels, c->type)(&gemm);
 }
@@ -240,6 +242,23 @@ TEST(kernels_gemm_same_bits_in_all_variants) {
     } else {                                                                                       \
       sweep(SOTTO_##NAME, float_ks, sizeof float_ks / sizeof *float_ks, extreme, false);           \
     }                                                                                              \
+  }
+#include "tensor/dtypes.def"
+#undef X
+}
+
+/* A row's sum does not depend on when the rows beside it are read. */
+TEST(kernels_gemv_same_bits_for_any_number_of_streams) {
+  state = 5;
+#define X(NAME, number, text, weights, bytes)                                                      \
+  for (size_t tokens = 1; tokens <= 6 && sotto_dtype_takes_act(SOTTO_##NAME); tokens++) {          \
+    gemm_case c;                                                                                   \
+    make_case(&c, SOTTO_##NAME, 133, weights == 256 ? 512 : 96, tokens, false, tokens % 2);        \
+    bool ok = true;                                                                                \
+    for (c.n_streams = 0; ok && c.n_streams <= SOTTO_MAX_STREAMS; c.n_streams++)                   \
+      ok = check_case(&c);                                                                         \
+    if (!ok) printf("    %zu tokens, %u streams\n", tokens, c.n_streams - 1);                      \
+    free_case(&c);                                                                                 \
   }
 #include "tensor/dtypes.def"
 #undef X

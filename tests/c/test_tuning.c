@@ -59,19 +59,44 @@ TEST(kernels_of_a_matmul_are_what_measures_fastest) {
                       long_ones[] = {3, 2, 4};
   cpu_choice choice;
   int n;
-  cpu_choice_init(&choice, &set, SOTTO_Q4_0); /* all the same: nothing to choose */
-  CHECK(choice.settled && choice.n == 1 && cpu_choice_next(&choice) == &other[0]);
+  cpu_choice_init(&choice, &set, SOTTO_Q4_0, 1); /* all the same: nothing to choose */
+  CHECK(choice.settled && choice.n == 1 && cpu_choice_next(&choice)->kernels == &other[0]);
   for (uint32_t cold = 0; cold < 4; cold++) {
-    cpu_choice_init(&choice, &set, SOTTO_Q8_0);
-    CHECK(!choice.settled && cpu_choice_next(&choice) == &other[0]);
+    cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
+    CHECK(!choice.settled && cpu_choice_next(&choice)->kernels == &other[0]);
     CHECK(settle(&choice, first, cold, &n) == 0 && n < 20000);
-    cpu_choice_init(&choice, &set, SOTTO_Q8_0);
+    cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
     CHECK(settle(&choice, last, cold, &n) == 2 && n < 20000);
-    cpu_choice_init(&choice, &set, SOTTO_Q8_0);
+    cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
     CHECK(settle(&choice, long_ones, cold, &n) == 1 && n < 1000);
-    CHECK(cpu_choice_next(&choice) == &other[1]);
+    CHECK(cpu_choice_next(&choice)->kernels == &other[1]);
   }
   other[0].splits_Q8_0 = true; /* not the first guess any more */
-  cpu_choice_init(&choice, &set, SOTTO_Q8_0);
-  CHECK(choice.n == 3 && cpu_choice_next(&choice) == &other[1]);
+  cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
+  CHECK(choice.n == 3 && cpu_choice_next(&choice)->kernels == &other[1]);
+}
+
+/* The fastest kernels show what they do with several streams of weights. */
+TEST(kernels_read_as_many_streams_as_measure_fastest) {
+  sotto_kernels other[2] = {sotto_kernels_scalar, sotto_kernels_scalar};
+  other[1].gemm_Q8_0 = sotto_kernels_scalar.gemm_Q4_0;
+  const sotto_kernel_set set = {.members = {&other[0], &other[1]}, .n = 2};
+  for (int one_kernel = 0; one_kernel < 2; one_kernel++) {
+    for (int faster = 0; faster < 2; faster++) {
+      cpu_choice choice;
+      double now = 1000;
+      cpu_choice_init(&choice, &set, one_kernel ? SOTTO_Q4_0 : SOTTO_Q8_0, 8);
+      CHECK(!choice.settled);
+      for (int i = 0; i < 40000 && !choice.settled; i++) {
+        const cpu_candidate *c = cpu_choice_next(&choice);
+        double took = c->kernels == &other[1] ? 0.04 : 0.05;
+        if (c->n_streams == 8) took *= faster ? 0.8 : 0.95;
+        cpu_choice_note(&choice, 1e6, now, now + took);
+        now += took;
+      }
+      const cpu_candidate *c = cpu_choice_next(&choice);
+      CHECK(choice.settled && c->kernels == &other[!one_kernel]);
+      CHECK(c->n_streams == (faster ? 8 : 1));
+    }
+  }
 }

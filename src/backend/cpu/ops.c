@@ -52,7 +52,9 @@ uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
 void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   cpu_matmul_kind *kind = &b->matmuls[step->matmul_kind];
   b->choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
-  b->act_kernels = cpu_choice_next(b->choice);
+  const cpu_candidate *chosen = cpu_choice_next(b->choice);
+  b->act_kernels = chosen->kernels;
+  b->n_streams = chosen->n_streams;
   b->act.wide = kind->wide;
   b->act.n_tokens = step_rows(b, step);
   if (b->choice->settled) b->choice = NULL;
@@ -96,6 +98,7 @@ static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *o
       .row1 = (size_t)(end < w->rows ? end : w->rows),
       .k = (size_t)w->cols,
       .n_tokens = step_rows(b, step),
+      .n_streams = b->n_streams,
   };
   const sotto_dtype type = w->tensor->type;
   const sotto_kernels *kernels = sotto_dtype_takes_act(type) ? b->act_kernels : first_kernels(b);

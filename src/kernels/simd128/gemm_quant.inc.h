@@ -58,20 +58,34 @@ ALWAYS_INLINE void gemm_rows(const sotto_gemm *g, sotto_tile_layout layout, act_
       store_group(g, token + 4 * i, row + 4 * half, y[i][half]);
 }
 
+/* y of eight rows for the tokens in groups of four. */
+ALWAYS_INLINE void gemm_fours(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
+                              size_t fours, size_t row) {
+  for (size_t t = 0; t < fours; t += 4 * GROUPS) {
+    const size_t n = fours - t < 4 * GROUPS ? (fours - t) / 4 : GROUPS;
+    if (has_splats(layout, act.planes) && n >= GROUPS_FOR_SPLATS)
+      gemm_rows(g, layout, act, t, n, row, true);
+    else
+      gemm_rows(g, layout, act, t, n, row, false);
+  }
+}
+
 ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layout act) {
   const size_t tile_row_bytes =
       g->k / SOTTO_ACT_BLOCK / (size_t)layout.blocks * (size_t)layout.bytes;
   const size_t fours = act_in_fours(g->act);
-  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS) {
-    for (size_t t = 0; t < fours; t += 4 * GROUPS) {
-      const size_t n = fours - t < 4 * GROUPS ? (fours - t) / 4 : GROUPS;
-      if (has_splats(layout, act.planes) && n >= GROUPS_FOR_SPLATS)
-        gemm_rows(g, layout, act, t, n, row, true);
-      else
-        gemm_rows(g, layout, act, t, n, row, false);
+  size_t first = g->row0 / SOTTO_TILE_ROWS; /* in tile rows, as what follows */
+  size_t left = (g->row1 + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS - first;
+  while (left) {
+    const size_t n_streams = fours || g->n_streams < 2 || left < g->n_streams ? 1 : g->n_streams;
+    const size_t apart = left / n_streams;
+    for (size_t i = first; i < first + apart; i++) {
+      const uint8_t *tiles = (const uint8_t *)g->w + i * tile_row_bytes;
+      gemm_fours(g, layout, act, fours, i * SOTTO_TILE_ROWS);
+      for (size_t t = fours; t < g->n_tokens; t++)
+        gemv_streams(g, layout, act, tiles, n_streams, apart, t, i * SOTTO_TILE_ROWS);
     }
-    for (size_t t = fours; t < g->n_tokens; t++)
-      gemv_tiles(g, layout, act, (const uint8_t *)g->w + row / SOTTO_TILE_ROWS * tile_row_bytes, t,
-                 row);
+    first += n_streams * apart;
+    left -= n_streams * apart;
   }
 }

@@ -2,14 +2,6 @@
  * gemm_quant.inc.h, which includes this. */
 #include "kernels/simd128/gemv_quant.inc.h"
 
-/* p + step, which the compiler then does not know to be related to p: it would compute addresses from a
- * counter, one addition for each. */
-ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
-  p += step;
-  __asm__("" : "+r"(p));
-  return p;
-}
-
 /* Eight rows of weights as the dots take them, for many tokens: of each half (4 rows) and each block
  * the vectors of prepare(), or of each row in all lanes; scales and minima. */
 #define PIECE             24 /* blocks of a row at a time */
