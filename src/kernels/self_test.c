@@ -57,7 +57,7 @@ static void run_gemm(const sotto_kernels *kernels, sotto_dtype type, const void 
   float scale[TOKENS * K / SOTTO_ACT_BLOCK];
   int32_t sum[TOKENS * K / SOTTO_ACT_BLOCK];
   const sotto_act act = {q, scale, sum, wide, TOKENS};
-  const sotto_gemm gemm = {y, STRIDE, w, x, K, &act, 0, ROWS, K, TOKENS};
+  const sotto_gemm gemm = {y, STRIDE, w, x, K, &act, 0, ROWS, K, TOKENS, 1};
   memset(y, 0, TOKENS * STRIDE * sizeof *y);
   for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);
   sotto_kernels_gemm(kernels, type)(&gemm);

@@ -12,7 +12,7 @@
 #include "kernels/kernels.h"
 
 enum { ROWS = 1536, K = 768, TOKENS = 64, HEAD_DIM = 64, HEADS = 3, KEYS = 1024, MOST = 8 };
-#define WEIGHT_BYTES ((size_t)(getenv("MB") ? atoi(getenv("MB")) : 16) << 20)
+#define WEIGHT_BYTES (16u << 20)
 #define SECONDS      0.15
 
 static double now(void) {
@@ -75,19 +75,21 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
     memcpy(weights + i * tile_row, weights, tile_row);
   kernels->quantize_act(x, K, &act, 0);
   gemms g = {.fn = sotto_kernels_gemm(kernels, type),
-             .gemm = {y, ROWS, NULL, x, K, &act, 0, ROWS, K, 1},
+             .gemm = {y, ROWS, NULL, x, K, &act, 0, ROWS, K, 1, 1},
              .weights = weights,
              .matrix_bytes = matrix,
              .n = n};
-  if (getenv("STREAMS")) g.gemm.n_streams = (uint32_t)atoi(getenv("STREAMS"));
   double macs = (double)ROWS * K * (double)n, gemv = macs / best_time(run_gemms, &g) / 1e9;
+  g.gemm.n_streams = SOTTO_MAX_STREAMS;
+  double streams = macs / best_time(run_gemms, &g) / 1e9;
   g.gemm.n_tokens = act.n_tokens = TOKENS;
   for (size_t t = 0; t < TOKENS; t++) kernels->quantize_act(x + t * K, K, &act, t);
   g.n = 2;
   double gemm = (double)ROWS * K * 2 * TOKENS / best_time(run_gemms, &g) / 1e9;
-  printf("%-5s%-5s %-8s  GEMV %6.2f GMAC/s %6.2f GB/s   GEMM %6.2f GMAC/s\n",
+  printf("%-5s%-5s %-8s  GEMV %6.2f GMAC/s %6.2f GB/s, %d streams %6.2f GB/s   GEMM %6.2f GMAC/s\n",
          sotto_dtype_name(type), wide ? "wide" : "", kernels->name, gemv,
-         gemv * (double)matrix / (ROWS * K), gemm);
+         gemv * (double)matrix / (ROWS * K), SOTTO_MAX_STREAMS,
+         streams * (double)matrix / (ROWS * K), gemm);
   free(weights), free(row);
 }
 

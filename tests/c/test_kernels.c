@@ -127,7 +127,7 @@ typedef struct gemm_case {
 
 static void make_case(gemm_case *c, sotto_dtype type, size_t rows, size_t k, size_t tokens,
                       bool extreme, bool wide) {
-  *c = (gemm_case){type, rows, k, tokens, rows + next() % 4, k + next() % 3, 0, 0, 0, {0}};
+  *c = (gemm_case){type, rows, k, tokens, rows + next() % 4, k + next() % 3, 0, 0, 0, {0}, 1};
   size_t row = (size_t)sotto_dtype_row_bytes(type, k);
   unsigned char *file = malloc(8 * row);
   c->packed = malloc((size_t)sotto_packed_bytes(type, rows, k) + 1);
@@ -296,7 +296,7 @@ static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) 
     total += (int64_t)w[i] * (int64_t)(negative ? -limit : limit);
     for (size_t t = 0; t < TOKENS; t++) x[t * k + i] = negative ? -limit : limit;
   }
-  sotto_gemm gemm = {y, ROWS, packed, x, k, &act, 0, ROWS, k, TOKENS};
+  sotto_gemm gemm = {y, ROWS, packed, x, k, &act, 0, ROWS, k, TOKENS, 1};
   for (size_t v = 0; v < n_variants(); v++) {
     for (size_t t = 0; t < TOKENS; t++) variant_at(v)->quantize_act(x + t * k, k, &act, t);
     sotto_kernels_gemm(variant_at(v), type)(&gemm);

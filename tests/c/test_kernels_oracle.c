@@ -44,7 +44,7 @@ static void check_gemm(sotto_dtype type, size_t rows, size_t k, size_t tokens, b
   for (size_t i = 0; i < tokens * k; i++) x[i] = uniform() * (i / 32 % 3 == 2 ? 1e-3f : 4.0f);
   if (sotto_dtype_takes_act(type))
     for (size_t t = 0; t < tokens; t++) sotto_kernels_scalar.quantize_act(x + t * k, k, &act, t);
-  sotto_gemm gemm = {y, rows, packed, x, k, &act, 0, rows, k, tokens};
+  sotto_gemm gemm = {y, rows, packed, x, k, &act, 0, rows, k, tokens, 1};
   sotto_kernels_gemm(&sotto_kernels_scalar, type)(&gemm);
   for (size_t r = 0; r < rows; r++) {
     sotto_dequantize_row(type, file + r * row, w, k);
@@ -136,7 +136,7 @@ static void check_nan(bool wide) {
     sotto_quantize_row(SOTTO_##NAME, w, file, K);                                                  \
     sotto_pack_tile_row(SOTTO_##NAME, file, 1, K, packed);                                         \
     sotto_kernels_scalar.quantize_act(x, K, &act, 0);                                              \
-    sotto_gemm gemm = {y, 1, packed, x, K, &act, 0, 1, K, 1};                                      \
+    sotto_gemm gemm = {y, 1, packed, x, K, &act, 0, 1, K, 1, 1};                                   \
     sotto_kernels_scalar.gemm_##NAME(&gemm);                                                       \
     CHECK(y[0] != y[0]);                                                                           \
   }
