@@ -8,16 +8,16 @@ import { inRoot, modelCache } from '../tools/lib/paths.mjs'
 import { say, step } from '../tools/lib/report.mjs'
 import { installModel, isNewNode, newerNode } from '../tools/setup/packages.mjs'
 import { setup } from '../tools/setup.mjs'
+import { metricsOf, requestsOf } from './cases.mjs'
 import { promptMaker } from './prompts.mjs'
 import { Child } from './runners/child.mjs'
 import { ratios, summary } from './stats.mjs'
 import { spread, table } from './table.mjs'
 
 const shape = { width: 576, layers: 30, heads: 9, kvHeads: 3, head: 64, ffn: 1536, vocab: 49152 }
-const metrics = {
-  decode: { request: { length: 16, n: 64 }, of: (r) => (1000 * r.decode_n) / r.decode_ms },
-  'prefill-256': { request: { length: 256, n: 0 }, of: (r) => (1000 * r.prompt_n) / r.prompt_ms },
-}
+const sizes = { short: 16, prompt: 256, long: 1024, decode: 64 }
+const requests = requestsOf(sizes)
+const metrics = Object.entries(metricsOf(sizes)).filter(([id]) => /^(decode|prefill-256)$/.test(id))
 const WARM = { length: 64, n: 16 }
 
 async function open(family, source, threads) {
@@ -56,16 +56,17 @@ export async function benchFamilies({ threads, rounds, build: wanted }) {
     for (let round = 0; round < rounds; round++) {
       for (const { family, generate } of opened) {
         say(`  round ${round + 1}, ${family}`)
-        for (const [metric, { request, of }] of Object.entries(metrics)) {
+        for (const [metric, { request, of }] of metrics) {
           const key = `${metric} ${family}`
-          samples[key] = [...(samples[key] ?? []), { round, value: of(await generate(request)) }]
+          const value = of(await generate(requests[request]))
+          samples[key] = [...(samples[key] ?? []), { round, value }]
         }
       }
     }
   } finally {
     for (const one of opened) await one.close()
   }
-  const rows = Object.keys(metrics).flatMap((metric) =>
+  const rows = metrics.flatMap(([metric]) =>
     Object.keys(families).map((family) => {
       const ours = samples[`${metric} ${family}`]
       const ratio = ratios(ours, samples[`${metric} llama`], true)

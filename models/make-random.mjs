@@ -1,6 +1,6 @@
 // A model of Llama 3.2 1B's shape, or of another and of another family, with random weights, to measure
-// on: large enough to leave every cache, and made here instead of fetched. Same seed, same bytes. The tokenizer is another model's,
-// filled up with unused tokens to Llama 3's 128256, so that any GGUF program loads the file.
+// on: large enough to leave every cache, and made here instead of fetched. Same seed, same bytes. The
+// tokenizer is another model's, filled up with unused tokens to Llama 3's 128256, so that any GGUF program loads the file.
 //   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0|Q6_K|Q4_K_M
 import { isMain, main } from '../tools/lib/main.mjs'
 import { say } from '../tools/lib/report.mjs'

@@ -1,5 +1,5 @@
-// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, and README's tables. `npm run format` rewrites;
-// the lint only checks.
+// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, and README's tables. `npm run
+// format` rewrites; the lint only checks.
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain, main } from './lib/main.mjs'

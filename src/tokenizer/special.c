@@ -151,7 +151,7 @@ static sotto_status load_ids(sotto_tokenizer *t, const sotto_gguf *gguf) {
 
 /* What nothing but the end of a turn is spelled like; </s> and [EOT] may be text. */
 static bool is_misnamed_end(sotto_slice text) {
-  return text.len > 2 && text.data[0] == '<' && looks_like_control(text) && ends_by_text(text);
+  return looks_like_control(text) && ends_by_text(text);
 }
 
 /* As llama.cpp does: a turn that does not end is worse than a file that is not followed. */

@@ -88,7 +88,7 @@ static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
     if (b->matmuls[i].type == type && b->matmuls[i].wide == wide) return i;
   cpu_matmul_kind *kind = &b->matmuls[b->n_matmuls];
   *kind = (cpu_matmul_kind){.type = type, .wide = wide};
-  cpu_choice_init(&kind->few, &b->config.kernels, type, CPU_STREAMS);
+  cpu_choice_init(&kind->few, &b->config.kernels, type, SOTTO_MAX_STREAMS);
   cpu_choice_init(&kind->many, &b->config.kernels, type, 1);
   return b->n_matmuls++;
 }

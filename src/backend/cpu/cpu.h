@@ -38,9 +38,6 @@ typedef struct cpu_matmul_kind {
   bool wide;
   cpu_choice few, many;
 } cpu_matmul_kind;
-/* Where one stream of reads does not keep the memory busy, so many do: on Intel's Sapphire Rapids eight took
- * 40 to 75 % of one's time away, on AMD's Zen 5 they cost a tenth. */
-#define CPU_STREAMS     8
 #define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
 
 typedef struct cpu_backend {
