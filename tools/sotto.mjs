@@ -1,9 +1,9 @@
-// `npm run -s sotto -- run -m model.gguf -p …`: the WASI command under wasmtime. It may see the
-// current folder and the folders of the files that its arguments name, nothing else.
+// `npm run -s sotto -- run -m model.gguf -p …`: the WASI command under wasmtime. It may see the folders of
+// the files that its options name, nothing else.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import { build } from './build.mjs'
+import { grant } from './lib/grants.mjs'
 import { main } from './lib/main.mjs'
 import { inRoot } from './lib/paths.mjs'
 import { reportTo } from './lib/report.mjs'
@@ -18,8 +18,8 @@ await main(async () => {
   reportTo(process.stderr)
   await setup('cli')
   if (!existsSync(module)) await build('wasi')
-  const args = process.argv.slice(2)
-  const grants = foldersOf(args).map((folder) => `--dir=${folder}`)
+  const { args, folders } = grant(process.argv.slice(2), cwd)
+  const grants = folders.map((folder) => `--dir=${folder}`)
   const child = spawn(wasmtime(), ['run', ...grants, module, ...args], { cwd, stdio: 'inherit' })
   // Ctrl-C goes to both; the command decides how it ends.
   process.on('SIGINT', () => {})
@@ -28,17 +28,3 @@ await main(async () => {
     child.on('close', (code, signal) => done(signal ? 130 : code))
   })
 })
-
-/** The current folder, and that of each argument (or --flag=value) that names an existing file. */
-function foldersOf(args) {
-  const folders = new Set(['.'])
-  for (const arg of args) {
-    const path = arg.startsWith('-') ? arg.slice(arg.indexOf('=') + 1) : arg
-    if (!path || path.startsWith('-')) continue
-    const full = resolve(cwd, path)
-    const inside = !isAbsolute(path) && !relative(cwd, full).startsWith('..')
-    const folder = dirname(path)
-    if (!inside && folder !== path && existsSync(full)) folders.add(folder)
-  }
-  return [...folders]
-}

@@ -141,24 +141,6 @@ int cli_finish(int code) {
 }
 
 /* ---- files ---- */
-int cli_fail_open(const cli *c, const char *path, int error) {
-  const char *reason = strerror(error);
-#ifdef __wasi__
-  const char *slash = strrchr(path, '/');
-  size_t len = slash == path ? 1 : slash ? (size_t)(slash - path) : 1;
-  const char *folder = slash ? path : ".";
-#ifdef ENOTCAPABLE
-  if (error == ENOTCAPABLE) {
-    return cli_fail(c, SOTTO_ERR_IO,
-                    "cannot open %s: the folder was not granted; start with wasmtime run "
-                    "--dir='%.*s' …",
-                    path, (int)len, folder);
-  }
-#endif
-#endif
-  return cli_fail(c, SOTTO_ERR_IO, "cannot open %s: %s", path, reason);
-}
-
 int cli_read_file(const cli *c, const char *path, sotto_str *out) {
   bool is_stdin = strcmp(path, "-") == 0;
   FILE *file = is_stdin ? stdin : fopen(path, "rb");

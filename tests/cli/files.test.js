@@ -1,6 +1,6 @@
 // Model files that are missing, out of reach, damaged or something else, and split models.
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { failsWith, root, scratch, sotto, succeeds, tiny } from './command.js'
@@ -33,6 +33,39 @@ test('a folder that was not granted', async () => {
     '-m',
     'x.gguf',
   ])
+})
+
+test('a folder that was not granted, beside one that was', async () => {
+  const outside = join(scratch, '..', 'elsewhere', 'x.gguf')
+  const cases = [
+    ['/elsewhere/x.gguf', '/elsewhere'],
+    [outside, join(scratch, '..', 'elsewhere')],
+    ['../x.gguf', '..'],
+    ['models/../../x.gguf', 'models/../..'],
+    ['models-too/x.gguf', 'models-too'],
+    ['./models-too/x.gguf', 'models-too'],
+  ]
+  for (const [path, folder] of cases) {
+    const reason = `the folder was not granted; start with wasmtime run --dir='${folder}' …`
+    await failsWith(1, `cannot open ${path}: ${reason}`, ['inspect', '-m', path])
+  }
+  const state = ['run', '-m', tiny('f32'), '-p', 'x', '-n', '1', '--save-state', '/elsewhere/s']
+  const { code, stderr } = await sotto(state)
+  assert.equal(code, 1)
+  assert.match(
+    stderr,
+    /^sotto: cannot open \/elsewhere\/s: the folder was not granted; .*'\/elsewhere' …$/m,
+  )
+  const here = await sotto(['inspect', '-m', './none.gguf'], { dirs: ['.', 'models'] })
+  assert.equal(here.stderr, 'sotto: cannot open ./none.gguf: No such file or directory\n')
+})
+
+test('a link that leads out of the granted folder', async () => {
+  const path = join(scratch, 'link.gguf')
+  symlinkSync(join(root, tiny('f32')), path)
+  const reason = /: it leads out of the granted folder by a link, .* with --dir\n$/
+  await failsWith(1, reason, ['inspect', '-m', path])
+  rmSync(path)
 })
 
 test('one granted folder is enough', async () => {
