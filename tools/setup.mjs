@@ -9,10 +9,12 @@ import { modelCache, toolchain } from './lib/paths.mjs'
 import { say } from './lib/report.mjs'
 import { haveEmscripten, installEmscripten, ownEmcc } from './setup/emscripten.mjs'
 import {
+  haveDeno,
   haveDependencies,
   haveModel,
   haveNewerNode,
   haveWasmtime,
+  installDeno,
   installDependencies,
   installModel,
   installNewerNode,
@@ -44,6 +46,7 @@ export async function setup(purpose) {
     if (need.web) await installEmscripten()
     if (need.wasmtime) await installWasmtime()
     if (need.tests) await installNewerNode()
+    if (need.tests) await installDeno()
     if (need.model) await installModel()
     if (need.tests) await installVocabularies()
   })
@@ -55,7 +58,7 @@ async function isReady(need) {
     haveDependencies() &&
     (!need.web || haveEmscripten()) &&
     (!need.wasmtime || haveWasmtime()) &&
-    (!need.tests || haveNewerNode()) &&
+    (!need.tests || (haveNewerNode() && haveDeno())) &&
     (!need.model || (await haveModel())) &&
     (!need.tests || haveVocabularies())
   )

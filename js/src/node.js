@@ -29,14 +29,22 @@ export const modelCache = new ModelCache(() => nodeStorage())
  */
 export const openModelCache = (cacheDir) => new ModelCache(() => nodeStorage(cacheDir))
 
+/** A container may have less than the machine; without a limit it is 0 or a number beyond all memory. */
+function deviceMemory() {
+  try {
+    return Math.min(totalmem(), process.constrainedMemory?.() || Infinity)
+  } catch {
+    return 0 // Deno asks for a permission
+  }
+}
+
 /** @type {import('./load.js').MainHost} */
 const host = {
   startWorker: (url) =>
     startWorkerThread(new URL(url ?? './worker/node.js', import.meta.url), 'sotto'),
   locate,
   blobsTravel: false,
-  // A container may have less than the machine; without a limit it is 0 or a number beyond all memory.
-  deviceMemory: () => Math.min(totalmem(), process.constrainedMemory?.() || Infinity),
+  deviceMemory,
 }
 
 /**

