@@ -78,7 +78,9 @@ static int answer(chat *chat) {
     code = cli_prompt_from_messages(c, &chat->model, chat->messages, chat->count,
                                     &chat->chat_template, &prompt);
     if (code) break;
+    cli_answer_begins();
     code = cli_generate(c, &chat->model, &prompt, true, &reply, &full);
+    cli_answer_ends();
     if (!full) break;
     code = CLI_OK;
     if (chat->count > chat->n_system + 2) {
@@ -97,7 +99,12 @@ static int answer(chat *chat) {
     cli_printf("\n");
     cli_flush();
     cli_note_timings(c, &chat->model, &reply);
-    code = add_message(chat, "assistant", reply.text.data, reply.text.len);
+    /* A question that was interrupted before the first word was perhaps not the right one. */
+    if (reply.finish_reason == SOTTO_FINISH_CANCELLED && !reply.text.len) {
+      drop_messages(chat, chat->count - 1, chat->count);
+    } else {
+      code = add_message(chat, "assistant", reply.text.data, reply.text.len);
+    }
   }
   cli_reply_free(&reply);
   cli_prompt_free(&prompt);
@@ -114,6 +121,7 @@ static int converse(chat *chat) {
     fputs("Write to the model. A backslash at the end of a line goes on with the next one;\n"
           "/clear forgets the conversation, /exit or the end of input ends it.\n",
           stderr);
+    if (cli_can_stop()) fputs("Ctrl-C ends an answer.\n", stderr);
   }
   while (code == CLI_OK && cli_stdout_open()) {
     if (tty) fputs("> ", stderr);

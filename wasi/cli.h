@@ -64,6 +64,19 @@ bool cli_stdout_open(void);
 /* The exit code, given what became of standard output: a reader that closed its pipe is no error. */
 int cli_finish(int code);
 
+/* ---- the terminal ---- */
+/* A line on standard error, if that is a terminal: it takes the place of the one before, and the name
+ * is cut so that it never wraps. */
+void cli_progress(const char *what, const char *name, int percent);
+/* Wipes that line out. */
+void cli_progress_end(void);
+/* Between these two Ctrl-C ends the answer, and only a second one the program. */
+void cli_answer_begins(void);
+void cli_answer_ends(void);
+bool cli_answer_stopped(void);
+/* False where the host leaves no way to: Ctrl-C always ends the program. */
+bool cli_can_stop(void);
+
 /* ---- input ---- */
 /* The whole of a file, or of standard input for "-". */
 int cli_read_file(const cli *c, const char *path, sotto_str *out);

@@ -242,7 +242,7 @@ int cli_generate(cli *c, cli_model *model, const cli_prompt *prompt, bool stream
       if (!lost) lost = take_event(c, engine, &event, stream, reply);
       if (done) return lost ? cli_fail_memory(c) : CLI_OK;
     }
-    if ((lost || !cli_stdout_open()) && !cancelled) {
+    if ((lost || !cli_stdout_open() || cli_answer_stopped()) && !cancelled) {
       cancelled = true;
       status = sotto_engine_cancel(engine, id);
       if (status) return cli_fail_engine(c, status, engine);

@@ -34,7 +34,9 @@ static const cli_command commands[] = {
      run_groups, cli_run},
     {"chat", "-m FILE [options]", "hold a conversation, one message a line of standard input",
      "\nA backslash at the end of a line goes on with the next line. /clear forgets the\n"
-     "conversation; /exit or the end of input ends it.",
+     "conversation; /exit or the end of input ends it. Ctrl-C ends the answer, a second one the\n"
+     "program; under wasmtime, which passes no signals on, the first one ends the program, unless\n"
+     "the launcher (npm run sotto) started it.",
      chat_groups, cli_chat},
     {"tokenize", "-m FILE [-p TEXT | -f FILE | --stdin] [options]",
      "turn text into token ids, or ids into text", NULL, tokenize_groups, cli_tokenize},

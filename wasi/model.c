@@ -53,15 +53,14 @@ static sotto_status part_path(sotto_str *out, const char *path, size_t stem, uin
 static void show_progress(const cli *c, const char *what, uint64_t done, uint64_t total) {
   static int shown = -1;
   int percent = total ? (int)((double)done * 100 / (double)total) : 100;
-  if (percent == shown || !isatty(STDERR_FILENO)) return;
+  if (percent == shown) return;
   shown = percent;
-  fprintf(stderr, "\rsotto: %s %s %d %%", what, c->args.model, percent);
-  if (percent >= 100) fputs("\r\033[K", stderr);
+  cli_progress(what, c->args.model, percent);
+  if (percent >= 100) cli_progress_end();
 }
 
 /* ---- reading ---- */
 static int fail_file(const cli *c, const cli_model *model, sotto_status status) {
-  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
   return cli_fail(c, status, "%s: %s", c->args.model, sotto_engine_message(model->engine));
 }
 

@@ -17,6 +17,7 @@
 /* ---- messages ---- */
 static void say(const char *format, va_list args) {
   cli_flush(); /* on a terminal, in the order in which things happened */
+  cli_progress_end();
   fputs("sotto: ", stderr);
   vfprintf(stderr, format, args);
   fputc('\n', stderr);

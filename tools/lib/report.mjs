@@ -1,6 +1,7 @@
 // Progress of long steps: one line each, alive while it runs, with time and size at its end.
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 let output = process.stdout
 
@@ -17,6 +18,21 @@ function minutes(ms) {
   return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, '0')} s`
 }
 
+/** What takes two columns of a terminal, or may. */
+const wide =
+  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6\p{Extended_Pictographic}]/u
+
+/** As much of a line as leaves the terminal's last column free: what wraps cannot be wiped out again. */
+export function fit(line, columns) {
+  const letters = [...stripVTControlCharacters(line).replace(/\p{Cc}/gu, ' ')]
+  const widths = letters.map((letter) => (wide.test(letter) ? 2 : 1))
+  const room = (columns || 80) - 1
+  let left = room - widths.reduce((sum, width) => sum + width, 0)
+  if (left >= 0) return letters.join('')
+  while (left < 1 && widths.length) left += widths.pop() // one column for the ellipsis
+  return `${letters.slice(0, widths.length).join('')}…`
+}
+
 /**
  * Runs `work` under a title. `work` may set `step.watch` to a file or folder that grows, or
  * `step.note` to a few words: both show up in the line.
@@ -30,11 +46,12 @@ export async function step(title, work) {
     const facts = [seconds(Date.now() - begin), size && megabytes(size), state.note.slice(0, 50)]
     return `${title}  ${facts.filter(Boolean).join(', ')}`
   }
-  if (live) output.write(`  … ${title}`)
+  const draw = (text) => output.write(`\r\x1b[K${fit(`  … ${text}`, output.columns)}`)
+  if (live) draw(title)
   else say(`  … ${title}`)
   const timer = setInterval(
     () => {
-      if (live) output.write(`\r\x1b[K  … ${line()}`)
+      if (live) draw(line())
       else say(`  … ${line()}`)
     },
     live ? 500 : 15_000,
