@@ -3,6 +3,7 @@
 //   npm run build -- site
 import { createHash } from 'node:crypto'
 import {
+  chmodSync,
   cpSync,
   mkdirSync,
   mkdtempSync,
@@ -37,18 +38,27 @@ const pages = ['index.html', 'bench.html']
 const libraries = ['dompurify', 'highlight.js', 'idb', 'marked', 'uplot']
 
 /** Needs the web build. */
-export async function buildSite() {
+export async function buildSite(goal = site) {
   await step('Build site', async () => {
-    mkdirSync(dirname(site), { recursive: true })
-    const folder = mkdtempSync(join(dirname(site), '.site-'))
+    mkdirSync(dirname(goal), { recursive: true })
+    const folder = mkdtempSync(join(dirname(goal), '.site-'))
     try {
       await fill(folder)
-      rmSync(site, { recursive: true, force: true })
-      renameSync(folder, site)
+      letRead(folder)
+      rmSync(goal, { recursive: true, force: true })
+      renameSync(folder, goal)
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
   })
+}
+
+/** A web server's user may read all of it, whatever our umask is and mkdtemp made. */
+function letRead(folder) {
+  chmodSync(folder, 0o755)
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o644)
+  }
 }
 
 /** @param {string} folder */

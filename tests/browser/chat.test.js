@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { after, before, test } from 'node:test'
 import { fields } from '../../web/src/settings.js'
 import { withTiny } from '../js/lib/models.js'
-import { phone, startSite, tiny, Visitor } from './lib/site.js'
+import { phone, quick, startSite, tiny, Visitor } from './lib/site.js'
 
 const processors = Math.min(availableParallelism(), 8)
 const threads = processors === 1 ? '1 thread' : `${processors} threads`
@@ -126,6 +126,42 @@ test('answer again and edit make versions to switch between', async () => {
   await question.getByText('2/2').waitFor()
   await question.getByRole('button', { name: 'Earlier version' }).click()
   assert.equal((await bodies())[2], 'Name a fruit.')
+  await visitor.leave()
+})
+
+test('Enter that ends the composition of an input method sends nothing, whatever the order', async () => {
+  const visitor = await Visitor.come(site, quick)
+  const { page } = visitor
+  await visitor.model('ready')
+  /** The last keys of a word, as Chromium and Firefox tell them and as Safari does, then a key alone. */
+  const compose = (selector, key) =>
+    page.locator(selector).evaluate((field, name) => {
+      const press = (isComposing) => {
+        const init = { key: name, keyCode: 229, isComposing, bubbles: true, cancelable: true }
+        return field.dispatchEvent(new KeyboardEvent('keydown', init))
+      }
+      const end = () =>
+        field.dispatchEvent(new CompositionEvent('compositionend', { bubbles: true }))
+      const untouched = [press(true)]
+      end()
+      untouched.push(press(false))
+      return untouched
+    }, key)
+  await page.fill('#question', '日本')
+  assert.deepEqual(await compose('#question', 'Enter'), [true, true])
+  assert.equal(await page.inputValue('#question'), '日本')
+  assert.equal(await page.locator('.message').count(), 0)
+  await page.press('#question', 'Enter')
+  await visitor.answered()
+  await page.press('#question', 'ArrowUp')
+  await page.fill('.editor textarea', '東京')
+  for (const key of ['Enter', 'Escape']) {
+    assert.deepEqual(await compose('.editor textarea', key), [true, true])
+    assert.equal(await page.inputValue('.editor textarea'), '東京')
+  }
+  await page.press('.editor textarea', 'Enter')
+  await visitor.answered()
+  assert.equal(await page.locator('.message.user .body').textContent(), '東京')
   await visitor.leave()
 })
 

@@ -41,7 +41,7 @@ after(async () => {
 const patience = { timeout: 180_000 }
 for (const engine of engines) describe(engine.name, patience, () => inEngine(engine))
 
-function inEngine({ open, threads, cache }) {
+function inEngine({ open, threads, cache, speaks }) {
   let tab
   let variant
 
@@ -103,6 +103,15 @@ function inEngine({ open, threads, cache }) {
     assert.equal((await failure(tiny, { workerUrl: '/nothing.js' })).code, 'worker_failed')
     assert.equal((await failure(tiny, { wasmUrl: '/work.js' })).code, 'worker_failed')
     assert.equal((await failure(tiny, { abortAfter: 0 })).name, 'AbortError')
+  })
+
+  test("an address that the page's policy refuses is told from a network that fails", async () => {
+    const { port } = new URL(site.server.url)
+    const source = `http://127.0.0.1:${port}${tiny}`
+    const { code, message } = await inPage('/work.js', 'failure', { source })
+    assert.equal(code, 'io_error')
+    const told = /Content-Security-Policy \(connect-src 'self' https:\) refuses this address/
+    assert.match(message, speaks ? told : /Content-Security-Policy or the browser may refuse/)
   })
 
   const load = (options = {}) => inPage('/cache.js', 'load', { url: real, ...options })

@@ -55,6 +55,19 @@ test('an address of the visitor, and the memory that it would need', async () =>
   await visitor.leave()
 })
 
+test("an address that the page's policy refuses: the card says so, and what to do", async () => {
+  const visitor = await Visitor.come(site, '/', { expected: /Content Security Policy/ })
+  const { page } = visitor
+  await page.click('#model-button')
+  await page.fill('#model-url', 'http://127.0.0.1:9/model.gguf')
+  await page.press('#model-url', 'Enter')
+  await visitor.model('failed')
+  const text = await page.textContent('#failed-text')
+  assert.match(text, /^http:.*Content-Security-Policy \(connect-src 'self' https:\) refuses/)
+  assert.match(text, /take one that it allows, or a file\.$/)
+  await visitor.leave()
+})
+
 test('what is no model is refused in words, and another can be tried', async () => {
   const visitor = await Visitor.come(site)
   const { page } = visitor

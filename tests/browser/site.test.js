@@ -1,10 +1,12 @@
 // The folder that is built for static hosts: complete, with its policy, and nothing inline.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { inRoot } from '../../tools/lib/paths.mjs'
 import { headers } from '../../tools/lib/server.mjs'
+import { buildSite } from '../../tools/site.mjs'
 
 const site = inRoot('build', 'site')
 const text = (...parts) => readFileSync(join(site, ...parts), 'utf8')
@@ -32,6 +34,24 @@ for (const name of ['index.html', 'bench.html']) {
     assert.equal(new Set(ids).size, ids.length)
   })
 }
+
+test('anybody may read the folder, whatever the umask of who built it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'site-'))
+  const umask = process.umask(0o077)
+  try {
+    await buildSite(join(folder, 'site'))
+  } finally {
+    process.umask(umask)
+  }
+  const built = join(folder, 'site')
+  const names = ['.', ...readdirSync(built, { recursive: true })]
+  assert.ok(names.includes(join('dist', 'sotto-relaxed.wasm')))
+  for (const name of names) {
+    const stat = statSync(join(built, name))
+    assert.equal(stat.mode & 0o777, stat.isDirectory() ? 0o755 : 0o644, name)
+  }
+  rmSync(folder, { recursive: true })
+})
 
 test('the style sheet asks for nothing', () => {
   assert.doesNotMatch(text('style.css'), /url\(|@import/)

@@ -1,5 +1,5 @@
 // Where a question is written: sends it, stops the answer, and says why it cannot.
-import { byId } from './dom.js'
+import { byId, isComposing } from './dom.js'
 
 /** @import { Chat } from './chat.js' */
 /** @import { ModelSession } from './model-session.js' */
@@ -31,7 +31,7 @@ export class Composer {
       this.#submit()
     })
     this.#field.addEventListener('keydown', (event) => {
-      if (event.isComposing) return
+      if (isComposing(event)) return
       if (event.key === 'Enter' && !event.shiftKey) {
         event.preventDefault()
         this.#submit()

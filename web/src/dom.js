@@ -79,6 +79,13 @@ export function textButton(className, text, onClick) {
   return button
 }
 
+/**
+ * Whether a key belongs to an input method: the Enter that accepts a word of Japanese sends nothing. Safari
+ * tells of that Enter after the composition has ended, and knows it by this code alone.
+ * @param {KeyboardEvent} event
+ */
+export const isComposing = ({ isComposing, keyCode }) => isComposing || keyCode === 229
+
 /** @param {string} text read out by screen readers */
 export function announce(text) {
   byId('status').textContent = text

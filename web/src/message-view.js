@@ -1,6 +1,6 @@
 // One message on the page: its text, its buttons, its versions. A question is shown as it was typed, an
 // answer as Markdown, drawn at most once a frame.
-import { copyText, iconButton, make, textButton } from './dom.js'
+import { copyText, iconButton, isComposing, make, textButton } from './dom.js'
 import { duration, perSecond } from './format.js'
 import { MarkdownView } from './markdown.js'
 
@@ -136,10 +136,11 @@ export class MessageView {
       this.#actions.edit(this.#message, text)
     })
     area.addEventListener('keydown', (event) => {
+      if (isComposing(event)) return
       if (event.key === 'Escape') {
         event.stopPropagation()
         cancel.click()
-      } else if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
+      } else if (event.key === 'Enter' && !event.shiftKey) {
         event.preventDefault()
         form.requestSubmit()
       }

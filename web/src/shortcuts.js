@@ -1,6 +1,6 @@
 // The keys, in one table: what they do and what the dialog says about them.
 import { anyDialogOpen, openDialog } from './dialogs.js'
-import { byId, make } from './dom.js'
+import { byId, isComposing, make } from './dom.js'
 
 /**
  * @typedef {object} Shortcut
@@ -64,7 +64,7 @@ export function prepareShortcuts(actions) {
   byId('shortcut-list').replaceChildren(...table.flatMap(row))
   byId('shortcuts-button').addEventListener('click', showHelp)
   addEventListener('keydown', (event) => {
-    if (event.defaultPrevented || anyDialogOpen()) return
+    if (event.defaultPrevented || isComposing(event) || anyDialogOpen()) return
     if (event.key === 'Escape') return actions.stop()
     const shortcut = table.find(({ matches }) => matches?.(event))
     if (!shortcut?.run) return

@@ -2,6 +2,7 @@
 // that keeps silent for too long counts as a broken connection.
 import { SottoError } from '../errors.js'
 import { ByteReader } from './byte-reader.js'
+import { explained } from './policy.js'
 import { retryAfter, TryAgain, within } from './retry.js'
 import { isEncoded } from './validator.js'
 
@@ -92,7 +93,7 @@ export async function ask(fetchFunction, url, init, range, { signal, stallMs, na
   } catch (error) {
     release()
     abort.abort() // it may still be on its way
-    throw error
+    throw await explained(error, url, name)
   }
 }
 

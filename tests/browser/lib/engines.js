@@ -18,15 +18,16 @@ import { openWebkit } from './webkit.js'
  * @property {() => Promise<void>} close ends the browser
  */
 
-/** @type {{ name: string, open: () => Promise<Tab>, threads: boolean, cache: boolean }[]} */
+/** @type {{ name: string, open: () => Promise<Tab>, threads: boolean, cache: boolean, speaks: boolean }[]} `speaks`: its workers hear of violations of the policy */
 export const engines = [
-  { name: 'Firefox', open: openFirefox, threads: true, cache: true },
-  { name: 'WebKitGTK', open: openWebkit, threads: false, cache: false },
+  { name: 'Firefox', open: openFirefox, threads: true, cache: true, speaks: true },
+  { name: 'WebKitGTK', open: openWebkit, threads: false, cache: false, speaks: false },
   {
     name: 'WebKitGTK with what Safari has',
     open: () => openWebkit({ likeSafari: true }),
     threads: true,
     // The driver's windows are private, and in others WebKitGTK has no synchronous access handles.
     cache: false,
+    speaks: false,
   },
 ]
