@@ -1,5 +1,5 @@
 // Pictures of the pages in their main states, to look at: build/screenshots.
-//   npm run screenshots            (after npm run build -- site)
+//   npm run screenshots [-- NAME…]   (after npm run build -- web); `readme` goes to docs/page.png
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { openBrowser } from './lib/browser.mjs'
@@ -111,6 +111,25 @@ async function withStatistics(page) {
   await page.waitForSelector('#chart-speed canvas')
 }
 
+/** The README's: what the default model says, as fast as it says it. */
+async function talked(page) {
+  await loaded(page)
+  await page.click('#statistics-button')
+  const questions = [
+    'What is the capital of France? Answer in one short sentence.',
+    'Give me three tips for better sleep, with a reason for each.',
+  ]
+  for (const [i, question] of questions.entries()) {
+    await page.fill('#question', question)
+    await page.press('#question', 'Enter')
+    await page.waitForFunction(
+      (n) => document.querySelectorAll('.message.assistant .facts').length > n,
+      i,
+    )
+  }
+  await page.waitForSelector('#chart-speed canvas')
+}
+
 const chat = '/?temperature=0&max_tokens=120'
 const bench = '/bench.html?rounds=3'
 const tall = { viewport: { width: 1280, height: 1840 } }
@@ -135,6 +154,7 @@ async function shared(page) {
 
 /** Name, options of the page, how to get there, and from where: the chat if that is left out. */
 const pictures = [
+  ['readme', { viewport: { width: 1280, height: 740 } }, talked, '/?temperature=0&max_tokens=260'],
   ['empty', desktop, async () => {}],
   ['empty-dark', { ...desktop, ...dark }, async () => {}],
   ['empty-phone', phone, async () => {}],
@@ -251,15 +271,18 @@ await main(async () => {
   const { url, close } = await serve()
   const browser = await openBrowser()
   try {
-    for (const [name, options, prepare, path = chat] of pictures) {
+    const wanted = process.argv.slice(2)
+    for (const [name, options, prepare, start = chat] of pictures) {
+      if (wanted.length && !wanted.includes(name)) continue
       const context = await browser.newContext({ ...options, serviceWorkers: 'block' })
       const page = await context.newPage()
-      await page.goto(url + path)
+      await page.goto(url + start)
       await page.waitForSelector('body[data-page=ready]')
       await prepare(page)
-      await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' })
+      const path = name === 'readme' ? inRoot('docs', 'page.png') : join(folder, `${name}.png`)
+      await page.screenshot({ path, animations: 'disabled' })
       await context.close()
-      say(`  ${join(folder, name)}.png`)
+      say(`  ${path}`)
     }
   } finally {
     await browser.close()

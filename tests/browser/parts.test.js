@@ -141,6 +141,11 @@ test('figures of an answer', () => {
   for (const ms of [10, 20, 40]) clock.piece(begin + ms)
   assert.deepEqual(clock.gaps.map(Math.round), [10, 20])
   assert.equal(Math.round(clock.speeds[1]), 67)
+  // After a pause of the page many pieces come at one time: that is no speed of its own.
+  const jerky = new AnswerClock()
+  for (let i = 0; i < 60; i++) jerky.piece(begin + 10 * i)
+  for (let i = 0; i < 20; i++) jerky.piece(begin + 800 + i / 100)
+  assert.ok(Math.max(...jerky.speeds) < 101, `${Math.max(...jerky.speeds)}`)
   const tensors = [
     { type: 'f32', bytes: 10 },
     { type: 'q4_0', bytes: 90 },

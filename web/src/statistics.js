@@ -4,7 +4,9 @@ import { count, threads } from './format.js'
 /** @import { Engine, Timings } from 'sotto' */
 /** @import { AnswerFacts } from './types.js' */
 
+/** Pieces and milliseconds that a speed is taken over, at least: several pieces may come at one time. */
 const SMOOTH = 12
+const SMOOTH_MS = 250
 
 export class AnswerClock {
   #begin = performance.now()
@@ -28,7 +30,8 @@ export class AnswerClock {
   /** Tokens per second around each piece. */
   get speeds() {
     return this.times.slice(1).map((time, index) => {
-      const from = Math.max(0, index + 1 - SMOOTH)
+      let from = Math.max(0, index + 1 - SMOOTH)
+      while (from > 0 && time - this.times[from] < SMOOTH_MS) from--
       const elapsed = time - this.times[from]
       return elapsed > 0 ? ((index + 1 - from) / elapsed) * 1000 : null
     })
