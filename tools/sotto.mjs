@@ -58,12 +58,14 @@ function chat(options, command, channel) {
       unlinkSync(answering)
     } catch {
       child.kill('SIGTERM') // no answer, or one that is ending already
+      if (process.stderr.isTTY) process.stderr.write('\n')
     }
   })
   return ended(child)
 }
 
 function ended(child) {
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill())
   return new Promise((done, fail) => {
     child.on('error', fail)
     child.on('close', (code, signal) => done(signal ? 130 : code))
