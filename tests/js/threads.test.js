@@ -156,3 +156,20 @@ test('a message that cannot be sent to a thread ends the start at once', async (
   const failed = { code: 'worker_failed', message: /memory cannot be cloned/ }
   await assert.rejects(threads.watch(starting), failed)
 })
+
+test('of a thread that fails while nobody waits yet, the first reason counts', async () => {
+  let fail
+  const port = {
+    post() {},
+    listen({ onFailure }) {
+      fail = onFailure
+    },
+    async terminate() {},
+  }
+  const threads = new Threads({ start: () => port }, 'simd128-mt')
+  threads.prepare(1)
+  fail(new Error('no luck today'))
+  fail(new Error('it ended with exit code 1'))
+  const failed = { code: 'worker_failed', message: /no luck today/ }
+  await assert.rejects(threads.watch(new Promise(() => {})), failed)
+})

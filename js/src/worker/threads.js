@@ -47,7 +47,7 @@ export class Threads {
   #failed
   /** @type {(error: SottoError) => void} */
   #fail = (error) => {
-    this.#failed = error
+    this.#failed ??= error
   }
 
   /**
