@@ -1,7 +1,14 @@
-/* Which variant of the kernels runs a kind of matmul, and how many streams of weights it reads by turns. All give the same bits, so the choice is made
- * while the model works: most steps run the best guess, some what is to be tried, each is timed, and the
- * fastest stays. Nothing is computed for the sake of measuring, and real data and threads are measured.
- * Browsers translate code anew that is called often: what is timed counts only after a while. */
+/* Which variant of the kernels runs a kind of matmul, and how many streams of weights it reads by turns. All
+ * give the same bits, so the choice is made while the model works: most steps run what is best so far, some
+ * what is to be tried, each is timed, and the fastest stays. Nothing is computed for the sake of measuring,
+ * and real data and threads are measured.
+ *
+ * Stages, one after the other:
+ *   START    the best guess of a variant, with one stream and with several, from the first step on: a
+ *            process that answers once must not end before the choice does
+ *   STREAMS  the same again, once browsers have translated the code that is called often
+ *   KERNELS  all variants, with that number of streams
+ * Before each of the last two the leader runs alone for a while. */
 #ifndef SOTTO_BACKEND_CPU_CHOICE_H
 #define SOTTO_BACKEND_CPU_CHOICE_H
 
@@ -16,19 +23,34 @@ typedef struct cpu_candidate {
   uint32_t n_samples;
 } cpu_candidate;
 
+typedef enum cpu_choice_stage {
+  CPU_CHOICE_START,
+  CPU_CHOICE_STREAMS,
+  CPU_CHOICE_KERNELS,
+  CPU_CHOICE_SETTLED,
+} cpu_choice_stage;
+
+typedef enum cpu_choice_phase {
+  CPU_CHOICE_ALONE,   /* the leader runs */
+  CPU_CHOICE_WARM_UP, /* all run, and get translated */
+  CPU_CHOICE_TRIAL,   /* what is timed counts */
+} cpu_choice_phase;
+
 typedef struct cpu_choice {
-  cpu_candidate candidates[SOTTO_MAX_VARIANTS + 1];
-  uint32_t n_streams; /* still to be tried with the fastest; 1: nothing is */
+  const sotto_kernel_set *set;
+  sotto_dtype type;
+  uint32_t most_streams;
+  cpu_choice_stage stage;
+  cpu_candidate candidates[SOTTO_MAX_VARIANTS];
   uint32_t n, leader, running, turn;
-  double begin_ms; /* of the trial */
-  bool warm;       /* what is timed counts */
-  bool settled;
+  cpu_choice_phase phase; /* of the stage */
+  double begin_ms;        /* of the phase's first step; 0 before */
 } cpu_choice;
 
-/* The members of the set whose GEMM of this type differ, with one stream, the first that is no last choice
- * leading; and then the fastest of them with n_streams, where that is more than one. */
+/* Of the members of the set whose GEMM of this type differ the first that is no last choice leads, with one
+ * stream. `set` outlives the choice. */
 void cpu_choice_init(cpu_choice *choice, const sotto_kernel_set *set, sotto_dtype type,
-                     uint32_t n_streams);
+                     uint32_t most_streams);
 /* What runs the next matmul. */
 const cpu_candidate *cpu_choice_next(cpu_choice *choice);
 /* What it took, from one time to another; not asked for when settled. */

@@ -57,7 +57,7 @@ void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   b->n_streams = chosen->n_streams;
   b->act.wide = kind->wide;
   b->act.n_tokens = step_rows(b, step);
-  if (b->choice->settled) b->choice = NULL;
+  if (b->choice->stage == CPU_CHOICE_SETTLED) b->choice = NULL;
 }
 
 static void *weight(const cpu_backend *b, sotto_weight_id id) {

@@ -6,6 +6,8 @@
 #define LAST_INTERVAL  1024
 /* Faster by less than this is chance. */
 #define MARGIN 0.95
+/* A trial whose batch takes so much longer ends there: the answer waits for it. */
+#define HOPELESS 1.25
 
 void cpu_threads_init(cpu_threads *t, uint32_t most) {
   *t = (cpu_threads){.most = most,
@@ -32,10 +34,12 @@ static uint32_t next_other(const cpu_threads *t, uint32_t last) {
 
 void cpu_threads_note(cpu_threads *t, double ms) {
   if (t->most == 1) return;
-  if (t->trying)
+  if (t->trying) {
     note(&t->other_best, ms);
-  else if (t->left <= TRIAL) /* the last ones before a trial: times grow with the context */
+    if (ms > t->best * HOPELESS) t->left = 1;
+  } else if (t->left <= TRIAL) { /* the last ones before a trial: times grow with the context */
     note(&t->best, ms);
+  }
   if (--t->left > 0) return;
   if (!t->trying) {
     t->trying = true;
