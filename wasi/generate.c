@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 enum { STEP_MS = 50 };
 
 void cli_prompt_init(cli_prompt *prompt, sotto_ctx *ctx) {
@@ -171,14 +173,28 @@ static sotto_request make_request(const cli *c, const cli_prompt *prompt, uint64
   return request;
 }
 
-/* {"id", "token", "logprob"}; a probability of zero has no finite logarithm: null. */
+/* A token as text: what is no whole characters is spelled as OpenAI does, bytes:\xf0\x9f. */
+static sotto_status append_token(sotto_slice bytes, sotto_str *out) {
+  if (sotto_utf8_valid(bytes.data, bytes.len)) return sotto_str_append_json(out, bytes);
+  SOTTO_TRY(sotto_str_append_c(out, "\"bytes:"));
+  for (size_t i = 0; i < bytes.len; i++)
+    SOTTO_TRY(sotto_str_appendf(out, "\\\\x%02x", (unsigned)(unsigned char)bytes.data[i]));
+  return sotto_str_append_c(out, "\"");
+}
+
+/* {"id", "token", "bytes", "logprob"}; a probability of zero has no finite logarithm: null. */
 static sotto_status append_logprob(sotto_engine *engine, int32_t token, float logprob,
                                    sotto_str *out) {
+  const uint32_t flags = SOTTO_DETOKENIZE_SPECIAL | SOTTO_DETOKENIZE_BYTES;
   const char *text;
   uint32_t len;
-  SOTTO_TRY(sotto_engine_detokenize(engine, &token, 1, SOTTO_DETOKENIZE_SPECIAL, &text, &len));
+  SOTTO_TRY(sotto_engine_detokenize(engine, &token, 1, flags, &text, &len));
   SOTTO_TRY(sotto_str_appendf(out, "{\"id\": %d, \"token\": ", (int)token));
-  SOTTO_TRY(sotto_str_append_json(out, (sotto_slice){text, len}));
+  SOTTO_TRY(append_token((sotto_slice){text, len}, out));
+  SOTTO_TRY(sotto_str_append_c(out, ", \"bytes\": ["));
+  for (uint32_t i = 0; i < len; i++)
+    SOTTO_TRY(sotto_str_appendf(out, "%s%u", i ? ", " : "", (unsigned)(unsigned char)text[i]));
+  SOTTO_TRY(sotto_str_append_c(out, "]"));
   if (!isfinite(logprob)) return sotto_str_append_c(out, ", \"logprob\": null");
   return sotto_str_appendf(out, ", \"logprob\": %.9g", (double)logprob);
 }

@@ -23,14 +23,14 @@ static int score_window(cli *c, cli_model *model, const int32_t *ids, uint32_t n
   request.tokens = ids;
   request.n_tokens = n;
   request.max_tokens = 0;
-  request.flags = SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGPROBS | SOTTO_REQUEST_NO_CACHE;
+  request.flags = SOTTO_REQUEST_PROMPT_LOGPROBS | SOTTO_REQUEST_NO_CACHE;
   sotto_status status = sotto_engine_add_request(engine, &request, &id);
   if (status) return cli_fail_engine(c, status, engine);
   for (;;) {
     sotto_step_result result = sotto_engine_step(engine, STEP_MS);
     sotto_event event;
     while (sotto_engine_next_event(engine, &event)) {
-      if (event.type == SOTTO_EVENT_LOGITS && event.token >= 0) {
+      if (event.type == SOTTO_EVENT_LOGITS) {
         double nll = -(double)event.logprob;
         score->nll += nll;
         score->nll_squared += nll * nll;
@@ -65,7 +65,7 @@ static void report(const cli *c, const score *score, uint32_t n_ctx) {
   double error = score->tokens > 1 && variance > 0 ? ppl * sqrt(variance / (score->tokens - 1)) : 0;
   double rate = score->ms > 0 ? score->tokens * 1e3 / score->ms : 0;
   if (c->args.json) {
-    cli_printf("{\"perplexity\": %.9g, \"stderr\": %.9g, \"nll\": %.9g, \"tokens\": %u, ", ppl,
+    cli_printf("{\"perplexity\": %.9g, \"stderr\": %.9g, \"nll\": %.17g, \"tokens\": %u, ", ppl,
                error, mean, (unsigned)score->tokens);
     cli_printf("\"windows\": %u, \"n_ctx\": %u, \"ms\": %.3f, \"tokens_per_second\": %.3f}\n",
                (unsigned)score->windows, (unsigned)n_ctx, score->ms, rate);

@@ -116,7 +116,7 @@ static const cli_option run_output[] = {
     {{"--json"}, CLI_FLAG, AT(json),
      .help = "one JSON object with text, usage and timings instead of the text"},
     {{"--logprobs"}, CLI_I32, AT(logprobs), "N", WITHIN(0, 20),
-     .help = "with --json: log-probabilities of each token and of the N best"},
+     .help = "with --json: log-probability and bytes of each token and of the N best"},
 };
 const cli_option_group cli_run_output_options = GROUP("Output", run_output);
 

@@ -76,18 +76,19 @@ export class Engine {
   }
 
   /**
-   * How likely the model finds a text, token by token.
+   * How likely the model finds a text, token by token. Log-probabilities are the core's own, the same
+   * bits on every host, and so is their mean; the perplexity is the host's exponential of it.
    * @param {string | ArrayLike<number>} prompt
    * @param {TokenizeOptions & { signal?: AbortSignal }} [options] add_special is true if left out
    * @returns {Promise<Score>}
    */
   async score(prompt, options = {}) {
     const values = checkRequest({ ...options, prompt }, promptRules)
-    const flags = ['PROMPT_LOGITS', 'NO_CACHE']
-    const core = { ...coreRequest(promptOf(values), values, { flags }), score: true }
+    const flags = ['PROMPT_LOGPROBS', 'NO_CACHE']
+    const core = coreRequest(promptOf(values), values, { flags })
     core.fields.max_tokens = 0
     const { events } = await collect(this.#connection, core, values.signal)
-    const tokens = events.filter(({ kind, token }) => kind === 'logits' && token >= 0)
+    const tokens = events.filter(({ kind }) => kind === 'logits')
     if (tokens.length === 0) throw invalidArgument('prompt', 'must have at least two tokens')
     const logprobs = tokens.map(({ logprob }) => logprob)
     const nll = -logprobs.reduce((sum, logprob) => sum + logprob, 0) / logprobs.length

@@ -10,7 +10,7 @@
 /** @import { SourceFacts } from './source/validator.js' */
 /** @import { CacheMode, CacheType, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 7
+export const PROTOCOL = 8
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -98,7 +98,6 @@ export const LOGITS_CREDIT = 8
  * @property {string[]} flags SOTTO_REQUEST_… without the prefix
  * @property {string[]} stop
  * @property {[number, number][]} logit_bias
- * @property {boolean} [score] logits events carry the log-probability of their token instead
  */
 
 /**

@@ -298,7 +298,7 @@
  * @property {number} draft_n_accepted of them in the answer
  */
 
-/** @typedef {{ token: string, logprob: number, bytes: number[] }} TokenLogprob */
+/** @typedef {{ token: string, logprob: number, bytes: number[] }} TokenLogprob bytes: its own, of half a character too */
 /** @typedef {TokenLogprob & { top_logprobs: TokenLogprob[] }} ChatLogprob */
 /** @typedef {{ content: ChatLogprob[], refusal: null }} ChatLogprobs */
 

@@ -26,7 +26,7 @@
 #define SOTTO_API __attribute__((used, visibility("default")))
 
 /* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
-#define SOTTO_API_VERSION 3
+#define SOTTO_API_VERSION 4
 
 typedef struct sotto_engine sotto_engine;
 
@@ -202,6 +202,7 @@ SOTTO_API sotto_status sotto_engine_tokenize(sotto_engine *engine, const char *t
 typedef enum sotto_detokenize_flags {
   SOTTO_DETOKENIZE_SPECIAL = 1, /* control tokens appear as their text */
   SOTTO_DETOKENIZE_WHOLE = 2, /* a text from its start: the space that tokenizing put there goes */
+  SOTTO_DETOKENIZE_BYTES = 4, /* the tokens' own bytes, of half a character too; without: UTF-8 */
 } sotto_detokenize_flags;
 /* Valid until the next call that returns text. */
 SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32_t *ids,

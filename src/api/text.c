@@ -49,7 +49,10 @@ sotto_status sotto_engine_detokenize(sotto_engine *e, const int32_t *ids, uint32
       return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, OUT_OF_RANGE, i, ids[i], n_vocab - 1);
     }
     sotto_slice bytes = sotto_tokenizer_bytes(e->tokenizer, ids[i], special);
-    SOTTO_TRY(sotto_detokenizer_feed(&detokenizer, bytes, &e->text));
+    if (flags & SOTTO_DETOKENIZE_BYTES)
+      SOTTO_TRY(sotto_str_append(&e->text, bytes.data, bytes.len));
+    else
+      SOTTO_TRY(sotto_detokenizer_feed(&detokenizer, bytes, &e->text));
   }
   SOTTO_TRY(sotto_detokenizer_end(&detokenizer, &e->text));
   return hand_out_text(&e->text, text, len);

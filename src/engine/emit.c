@@ -116,13 +116,18 @@ static void add_logprobs(sotto_generator *g, const job *j, queued_event *queued,
   }
 }
 
-static void emit_prompt_logits(sotto_generator *g, job *j, uint32_t position, const float *logits) {
+static void emit_prompt_position(sotto_generator *g, job *j, uint32_t position,
+                                 const float *logits) {
+  const uint32_t flags = j->options.flags;
+  const bool last = position + 1 == j->n_prompt; /* nothing of the prompt comes behind it */
+  j->n_scored = position + 1;
+  if (last && !(flags & SOTTO_REQUEST_PROMPT_LOGITS)) return;
   queued_event *queued = queue(g, j, SOTTO_EVENT_LOGITS);
   queued->event.position = position;
-  if (position + 1 < j->n_prompt) queued->event.token = j->tokens.ids[position + 1];
-  queued->event.logits = logits;
-  if (j->options.flags & SOTTO_REQUEST_LOGPROBS) add_logprobs(g, j, queued, logits);
-  j->n_scored = position + 1;
+  if (!last) queued->event.token = j->tokens.ids[position + 1];
+  if (flags & SOTTO_REQUEST_PROMPT_LOGITS) queued->event.logits = logits;
+  if (flags & (SOTTO_REQUEST_LOGPROBS | SOTTO_REQUEST_PROMPT_LOGPROBS))
+    add_logprobs(g, j, queued, logits);
 }
 
 /* Pick the next token of a job whose last token, with these logits, is the batch's t-th. */
@@ -206,9 +211,8 @@ void generator_emit_batch(sotto_generator *g) {
     job *j = g->batch_jobs[t];
     if (!j || !is_picked(g, j, t)) continue; /* done in the meantime, or drafted in vain */
     uint32_t position = g->batch_positions[t];
-    bool scoring = j->options.flags & SOTTO_REQUEST_PROMPT_LOGITS && position >= j->n_scored &&
-                   position < j->n_prompt;
-    if (scoring) emit_prompt_logits(g, j, position, logits);
+    if (generator_scores(j) && position >= j->n_scored && position < j->n_prompt)
+      emit_prompt_position(g, j, position, logits);
     if (position + 1 != j->tokens.count) continue;
     if (j->options.max_tokens == 0)
       generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);

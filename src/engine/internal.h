@@ -92,9 +92,13 @@ void generator_commit_batch(sotto_generator *g);
 slot *generator_free_slot(sotto_generator *g, const slot *except);
 uint32_t generator_common_prefix(const sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);
 
+/* Whether an event is wanted of every prompt position. */
+static inline bool generator_scores(const job *j) {
+  return j->options.flags & (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_PROMPT_LOGPROBS);
+}
 /* Whether the job ends with its prompt and wants none of its logits. */
 static inline bool generator_only_fills_cache(const job *j) {
-  return j->options.max_tokens == 0 && !(j->options.flags & SOTTO_REQUEST_PROMPT_LOGITS);
+  return j->options.max_tokens == 0 && !generator_scores(j);
 }
 
 /* ---- emit.c ---- */

@@ -17,14 +17,16 @@ typedef enum sotto_request_flags {
   SOTTO_REQUEST_NO_CACHE = 16,     /* neither reuse nor keep KV of this request */
   SOTTO_REQUEST_SPECIAL = 32,      /* control tokens appear in the text */
   SOTTO_REQUEST_NO_LOOKUP = 64, /* no drafts from earlier tokens: one pass a token, same answer */
+  SOTTO_REQUEST_PROMPT_LOGPROBS = 128, /* an event with the log-probability of every prompt token
+                                        * but the first, and no logits: the same bits everywhere */
 } sotto_request_flags;
 
 /* A request; start from sotto_request_default. All memory is copied. */
 typedef struct sotto_request {
   const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
   uint32_t n_tokens;
-  /* UINT32_MAX: to the end of the context. 0 with PROMPT_LOGITS: only score; 0 without: only put the
-   * prompt's keys and values into the cache, for requests to come. */
+  /* UINT32_MAX: to the end of the context. 0 with PROMPT_LOGITS or PROMPT_LOGPROBS: only score; 0
+   * without: only put the prompt's keys and values into the cache, for requests to come. */
   uint32_t max_tokens;
   uint64_t seed;
   float temperature, top_p, min_p, typical_p; /* see sample/sampler.h for ranges and order */
@@ -36,13 +38,15 @@ typedef struct sotto_request {
   uint32_t n_logit_bias;
   const char *stop; /* n_stop NUL-terminated strings, one behind the other */
   uint32_t n_stop;
-  uint32_t top_logprobs; /* 0..20, with LOGPROBS */
+  uint32_t top_logprobs; /* 0..20, with LOGPROBS or PROMPT_LOGPROBS */
   uint32_t flags;        /* sotto_request_flags */
 } sotto_request;
 
 typedef enum sotto_event_type {
   SOTTO_EVENT_PROMPT = 1, /* progress: n_prompt_done of prompt_n tokens are in the cache */
-  SOTTO_EVENT_LOGITS = 2, /* with PROMPT_LOGITS: logits after prompt position `position` */
+  /* After prompt position `position`: with PROMPT_LOGITS the logits, with PROMPT_LOGPROBS (also with
+   * LOGPROBS beside PROMPT_LOGITS) the log-probability of the prompt's next token. */
+  SOTTO_EVENT_LOGITS = 2,
   SOTTO_EVENT_TOKEN = 3,
   SOTTO_EVENT_DONE = 4, /* the last event of a request; its id is free again */
 } sotto_event_type;

@@ -29,8 +29,7 @@ slot *generator_free_slot(sotto_generator *g, const slot *except) {
  * least one token is always left to compute, since its logits are wanted. */
 static void admit(sotto_generator *g, job *j) {
   uint32_t reusable = (uint32_t)j->tokens.count - 1, best_n = 0;
-  if (j->options.flags & (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_NO_CACHE) ||
-      g->config.whole_texts)
+  if (generator_scores(j) || j->options.flags & SOTTO_REQUEST_NO_CACHE || g->config.whole_texts)
     reusable = 0;
   slot *best = NULL;
   for (uint32_t i = 0; i < g->n_slots; i++) {
@@ -100,7 +99,7 @@ static bool preempt(sotto_generator *g, const job *except) {
 }
 
 static bool is_scoring(const job *j) {
-  return j->options.flags & SOTTO_REQUEST_PROMPT_LOGITS && j->n_scored < j->n_prompt;
+  return generator_scores(j) && j->n_scored < j->n_prompt;
 }
 
 /* Tokens of the job that go into this batch, given room for so many tokens and outputs. */

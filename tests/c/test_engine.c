@@ -106,6 +106,87 @@ static const int32_t prompt[] = {5,  17, 42, 99, 120, 7,  33, 64, 200, 210, 3,  
 #define N_PROMPT   (sizeof prompt / sizeof *prompt)
 #define ALL_LOGITS (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
+/* The log-probabilities of the prompt are those of its logits, no logits come along, and they have the same
+ * bits on every host, however the prompt is cut: tests/golden/score-hash.txt, for JavaScript too. */
+TEST(engine_prompt_logprobs) {
+  size_t len;
+  char *golden_hash = test_read_file("tests/golden/score-hash.txt", &len);
+  REQUIRE(golden_hash != NULL && len >= 16);
+  for (uint32_t n_batch = 7; n_batch <= 64; n_batch += 57) {
+    sotto_engine_options options = small;
+    options.n_batch = n_batch;
+    sotto_engine *e = open_model(TINY("q4_0"), &options, whole);
+    REQUIRE(e != NULL);
+    sotto_model_info info;
+    CHECK(sotto_engine_info(e, &info) == SOTTO_OK);
+    double expected[N_PROMPT] = {0};
+    float logprobs[N_PROMPT] = {0};
+    const uint32_t flags[] = {SOTTO_REQUEST_PROMPT_LOGITS, SOTTO_REQUEST_PROMPT_LOGPROBS};
+    for (int pass = 0; pass < 2; pass++) {
+      sotto_request request = greedy(prompt, N_PROMPT, 0, flags[pass]);
+      request.top_logprobs = pass; /* the likeliest token of each position */
+      uint32_t id, events = 0;
+      REQUIRE(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+      for (bool done = false; !done;) {
+        sotto_engine_step(e, 1e9);
+        for (sotto_event event; sotto_engine_next_event(e, &event);) {
+          done |= event.type == SOTTO_EVENT_DONE;
+          if (event.type != SOTTO_EVENT_LOGITS) continue;
+          events++;
+          CHECK((event.logits != NULL) == (pass == 0));
+          CHECK(event.n_top_logprobs == (uint32_t)pass);
+          if (event.position + 1 == N_PROMPT) continue;
+          CHECK(event.token == prompt[event.position + 1]);
+          if (pass == 1) {
+            logprobs[event.position] = event.logprob;
+            CHECK(event.top_logprobs[0].logprob >= event.logprob);
+            continue;
+          }
+          double sum = 0;
+          for (uint32_t v = 0; v < info.n_vocab; v++) sum += exp((double)event.logits[v]);
+          expected[event.position] = (double)event.logits[event.token] - log(sum);
+        }
+      }
+      CHECK(events == N_PROMPT - (uint32_t)pass);
+    }
+    for (uint32_t i = 0; i + 1 < N_PROMPT; i++)
+      CHECK(fabs((double)logprobs[i] - expected[i]) < 1e-6);
+    char hash[17];
+    snprintf(hash, sizeof hash, "%016llx",
+             (unsigned long long)hash_bytes(HASH_START, logprobs, sizeof(float) * (N_PROMPT - 1)));
+    if (!CHECK(memcmp(hash, golden_hash, 16) == 0)) printf("    %s\n", hash);
+    sotto_engine_free(e);
+  }
+  free(golden_hash);
+}
+
+/* A text and bytes: half a character is what it is in the one, U+FFFD in the other. */
+TEST(engine_detokenize_bytes) {
+  sotto_engine *e = open_model(TINY("q4_0"), &small, whole);
+  REQUIRE(e != NULL);
+  const char *text = "a\xf0\x9f\x91\x8b";
+  const int32_t *ids;
+  uint32_t n, n_len, partial = 0;
+  const char *bytes;
+  char joined[16] = "";
+  size_t at = 0;
+  REQUIRE(sotto_engine_tokenize(e, text, 5, 0, &ids, &n) == SOTTO_OK && n <= 5);
+  int32_t copy[5];
+  memcpy(copy, ids, n * sizeof *ids);
+  for (uint32_t i = 0; i < n; i++) {
+    REQUIRE(sotto_engine_detokenize(e, copy + i, 1, SOTTO_DETOKENIZE_BYTES, &bytes, &n_len) ==
+            SOTTO_OK);
+    REQUIRE(at + n_len < sizeof joined);
+    memcpy(joined + at, bytes, n_len);
+    at += n_len;
+    partial += n_len == 1 && (*bytes & 0x80);
+    REQUIRE(sotto_engine_detokenize(e, copy + i, 1, 0, &bytes, &n_len) == SOTTO_OK);
+    CHECK(i == 0 || (n_len == 3 && memcmp(bytes, "\xef\xbf\xbd", 3) == 0));
+  }
+  CHECK(partial > 0 && strcmp(joined, text) == 0);
+  sotto_engine_free(e);
+}
+
 static outcome run_one(sotto_engine *e, sotto_request request) {
   outcome o;
   run_requests(e, &request, 1, &o);

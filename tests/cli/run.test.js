@@ -113,6 +113,26 @@ test('--json tells text, usage and timings', async () => {
   assert.ok(result.memory.peak > 0 && result.memory.peak <= result.memory.planned + 1e6)
 })
 
+test('--logprobs gives the bytes of the token, of half a character too', async () => {
+  const emoji = '👋🏽'
+  const { ids } = await json(['tokenize', ...model, '--no-bos', '--json', '-p', emoji])
+  const all = []
+  let halves = 0
+  for (const id of ids) {
+    const args = ['run', ...model, '--raw', '-p', 'a', '-n', '1', '-l', `${id}+100`, '--json']
+    const [{ token, bytes, top_logprobs: tops }] = (await json([...args, '--logprobs', '1']))
+      .logprobs
+    all.push(...bytes)
+    assert.ok(tops[0].bytes.length > 0)
+    const text = Buffer.from(bytes).toString()
+    const spelled = bytes.map((byte) => `\\x${byte.toString(16)}`).join('')
+    halves += text.includes('\ufffd')
+    assert.equal(token, text.includes('\ufffd') ? `bytes:${spelled}` : text)
+  }
+  assert.ok(halves > 0)
+  assert.equal(Buffer.from(all).toString(), emoji)
+})
+
 test('the prompt comes from -p, from a file or from standard input', async () => {
   const args = ['run', ...model, ...greedy, '--json']
   const file = join(scratch, 'prompt.txt')

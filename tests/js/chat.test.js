@@ -60,6 +60,38 @@ test('logprobs come with the bytes and the likeliest alternatives', async () => 
   await assert.rejects(create({ top_logprobs: 2 }), { details: { field: 'top_logprobs' } })
 })
 
+test('bytes are those of the token, of half a character too', async () => {
+  const emoji = '👋🏽'
+  const ids = await engine.tokenize(emoji)
+  assert.ok(ids.length > 2)
+  const all = []
+  let halves = 0
+  for (const id of ids) {
+    const request = { logit_bias: { [id]: 100 }, max_tokens: 1, logprobs: true, top_logprobs: 1 }
+    const [{ token, bytes, logprob, top_logprobs }] = (await create(request)).choices[0].logprobs
+      .content
+    assert.ok(logprob <= 0)
+    assert.equal(top_logprobs[0].bytes.length > 0, true)
+    all.push(...bytes)
+    const text = Buffer.from(bytes).toString()
+    if (!text.includes('\ufffd')) assert.equal(token, text)
+    else {
+      halves++
+      const spelled = bytes.map((byte) => `\\x${byte.toString(16)}`).join('')
+      assert.equal(token, `bytes:${spelled}`)
+      const completion = await engine.completions.create({
+        prompt: 'a',
+        max_tokens: 1,
+        logprobs: 1,
+        logit_bias: { [id]: 100 },
+      })
+      assert.deepEqual(completion.choices[0].logprobs.tokens, [token])
+    }
+  }
+  assert.ok(halves > 0)
+  assert.deepEqual(Buffer.from(all).toString(), emoji)
+})
+
 test('a conversation goes on from what is cached', async () => {
   const first = await create()
   const longer = [...messages, first.choices[0].message, { role: 'user', content: 'And of Italy?' }]

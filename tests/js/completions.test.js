@@ -1,14 +1,17 @@
 // engine.completions and what chat shares with it: shapes, limits, sampling, streams, cancelling,
 // several requests at once.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { loadModel } from 'sotto'
+import { Fnv } from './lib/fnv.js'
 import {
   endlessContext,
   firstToken,
   logitsDigest,
   prompt,
   tinyPath,
+  withEngine,
   withTiny,
 } from './lib/models.js'
 
@@ -310,6 +313,22 @@ test('logits: every position of prompt and answer, the same alone and beside oth
   }
 })
 
+test('score: the same bits on every host', async () => {
+  // The prompt of engine_prompt_logprobs in tests/c/test_engine.c.
+  const head = [5, 17, 42, 99, 120, 7, 33, 64, 200, 210, 3, 80, 81, 82, 83, 84]
+  const ids = [...head, ...span(90, 97), ...span(1, 16)]
+  const expected = readFileSync(new URL('../golden/score-hash.txt', import.meta.url), 'utf8')
+  for (const variant of ['scalar', 'simd128', 'auto']) {
+    await withEngine(tinyPath('q4_0'), { variant }, async (other) => {
+      const { logprobs } = await other.score(ids)
+      const hash = new Fnv()
+      hash.add(Float32Array.from(logprobs))
+      assert.equal(String(hash), expected.trim(), variant)
+    })
+  }
+})
+const span = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => from + index)
+
 test('score: log-probabilities of a text agree with those of its logits', async () => {
   const { tokens, logprobs, nll, perplexity } = await engine.score(prompt)
   const ids = await engine.tokenize(prompt, { add_special: true })
@@ -322,6 +341,6 @@ test('score: log-probabilities of a text agree with those of its logits', async 
     const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0)
     own.push(logits[token] - Math.log(sum))
   }
-  assert.ok(own.every((logprob, i) => Math.abs(logprob - logprobs[i]) < 1e-4))
+  assert.ok(own.every((logprob, i) => Math.abs(logprob - logprobs[i]) < 1e-6))
   await assert.rejects(engine.score([5]), { code: 'invalid_argument' })
 })

@@ -214,14 +214,16 @@ export class CoreEngine {
 
   /**
    * @param {Int32Array} ids
-   * @param {{ special?: boolean, whole?: boolean }} options whole: a text from its start
-   * @returns {Uint8Array} UTF-8, as the tokens have it
+   * @param {{ special?: boolean, whole?: boolean, bytes?: boolean }} options whole: a text from its
+   *   start; bytes: the tokens' own, of half a character too
+   * @returns {Uint8Array} UTF-8, unless the tokens' own bytes are asked for
    */
   detokenize(ids, options) {
     const m = this.module
     const flags =
       (options.special ? m.constant('DETOKENIZE_SPECIAL') : 0) |
-      (options.whole ? m.constant('DETOKENIZE_WHOLE') : 0)
+      (options.whole ? m.constant('DETOKENIZE_WHOLE') : 0) |
+      (options.bytes ? m.constant('DETOKENIZE_BYTES') : 0)
     return m.withBytes(bytesOf(ids), (ptr) => {
       this.#do('detokenize', ptr, ids.length, flags, m.out(0), m.out(1))
       return m.bytes(m.outU32(0), m.outU32(1))

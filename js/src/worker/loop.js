@@ -17,7 +17,6 @@ const STEP_MS = 20
  * @property {EngineEvent[]} queue events that wait for credit
  * @property {boolean} logits its events are large: the engine waits for the reader
  * @property {boolean} logprobs
- * @property {boolean} score only the log-probability of each prompt token is wanted
  * @property {boolean} cancelled
  */
 
@@ -69,9 +68,8 @@ export class Loop {
       coreId,
       credit,
       queue: [],
-      logits: !request.score && request.flags.some((flag) => flag.endsWith('LOGITS')),
+      logits: request.flags.some((flag) => flag.endsWith('LOGITS')),
       logprobs: request.flags.includes('LOGPROBS'),
-      score: request.score === true,
       cancelled: false,
     }
     this.#active.set(coreId, generation)
@@ -136,10 +134,6 @@ export class Loop {
       if (event.kind === 'done') this.#active.delete(event.request)
       if (generation.cancelled || event.kind === 'prompt') continue
       if (generation.logprobs && event.kind === 'token') this.#spell(event)
-      if (generation.score && event.logits) {
-        if (event.token >= 0) event.logprob = logprob(event.logits, event.token)
-        event.logits = undefined
-      }
       generation.queue.push(event)
     }
     return some
@@ -148,8 +142,8 @@ export class Loop {
   /** @param {EngineEvent} event log-probabilities come with the tokens' text */
   #spell(event) {
     const spelled = (/** @type {number} */ token, /** @type {number} */ logprob) => {
-      const bytes = this.#engine.detokenize(Int32Array.of(token), { special: true })
-      return { token: new TextDecoder().decode(bytes), logprob, bytes: Array.from(bytes) }
+      const bytes = this.#engine.detokenize(Int32Array.of(token), { special: true, bytes: true })
+      return { token: textOf(bytes), logprob, bytes: Array.from(bytes) }
     }
     event.token_logprob = spelled(event.token, event.logprob)
     const tops = /** @type {any[]} */ (event.top_logprobs)
@@ -166,15 +160,16 @@ export class Loop {
   }
 }
 
+const whole = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /**
- * Log-softmax at one token.
- * @param {Float32Array} logits
- * @param {number} token
+ * A token as text. What is no whole characters is spelled as OpenAI does, so that no two tokens look alike.
+ * @param {Uint8Array} bytes
  */
-function logprob(logits, token) {
-  let max = -Infinity
-  for (const logit of logits) if (logit > max) max = logit
-  let sum = 0
-  for (const logit of logits) sum += Math.exp(logit - max)
-  return logits[token] - max - Math.log(sum)
+function textOf(bytes) {
+  try {
+    return whole.decode(bytes)
+  } catch {
+    return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`
+  }
 }

@@ -1,4 +1,5 @@
-// A saved state moves between hosts: from the command under wasmtime to Node.js and back.
+// What the command under wasmtime and Node.js have in common: a saved state moves from one to the other and
+// back, and a text has the same score.
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,4 +27,13 @@ test('a state of wasmtime goes on in Node.js, and the other way round', async ()
   const back = await run(['--load-state', file])
   assert.equal(back.text, there.text)
   assert.equal(back.timings.cache_n, there.usage.prompt_tokens - 1)
+})
+
+test('a text has the same score in wasmtime and in Node.js, bit by bit', async () => {
+  const there = await json(['perplexity', '-m', tiny('q4_1'), '-c', '64', '-p', text, '--json'])
+  await withEngine(tinyPath('q4_1'), {}, async (engine) => {
+    const here = await engine.score(text)
+    assert.equal(here.nll, there.nll)
+    assert.equal(here.tokens.length, there.tokens)
+  })
 })
