@@ -33,7 +33,7 @@ static int run_once(cli *c, cli_model *model, const test *test, const int32_t *i
   request.tokens = ids;
   request.n_tokens = test->n_gen ? 1 : test->n_prompt;
   request.max_tokens = test->n_gen + 1;
-  request.temperature = 0;
+  request.sampling.temperature = 0;
   request.flags = SOTTO_REQUEST_IGNORE_EOS | SOTTO_REQUEST_NO_CACHE | SOTTO_REQUEST_NO_LOOKUP;
   sotto_status status = sotto_engine_add_request(engine, &request, &id);
   if (status) return cli_fail_engine(c, status, engine);

@@ -158,7 +158,7 @@ static sotto_request make_request(const cli *c, const cli_prompt *prompt, uint64
   request.tokens = prompt->ids;
   request.n_tokens = prompt->n_ids;
   request.max_tokens = args->n_predict < 0 ? UINT32_MAX : (uint32_t)args->n_predict;
-  request.seed = seed;
+  request.sampling.seed = seed;
   request.logit_bias = (const sotto_bias *)(const void *)args->biases.data;
   request.n_logit_bias = (uint32_t)(args->biases.len / sizeof(sotto_bias));
   request.stop = args->stops.data;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/sotto.h"
 
@@ -91,7 +92,8 @@ static void put_structs(writer *w) {
   for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
     const entry *e = &entries[i];
     if (!e->type && i) put(w, "}}");
-    put_key(w, e->name);
+    const char *dot = strrchr(e->name, '.');
+    put_key(w, dot ? dot + 1 : e->name);
     put(w, e->type ? "[\"" : "{\"size\":");
     if (e->type) {
       put(w, e->type);

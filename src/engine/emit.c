@@ -57,7 +57,7 @@ void generator_finish(sotto_generator *g, job *j, sotto_finish_reason reason, so
 /* The earliest stop string in `held`, or its length when there is none. */
 static size_t find_stop(const job *j, const sotto_str *held) {
   size_t first = held->len;
-  const char *stop = j->stop;
+  const char *stop = j->options.stop;
   for (uint32_t i = 0; i < j->options.n_stop; i++, stop += strlen(stop) + 1) {
     size_t len = strlen(stop);
     for (size_t at = 0; at + len <= held->len && at < first; at++) {
@@ -70,7 +70,7 @@ static size_t find_stop(const job *j, const sotto_str *held) {
 /* How many bytes at the end of `held` could begin a stop string. */
 static size_t begun_stop(const job *j, const sotto_str *held) {
   size_t longest = 0;
-  const char *stop = j->stop;
+  const char *stop = j->options.stop;
   for (uint32_t i = 0; i < j->options.n_stop; i++, stop += strlen(stop) + 1) {
     size_t len = strlen(stop);
     size_t n = held->len < len - 1 ? held->len : len - 1;
@@ -103,17 +103,15 @@ static sotto_status emit_text(sotto_generator *g, job *j, queued_event *queued, 
 
 static void add_logprobs(sotto_generator *g, const job *j, queued_event *queued,
                          const float *logits) {
-  uint32_t n_vocab = g->config.n_vocab, n = 0;
+  const uint32_t n_vocab = g->config.n_vocab;
   if (queued->event.token >= 0) {
     queued->event.logprob = sotto_logprob(logits, n_vocab, queued->event.token);
   }
   if (j->options.top_logprobs == 0) return;
-  sotto_top_logprobs(logits, n_vocab, j->options.top_logprobs, g->top_scratch, &n);
   queued->top = g->n_top;
-  queued->event.n_top_logprobs = n;
-  for (uint32_t i = 0; i < n; i++) {
-    g->top[g->n_top++] = (sotto_top_logprob){g->top_scratch[i].token, g->top_scratch[i].logprob};
-  }
+  sotto_top_logprobs(logits, n_vocab, j->options.top_logprobs, g->top + g->n_top,
+                     &queued->event.n_top_logprobs);
+  g->n_top += queued->event.n_top_logprobs;
 }
 
 static void emit_prompt_position(sotto_generator *g, job *j, uint32_t position,
@@ -134,9 +132,9 @@ static void emit_prompt_position(sotto_generator *g, job *j, uint32_t position,
 static void emit_token(sotto_generator *g, job *j, uint32_t t, const float *logits) {
   uint32_t position = (uint32_t)j->tokens.count;
   sotto_token token;
-  sotto_status status =
-      sotto_sampler_pick(g->sampler, &j->sampling, j->bias, j->options.n_logit_bias, j->tokens.ids,
-                         j->tokens.count, position, logits, &token);
+  sotto_status status = sotto_sampler_pick(g->sampler, &j->options.sampling, j->options.logit_bias,
+                                           j->options.n_logit_bias, j->tokens.ids, j->tokens.count,
+                                           position, logits, &token);
   if (status == SOTTO_OK) status = sotto_tokens_push(&j->tokens, token);
   if (status != SOTTO_OK) {
     generator_finish(g, j, SOTTO_FINISH_ERROR, status);

@@ -36,9 +36,8 @@ static sotto_status allocate(sotto_generator *g) {
   g->cap_events = event_capacity(c);
   g->events = sotto_alloc(ctx, g->cap_events * sizeof *g->events);
   g->top = sotto_alloc(ctx, top_capacity(c) * sizeof *g->top);
-  g->top_scratch = sotto_alloc(ctx, SOTTO_MAX_TOP_LOGPROBS * sizeof *g->top_scratch);
   if (!g->batch_tokens || !g->batch_positions || !g->batch_seqs || !g->batch_jobs ||
-      !g->batch_outputs || !g->events || !g->top || !g->top_scratch) {
+      !g->batch_outputs || !g->events || !g->top) {
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   return sotto_sampler_new(ctx, c->n_vocab, &g->sampler);
@@ -68,8 +67,9 @@ sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *c
 }
 
 static void free_job(sotto_generator *g, job *j) {
-  sotto_free(g->ctx, j->bias, j->options.n_logit_bias * sizeof *j->bias);
-  sotto_free(g->ctx, j->stop, j->stop_bytes);
+  const sotto_request *o = &j->options; /* its memory is ours, and only lent out as const */
+  sotto_free(g->ctx, (void *)o->logit_bias, o->n_logit_bias * sizeof *o->logit_bias);
+  sotto_free(g->ctx, (void *)o->stop, j->stop_bytes);
   sotto_tokens_free(&j->tokens);
   sotto_str_free(&j->held);
   sotto_free(g->ctx, j, sizeof *j);
@@ -90,7 +90,6 @@ void sotto_generator_free(sotto_generator *g) {
   sotto_free(ctx, g->batch_outputs, c->n_outputs * sizeof *g->batch_outputs);
   sotto_free(ctx, g->events, g->cap_events * sizeof *g->events);
   sotto_free(ctx, g->top, top_capacity(c) * sizeof *g->top);
-  sotto_free(ctx, g->top_scratch, SOTTO_MAX_TOP_LOGPROBS * sizeof *g->top_scratch);
   sotto_str_free(&g->text);
   sotto_sampler_free(g->sampler);
   sotto_free(ctx, g, sizeof *g);
@@ -125,36 +124,8 @@ void generator_drop_job(sotto_generator *g, job *j) {
 /* ---- requests ---- */
 
 void sotto_request_init(sotto_request *r) {
-  sotto_sampling s;
-  sotto_sampling_default(&s);
-  *r = (sotto_request){
-      .max_tokens = UINT32_MAX,
-      .seed = s.seed,
-      .temperature = s.temperature,
-      .top_p = s.top_p,
-      .min_p = s.min_p,
-      .typical_p = s.typical_p,
-      .top_k = s.top_k,
-      .repeat_penalty = s.repeat_penalty,
-      .repeat_last_n = s.repeat_last_n,
-      .presence_penalty = s.presence_penalty,
-      .frequency_penalty = s.frequency_penalty,
-  };
-}
-
-static sotto_sampling sampling_of(const sotto_request *r) {
-  return (sotto_sampling){
-      .temperature = r->temperature,
-      .top_k = r->top_k,
-      .top_p = r->top_p,
-      .min_p = r->min_p,
-      .typical_p = r->typical_p,
-      .repeat_penalty = r->repeat_penalty,
-      .repeat_last_n = r->repeat_last_n,
-      .presence_penalty = r->presence_penalty,
-      .frequency_penalty = r->frequency_penalty,
-      .seed = r->seed,
-  };
+  *r = (sotto_request){.max_tokens = UINT32_MAX};
+  sotto_sampling_default(&r->sampling);
 }
 
 sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_config *config,
@@ -198,6 +169,8 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
     }
   }
   if (g->config.whole_texts) SOTTO_TRY(check_whole_text(g, r));
+  SOTTO_TRY(sotto_sampling_check(ctx, &r->sampling, r->logit_bias, r->n_logit_bias,
+                                 g->config.n_vocab));
   if (r->top_logprobs > SOTTO_MAX_TOP_LOGPROBS) {
     return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "top_logprobs is %u, must be from 0 to %d",
                       r->top_logprobs, SOTTO_MAX_TOP_LOGPROBS);
@@ -219,26 +192,25 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
   return SOTTO_OK;
 }
 
+/* What the request points to becomes the job's own. */
 static sotto_status copy_request(sotto_generator *g, job *j, const sotto_request *r) {
   sotto_ctx *ctx = g->ctx;
   j->options = *r;
   j->options.tokens = NULL;
   j->options.logit_bias = NULL;
   j->options.stop = NULL;
-  j->sampling = sampling_of(r);
   if (r->n_logit_bias) {
-    j->bias = sotto_alloc(ctx, r->n_logit_bias * sizeof *j->bias);
-    if (!j->bias) return SOTTO_ERR_OUT_OF_MEMORY;
-    for (uint32_t i = 0; i < r->n_logit_bias; i++) {
-      j->bias[i] = (sotto_logit_bias){r->logit_bias[i].token, r->logit_bias[i].bias};
-    }
+    sotto_bias *bias = sotto_alloc(ctx, r->n_logit_bias * sizeof *bias);
+    if (!bias) return SOTTO_ERR_OUT_OF_MEMORY;
+    memcpy(bias, r->logit_bias, r->n_logit_bias * sizeof *bias);
+    j->options.logit_bias = bias;
   }
-  SOTTO_TRY(sotto_sampling_check(ctx, &j->sampling, j->bias, r->n_logit_bias, g->config.n_vocab));
   for (uint32_t i = 0; i < r->n_stop; i++) j->stop_bytes += strlen(r->stop + j->stop_bytes) + 1;
   if (j->stop_bytes) {
-    j->stop = sotto_alloc(ctx, j->stop_bytes);
-    if (!j->stop) return SOTTO_ERR_OUT_OF_MEMORY;
-    memcpy(j->stop, r->stop, j->stop_bytes);
+    char *stop = sotto_alloc(ctx, j->stop_bytes);
+    if (!stop) return SOTTO_ERR_OUT_OF_MEMORY;
+    memcpy(stop, r->stop, j->stop_bytes);
+    j->options.stop = stop;
   }
   for (uint32_t i = 0; i < r->n_tokens; i++) SOTTO_TRY(sotto_tokens_push(&j->tokens, r->tokens[i]));
   j->n_prompt = r->n_tokens;

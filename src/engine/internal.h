@@ -15,10 +15,7 @@ typedef struct job {
   struct job *next; /* waiting: first come first; running: by age */
   uint32_t id;
   sotto_request options; /* pointers in it are ours */
-  sotto_sampling sampling;
-  sotto_logit_bias *bias;
-  char *stop; /* stop strings, each NUL-terminated */
-  size_t stop_bytes;
+  size_t stop_bytes;     /* of its stop strings */
   sotto_tokens tokens;
   uint32_t n_prompt;
   uint32_t n_scored; /* prompt positions whose LOGITS event was given */
@@ -72,9 +69,8 @@ struct sotto_generator {
 
   queued_event *events; /* [cap_events] of this step, taken from next_event on */
   size_t n_events, cap_events, next_event;
-  sotto_str text;                   /* of this step's events */
-  sotto_top_logprob *top;           /* of this step's events */
-  sotto_token_logprob *top_scratch; /* [SOTTO_MAX_TOP_LOGPROBS] */
+  sotto_str text;         /* of this step's events */
+  sotto_top_logprob *top; /* the same */
   size_t n_top;
 };
 

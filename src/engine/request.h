@@ -4,10 +4,7 @@
 
 #include <stdint.h>
 
-typedef struct sotto_bias {
-  int32_t token;
-  float bias;
-} sotto_bias;
+#include "sample/sampling.h"
 
 typedef enum sotto_request_flags {
   SOTTO_REQUEST_IGNORE_EOS = 1,    /* go on after end-of-generation tokens */
@@ -23,17 +20,12 @@ typedef enum sotto_request_flags {
 
 /* A request; start from sotto_request_default. All memory is copied. */
 typedef struct sotto_request {
+  sotto_sampling sampling;
   const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
   uint32_t n_tokens;
   /* UINT32_MAX: to the end of the context. 0 with PROMPT_LOGITS or PROMPT_LOGPROBS: only score; 0
    * without: only put the prompt's keys and values into the cache, for requests to come. */
   uint32_t max_tokens;
-  uint64_t seed;
-  float temperature, top_p, min_p, typical_p; /* see sample/sampler.h for ranges and order */
-  int32_t top_k;
-  float repeat_penalty;
-  int32_t repeat_last_n;
-  float presence_penalty, frequency_penalty;
   const sotto_bias *logit_bias;
   uint32_t n_logit_bias;
   const char *stop; /* n_stop NUL-terminated strings, one behind the other */
@@ -58,11 +50,6 @@ typedef enum sotto_finish_reason {
   SOTTO_FINISH_CANCELLED = 3,
   SOTTO_FINISH_ERROR = 4, /* status and sotto_engine_message say why */
 } sotto_finish_reason;
-
-typedef struct sotto_top_logprob {
-  int32_t token;
-  float logprob;
-} sotto_top_logprob;
 
 typedef struct sotto_event { /* pointers are valid until the next step or next_event */
   uint32_t type;             /* sotto_event_type */

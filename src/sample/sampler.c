@@ -41,8 +41,8 @@ static sotto_status check_range(sotto_ctx *ctx, const char *name, float value, f
                     range);
 }
 
-sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *s,
-                                  const sotto_logit_bias *bias, size_t n_bias, uint32_t n_vocab) {
+sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *s, const sotto_bias *bias,
+                                  size_t n_bias, uint32_t n_vocab) {
   const char *finite = "a finite number", *part = "a number from 0 to 1";
   SOTTO_TRY(check_range(ctx, "temperature", s->temperature, -FLT_MAX, FLT_MAX, finite));
   SOTTO_TRY(check_range(ctx, "top_p", s->top_p, 0, 1, part));
@@ -122,7 +122,7 @@ static sotto_status not_finite(const sotto_sampler *s, sotto_token token, const 
       (int)token, when);
 }
 
-static sotto_status apply_bias(sotto_sampler *s, const sotto_logit_bias *bias, size_t n) {
+static sotto_status apply_bias(sotto_sampler *s, const sotto_bias *bias, size_t n) {
   for (size_t i = 0; i < n; i++) {
     float *logit = &s->logits[bias[i].token];
     *logit += bias[i].bias;
@@ -258,9 +258,9 @@ static sotto_token greedy(const sotto_sampler *s, float highest) {
 }
 
 sotto_status sotto_sampler_pick(sotto_sampler *s, const sotto_sampling *sampling,
-                                const sotto_logit_bias *bias, size_t n_bias,
-                                const sotto_token *history, size_t n_history, uint64_t position,
-                                const float *logits, sotto_token *out) {
+                                const sotto_bias *bias, size_t n_bias, const sotto_token *history,
+                                size_t n_history, uint64_t position, const float *logits,
+                                sotto_token *out) {
   *out = SOTTO_TOKEN_NONE;
   SOTTO_TRY(sotto_sampling_check(s->ctx, sampling, bias, n_bias, s->n_vocab));
   for (uint32_t i = 0; i < s->n_vocab; i++) {

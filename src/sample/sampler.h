@@ -22,30 +22,13 @@
 
 #include "base/ctx.h"
 #include "sample/random.h"
+#include "sample/sampling.h"
 #include "tokenizer/tokenizer.h"
-
-typedef struct sotto_sampling {
-  float temperature;       /* default 0.8; 0 or less is greedy */
-  int32_t top_k;           /* default 40; <= 0 is off */
-  float top_p;             /* default 0.95; 1 is off */
-  float min_p;             /* default 0.05; 0 is off */
-  float typical_p;         /* default 1: off */
-  float repeat_penalty;    /* above 0; default 1: off */
-  int32_t repeat_last_n;   /* tokens the penalties look back; default 64; 0 off, -1 all */
-  float presence_penalty;  /* default 0 */
-  float frequency_penalty; /* default 0 */
-  uint64_t seed;
-} sotto_sampling;
-
-typedef struct sotto_logit_bias {
-  sotto_token token;
-  float bias; /* -INFINITY bans the token */
-} sotto_logit_bias;
 
 void sotto_sampling_default(sotto_sampling *sampling);
 /* ERR_INVALID_ARGUMENT names the field and its range (NaN is never in range). */
 sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *sampling,
-                                  const sotto_logit_bias *bias, size_t n_bias, uint32_t n_vocab);
+                                  const sotto_bias *bias, size_t n_bias, uint32_t n_vocab);
 
 typedef struct sotto_sampler sotto_sampler; /* scratch for one vocabulary, reused between calls */
 sotto_status sotto_sampler_new(sotto_ctx *ctx, uint32_t n_vocab, sotto_sampler **out);
@@ -58,20 +41,15 @@ size_t sotto_sampler_bytes(uint32_t n_vocab);
  * ERR_NON_FINITE_LOGITS if a logit is NaN or +inf (also: becomes so by bias or penalties), or
  * nothing is left to pick. The arguments are checked as by sotto_sampling_check. */
 sotto_status sotto_sampler_pick(sotto_sampler *sampler, const sotto_sampling *sampling,
-                                const sotto_logit_bias *bias, size_t n_bias,
-                                const sotto_token *history, size_t n_history, uint64_t position,
-                                const float *logits, sotto_token *out);
-
-typedef struct sotto_token_logprob {
-  sotto_token token;
-  float logprob; /* natural logarithm, of the raw logits' softmax (as OpenAI's logprobs) */
-} sotto_token_logprob;
+                                const sotto_bias *bias, size_t n_bias, const sotto_token *history,
+                                size_t n_history, uint64_t position, const float *logits,
+                                sotto_token *out);
 
 /* log-softmax of one token, and of the k most likely ones (top[k]; sorted, ties to the lower id;
  * *n_top is min(k, n_vocab); meant for small k). Sums in double, in order of ids. The logits are finite or -inf, not all
  * -inf; a token outside the vocabulary gives -inf. */
 float sotto_logprob(const float *logits, uint32_t n_vocab, sotto_token token);
-void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto_token_logprob *top,
+void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto_top_logprob *top,
                         uint32_t *n_top);
 
 #endif

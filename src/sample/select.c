@@ -63,7 +63,7 @@ float sotto_logprob(const float *logits, uint32_t n_vocab, sotto_token token) {
   return (float)((double)logits[token] - log_sum(logits, n_vocab));
 }
 
-void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto_token_logprob *top,
+void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto_top_logprob *top,
                         uint32_t *n_top) {
   *n_top = k < n_vocab ? k : n_vocab;
   if (*n_top == 0) return;
@@ -73,7 +73,7 @@ void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto
     if (count == *n_top && !(logits[i] > top[count - 1].logprob)) continue;
     uint32_t at = count < *n_top ? count++ : count - 1;
     for (; at > 0 && logits[i] > top[at - 1].logprob; at--) top[at] = top[at - 1];
-    top[at] = (sotto_token_logprob){(sotto_token)i, logits[i]};
+    top[at] = (sotto_top_logprob){(sotto_token)i, logits[i]};
   }
   for (uint32_t i = 0; i < count; i++) top[i].logprob = (float)((double)top[i].logprob - sum);
 }

@@ -173,7 +173,7 @@ sotto_request greedy(const int32_t *tokens, uint32_t n_tokens, uint32_t n_new, u
   request.tokens = tokens;
   request.n_tokens = n_tokens;
   request.max_tokens = n_new;
-  request.temperature = 0;
+  request.sampling.temperature = 0;
   request.flags = flags;
   return request;
 }

@@ -498,7 +498,7 @@ TEST(engine_refuses_bad_requests) {
     CHECK(id == 0 && strstr(sotto_engine_message(e), cases[i].names));
   }
   sotto_request request = greedy(prompt, 4, 1, 0);
-  request.temperature = NAN;
+  request.sampling.temperature = NAN;
   CHECK(sotto_engine_add_request(e, &request, &id) == SOTTO_ERR_INVALID_ARGUMENT);
   request = greedy(prompt, 4, 1, 0);
   request.top_logprobs = 21;

@@ -243,13 +243,13 @@ static sotto_request make(uint32_t kind) {
   sotto_request r = greedy(prompt + kind % 5, N_PROMPT - 4 - kind % 3, 70, ALWAYS);
   r.flags |= SOTTO_REQUEST_LOGITS;
   if (kind & 1) {
-    r.temperature = 0.4f + 0.2f * (float)(kind % 4);
-    r.seed = kind;
+    r.sampling.temperature = 0.4f + 0.2f * (float)(kind % 4);
+    r.sampling.seed = kind;
   }
   if (kind & 2) {
-    r.repeat_penalty = 1.05f;
-    r.frequency_penalty = 0.1f;
-    r.repeat_last_n = 20;
+    r.sampling.repeat_penalty = 1.05f;
+    r.sampling.frequency_penalty = 0.1f;
+    r.sampling.repeat_last_n = 20;
   }
   if (kind & 4) {
     r.flags |= SOTTO_REQUEST_LOGPROBS;

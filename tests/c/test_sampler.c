@@ -115,7 +115,7 @@ static sotto_sampling read_sampling(const sotto_json *o) {
 }
 
 /* With a temperature that makes all equal, every token the filters leave turns up, and no other. */
-static void check_n_left(sotto_sampler *sampler, sotto_sampling s, const sotto_logit_bias *bias,
+static void check_n_left(sotto_sampler *sampler, sotto_sampling s, const sotto_bias *bias,
                          size_t n_bias, const sotto_token *history, size_t n_history,
                          const float *logits, uint32_t n_vocab, size_t n_left) {
   bool *seen = calloc(n_vocab, sizeof *seen);
@@ -141,14 +141,14 @@ TEST(sampler_picks_as_the_reference) {
     float *logits = make_logits(n_vocab, (uint32_t)number(c, "logits_seed"),
                                 sotto_json_get(c, "coarse")->boolean);
     sotto_sampling sampling = read_sampling(sotto_json_get(c, "sampling"));
-    sotto_logit_bias bias[32];
+    sotto_bias bias[32];
     sotto_token history[128];
     size_t n_bias = 0, n_history = 0;
     for (const sotto_json *b = sotto_json_get(c, "bias")->first; b; b = b->next) {
       const sotto_json *value = b->first->next;
       bias[n_bias++] =
-          (sotto_logit_bias){(sotto_token)b->first->integer,
-                             value->type == SOTTO_JSON_NULL ? -INFINITY : (float)value->number};
+          (sotto_bias){(sotto_token)b->first->integer,
+                       value->type == SOTTO_JSON_NULL ? -INFINITY : (float)value->number};
     }
     for (const sotto_json *t = sotto_json_get(c, "history")->first; t; t = t->next) {
       history[n_history++] = (sotto_token)t->integer;
@@ -199,7 +199,7 @@ TEST(sampler_random_numbers_and_logprobs_as_the_reference) {
       float logprob = sotto_logprob(logits, n_vocab, (sotto_token)t->first->integer);
       CHECK(fabs((double)logprob - t->first->next->number) < 1e-6);
     }
-    sotto_token_logprob top[64];
+    sotto_top_logprob top[64];
     sotto_top_logprobs(logits, n_vocab, k, top, &n_top);
     uint32_t i = 0;
     for (const sotto_json *t = sotto_json_get(c, "top")->first; t; t = t->next, i++) {
@@ -283,7 +283,7 @@ TEST(sampler_ties_go_to_the_lower_id) {
   logits[0] = -0.0f;
   s.temperature = 0;
   CHECK(pick(sampler, &s, 3, logits) == 0);
-  sotto_token_logprob top[3];
+  sotto_top_logprob top[3];
   uint32_t n_top;
   sotto_top_logprobs(logits, 3000, 3, top, &n_top);
   CHECK(n_top == 3 && top[0].token == 0 && top[1].token == 1 && top[2].token == 2);
@@ -303,7 +303,7 @@ TEST(sampler_depends_on_nothing_but_its_arguments) {
   noise.frequency_penalty = 3;
   noise.top_p = 0.3f;
   static const sotto_token history[] = {1, 2, 3, 1, 699, 0, -1, 700, INT32_MIN, INT32_MAX};
-  sotto_logit_bias bias = {4, -INFINITY};
+  sotto_bias bias = {4, -INFINITY};
   for (uint64_t position = 100; position-- > 0;) {
     sotto_token a, b, c;
     CHECK(sotto_sampler_pick(used, &s, NULL, 0, history, 10, position, first, &a) == SOTTO_OK);
@@ -367,9 +367,9 @@ TEST(sampler_refuses_every_invalid_argument) {
   CHECK(sotto_sampling_check(&ctx, &s, NULL, 0, 10) == SOTTO_ERR_INVALID_ARGUMENT);
   CHECK(strstr(ctx.message, "repeat_last_n") != NULL);
   s.repeat_last_n = -1;
-  static const sotto_logit_bias bad[] = {{-1, 0}, {10, 0}, {INT32_MIN, 0}, {3, NAN}, {3, INFINITY}};
+  static const sotto_bias bad[] = {{-1, 0}, {10, 0}, {INT32_MIN, 0}, {3, NAN}, {3, INFINITY}};
   for (int b = 0; b < 5; b++) {
-    sotto_logit_bias two[] = {{3, -INFINITY}, bad[b]};
+    sotto_bias two[] = {{3, -INFINITY}, bad[b]};
     CHECK(sotto_sampling_check(&ctx, &s, two, 1, 10) == SOTTO_OK);
     CHECK(sotto_sampling_check(&ctx, &s, two, 2, 10) == SOTTO_ERR_INVALID_ARGUMENT);
     CHECK(strstr(ctx.message, "logit_bias") != NULL);
@@ -412,7 +412,7 @@ TEST(sampler_refuses_non_finite_logits) {
     /* Finite logits pushed over the edge by bias or penalties. */
     memset(logits, 0, sizeof logits);
     logits[3] = 3e38f;
-    sotto_logit_bias bias = {3, 3e38f};
+    sotto_bias bias = {3, 3e38f};
     CHECK(sotto_sampler_pick(sampler, &s, &bias, 1, NULL, 0, 0, logits, &token) ==
           SOTTO_ERR_NON_FINITE_LOGITS);
     CHECK(strstr(ctx.message, "logit_bias") != NULL);
@@ -457,7 +457,7 @@ TEST(sampler_logprobs_of_odd_arguments) {
   CHECK(sotto_logprob(logits, 3, 1) == -INFINITY);
   CHECK(sotto_logprob(logits, 3, -1) == -INFINITY && sotto_logprob(logits, 3, 3) == -INFINITY);
   CHECK(fabsf(sotto_logprob(logits, 3, 2) + 0.126928f) < 1e-6f);
-  sotto_token_logprob top[8];
+  sotto_top_logprob top[8];
   uint32_t n_top = 9;
   sotto_top_logprobs(logits, 3, 0, top, &n_top);
   CHECK(n_top == 0);

@@ -243,8 +243,8 @@ static uint32_t add_request(run *r) {
   request.tokens = tokens;
   request.n_tokens = PICK(lengths, r->request % 8);
   request.max_tokens = r->e->program.causal ? r->request >> 3 & 3 : 0;
-  request.temperature = r->request & 32 ? 1 : 0;
-  request.flags = next_random(r) & 127;
+  request.sampling.temperature = r->request & 32 ? 1 : 0;
+  request.flags = next_random(r) & 255;
   uint32_t id;
   const sotto_status status = sotto_engine_add_request(r->e, &request, &id);
   if (is_ok(r, status)) return id;
