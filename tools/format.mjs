@@ -1,4 +1,5 @@
-// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, and README's tables. `npm run
+// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, README's tables and
+// JavaScript's. `npm run
 // format` rewrites; the lint only checks.
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { isMain, main } from './lib/main.mjs'
 import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
 import { step } from './lib/report.mjs'
+import { JS_TABLES, jsTables } from './lint/js-tables.mjs'
 import { readmeWithTables } from './lint/tables.mjs'
 import { clangFormat } from './setup/system.mjs'
 import { setup } from './setup.mjs'
@@ -45,6 +47,7 @@ if (isMain(import.meta.url)) {
   await main(async () => {
     await setup('test')
     await step("README's tables", () => writeFileSync(inRoot('README.md'), readmeWithTables(root)))
+    await step("JavaScript's tables", () => writeFileSync(inRoot(JS_TABLES), jsTables(root)))
     await step('clang-format', () => formatC({ check: false }))
     await step('biome', () => runBiome({ check: false }))
   })

@@ -8,6 +8,7 @@ import { run } from './lib/proc.mjs'
 import { say, step } from './lib/report.mjs'
 import { checkBanned } from './lint/banned.mjs'
 import { checkIncludes } from './lint/includes.mjs'
+import { checkJsTables } from './lint/js-tables.mjs'
 import { checkLimits } from './lint/limits.mjs'
 import { checkOpcodes } from './lint/opcodes.mjs'
 import { checkSizes, moduleSizes } from './lint/sizes.mjs'
@@ -19,6 +20,7 @@ const checks = {
   'banned calls': () => report(checkBanned(root)),
   'file lengths': () => report(checkLimits(root)),
   "README's tables": () => report(checkTables(root)),
+  "JavaScript's tables": () => report(checkJsTables(root)),
   'clang-format': () => formatC({ check: true }),
   biome: () => runBiome({ check: true }),
   types: () => run(inRoot('node_modules', '.bin', 'tsc'), ['-p', '.']),

@@ -86,10 +86,17 @@ static int unknown(const cli *c, const char *arg) {
   return cli_usage_error("unknown option '%s'; 'sotto %s --help' lists all", arg, name);
 }
 
+static bool in_range(const cli_option *option, double value) {
+  const double min = option->range ? option->range->min : option->min;
+  const double max = option->range ? option->range->max : option->max;
+  return value >= min && value <= max; /* false for NaN */
+}
+
 static int out_of_range(const cli_option *option, const char *arg, const char *text) {
   if (option->limit) return cli_usage_error("%s: %s: %s", arg, text, option->limit);
   return cli_usage_error("%s: %s is out of range; give a number from %.16g to %.16g", arg, text,
-                         option->min, option->max);
+                         option->range ? option->range->min : option->min,
+                         option->range ? option->range->max : option->max);
 }
 
 /* The number that the whole of text[0..len) spells. */
@@ -117,7 +124,7 @@ static int set_bytes(const cli_option *option, const char *arg, const char *text
       stop++;
     }
     if (!*stop) {
-      if (!(value >= option->min && value <= option->max)) return out_of_range(option, arg, text);
+      if (!in_range(option, value)) return out_of_range(option, arg, text);
       *out = (uint64_t)value;
       return CLI_OK;
     }
@@ -147,8 +154,7 @@ static int set_counts(const cli *c, const cli_option *option, const char *arg, c
     if (!whole_number(at, end, &value)) {
       return cli_usage_error("%s: '%s' is not a list of whole numbers, as in 128,512", arg, text);
     }
-    if ((double)value < option->min || (double)value > option->max)
-      return out_of_range(option, arg, text);
+    if (!in_range(option, (double)value)) return out_of_range(option, arg, text);
     uint32_t count = (uint32_t)value;
     if (sotto_str_append(out, &count, sizeof count)) return cli_fail_memory(c);
     at = end;
@@ -156,7 +162,8 @@ static int set_counts(const cli *c, const cli_option *option, const char *arg, c
   }
 }
 
-static int add_bias(const cli *c, const char *arg, const char *text, sotto_str *out) {
+static int add_bias(const cli *c, const cli_option *option, const char *arg, const char *text,
+                    sotto_str *out) {
   char *stop = NULL;
   errno = 0;
   long token = *text >= '0' && *text <= '9' ? strtol(text, &stop, 10) : -1;
@@ -165,7 +172,7 @@ static int add_bias(const cli *c, const char *arg, const char *text, sotto_str *
     const char *number = stop + 1;
     /* Behind the sign comes the bare size: "2--1" is a slip of the hand. */
     if (*number != '+' && *number != '-' && any_number(number, &stop, &value) && !*stop &&
-        !(isinf(value) && sign > 0) && (isinf(value) || value < 1e30)) {
+        !(isinf(value) && sign > 0) && (isinf(value) || in_range(option, sign * value))) {
       sotto_bias bias = {(int32_t)token, (float)(sign * value)};
       return sotto_str_append(out, &bias, sizeof bias) ? cli_fail_memory(c) : CLI_OK;
     }
@@ -187,13 +194,13 @@ static int set(cli *c, const cli_option *option, const char *arg, const char *te
   case CLI_BYTES: return set_bytes(option, arg, text, field);
   case CLI_CHOICE: return set_choice(option, arg, text, field);
   case CLI_COUNTS: return set_counts(c, option, arg, text, field);
-  case CLI_BIAS: return add_bias(c, arg, text, field);
+  case CLI_BIAS: return add_bias(c, option, arg, text, field);
   case CLI_F32: {
     char *stop;
     if (!any_number(text, &stop, &number) || *stop) {
       return cli_usage_error("%s: '%s' is not a number", arg, text);
     }
-    if (!(number >= option->min && number <= option->max)) return out_of_range(option, arg, text);
+    if (!in_range(option, number)) return out_of_range(option, arg, text);
     *(float *)field = (float)number;
     return CLI_OK;
   }
@@ -204,9 +211,7 @@ static int set(cli *c, const cli_option *option, const char *arg, const char *te
   if (!whole_number(text, text + strlen(text), &whole)) {
     return cli_usage_error("%s: '%s' is not a whole number", arg, text);
   }
-  if ((double)whole < option->min || (double)whole > option->max) {
-    return out_of_range(option, arg, text);
-  }
+  if (!in_range(option, (double)whole)) return out_of_range(option, arg, text);
   if (option->type == CLI_I64) *(int64_t *)field = whole;
   if (option->type == CLI_I32) *(int32_t *)field = (int32_t)whole;
   if (option->type == CLI_U32) *(uint32_t *)field = (uint32_t)whole;

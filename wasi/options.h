@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "api/sotto.h"
+#include "base/limits.h"
 #include "base/str.h"
 
 struct cli;
@@ -29,9 +30,10 @@ typedef enum cli_option_type {
 typedef struct cli_option {
   const char *names[4]; /* the last one is the most telling: messages and help show it */
   cli_option_type type;
-  size_t offset;     /* of the value in cli_args */
-  const char *value; /* what follows, for --help: "FILE", "N" */
-  double min, max;   /* of numbers */
+  size_t offset;            /* of the value in cli_args */
+  const char *value;        /* what follows, for --help: "FILE", "N" */
+  double min, max;          /* of numbers that the core knows nothing of */
+  const sotto_limit *range; /* of all others */
   const char *help;
   const char *limit; /* said when a number is out of range, where the range does not say it all */
   bool required;

@@ -4,19 +4,19 @@
 
 #define AT(field)          .offset = offsetof(cli_args, field)
 #define WITHIN(low, high)  .min = (low), .max = (high)
+#define LIMITED(name)      .range = &sotto_limits[SOTTO_LIMIT_##name]
 #define GROUP(title, list) {title, list, sizeof(list) / sizeof(list[0])}
 
-#define MAX_TOKENS  1e9 /* far above any context; keeps sums of two within 32 bits */
-#define MAX_CONTEXT 16777216
+#define MANY 1e9 /* keeps sums of two within 32 bits */
 
 /* clang-format off */
 static const cli_option model[] = {
     {{"-m", "--model"}, CLI_TEXT, AT(model), "FILE", .required = true,
      .help = "GGUF file; of a model split in several, any part"},
-    {{"-c", "--ctx-size"}, CLI_U32, AT(engine.n_ctx), "N", WITHIN(0, MAX_CONTEXT),
+    {{"-c", "--ctx-size"}, CLI_U32, AT(engine.n_ctx), "N", LIMITED(n_ctx),
      .help = "positions in the context, n_ctx (default: what the model was trained for, at "
              "most 4096; perplexity: 512; bench: what the tests need)"},
-    {{"-b", "--batch-size"}, CLI_U32, AT(engine.n_batch), "N", WITHIN(1, 4096),
+    {{"-b", "--batch-size"}, CLI_U32, AT(engine.n_batch), "N", LIMITED(n_batch),
      .help = "prompt tokens in one pass", .shows_default = true},
     {{"--variant"}, CLI_CHOICE, AT(engine.variant), "auto|scalar|simd128|relaxed|relaxed_i16|relaxed_i32|relaxed_u8|relaxed_s8",
      .help = "kernels; all give the same bits", .shows_default = true},
@@ -27,9 +27,9 @@ static const cli_option model[] = {
      .shows_default = true},
     {{"-ctv", "--cache-type-v"}, CLI_CHOICE, AT(engine.cache_type_v), "f16|q8_0|f32",
      .help = "the same for values", .shows_default = true},
-    {{"--memory-budget"}, CLI_BYTES, AT(engine.memory_budget), "SIZE", WITHIN(1, 9e15),
+    {{"--memory-budget"}, CLI_BYTES, AT(engine.memory_budget), "SIZE", LIMITED(memory_budget),
      .help = "bytes that may be used in all, K, M or G behind the number; a model that needs "
-             "more is refused before it is loaded"},
+             "more is refused before it is loaded; 0: no limit"},
     {{"-t", "--threads"}, CLI_U32, AT(threads), "N", WITHIN(1, 1),
      .help = "accepted for llama.cpp's sake: only 1",
      .limit = "the command runs on one thread; leave the option out"},
@@ -64,7 +64,7 @@ static const cli_option system_[] = {
 const cli_option_group cli_system_options = GROUP("Conversation", system_);
 
 static const cli_option generate[] = {
-    {{"-n", "--predict", "--n-predict"}, CLI_I32, AT(n_predict), "N", WITHIN(-1, MAX_TOKENS),
+    {{"-n", "--predict", "--n-predict"}, CLI_I32, AT(n_predict), "N", LIMITED(max_tokens),
      .help = "tokens to generate at most; -1: to the end of the context", .shows_default = true},
     {{"-r", "--reverse-prompt"}, CLI_TEXTS, AT(stops), "TEXT",
      .help = "stop where this text appears (may be repeated)"},
@@ -80,25 +80,25 @@ const cli_option_group cli_generate_options = GROUP("Generation", generate);
 static const cli_option sampling[] = {
     {{"-s", "--seed"}, CLI_I64, AT(seed), "N", WITHIN(-1, 9007199254740991.0),
      .help = "seed of the random numbers; -1: a new one each time", .shows_default = true},
-    {{"--temp", "--temperature"}, CLI_F32, AT(request.sampling.temperature), "X", WITHIN(0, 1000),
+    {{"--temp", "--temperature"}, CLI_F32, AT(request.sampling.temperature), "X", LIMITED(temperature),
      .help = "temperature; 0: always the most likely token", .shows_default = true},
-    {{"--top-k"}, CLI_I32, AT(request.sampling.top_k), "N", WITHIN(0, MAX_TOKENS),
+    {{"--top-k"}, CLI_I32, AT(request.sampling.top_k), "N", LIMITED(top_k),
      .help = "keep the N most likely tokens; 0: off", .shows_default = true},
-    {{"--top-p"}, CLI_F32, AT(request.sampling.top_p), "X", WITHIN(0, 1),
+    {{"--top-p"}, CLI_F32, AT(request.sampling.top_p), "X", LIMITED(top_p),
      .help = "keep the fewest tokens of this probability in all; 1: off", .shows_default = true},
-    {{"--min-p"}, CLI_F32, AT(request.sampling.min_p), "X", WITHIN(0, 1),
+    {{"--min-p"}, CLI_F32, AT(request.sampling.min_p), "X", LIMITED(min_p),
      .help = "drop tokens less likely than X times the best; 0: off", .shows_default = true},
-    {{"--typical", "--typical-p"}, CLI_F32, AT(request.sampling.typical_p), "X", WITHIN(0, 1),
+    {{"--typical", "--typical-p"}, CLI_F32, AT(request.sampling.typical_p), "X", LIMITED(typical_p),
      .help = "locally typical sampling; 1: off", .shows_default = true},
-    {{"--repeat-penalty"}, CLI_F32, AT(request.sampling.repeat_penalty), "X", WITHIN(0.01, 100),
+    {{"--repeat-penalty"}, CLI_F32, AT(request.sampling.repeat_penalty), "X", LIMITED(repeat_penalty),
      .help = "penalty of repeated tokens; 1: off", .shows_default = true},
-    {{"--repeat-last-n"}, CLI_I32, AT(request.sampling.repeat_last_n), "N", WITHIN(-1, MAX_TOKENS),
+    {{"--repeat-last-n"}, CLI_I32, AT(request.sampling.repeat_last_n), "N", LIMITED(repeat_last_n),
      .help = "tokens that the penalties look back; 0: off, -1: all", .shows_default = true},
-    {{"--presence-penalty"}, CLI_F32, AT(request.sampling.presence_penalty), "X", WITHIN(-100, 100),
+    {{"--presence-penalty"}, CLI_F32, AT(request.sampling.presence_penalty), "X", LIMITED(presence_penalty),
      .help = "taken from the logit of every token seen before", .shows_default = true},
-    {{"--frequency-penalty"}, CLI_F32, AT(request.sampling.frequency_penalty), "X", WITHIN(-100, 100),
+    {{"--frequency-penalty"}, CLI_F32, AT(request.sampling.frequency_penalty), "X", LIMITED(frequency_penalty),
      .help = "the same, for each time that it was seen", .shows_default = true},
-    {{"-l", "--logit-bias"}, CLI_BIAS, AT(biases), "TOKEN(+/-)BIAS",
+    {{"-l", "--logit-bias"}, CLI_BIAS, AT(biases), "TOKEN(+/-)BIAS", LIMITED(logit_bias),
      .help = "make a token id more or less likely: 15043+1, 15043-1, 2-inf (may be repeated)"},
 };
 const cli_option_group cli_sampling_options = GROUP("Sampling", sampling);
@@ -115,7 +115,7 @@ const cli_option_group cli_state_options = GROUP("State", state);
 static const cli_option run_output[] = {
     {{"--json"}, CLI_FLAG, AT(json),
      .help = "one JSON object with text, usage and timings instead of the text"},
-    {{"--logprobs"}, CLI_I32, AT(logprobs), "N", WITHIN(0, 20),
+    {{"--logprobs"}, CLI_I32, AT(logprobs), "N", LIMITED(top_logprobs),
      .help = "with --json: log-probability and bytes of each token and of the N best"},
 };
 const cli_option_group cli_run_output_options = GROUP("Output", run_output);
@@ -159,7 +159,7 @@ static const cli_option inspect[] = {
 const cli_option_group cli_inspect_options = GROUP("Output", inspect);
 
 static const cli_option perplexity[] = {
-    {{"--chunks"}, CLI_U32, AT(chunks), "N", WITHIN(0, MAX_TOKENS),
+    {{"--chunks"}, CLI_U32, AT(chunks), "N", WITHIN(0, MANY),
      .help = "score the first N windows only; 0: all", .shows_default = true},
     {{"--json"}, CLI_FLAG, AT(json),
      .help = "one JSON object instead of text"},

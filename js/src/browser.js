@@ -6,6 +6,7 @@ import { makeLoadModel, makePlanModel } from './load.js'
 
 export { Engine } from './engine.js'
 export { ERROR_CODES, SottoError } from './errors.js'
+export { LIMITS } from './tables.js'
 export * from './types.js'
 
 /**

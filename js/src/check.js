@@ -2,6 +2,7 @@
 // throws invalid_argument naming the field. Unknown fields are refused: a misspelt option that is
 // silently ignored costs its user an afternoon.
 import { invalidArgument } from './errors.js'
+import { LIMITS } from './tables.js'
 
 /** @typedef {(value: any, field: string) => any} Rule */
 
@@ -37,6 +38,14 @@ export const number = (min, max) => (value, field) => {
   if (typeof value === 'number' && value >= min && value <= max) return value
   throw invalidArgument(field, `must be a number from ${min} to ${max}, not ${show(value)}`)
 }
+
+/**
+ * The same within the core's own limits, which are the module's last word too.
+ * @param {keyof typeof LIMITS} name
+ */
+export const limitedInteger = (name) => integer(LIMITS[name].min, LIMITS[name].max)
+/** @param {keyof typeof LIMITS} name */
+export const limitedNumber = (name) => number(LIMITS[name].min, LIMITS[name].max)
 
 /** @type {Rule} */
 export const boolean = (value, field) => {

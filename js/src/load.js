@@ -2,7 +2,7 @@
 // or tell what loading would take.
 
 import { prefill } from './api/prefill.js'
-import { check, either, integer, object, oneOf, string } from './check.js'
+import { check, either, integer, limitedInteger, object, oneOf, string } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { abortError, invalidArgument, SottoError } from './errors.js'
@@ -36,11 +36,11 @@ const retryRule = (value, field) =>
   })
 
 const optionRules = {
-  n_ctx: integer(0, 2 ** 31),
-  n_batch: integer(0, 2 ** 16),
-  n_parallel: integer(0, 256),
-  n_threads: either(oneOf('auto'), integer(1, 64)),
-  memory_budget: integer(0, Number.MAX_SAFE_INTEGER),
+  n_ctx: limitedInteger('n_ctx'),
+  n_batch: limitedInteger('n_batch'),
+  n_parallel: limitedInteger('n_parallel'),
+  n_threads: either(oneOf('auto'), limitedInteger('n_threads')),
+  memory_budget: limitedInteger('memory_budget'),
   backend: oneOf('cpu', 'naive'),
   variant: oneOf(
     'auto',

@@ -3,13 +3,11 @@
 
 #include "arch/arch.h"
 #include "backend/memory.h"
+#include "base/limits.h"
 
 #define DEFAULT_N_CTX      4096
-#define LARGEST_N_CTX      (1u << 24)
 #define DEFAULT_N_BATCH    128
-#define LARGEST_N_BATCH    4096
 #define DEFAULT_N_PARALLEL 4
-#define LARGEST_N_PARALLEL 256
 /* Rows of logits per batch: a scored prompt goes through in chunks of this many tokens. */
 #define MIN_OUTPUTS 16
 
@@ -67,6 +65,9 @@ void sotto_engine_free(sotto_engine *e) {
 
 const char *sotto_engine_message(const sotto_engine *e) {
   return e->ctx.message;
+}
+const char *sotto_engine_error_field(const sotto_engine *e) {
+  return e->ctx.field ? e->ctx.field : "";
 }
 uint64_t sotto_engine_bytes_in_use(const sotto_engine *e) {
   return e->ctx.bytes_in_use;
@@ -138,35 +139,32 @@ static uint32_t round_to_pages(uint32_t n_ctx) {
 
 /* Texts that are not cut go through in one batch. */
 static uint32_t whole_text_batch(uint32_t n_ctx) {
-  return n_ctx < LARGEST_N_BATCH ? round_to_pages(n_ctx) : LARGEST_N_BATCH;
+  const uint32_t most = sotto_limit_max(SOTTO_LIMIT_n_batch);
+  return n_ctx < most ? round_to_pages(n_ctx) : most;
+}
+
+/* A number that stands for a word. */
+static sotto_status check_word(sotto_engine *e, const char *field, uint32_t value, uint32_t last) {
+  if (value <= last) return SOTTO_OK;
+  return sotto_fail_field(&e->ctx, field, "%s is %u, must be at most %u", field, value, last);
 }
 
 static sotto_status fill_options(sotto_engine *e) {
   sotto_engine_options *o = &e->options;
+  SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_ctx, o->n_ctx));
+  SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_batch, o->n_batch));
+  SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_parallel, o->n_parallel));
+  SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_memory_budget, (double)o->memory_budget));
   const uint32_t trained = e->program.shape.n_ctx_train;
   if (o->n_ctx == 0) o->n_ctx = trained < DEFAULT_N_CTX ? trained : DEFAULT_N_CTX;
   if (o->n_batch == 0)
     o->n_batch = e->program.causal ? DEFAULT_N_BATCH : whole_text_batch(o->n_ctx);
   if (o->n_parallel == 0) o->n_parallel = DEFAULT_N_PARALLEL;
   if (o->n_threads == 0) o->n_threads = 1;
-  const struct {
-    const char *name;
-    uint32_t value, largest;
-  } limits[] = {
-      {"n_ctx", o->n_ctx, LARGEST_N_CTX},
-      {"n_batch", o->n_batch, LARGEST_N_BATCH},
-      {"n_parallel", o->n_parallel, LARGEST_N_PARALLEL},
-      {"n_threads", o->n_threads, SOTTO_MAX_THREADS},
-      {"adapt_threads", o->adapt_threads, 1},
-      {"backend", o->backend, SOTTO_BACKEND_NAIVE},
-      {"variant", o->variant, SOTTO_VARIANT_RELAXED_S8},
-  };
-  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-    if (limits[i].value > limits[i].largest) {
-      return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %u, must be at most %u",
-                        limits[i].name, limits[i].value, limits[i].largest);
-    }
-  }
+  SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_threads, o->n_threads));
+  SOTTO_TRY(check_word(e, "adapt_threads", o->adapt_threads, 1));
+  SOTTO_TRY(check_word(e, "backend", o->backend, SOTTO_BACKEND_NAIVE));
+  SOTTO_TRY(check_word(e, "variant", o->variant, SOTTO_VARIANT_RELAXED_S8));
   if (o->n_ctx > trained) {
     SOTTO_TRY(sotto_warn(&e->ctx,
                          "n_ctx is %u and the model was trained for %u: answers get worse beyond "
@@ -186,8 +184,8 @@ static sotto_status pick_kernels(sotto_engine *e) {
   const char *name = variant_names[e->options.variant];
   e->kernels = sotto_kernels_select(name);
   if (e->kernels.n == 0) {
-    return sotto_fail(
-        &e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
+    return sotto_fail_field(
+        &e->ctx, "variant",
         "there are no '%s' kernels in this build for this engine; use another variant, or 'auto'",
         name);
   }
@@ -221,17 +219,16 @@ sotto_status engine_pick_cache_type(sotto_engine *e, const char *option, uint32_
                                     sotto_dtype *type) {
   static const sotto_dtype types[] = {SOTTO_F16, SOTTO_Q8_0, SOTTO_F32};
   if (value >= sizeof types / sizeof *types) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %u, must be at most %u", option,
-                      value, SOTTO_CACHE_F32);
+    return check_word(e, option, value, SOTTO_CACHE_F32);
   }
   *type = e->backend_type->float_cache ? SOTTO_F32 : types[value];
   const uint32_t head_dim = engine_odd_head(e, *type);
   if (head_dim == 0) return SOTTO_OK;
-  return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                    "%s %s takes blocks of %u values and this model's heads are %u wide; use f16 "
-                    "or f32",
-                    option, sotto_dtype_name(*type), (unsigned)sotto_dtype_block_weights(*type),
-                    head_dim);
+  return sotto_fail_field(
+      &e->ctx, option,
+      "%s %s takes blocks of %u values and this model's heads are %u wide; use f16 "
+      "or f32",
+      option, sotto_dtype_name(*type), (unsigned)sotto_dtype_block_weights(*type), head_dim);
 }
 
 const char *sotto_engine_variant(const sotto_engine *e) {

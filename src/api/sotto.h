@@ -53,7 +53,7 @@ typedef enum sotto_cache_type {
   SOTTO_CACHE_F32 = 2,
 } sotto_cache_type;
 
-typedef struct sotto_engine_options {
+typedef struct sotto_engine_options { /* ranges: base/limits.def */
   uint32_t n_ctx;   /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
   uint32_t n_batch; /* most tokens in one pass; 0: 128 */
   uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
@@ -121,6 +121,9 @@ sotto_engine *sotto_engine_new_with(const struct sotto_ctx *ctx,
 SOTTO_API void sotto_engine_free(sotto_engine *engine);
 /* The last failure's message: names the thing and the next step. Valid until the next failure. */
 SOTTO_API const char *sotto_engine_message(const sotto_engine *engine);
+/* The option or the part of a request that it is about, by its name in JavaScript: "n_ctx", "stop"; "" where it
+ * is about none. Numbers have their ranges in base/limits.def. */
+SOTTO_API const char *sotto_engine_error_field(const sotto_engine *engine);
 SOTTO_API uint64_t sotto_engine_bytes_in_use(const sotto_engine *engine);
 SOTTO_API uint64_t sotto_engine_bytes_peak(const sotto_engine *engine);
 

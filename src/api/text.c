@@ -46,7 +46,7 @@ sotto_status sotto_engine_detokenize(sotto_engine *e, const int32_t *ids, uint32
   e->text.len = 0;
   for (uint32_t i = 0; i < n_ids; i++) {
     if (ids[i] < 0 || (uint32_t)ids[i] >= n_vocab) {
-      return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, OUT_OF_RANGE, i, ids[i], n_vocab - 1);
+      return sotto_fail_field(&e->ctx, "tokens", OUT_OF_RANGE, i, ids[i], n_vocab - 1);
     }
     sotto_slice bytes = sotto_tokenizer_bytes(e->tokenizer, ids[i], special);
     if (flags & SOTTO_DETOKENIZE_BYTES)
@@ -83,15 +83,16 @@ static sotto_status find_template(sotto_engine *e, const sotto_json *request, so
 
 static sotto_status check_messages(sotto_engine *e, const sotto_json *messages) {
   if (!messages || messages->type != SOTTO_JSON_ARRAY || messages->count == 0) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "messages must be an array of at least one {\"role\": …, \"content\": …}");
+    return sotto_fail_field(
+        &e->ctx, "messages",
+        "messages must be an array of at least one {\"role\": …, \"content\": …}");
   }
   size_t i = 0;
   for (const sotto_json *m = messages->first; m; m = m->next, i++) {
     const sotto_json *role = sotto_json_get(m, "role");
     if (!role || role->type != SOTTO_JSON_STRING) {
-      return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                        "messages[%zu] must be an object with a string \"role\"", i);
+      return sotto_fail_field(&e->ctx, "messages",
+                              "messages[%zu] must be an object with a string \"role\"", i);
     }
   }
   return SOTTO_OK;

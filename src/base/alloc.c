@@ -38,13 +38,28 @@ void sotto_ctx_init(sotto_ctx *ctx, sotto_alloc_fn *alloc, void *alloc_user) {
   ctx->alloc_user = alloc_user;
 }
 
+static sotto_status fail(sotto_ctx *ctx, sotto_status status, const char *field, const char *format,
+                         va_list args) {
+  vsnprintf(ctx->message, sizeof ctx->message, format, args);
+  ctx->status = status;
+  ctx->field = field;
+  return status;
+}
+
 sotto_status sotto_fail(sotto_ctx *ctx, sotto_status status, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  vsnprintf(ctx->message, sizeof ctx->message, format, args);
+  fail(ctx, status, NULL, format, args);
   va_end(args);
-  ctx->status = status;
   return status;
+}
+
+sotto_status sotto_fail_field(sotto_ctx *ctx, const char *field, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, field, format, args);
+  va_end(args);
+  return SOTTO_ERR_INVALID_ARGUMENT;
 }
 
 static void *out_of_memory(sotto_ctx *ctx, size_t size) {

@@ -20,6 +20,7 @@ typedef struct sotto_ctx {
   size_t bytes_peak;   /* most bytes_in_use has been */
   sotto_status status; /* of the last failure */
   char message[SOTTO_MESSAGE_SIZE];
+  const char *field; /* of the options or the request, that the last failure is about; NULL: none */
   struct sotto_warnings *warnings; /* base/warnings.h; NULL: they are dropped */
 } sotto_ctx;
 
@@ -32,6 +33,9 @@ void sotto_ctx_init(sotto_ctx *ctx, sotto_alloc_fn *alloc, void *alloc_user);
 /* Record a failure: the message names the thing (tensor, key, offset) and the next step to take.
  * Returns `status`, so that callers write `return sotto_fail(...)`. */
 sotto_status sotto_fail(sotto_ctx *ctx, sotto_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for ERR_INVALID_ARGUMENT of a field, whose name lives for ever. */
+sotto_status sotto_fail_field(sotto_ctx *ctx, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Sized allocation; the caller remembers the size (as Lua and Zig do), which keeps the accounting

@@ -1,4 +1,5 @@
 /* Life of the generator, its requests, and the step. */
+#include "base/limits.h"
 #include "engine/internal.h"
 #include "platform/time.h"
 
@@ -9,7 +10,7 @@ static size_t event_capacity(const sotto_generator_config *c) {
 
 /* A LOGITS and a TOKEN event per output. */
 static size_t top_capacity(const sotto_generator_config *c) {
-  return 2 * (size_t)c->n_outputs * SOTTO_MAX_TOP_LOGPROBS;
+  return 2 * (size_t)c->n_outputs * sotto_limit_max(SOTTO_LIMIT_top_logprobs);
 }
 
 uint64_t sotto_generator_bytes(const sotto_generator_config *c) {
@@ -137,11 +138,17 @@ sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_
       config->n_ctx);
 }
 
+static sotto_status check_max_tokens(sotto_ctx *ctx, uint32_t max_tokens) {
+  return sotto_check_limit(ctx, SOTTO_LIMIT_max_tokens,
+                           max_tokens == UINT32_MAX ? -1.0 : (double)max_tokens);
+}
+
 static sotto_status check_whole_text(sotto_generator *g, const sotto_request *r) {
   if (r->max_tokens > 0) {
-    return sotto_fail(g->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "this model's attention is not causal: it scores texts and generates none; "
-                      "set max_tokens to 0, or use another model");
+    return sotto_fail_field(
+        g->ctx, "max_tokens",
+        "this model's attention is not causal: it scores texts and generates none; "
+        "set max_tokens to 0, or use another model");
   }
   if (r->n_tokens <= g->config.n_batch) return SOTTO_OK;
   return sotto_fail(g->ctx, SOTTO_ERR_CONTEXT_LENGTH,
@@ -157,36 +164,26 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
                       SOTTO_MAX_WAITING);
   }
   if (r->n_tokens == 0) {
-    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "the prompt has no tokens; give at least one (BOS for an empty text)");
+    return sotto_fail_field(ctx, "prompt",
+                            "the prompt has no tokens; give at least one (BOS for an empty text)");
   }
   SOTTO_TRY(sotto_generator_check_length(ctx, &g->config, r->n_tokens));
   for (uint32_t i = 0; i < r->n_tokens; i++) {
     if (r->tokens[i] < 0 || (uint32_t)r->tokens[i] >= g->config.n_vocab) {
-      return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                        "prompt token %u is %d, must be from 0 to %u", i, r->tokens[i],
-                        g->config.n_vocab - 1);
+      return sotto_fail_field(ctx, "prompt", "prompt token %u is %d, must be from 0 to %u", i,
+                              r->tokens[i], g->config.n_vocab - 1);
     }
   }
   if (g->config.whole_texts) SOTTO_TRY(check_whole_text(g, r));
-  SOTTO_TRY(sotto_sampling_check(ctx, &r->sampling, r->logit_bias, r->n_logit_bias,
-                                 g->config.n_vocab));
-  if (r->top_logprobs > SOTTO_MAX_TOP_LOGPROBS) {
-    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "top_logprobs is %u, must be from 0 to %d",
-                      r->top_logprobs, SOTTO_MAX_TOP_LOGPROBS);
-  }
-  if (r->n_stop > SOTTO_MAX_STOP) {
-    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "%u stop strings, at most %d", r->n_stop,
-                      SOTTO_MAX_STOP);
-  }
+  SOTTO_TRY(
+      sotto_sampling_check(ctx, &r->sampling, r->logit_bias, r->n_logit_bias, g->config.n_vocab));
+  SOTTO_TRY(check_max_tokens(ctx, r->max_tokens));
+  SOTTO_TRY(sotto_check_limit(ctx, SOTTO_LIMIT_top_logprobs, r->top_logprobs));
+  SOTTO_TRY(sotto_check_limit_of(ctx, "stop", SOTTO_LIMIT_n_stop, r->n_stop));
   const char *stop = r->stop;
   for (uint32_t i = 0; i < r->n_stop; i++) {
-    size_t len = strlen(stop);
-    if (len == 0 || len > SOTTO_MAX_STOP_BYTES) {
-      return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                        "stop string %u has %zu bytes, must have 1 to %d", i, len,
-                        SOTTO_MAX_STOP_BYTES);
-    }
+    const size_t len = strlen(stop);
+    SOTTO_TRY(sotto_check_limit_of(ctx, "stop", SOTTO_LIMIT_stop_bytes, (double)len));
     stop += len + 1;
   }
   return SOTTO_OK;

@@ -23,10 +23,7 @@ typedef struct sotto_generator_config {
                      * another and is followed by nothing. n_outputs >= n_batch */
 } sotto_generator_config;
 
-#define SOTTO_MAX_WAITING      64
-#define SOTTO_MAX_TOP_LOGPROBS 20
-#define SOTTO_MAX_STOP         16
-#define SOTTO_MAX_STOP_BYTES   1024
+#define SOTTO_MAX_WAITING 64
 
 /* Sequences (running and cached) that the KV tables are made for. */
 static inline uint32_t sotto_generator_slots(uint32_t n_parallel) {

@@ -18,7 +18,7 @@ typedef enum sotto_request_flags {
                                         * but the first, and no logits: the same bits everywhere */
 } sotto_request_flags;
 
-/* A request; start from sotto_request_default. All memory is copied. */
+/* A request; start from sotto_request_default. All memory is copied. Ranges: base/limits.def. */
 typedef struct sotto_request {
   sotto_sampling sampling;
   const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
@@ -30,7 +30,7 @@ typedef struct sotto_request {
   uint32_t n_logit_bias;
   const char *stop; /* n_stop NUL-terminated strings, one behind the other */
   uint32_t n_stop;
-  uint32_t top_logprobs; /* 0..20, with LOGPROBS or PROMPT_LOGPROBS */
+  uint32_t top_logprobs; /* with LOGPROBS or PROMPT_LOGPROBS */
   uint32_t flags;        /* sotto_request_flags */
 } sotto_request;
 

@@ -5,6 +5,7 @@
 
 #include <float.h>
 
+#include "base/limits.h"
 #include "kernels/math.h"
 #include "sample/internal.h"
 
@@ -34,41 +35,27 @@ void sotto_sampling_default(sotto_sampling *sampling) {
 
 /* ---- arguments --------------------------------------------------------------------------------- */
 
-static sotto_status check_range(sotto_ctx *ctx, const char *name, float value, float least,
-                                float most, const char *range) {
-  if (value >= least && value <= most) return SOTTO_OK; /* false for NaN */
-  return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT, "%s is %g: give %s", name, (double)value,
-                    range);
-}
-
 sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *s, const sotto_bias *bias,
                                   size_t n_bias, uint32_t n_vocab) {
-  const char *finite = "a finite number", *part = "a number from 0 to 1";
-  SOTTO_TRY(check_range(ctx, "temperature", s->temperature, -FLT_MAX, FLT_MAX, finite));
-  SOTTO_TRY(check_range(ctx, "top_p", s->top_p, 0, 1, part));
-  SOTTO_TRY(check_range(ctx, "min_p", s->min_p, 0, 1, part));
-  SOTTO_TRY(check_range(ctx, "typical_p", s->typical_p, 0, 1, part));
-  SOTTO_TRY(check_range(ctx, "repeat_penalty", s->repeat_penalty, FLT_MIN, FLT_MAX,
-                        "a number above 0 (1 is off)"));
-  SOTTO_TRY(check_range(ctx, "presence_penalty", s->presence_penalty, -FLT_MAX, FLT_MAX, finite));
-  SOTTO_TRY(check_range(ctx, "frequency_penalty", s->frequency_penalty, -FLT_MAX, FLT_MAX, finite));
-  if (s->repeat_last_n < -1) {
-    return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "repeat_last_n is %d: give a number of tokens, or -1 for all",
-                      (int)s->repeat_last_n);
-  }
+#define CHECK_F32(name) SOTTO_TRY(sotto_check_limit_f32(ctx, SOTTO_LIMIT_##name, s->name))
+  CHECK_F32(temperature);
+  CHECK_F32(top_p);
+  CHECK_F32(min_p);
+  CHECK_F32(typical_p);
+  CHECK_F32(repeat_penalty);
+  CHECK_F32(presence_penalty);
+  CHECK_F32(frequency_penalty);
+#undef CHECK_F32
+  SOTTO_TRY(sotto_check_limit(ctx, SOTTO_LIMIT_top_k, s->top_k));
+  SOTTO_TRY(sotto_check_limit(ctx, SOTTO_LIMIT_repeat_last_n, s->repeat_last_n));
+  SOTTO_TRY(sotto_check_limit_of(ctx, "logit_bias", SOTTO_LIMIT_n_logit_bias, (double)n_bias));
   for (size_t i = 0; i < n_bias; i++) {
     if (bias[i].token < 0 || (uint32_t)bias[i].token >= n_vocab) {
-      return sotto_fail(ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                        "logit_bias names token %d: give ids from 0 to %u", (int)bias[i].token,
-                        n_vocab ? n_vocab - 1 : 0);
+      return sotto_fail_field(ctx, "logit_bias", "logit_bias names token %d: give ids from 0 to %u",
+                              (int)bias[i].token, n_vocab ? n_vocab - 1 : 0);
     }
-    if (!(bias[i].bias <= FLT_MAX)) {
-      return sotto_fail(
-          ctx, SOTTO_ERR_INVALID_ARGUMENT,
-          "logit_bias of token %d is %g: give a finite number, or -infinity to ban it",
-          (int)bias[i].token, (double)bias[i].bias);
-    }
+    if (bias[i].bias == -__builtin_inff()) continue;
+    SOTTO_TRY(sotto_check_limit_f32(ctx, SOTTO_LIMIT_logit_bias, bias[i].bias));
   }
   return SOTTO_OK;
 }
@@ -262,7 +249,6 @@ sotto_status sotto_sampler_pick(sotto_sampler *s, const sotto_sampling *sampling
                                 size_t n_history, uint64_t position, const float *logits,
                                 sotto_token *out) {
   *out = SOTTO_TOKEN_NONE;
-  SOTTO_TRY(sotto_sampling_check(s->ctx, sampling, bias, n_bias, s->n_vocab));
   for (uint32_t i = 0; i < s->n_vocab; i++) {
     if (!usable(logits[i])) return not_finite(s, (sotto_token)i, "");
     s->logits[i] = logits[i];

@@ -26,7 +26,7 @@
 #include "tokenizer/tokenizer.h"
 
 void sotto_sampling_default(sotto_sampling *sampling);
-/* ERR_INVALID_ARGUMENT names the field and its range (NaN is never in range). */
+/* Once for each request, by base/limits.def: ERR_INVALID_ARGUMENT names the field and its range. */
 sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *sampling,
                                   const sotto_bias *bias, size_t n_bias, uint32_t n_vocab);
 
@@ -39,7 +39,7 @@ size_t sotto_sampler_bytes(uint32_t n_vocab);
 /* Pick the token for `position` from logits[n_vocab] (not modified). history[n_history] are all
  * tokens of the sequence so far, prompt included; ids outside the vocabulary are skipped.
  * ERR_NON_FINITE_LOGITS if a logit is NaN or +inf (also: becomes so by bias or penalties), or
- * nothing is left to pick. The arguments are checked as by sotto_sampling_check. */
+ * nothing is left to pick. sotto_sampling_check has passed what the caller was given. */
 sotto_status sotto_sampler_pick(sotto_sampler *sampler, const sotto_sampling *sampling,
                                 const sotto_bias *bias, size_t n_bias, const sotto_token *history,
                                 size_t n_history, uint64_t position, const float *logits,

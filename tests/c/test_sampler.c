@@ -325,8 +325,7 @@ TEST(sampler_depends_on_nothing_but_its_arguments) {
 
 TEST(sampler_refuses_every_invalid_argument) {
   sotto_ctx ctx;
-  sotto_sampler *sampler = new_sampler(&ctx, 10);
-  float logits[10] = {0};
+  sotto_ctx_init(&ctx, NULL, NULL);
   static const struct {
     const char *name;
     size_t offset;
@@ -350,14 +349,11 @@ TEST(sampler_refuses_every_invalid_argument) {
   for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
     for (int b = 0; b < fields[f].n_bad; b++) {
       sotto_sampling s;
-      sotto_token token = 5;
       sotto_sampling_default(&s);
       memcpy((char *)&s + fields[f].offset, &fields[f].bad[b], sizeof(float));
       CHECK(sotto_sampling_check(&ctx, &s, NULL, 0, 10) == SOTTO_ERR_INVALID_ARGUMENT);
       CHECK(strncmp(ctx.message, fields[f].name, strlen(fields[f].name)) == 0);
-      CHECK(sotto_sampler_pick(sampler, &s, NULL, 0, NULL, 0, 0, logits, &token) ==
-            SOTTO_ERR_INVALID_ARGUMENT);
-      CHECK(token == SOTTO_TOKEN_NONE);
+      CHECK_STR(ctx.field, fields[f].name);
     }
   }
   sotto_sampling s;
@@ -378,7 +374,6 @@ TEST(sampler_refuses_every_invalid_argument) {
   CHECK(sotto_sampler_new(&ctx, 0, &none) == SOTTO_ERR_INVALID_ARGUMENT && !none);
   CHECK(sotto_sampler_new(&ctx, 0x80000000, &none) == SOTTO_ERR_INVALID_ARGUMENT && !none);
   sotto_sampler_free(NULL);
-  sotto_sampler_free(sampler);
   CHECK(ctx.bytes_in_use == 0);
 }
 

@@ -45,7 +45,7 @@ const cases = [
   ],
   [[...run, '--temp', 'hot'], "--temp: 'hot' is not a number"],
   [[...run, '--temp', 'nan'], "--temp: 'nan' is not a number"],
-  [[...run, '--temp', '-1'], '--temp: -1 is out of range; give a number from 0 to 1000'],
+  [[...run, '--temp', '-1'], '--temp: -1 is out of range; give a number from 0 to 100'],
   [[...run, '--top-p', '1.01'], '--top-p: 1.01 is out of range; give a number from 0 to 1'],
   [[...run, '--min-p', 'inf'], '--min-p: inf is out of range; give a number from 0 to 1'],
   [[...run, '--typical', '2'], '--typical: 2 is out of range; give a number from 0 to 1'],
@@ -75,8 +75,8 @@ const cases = [
     "--memory-budget: '1T' is not a size; write bytes, or a number with K, M or G, as in 512M",
   ],
   [
-    [...run, '--memory-budget', '0'],
-    '--memory-budget: 0 is out of range; give a number from 1 to 9000000000000000',
+    [...run, '--memory-budget', '-1'],
+    '--memory-budget: -1 is out of range; give a number from 0 to 9007199254740991',
   ],
   ...['5', '+1', '5*2', '5+', '5+x', '5--1', '5+inf', '99999999999+1'].map((bias) => [
     [...run, '--logit-bias', bias],

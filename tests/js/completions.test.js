@@ -174,7 +174,11 @@ test('a prompt longer than the context is refused, and the engine goes on', asyn
 })
 
 test('an unknown token id and an empty prompt are refused', async () => {
-  await assert.rejects(create({ prompt: [5, 300] }), { code: 'invalid_argument' })
+  // The core knows the vocabulary, and says which parameter it is.
+  const refused = { code: 'invalid_argument', details: { field: 'prompt' } }
+  await assert.rejects(create({ prompt: [5, 300] }), refused)
+  const unknown = create({ logit_bias: { 300: 1 } })
+  await assert.rejects(unknown, { ...refused, details: { field: 'logit_bias' } })
   await assert.rejects(create({ prompt: [] }), { details: { field: 'prompt' } })
   await assert.rejects(create({ prompt: '', add_special: false }), { name: 'SottoError' })
 })

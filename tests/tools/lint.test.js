@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { checkBanned } from '../../tools/lint/banned.mjs'
 import { checkIncludes } from '../../tools/lint/includes.mjs'
+import { checkJsTables, jsTables } from '../../tools/lint/js-tables.mjs'
 import { checkLimits } from '../../tools/lint/limits.mjs'
 import { relaxedOpcodes } from '../../tools/lint/opcodes.mjs'
 import { checkTables, readmeWithTables } from '../../tools/lint/tables.mjs'
@@ -129,4 +130,15 @@ test("README's tables are made of the code's lists, and compared with them", () 
   const wrong = readme.replace('A 2', 'A 3')
   assert.equal(checkTree(checkTables, { ...tree, 'README.md': wrong }).length, 1)
   assert.throws(() => checkTree(checkTables, { ...tree, 'README.md': 'text' }), /no place/)
+})
+
+test("JavaScript's tables are made of the core's, and compared with them", () => {
+  const tree = {
+    'src/base/limits.def': '/* LIMIT(x, y, z) */\nLIMIT(a, -1, 20)\nLIMIT(b, 0.5, 1e30)\n',
+  }
+  const made = checkTree(jsTables, tree)
+  assert.ok(made.includes('{\n  a: { min: -1, max: 20 },\n  b: { min: 0.5, max: 1e30 },\n}'), made)
+  assert.deepEqual(checkTree(checkJsTables, { ...tree, 'js/src/tables.js': made }), [])
+  const wrong = made.replace('20', '21')
+  assert.equal(checkTree(checkJsTables, { ...tree, 'js/src/tables.js': wrong }).length, 1)
 })

@@ -5,7 +5,7 @@
 import { read } from './source.mjs'
 
 /** The rows of an X-macro's file: each a list of arguments, strings without their quotes. */
-function rows(root, path, macro) {
+export function rows(root, path, macro) {
   const text = read(root, path).replace(/\/\*[\s\S]*?\*\//g, '')
   const calls = text.matchAll(new RegExp(`^${macro}\\(([\\s\\S]*?)\\)\\s*$`, 'gm'))
   const found = Array.from(calls, ([, list]) =>

@@ -1,5 +1,6 @@
 // What the visitor may set, its ranges, and what of it goes where. The page's address can name some of
 // it for one visit, for answers that can be repeated: ?temperature=0&seed=1
+import { LIMITS } from 'sotto'
 import { Signal } from './signal.js'
 
 /** @import { Store } from './store.js' */
@@ -15,14 +16,23 @@ import { Signal } from './signal.js'
  * @property {string} help
  */
 
+/**
+ * The engine's own range, narrowed to what makes sense on a page.
+ * @param {keyof typeof LIMITS} name
+ * @param {{ min?: number, max?: number }} [narrower]
+ */
+const within = (name, { min = -Infinity, max = Infinity } = {}) => ({
+  min: Math.max(min, LIMITS[name].min),
+  max: Math.min(max, LIMITS[name].max),
+})
+
 /** @type {Record<string, Field>} */
 export const fields = {
   temperature: {
     label: 'Temperature',
     goes: 'request',
     initial: 0.8,
-    min: 0,
-    max: 2,
+    ...within('temperature', { max: 2 }),
     step: 0.05,
     help: '0 always takes the likeliest token',
   },
@@ -30,8 +40,7 @@ export const fields = {
     label: 'Top P',
     goes: 'request',
     initial: 0.95,
-    min: 0,
-    max: 1,
+    ...within('top_p'),
     step: 0.01,
     help: 'Share of probability that is drawn from; 1 is off',
   },
@@ -39,8 +48,7 @@ export const fields = {
     label: 'Top K',
     goes: 'request',
     initial: 40,
-    min: 0,
-    max: 1000,
+    ...within('top_k', { max: 1000 }),
     step: 1,
     help: 'Likeliest tokens that are drawn from; 0 is off',
   },
@@ -48,8 +56,7 @@ export const fields = {
     label: 'Min P',
     goes: 'request',
     initial: 0.05,
-    min: 0,
-    max: 1,
+    ...within('min_p'),
     step: 0.01,
     help: 'Leaves out tokens less likely than this share of the likeliest',
   },
@@ -57,8 +64,7 @@ export const fields = {
     label: 'Repeat penalty',
     goes: 'request',
     initial: 1,
-    min: 0.5,
-    max: 2,
+    ...within('repeat_penalty', { min: 0.5, max: 2 }),
     step: 0.01,
     help: '1 is off',
   },
@@ -66,8 +72,7 @@ export const fields = {
     label: 'Longest answer',
     goes: 'request',
     initial: 1024,
-    min: 1,
-    max: 1_000_000,
+    ...within('max_tokens', { min: 1 }),
     step: 1,
     help: 'Tokens after which an answer is cut',
   },
@@ -84,8 +89,7 @@ export const fields = {
     label: 'Context',
     goes: 'load',
     initial: null,
-    min: 128,
-    max: 1_048_576,
+    ...within('n_ctx', { min: 128 }),
     step: 1,
     help: 'Tokens of conversation; empty is the model’s, at most 4096',
   },
@@ -93,8 +97,7 @@ export const fields = {
     label: 'Threads',
     goes: 'load',
     initial: null,
-    min: 1,
-    max: 64,
+    ...within('n_threads', { min: 1 }),
     step: 1,
     help: 'Empty is as many as measure fastest',
   },

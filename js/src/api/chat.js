@@ -1,8 +1,8 @@
 // engine.chat.completions: a conversation through the model's own template.
-import { boolean, check, integer, object, oneOf, show, string } from '../check.js'
+import { boolean, check, limitedInteger, object, oneOf, show, string } from '../check.js'
 import { invalidArgument } from '../errors.js'
 import { collect, finishOf, replyHead, stream, timingsOf, usageOf } from './reply.js'
-import { checkRequest, coreRequest } from './request.js'
+import { checkRequest, coreRequest, maxTokens } from './request.js'
 
 /** @import { Rule } from '../check.js' */
 /** @import { Connection } from '../connection.js' */
@@ -67,9 +67,9 @@ const requestRules = {
   chat_template_kwargs: object,
   tool_choice: oneOf('auto', 'none'),
   response_format: responseFormat,
-  max_completion_tokens: integer(1, 0xfffffffe),
+  max_completion_tokens: maxTokens,
   logprobs: boolean,
-  top_logprobs: integer(0, 20),
+  top_logprobs: limitedInteger('top_logprobs'),
 }
 
 /**

@@ -1,5 +1,5 @@
 // engine.completions: text goes on where the prompt ends, without a template.
-import { boolean, integer, oneOf } from '../check.js'
+import { boolean, limitedInteger, oneOf } from '../check.js'
 import { invalidArgument } from '../errors.js'
 import { collect, finishOf, replyHead, stream, timingsOf, usageOf } from './reply.js'
 import { checkRequest, coreRequest, tokenList } from './request.js'
@@ -17,7 +17,12 @@ export const promptRules = {
   parse_special: boolean,
 }
 
-const rules = { ...promptRules, logprobs: integer(0, 20), echo: oneOf(false), best_of: oneOf(1) }
+const rules = {
+  ...promptRules,
+  logprobs: limitedInteger('top_logprobs'),
+  echo: oneOf(false),
+  best_of: oneOf(1),
+}
 
 /**
  * @param {Record<string, any>} values checked

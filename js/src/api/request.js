@@ -1,22 +1,35 @@
 // What chat and text completions have in common on their way in: OpenAI's and llama-server's
 // parameters, checked and put into the core's terms. What is left out stays the core's default.
-import { boolean, check, integer, number, object, oneOf, show, string } from '../check.js'
+import {
+  boolean,
+  check,
+  limitedInteger,
+  limitedNumber,
+  object,
+  oneOf,
+  show,
+  string,
+} from '../check.js'
 import { invalidArgument } from '../errors.js'
+import { LIMITS } from '../tables.js'
 
 /** @import { Rule } from '../check.js' */
 /** @import { CoreRequest, Prompt } from '../protocol.js' */
 
 const TO_CONTEXT_END = 0xffffffff
-const MAX_STOPS = 64
-
-/** @type {Rule} */
-const maxTokens = (value, field) => {
-  if (value === -1) return TO_CONTEXT_END
-  return integer(1, TO_CONTEXT_END - 1)(value, field)
-}
+const encoder = new TextEncoder()
 
 /** @type {Rule} where a prompt alone is of use, too */
-export const maxTokensOrNone = (value, field) => (value === 0 ? 0 : maxTokens(value, field))
+export const maxTokensOrNone = (value, field) => {
+  const count = limitedInteger('max_tokens')(value, field)
+  return count === -1 ? TO_CONTEXT_END : count
+}
+
+/** @type {Rule} */
+export const maxTokens = (value, field) => {
+  if (value !== 0) return maxTokensOrNone(value, field)
+  throw invalidArgument(field, 'must be at least 1, or -1: to the end of the context')
+}
 
 /** @type {Rule} any integer of 64 bits; -1 is a random one, as in llama.cpp */
 const seed = (value, field) => {
@@ -28,21 +41,30 @@ const seed = (value, field) => {
 /** @type {Rule} */
 const stops = (value, field) => {
   const list = Array.isArray(value) ? value : [value]
-  const ok = list.every((text) => typeof text === 'string' && text !== '' && !text.includes('\0'))
-  if (ok && list.length <= MAX_STOPS) return list
-  throw invalidArgument(
-    field,
-    `must be up to ${MAX_STOPS} non-empty strings without NUL characters`,
-  )
+  const { n_stop: count, stop_bytes: bytes } = LIMITS
+  if (list.length <= count.max && list.every(isStop)) return list
+  const what = `${bytes.min} to ${bytes.max} bytes, without NUL characters`
+  throw invalidArgument(field, `must be up to ${count.max} strings of ${what}`)
+}
+
+/** @param {unknown} text */
+function isStop(text) {
+  if (typeof text !== 'string' || text.includes('\0')) return false
+  const { length } = encoder.encode(text)
+  return length >= LIMITS.stop_bytes.min && length <= LIMITS.stop_bytes.max
 }
 
 /** @type {Rule} */
-const logitBias = (value, field) =>
-  Object.entries(object(value, field)).map(([token, bias]) => {
+const logitBias = (value, field) => {
+  const list = Object.entries(object(value, field))
+  const { max } = LIMITS.n_logit_bias
+  if (list.length > max) throw invalidArgument(field, `must name at most ${max} tokens`)
+  return list.map(([token, bias]) => {
     if (!/^\d{1,9}$/.test(token)) throw invalidArgument(field, `${show(token)} is no token id`)
-    if (typeof bias === 'number' && bias < Infinity) return [Number(token), bias]
-    throw invalidArgument(field, `the bias of ${token} must be a number, not ${show(bias)}`)
+    if (bias !== -Infinity) limitedNumber('logit_bias')(bias, field)
+    return [Number(token), bias]
   })
+}
 
 /** @type {Rule} a signal of another realm will do */
 const abortSignal = (value, field) => {
@@ -55,15 +77,15 @@ const streamOptions = (value, field) => check(object(value, field), { include_us
 
 /** Fields of sotto_request under their own names. */
 const coreFields = {
-  temperature: number(0, 100),
-  top_k: integer(0, 0x7fffffff),
-  top_p: number(0, 1),
-  min_p: number(0, 1),
-  typical_p: number(0, 1),
-  repeat_penalty: number(0, 100),
-  repeat_last_n: integer(-1, 0x7fffffff),
-  presence_penalty: number(-100, 100),
-  frequency_penalty: number(-100, 100),
+  temperature: limitedNumber('temperature'),
+  top_k: limitedInteger('top_k'),
+  top_p: limitedNumber('top_p'),
+  min_p: limitedNumber('min_p'),
+  typical_p: limitedNumber('typical_p'),
+  repeat_penalty: limitedNumber('repeat_penalty'),
+  repeat_last_n: limitedInteger('repeat_last_n'),
+  presence_penalty: limitedNumber('presence_penalty'),
+  frequency_penalty: limitedNumber('frequency_penalty'),
 }
 
 const common = {

@@ -265,7 +265,9 @@ export class CoreModule {
   check(status, engine, details) {
     if (status === 0) return
     const message = this.string(this.call('sotto_engine_message', engine))
-    throw new SottoError(this.code(status), message || this.code(status), { details })
+    const field = this.string(this.call('sotto_engine_error_field', engine))
+    const known = field ? { field, ...details } : details
+    throw new SottoError(this.code(status), message || this.code(status), { details: known })
   }
 }
 
