@@ -1,7 +1,7 @@
 /* What the files of the command share: exit codes, messages, standard output, reading of files.
  *
  * The command is a user of api/sotto.h like any other host; of the core's inside it borrows base/
- * alone (growable strings, UTF-8). Whatever can fail returns an exit code, CLI_OK being 0, after the
+ * alone (growable strings, UTF-8, limits) and the lists of kernels and cache types. Whatever can fail returns an exit code, CLI_OK being 0, after the
  * reason went to standard error. */
 #ifndef SOTTO_WASI_CLI_H
 #define SOTTO_WASI_CLI_H

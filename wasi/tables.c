@@ -9,6 +9,20 @@
 
 #define MANY 1e9 /* keeps sums of two within 32 bits */
 
+/* Words of the core's own lists, with | between them. */
+static const char variants[] = "auto"
+#define VARIANT(NAME, name, family) "|" #name
+#define FAMILY(NAME, name)          "|" #name
+#include "kernels/variants.def"
+#undef VARIANT
+#undef FAMILY
+    ;
+static const char cache_types[] = /* behind the first | */
+#define K(NAME, name) "|" #name
+#include "kernels/kv_types.def"
+#undef K
+    ;
+
 /* clang-format off */
 static const cli_option model[] = {
     {{"-m", "--model"}, CLI_TEXT, AT(model), "FILE", .required = true,
@@ -18,14 +32,14 @@ static const cli_option model[] = {
              "most 4096; perplexity: 512; bench: what the tests need)"},
     {{"-b", "--batch-size"}, CLI_U32, AT(engine.n_batch), "N", LIMITED(n_batch),
      .help = "prompt tokens in one pass", .shows_default = true},
-    {{"--variant"}, CLI_CHOICE, AT(engine.variant), "auto|scalar|simd128|relaxed|relaxed_i16|relaxed_i32|relaxed_u8|relaxed_s8",
+    {{"--variant"}, CLI_CHOICE, AT(engine.variant), variants,
      .help = "kernels; all give the same bits", .shows_default = true},
     {{"--backend"}, CLI_CHOICE, AT(engine.backend), "cpu|naive",
      .help = "naive: plain float32, slow, the reference", .shows_default = true},
-    {{"-ctk", "--cache-type-k"}, CLI_CHOICE, AT(engine.cache_type_k), "f16|q8_0|f32",
+    {{"-ctk", "--cache-type-k"}, CLI_CHOICE, AT(engine.cache_type_k), cache_types + 1,
      .help = "what the KV cache keeps keys in; q8_0 takes half of f16's memory",
      .shows_default = true},
-    {{"-ctv", "--cache-type-v"}, CLI_CHOICE, AT(engine.cache_type_v), "f16|q8_0|f32",
+    {{"-ctv", "--cache-type-v"}, CLI_CHOICE, AT(engine.cache_type_v), cache_types + 1,
      .help = "the same for values", .shows_default = true},
     {{"--memory-budget"}, CLI_BYTES, AT(engine.memory_budget), "SIZE", LIMITED(memory_budget),
      .help = "bytes that may be used in all, K, M or G behind the number; a model that needs "

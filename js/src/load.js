@@ -7,6 +7,7 @@ import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { abortError, invalidArgument, SottoError } from './errors.js'
 import { describeSources, openHandles } from './sources.js'
+import { CACHE_TYPES, VARIANTS } from './tables.js'
 
 /** @import { Callbacks, WorkerPort } from './connection.js' */
 /** @import { OpenableSource } from './source/source.js' */
@@ -42,19 +43,10 @@ const optionRules = {
   n_threads: either(oneOf('auto'), limitedInteger('n_threads')),
   memory_budget: limitedInteger('memory_budget'),
   backend: oneOf('cpu', 'naive'),
-  variant: oneOf(
-    'auto',
-    'scalar',
-    'simd128',
-    'relaxed',
-    'relaxed_i16',
-    'relaxed_i32',
-    'relaxed_u8',
-    'relaxed_s8',
-  ),
+  variant: oneOf('auto', ...Object.keys(VARIANTS)),
   retry: retryRule,
-  cache_type_k: oneOf('f16', 'q8_0', 'f32'),
-  cache_type_v: oneOf('f16', 'q8_0', 'f32'),
+  cache_type_k: oneOf(...CACHE_TYPES),
+  cache_type_v: oneOf(...CACHE_TYPES),
   cache: oneOf('default', 'force-cache', 'only-if-cached', 'reload', 'no-store'),
   cacheDir: string,
   prefill,
@@ -142,7 +134,8 @@ function startWorker(host, url) {
 function checkOptions(options, host, n_files) {
   const checked = check(options, optionRules, otherOptions)
   const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
-  const { cache_type_k = 'f16', cache_type_v = 'f16', ...rest } = others
+  const [usual] = CACHE_TYPES
+  const { cache_type_k = usual, cache_type_v = usual, ...rest } = others
   const { retry: _, prefill: prompt, cache = 'default', cacheDir, ...core } = rest
   const { onProgress, onWarning, onPlan, wasmUrl } = options
   for (const [name, callback] of Object.entries({ onProgress, onWarning, onPlan })) {

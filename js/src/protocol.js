@@ -8,7 +8,7 @@
 
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { SourceFacts } from './source/validator.js' */
-/** @import { CacheMode, CacheType, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob } from './types.js' */
+/** @import { CacheMode, CacheType, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob, Variant } from './types.js' */
 
 export const PROTOCOL = 8
 
@@ -67,7 +67,7 @@ export const LOGITS_CREDIT = 8
  * @typedef {object} LoadOptions
  * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
  * @property {string} backend
- * @property {string} variant
+ * @property {Variant} variant
  * @property {CacheType} cache_type_k
  * @property {CacheType} cache_type_v
  * @property {number | 'auto'} n_threads

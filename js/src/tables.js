@@ -23,3 +23,17 @@ export const LIMITS = Object.freeze({
   n_stop: { min: 0, max: 64 },
   stop_bytes: { min: 1, max: 1024 },
 })
+
+/** Kernels that can be asked for, each with its family; src/kernels/variants.def. */
+export const VARIANTS = /** @type {const} */ ({
+  scalar: 'scalar',
+  simd128: 'simd128',
+  relaxed: 'relaxed',
+  relaxed_i32: 'relaxed',
+  relaxed_i16: 'relaxed',
+  relaxed_s8: 'relaxed',
+  relaxed_u8: 'relaxed',
+})
+
+/** What the KV cache keeps keys and values in, the default first; src/kernels/kv_types.def. */
+export const CACHE_TYPES = /** @type {const} */ (['f16', 'q8_0', 'f32'])

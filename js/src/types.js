@@ -50,7 +50,8 @@
  * @property {number} total the same; 0 while unknown
  */
 
-/** @typedef {'f16' | 'q8_0' | 'f32'} CacheType what the KV cache keeps keys or values in */
+/** @typedef {'auto' | keyof typeof import('./tables.js').VARIANTS} Variant */
+/** @typedef {typeof import('./tables.js').CACHE_TYPES[number]} CacheType what the KV cache keeps keys or values in */
 
 /**
  * What an engine will need, in bytes, known before its weights are fetched. What is left over, stack, code and
@@ -170,8 +171,7 @@
  * @property {number} [n_parallel] most sequences generating at once
  * @property {number | 'auto'} [n_threads] that compute; auto: one a processor, at most 8
  * @property {'cpu' | 'naive'} [backend] naive is the slow float32 reference
- * @property {'auto' | 'scalar' | 'simd128' | 'relaxed' | 'relaxed_i16' | 'relaxed_i32' | 'relaxed_u8' |
- *   'relaxed_s8'} [variant] kernels, all of which give the same bits; auto: whatever measures fastest
+ * @property {Variant} [variant] kernels, all of which give the same bits; auto: whatever measures fastest
  *   while it works; relaxed: the same among the next four
  * @property {CacheType} [cache_type_k] what the KV cache keeps keys in; default f16
  * @property {CacheType} [cache_type_v] the same for values

@@ -164,7 +164,7 @@ static sotto_status fill_options(sotto_engine *e) {
   SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_threads, o->n_threads));
   SOTTO_TRY(check_word(e, "adapt_threads", o->adapt_threads, 1));
   SOTTO_TRY(check_word(e, "backend", o->backend, SOTTO_BACKEND_NAIVE));
-  SOTTO_TRY(check_word(e, "variant", o->variant, SOTTO_VARIANT_RELAXED_S8));
+  SOTTO_TRY(check_word(e, "variant", o->variant, SOTTO_N_VARIANTS - 1));
   if (o->n_ctx > trained) {
     SOTTO_TRY(sotto_warn(&e->ctx,
                          "n_ctx is %u and the model was trained for %u: answers get worse beyond "
@@ -176,8 +176,12 @@ static sotto_status fill_options(sotto_engine *e) {
   return SOTTO_OK;
 }
 
-static const char *const variant_names[] = {
-    NULL, "scalar", "simd128", "relaxed", "relaxed_i16", "relaxed_i32", "relaxed_u8", "relaxed_s8",
+static const char *const variant_names[SOTTO_N_VARIANTS] = {
+#define VARIANT(NAME, name, family) [SOTTO_VARIANT_##NAME] = #name,
+#define FAMILY(NAME, name)          [SOTTO_VARIANT_##NAME] = #name,
+#include "kernels/variants.def"
+#undef VARIANT
+#undef FAMILY
 };
 
 static sotto_status pick_kernels(sotto_engine *e) {
@@ -217,10 +221,12 @@ uint32_t engine_odd_head(const sotto_engine *e, sotto_dtype type) {
 
 sotto_status engine_pick_cache_type(sotto_engine *e, const char *option, uint32_t value,
                                     sotto_dtype *type) {
-  static const sotto_dtype types[] = {SOTTO_F16, SOTTO_Q8_0, SOTTO_F32};
-  if (value >= sizeof types / sizeof *types) {
-    return check_word(e, option, value, SOTTO_CACHE_F32);
-  }
+  static const sotto_dtype types[] = {
+#define K(NAME, name) SOTTO_##NAME,
+#include "kernels/kv_types.def"
+#undef K
+  };
+  SOTTO_TRY(check_word(e, option, value, SOTTO_N_CACHE_TYPES - 1));
   *type = e->backend_type->float_cache ? SOTTO_F32 : types[value];
   const uint32_t head_dim = engine_odd_head(e, *type);
   if (head_dim == 0) return SOTTO_OK;
@@ -232,9 +238,9 @@ sotto_status engine_pick_cache_type(sotto_engine *e, const char *option, uint32_
 }
 
 const char *sotto_engine_variant(const sotto_engine *e) {
-  const sotto_kernel_set kernels = e->planned ? e->kernels : sotto_kernels_select(NULL);
-  return e->options.variant > SOTTO_VARIANT_RELAXED ? kernels.members[0]->name
-                                                    : kernels.members[0]->family;
+  if (!e->planned) return sotto_kernels_select(NULL).members[0]->family;
+  const char *asked_for = variant_names[e->options.variant];
+  return asked_for ? asked_for : e->kernels.members[0]->family;
 }
 
 uint32_t sotto_engine_n_threads(const sotto_engine *e) {

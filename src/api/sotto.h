@@ -35,22 +35,23 @@ typedef enum sotto_backend_kind {
   SOTTO_BACKEND_NAIVE = 1, /* plain float32 over dequantised weights: the reference */
 } sotto_backend_kind;
 
+/* SOTTO_VARIANT_SCALAR, _SIMD128, _RELAXED and so on: kernels/variants.def. */
 typedef enum sotto_variant {
   SOTTO_VARIANT_AUTO = 0, /* of all but scalar whatever measures fastest, format by format */
-  SOTTO_VARIANT_SCALAR = 1,
-  SOTTO_VARIANT_SIMD128 = 2,
-  SOTTO_VARIANT_RELAXED = 3, /* the same among the next */
-  SOTTO_VARIANT_RELAXED_I16 = 4,
-  SOTTO_VARIANT_RELAXED_I32 = 5,
-  SOTTO_VARIANT_RELAXED_U8 = 6,
-  SOTTO_VARIANT_RELAXED_S8 = 7,
+#define VARIANT(NAME, name, family) SOTTO_VARIANT_##NAME,
+#define FAMILY(NAME, name)          SOTTO_VARIANT_##NAME,
+#include "kernels/variants.def"
+#undef VARIANT
+#undef FAMILY
+  SOTTO_N_VARIANTS
 } sotto_variant;
 
-/* What the KV cache keeps keys and values in. */
+/* What the KV cache keeps keys and values in: SOTTO_CACHE_F16 and so on, kernels/kv_types.def. */
 typedef enum sotto_cache_type {
-  SOTTO_CACHE_F16 = 0,
-  SOTTO_CACHE_Q8_0 = 1, /* about half of f16; heads must be multiples of 32 wide */
-  SOTTO_CACHE_F32 = 2,
+#define K(NAME, name) SOTTO_CACHE_##NAME,
+#include "kernels/kv_types.def"
+#undef K
+  SOTTO_N_CACHE_TYPES
 } sotto_cache_type;
 
 typedef struct sotto_engine_options { /* ranges: base/limits.def */

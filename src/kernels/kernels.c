@@ -3,10 +3,25 @@
 
 #include <string.h>
 
+/* What this module has of the table: the families that it is built with. */
+#define HAVE_scalar(...) __VA_ARGS__
+#if SOTTO_HAVE_SIMD128
+#define HAVE_simd128(...) __VA_ARGS__
+#else
+#define HAVE_simd128(...)
+#endif
+#if SOTTO_HAVE_RELAXED
+#define HAVE_relaxed(...) __VA_ARGS__
+#else
+#define HAVE_relaxed(...)
+#endif
+
 static const sotto_kernels *const variants[] = {
-#define X(name) &sotto_kernels_##name,
+#define VARIANT(NAME, name, family) HAVE_##family(&sotto_kernels_##name, )
+#define FAMILY(NAME, name)
 #include "kernels/variants.def"
-#undef X
+#undef VARIANT
+#undef FAMILY
 };
 _Static_assert(sizeof variants / sizeof *variants <= SOTTO_MAX_VARIANTS, "sets hold all variants");
 
@@ -41,7 +56,7 @@ sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type
 
 sotto_kv_write_fn *sotto_kernels_kv_write(const sotto_kernels *kernels, sotto_dtype type) {
   switch (type) {
-#define K(NAME)                                                                                    \
+#define K(NAME, name)                                                                              \
   case SOTTO_##NAME: return kernels->kv_write_##NAME;
 #include "kernels/kv_types.def"
 #undef K

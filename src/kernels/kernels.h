@@ -97,7 +97,7 @@ typedef struct sotto_kernels {
   void (*swiglu)(float *out, const float *gate, const float *up, size_t n);
   /* out[i] = a[i] + b[i]. out may be a. */
   void (*add)(float *out, const float *a, const float *b, size_t n);
-#define K(NAME) sotto_kv_write_fn *kv_write_##NAME;
+#define K(NAME, name) sotto_kv_write_fn *kv_write_##NAME;
 #include "kernels/kv_types.def"
 #undef K
 } sotto_kernels;
@@ -110,13 +110,12 @@ static inline bool sotto_dtype_takes_act(sotto_dtype type) {
   return type != SOTTO_F32 && type != SOTTO_F16 && type != SOTTO_BF16;
 }
 
-/* The variants in this module; variants.def is the table. */
-extern const sotto_kernels sotto_kernels_scalar;
-extern const sotto_kernels sotto_kernels_simd128;
-extern const sotto_kernels sotto_kernels_relaxed_i16;
-extern const sotto_kernels sotto_kernels_relaxed_i32;
-extern const sotto_kernels sotto_kernels_relaxed_s8;
-extern const sotto_kernels sotto_kernels_relaxed_u8;
+/* All variants; a module has some of them. */
+#define VARIANT(NAME, name, family) extern const sotto_kernels sotto_kernels_##name;
+#define FAMILY(NAME, name)
+#include "kernels/variants.def"
+#undef VARIANT
+#undef FAMILY
 #define SOTTO_MAX_VARIANTS 8
 size_t sotto_kernels_count(void);
 const sotto_kernels *sotto_kernels_at(size_t index);

@@ -172,7 +172,7 @@ bool sotto_kernels_self_test(const sotto_kernels *kernels) {
   if (sotto_dtype_takes_act(SOTTO_##NAME)) ok = test_gemm(kernels, SOTTO_##NAME, true) && ok;
 #include "tensor/dtypes.def"
 #undef X
-#define K(NAME) ok = test_kv_type(kernels, SOTTO_##NAME) && ok;
+#define K(NAME, name) ok = test_kv_type(kernels, SOTTO_##NAME) && ok;
 #include "kernels/kv_types.def"
 #undef K
   float out[5 * N], expected[5 * N];

@@ -187,7 +187,7 @@ int main(int argc, char **argv) {
 #undef X
   for (size_t v = 0; v < set.n; v++)
     if (argc < 2 || strstr("attention", argv[1])) {
-#define K(NAME) bench_attention(set.members[v], SOTTO_##NAME, x);
+#define K(NAME, name) bench_attention(set.members[v], SOTTO_##NAME, x);
 #include "kernels/kv_types.def"
 #undef K
     }

@@ -10,7 +10,11 @@
 enum { N_PROMPT = 40, N_VOCAB = 300 };
 #define FLAGS (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
-static const char *const names[] = {"F16", "Q8_0", "F32"}; /* of sotto_cache_type */
+static const char *const names[] = {
+#define K(NAME, name) #NAME,
+#include "kernels/kv_types.def"
+#undef K
+};
 static int32_t prompt[N_PROMPT];
 
 static char *wide_heads(const char *path, size_t *len) {
@@ -82,8 +86,8 @@ TEST(cache_types_are_as_near_to_float32_as_they_should) {
   REQUIRE(e != NULL);
   prompt_logprobs(e, naive);
   sotto_engine_free(e);
-  for (uint32_t k = 0; k <= SOTTO_CACHE_F32; k++)
-    for (uint32_t v = 0; v <= SOTTO_CACHE_F32; v++) {
+  for (uint32_t k = 0; k < SOTTO_N_CACHE_TYPES; k++)
+    for (uint32_t v = 0; v < SOTTO_N_CACHE_TYPES; v++) {
       e = open_wide("models/tiny/tiny-f32.gguf", with(k, v));
       REQUIRE(e != NULL);
       prompt_logprobs(e, ours);
@@ -97,7 +101,7 @@ TEST(cache_types_are_as_near_to_float32_as_they_should) {
 }
 
 TEST(cache_types_give_the_same_bits_for_any_cut_company_and_number_of_threads) {
-  for (uint32_t k = 0; k <= SOTTO_CACHE_F32; k++) {
+  for (uint32_t k = 0; k < SOTTO_N_CACHE_TYPES; k++) {
     const uint32_t v = (k + k / 2) % 3; /* F16 F16, Q8_0 Q8_0, F32 F16 */
     uint64_t first = 0;
     for (uint32_t n_threads = 1; n_threads <= 4; n_threads++) {
@@ -120,7 +124,7 @@ TEST(cache_types_give_the_same_bits_for_any_cut_company_and_number_of_threads) {
 
 /* A shared page is copied before it is written; what was cached gives the bits that were computed. */
 TEST(cache_types_share_prefixes) {
-  for (uint32_t k = 0; k <= SOTTO_CACHE_F32; k++) {
+  for (uint32_t k = 0; k < SOTTO_N_CACHE_TYPES; k++) {
     sotto_engine *e = open_wide("models/tiny/tiny-q4_0.gguf", with(k, SOTTO_CACHE_Q8_0));
     REQUIRE(e != NULL);
     const uint32_t flags = SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS;
@@ -195,7 +199,7 @@ TEST(cache_types_that_the_model_or_the_engine_does_not_have_are_refused) {
 
 /* Keys and values that overflow are an error of the request for every type. */
 TEST(cache_types_refuse_what_is_not_finite) {
-  for (uint32_t type = 0; type <= SOTTO_CACHE_F32; type++) {
+  for (uint32_t type = 0; type < SOTTO_N_CACHE_TYPES; type++) {
     size_t len;
     char *data = wide_heads("models/tiny/tiny-f32.gguf", &len);
     REQUIRE(data != NULL);

@@ -554,7 +554,7 @@ TEST(engine_plan_says_what_would_fit) {
     options.memory_budget = budget;
     e = sotto_engine_new(&options);
     REQUIRE(feed_headers(e, &path, 1, whole, &asked) == SOTTO_OK);
-    uint32_t n_ctx[SOTTO_CACHE_F32 + 1] = {0};
+    uint32_t n_ctx[SOTTO_N_CACHE_TYPES] = {0};
     for (uint32_t type = SOTTO_CACHE_F16; type <= SOTTO_CACHE_F32; type += 2) {
       REQUIRE(sotto_engine_plan_fitting(e, type, type, &plan) == SOTTO_OK);
       CHECK(plan.n_ctx <= 4096 && plan.n_ctx % 32 == 0 && plan.limit == budget);

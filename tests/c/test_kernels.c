@@ -453,7 +453,7 @@ static void check_attention(attention_shape s) {
 }
 
 static const sotto_dtype kv_types[] = {
-#define K(NAME) SOTTO_##NAME,
+#define K(NAME, name) SOTTO_##NAME,
 #include "kernels/kv_types.def"
 #undef K
 };
@@ -679,7 +679,7 @@ static void wrong_add(float *out, const float *a, const float *b, size_t n) {
   sotto_kernels_scalar.add(out, a, b, n);
   spoil(out, 0);
 }
-#define K(NAME)                                                                                    \
+#define K(NAME, name)                                                                              \
   static bool wrong_##NAME(const float *x, void *row, size_t n) {                                  \
     bool finite = sotto_kernels_scalar.kv_write_##NAME(x, row, n);                                 \
     spoil(row, 3);                                                                                 \
@@ -713,7 +713,7 @@ TEST(kernels_self_test_finds_errors) {
   SPOILED(rope, wrong_rope)
   SPOILED(swiglu, wrong_swiglu)
   SPOILED(add, wrong_add)
-#define K(NAME)                                                                                    \
+#define K(NAME, name)                                                                              \
   SPOILED(kv_write_##NAME, wrong_##NAME)                                                           \
   SPOILED(kv_write_##NAME, blind_##NAME)                                                           \
   SPOILED(attention, wrong_attention_##NAME)

@@ -215,7 +215,7 @@ TEST(kernels_scalar_attention_is_softmax_of_scores) {
   state = 3;
   check_attention(SOTTO_F16, 1, 1, 4, 1);
   check_attention(SOTTO_F16, 5, 1, 8, 2);
-#define K(NAME)                                                                                    \
+#define K(NAME, name)                                                                              \
   check_attention(SOTTO_##NAME, 32, 1, 64, 3);                                                     \
   check_attention(SOTTO_##NAME, 30, 5, 64, 1);                                                     \
   check_attention(SOTTO_##NAME, 100, 2, 128, 4);

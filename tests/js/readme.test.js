@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { CACHE_TYPES, VARIANTS } from '../../js/src/tables.js'
 import { realPath } from './lib/models.js'
 
 const js = new URL('../../js/', import.meta.url)
@@ -39,6 +40,13 @@ const question = (content) => ({ messages: [{ role: 'user', content }] })
 test('the README shows the example as it is, and it is short', () => {
   assert.ok(readFileSync(new URL('README.md', js), 'utf8').includes(example))
   assert.ok(example.trimEnd().split('\n').length <= 30)
+})
+
+test('the README names every variant and every type of KV cache', () => {
+  const rows = readFileSync(new URL('README.md', js), 'utf8').split('\n')
+  const row = (name) => rows.find((line) => line.startsWith(`| \`${name}\``))
+  for (const name of Object.keys(VARIANTS)) assert.ok(row('variant').includes(`\`${name}\``), name)
+  for (const name of CACHE_TYPES) assert.ok(row('cache_type_k').includes(`\`${name}\``), name)
 })
 
 test('it answers, two at a time', async () => {

@@ -135,9 +135,13 @@ test("README's tables are made of the code's lists, and compared with them", () 
 test("JavaScript's tables are made of the core's, and compared with them", () => {
   const tree = {
     'src/base/limits.def': '/* LIMIT(x, y, z) */\nLIMIT(a, -1, 20)\nLIMIT(b, 0.5, 1e30)\n',
+    'src/kernels/variants.def': 'VARIANT(S, s, s)\nFAMILY(R, r)\nVARIANT(R_1, r_1, r)\n',
+    'src/kernels/kv_types.def': 'K(F16, f16)\nK(F8, f8) /* half */\n',
   }
   const made = checkTree(jsTables, tree)
   assert.ok(made.includes('{\n  a: { min: -1, max: 20 },\n  b: { min: 0.5, max: 1e30 },\n}'), made)
+  assert.ok(made.includes("{\n  s: 's',\n  r: 'r',\n  r_1: 'r',\n}"), made)
+  assert.ok(made.includes("['f16', 'f8']"), made)
   assert.deepEqual(checkTree(checkJsTables, { ...tree, 'js/src/tables.js': made }), [])
   const wrong = made.replace('20', '21')
   assert.equal(checkTree(checkJsTables, { ...tree, 'js/src/tables.js': wrong }).length, 1)

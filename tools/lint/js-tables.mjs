@@ -4,6 +4,7 @@ import { read } from './source.mjs'
 import { rows } from './tables.mjs'
 
 export const JS_TABLES = 'js/src/tables.js'
+const VARIANTS = 'src/kernels/variants.def'
 
 const entries = (lines) => lines.map((line) => `  ${line},\n`).join('')
 
@@ -12,11 +13,21 @@ export function jsTables(root) {
   const limits = rows(root, 'src/base/limits.def', 'LIMIT').map(
     ([name, min, max]) => `${name}: { min: ${min}, max: ${max} }`,
   )
+  const both = rows(root, VARIANTS, '(?:VARIANT|FAMILY)')
+  const variants = both.map(([, name, family = name]) => `${name}: '${family}'`)
+  const types = rows(root, 'src/kernels/kv_types.def', 'K').map(([, name]) => `'${name}'`)
   return `// Made by \`npm run format\` of tables of the core: do not edit.
 
 /** What numbers may be, both ends included; src/base/limits.def. */
 export const LIMITS = Object.freeze({
 ${entries(limits)}})
+
+/** Kernels that can be asked for, each with its family; src/kernels/variants.def. */
+export const VARIANTS = /** @type {const} */ ({
+${entries(variants)}})
+
+/** What the KV cache keeps keys and values in, the default first; src/kernels/kv_types.def. */
+export const CACHE_TYPES = /** @type {const} */ ([${types.join(', ')}])
 `
 }
 

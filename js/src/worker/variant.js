@@ -1,10 +1,13 @@
 // Which of the modules this host can run, and compiling it. The probes are the smallest
 // modules that use one instruction of each feature.
 import { SottoError } from '../errors.js'
+import { VARIANTS } from '../tables.js'
+
+/** @import { Variant } from '../types.js' */
 
 /** @typedef {'simd128' | 'relaxed'} Instructions */
 /** @typedef {Instructions | 'simd128-mt' | 'relaxed-mt'} ModuleName -mt: with threads */
-/** @typedef {{ module: Instructions, variant: string }} Candidate */
+/** @typedef {{ module: Instructions, variant: Variant }} Candidate */
 
 const probe = (/** @type {number[]} */ code) =>
   WebAssembly.validate(
@@ -25,7 +28,7 @@ const hasRelaxedSimd = () => probe([...splat, ...splat, ...splat, 0xfd, 0x93, 0x
 /**
  * What to run, best first. Each engine tests its kernels before it loads anything; where they fail
  * and the caller left the choice to us, the next one has its turn.
- * @param {string} variant the option: auto, scalar, simd128, relaxed, relaxed_i16, …
+ * @param {Variant} variant the option
  * @returns {Candidate[]}
  */
 export function candidates(variant) {
@@ -33,7 +36,7 @@ export function candidates(variant) {
     throw new SottoError('unsupported_environment', 'This host has no WebAssembly SIMD')
   }
   const relaxed = hasRelaxedSimd()
-  const wantsRelaxed = variant.startsWith('relaxed')
+  const wantsRelaxed = variant !== 'auto' && VARIANTS[variant] === 'relaxed'
   if (wantsRelaxed && !relaxed) {
     const text = 'variant: this host has no relaxed SIMD; use "auto" or "simd128"'
     throw new SottoError('unsupported_environment', text, { details: { field: 'variant' } })

@@ -1,6 +1,6 @@
 #include "kernels/relaxed/relaxed.h"
 
-#define K(NAME) .kv_write_##NAME = sotto_kv_write_##NAME##__simd128,
+#define K(NAME, name) .kv_write_##NAME = sotto_kv_write_##NAME##__simd128,
 #define SHARED                                                                                     \
   .family = "relaxed", .quantize_act = sotto_quantize_act__relaxed,                                \
   .attention = sotto_attention__simd128, .rms_norm = sotto_rms_norm__simd128,                      \

@@ -12,7 +12,7 @@ const sotto_kernels sotto_kernels_scalar = {
     .rope = sotto_rope__scalar,
     .swiglu = sotto_swiglu__scalar,
     .add = sotto_add__scalar,
-#define K(NAME) .kv_write_##NAME = sotto_kv_write_##NAME##__scalar,
+#define K(NAME, name) .kv_write_##NAME = sotto_kv_write_##NAME##__scalar,
 #include "kernels/kv_types.def"
 #undef K
 };
