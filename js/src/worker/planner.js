@@ -136,10 +136,11 @@ function whatFits({ options, prompt }, engine) {
     .sort((a, b) => b.options.n_ctx - a.options.n_ctx)
 }
 
+/** What the core does not know of its limit. */
 const reasons = {
   budget: '',
-  device: ' (all that this device says it has; memory_budget takes its place)',
-  address_space: ' (all that a 32-bit module reaches)',
+  device: '. The limit is what this device says it has; memory_budget takes its place',
+  address_space: '. The limit is what a 32-bit module reaches',
 }
 
 /**
@@ -148,7 +149,7 @@ const reasons = {
  */
 export function overBudget(engine, plan) {
   engine.plan() // it says so again
-  const message = engine.message().replace(/(?<= allowed)/, reasons[plan.limited_by])
+  const message = `${engine.message()}${reasons[plan.limited_by]}`
   return new SottoError('memory_budget_exceeded', message, { details: { plan } })
 }
 
