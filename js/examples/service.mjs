@@ -19,7 +19,8 @@ const server = createServer(async (request, response) => {
     response.end()
   } catch (error) {
     if (response.headersSent || abort.signal.aborted) return response.destroy()
-    const status = error.code === 'busy' ? 503 : 400
+    const ours = { busy: 503, worker_failed: 500, internal_error: 500, out_of_memory: 500 }
+    const status = ours[error.code] ?? 400
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(JSON.stringify({ error: { code: error.code, message: error.message } }))
   }

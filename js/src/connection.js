@@ -46,7 +46,7 @@ export class Connection {
   /** @type {(progress: Progress) => void} */
   #onProgress = () => {}
   /** @type {(warning: SottoError) => void} */
-  #onWarning = () => {}
+  #onWarning = (warning) => console.warn(String(warning))
   /** @type {(plan: MemoryPlan) => unknown} */
   #onPlan = () => {}
 

@@ -31,6 +31,7 @@ export const ERROR_CODES = Object.freeze({
   not_cached: 'The model is not in the cache, and the network was not to be asked.',
   cache_unavailable: 'A warning: storage was refused or failed, and loading went on without it.',
   cache_full: 'A warning: storage is full, and loading went on without it. Delete cached models.',
+  module_trapped: 'A warning: WebKit trapped in the module, and a second try was made.',
   source_changed: 'The file changed on the server while it was read. Load it again.',
   internal_error: 'A fault of the library. Please report it.',
   disposed: 'The engine has been disposed.',

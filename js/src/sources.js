@@ -83,6 +83,12 @@ function describe(file, options, host, keep) {
     throw invalidArgument('source', 'the stream is locked: somebody else reads it')
   }
   if (isBuffer(file) || ArrayBuffer.isView(file)) return keep(bytesSource(file))
+  if (isNodeStream(file)) {
+    throw invalidArgument(
+      'source',
+      "a stream of Node.js is not taken: give Readable.toWeb(stream), or the file's path",
+    )
+  }
   if (
     typeof file === 'object' &&
     file !== null &&
@@ -95,6 +101,13 @@ function describe(file, options, host, keep) {
     'a URL, path, File, Blob, ReadableStream, bytes, { repo, file }, or an object with read()'
   throw invalidArgument('source', `must be ${kinds}`)
 }
+
+/**
+ * It has a read() too, of another kind.
+ * @param {unknown} file
+ */
+const isNodeStream = (file) =>
+  typeof file === 'object' && file !== null && 'pipe' in file && typeof file.pipe === 'function'
 
 /**
  * A file on a hub by its URL; all others as they are.

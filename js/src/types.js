@@ -186,7 +186,7 @@
  * @property {string} [cacheDir] Node.js: where the cache is; default: SOTTO_CACHE_DIR or the system's place
  * @property {string | string[]} [sha256] of the file or files of a URL, in hexadecimal: no model is handed out
  *   whose bytes are others
- * @property {(warning: SottoError) => void} [onWarning] what went wrong without stopping the load
+ * @property {(warning: SottoError) => void} [onWarning] what went wrong without stopping the load; else console.warn
  * @property {RequestInit} [fetchOptions] for URLs: headers, credentials, cache …
  * @property {RetryOptions} [retry] for URLs
  * @property {typeof fetch} [fetch] for URLs, instead of the worker's own

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { loadModel, planModel } from 'sotto'
+import { trapsAtTimes } from '../../js/src/worker/webkit.js'
 import { logitsDigest, realPath, tinyBytes, tinyPath, withEngine, withTiny } from './lib/models.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'sotto-'))
@@ -84,13 +85,20 @@ for (const where of ['step', 'tokenize']) {
   })
 }
 
+const agent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko)'
+const webKit = `${agent} Version/18.6 Safari/605.1.15`
+
 /** The file of a worker whose module traps at these calls for a piece of a header, counted from 0. */
-function trapsInHeader(...calls) {
-  const file = join(folder, `trap-header-${calls.join('-')}.mjs`)
+function trapsInHeader(calls, userAgent = webKit) {
+  const name = `trap-header-${calls.join('-')}-${userAgent.length}`
+  const file = join(folder, `${name}.mjs`)
   const own = (name) => new URL(`../../js/src/worker/${name}.js`, import.meta.url)
   writeFileSync(
     file,
     `import { CoreModule } from '${own('module')}'
+    if (${JSON.stringify(userAgent)}) Object.defineProperty(globalThis, 'navigator', {
+      configurable: true, value: { userAgent: ${JSON.stringify(userAgent)} }
+    })
     const { call } = CoreModule.prototype
     let n = 0
     CoreModule.prototype.call = function (name, ...args) {
@@ -103,20 +111,49 @@ function trapsInHeader(...calls) {
   return pathToFileURL(file)
 }
 
-test('a module that traps in a header has a second try, and not a third', async () => {
+test('a module that traps in a header has a second try in WebKit, with a warning, and not a third', async () => {
   const expected = await withTiny(logitsDigest)
   const stream = () => new Blob([tinyBytes()]).stream()
   for (const n_threads of [1, 2]) {
     for (const source of [tinyPath(), stream()]) {
-      const options = { workerUrl: trapsInHeader(0), n_threads }
+      const warnings = []
+      const onWarning = (warning) => warnings.push(warning)
+      const options = { workerUrl: trapsInHeader([0]), n_threads, onWarning }
       assert.deepEqual(await withEngine(source, options, logitsDigest), expected)
+      assert.deepEqual(
+        warnings.map(({ code }) => code),
+        ['module_trapped'],
+      )
+      assert.match(warnings[0].message, /unreachable/)
     }
   }
   const { total } = await planModel(realPath, { n_ctx: 256 })
-  const late = await planModel(realPath, { workerUrl: trapsInHeader(9), n_ctx: 256 })
+  const late = await planModel(realPath, {
+    workerUrl: trapsInHeader([9]),
+    onWarning() {},
+    n_ctx: 256,
+  })
   assert.equal(late.total, total)
-  const twice = loadModel(tinyPath(), { workerUrl: trapsInHeader(0, 1) })
+  const twice = loadModel(tinyPath(), { workerUrl: trapsInHeader([0, 1]), onWarning() {} })
   await assert.rejects(twice, { code: 'worker_failed', message: /unreachable/ })
+})
+
+test('in any other engine a trap is one', async () => {
+  for (const other of ['', `${agent} Chrome/140.0.0.0 Safari/537.36`, 'Node.js/24']) {
+    const loading = loadModel(tinyPath(), { workerUrl: trapsInHeader([0], other) })
+    await assert.rejects(loading, { code: 'worker_failed', message: /unreachable/ })
+  }
+  assert.equal(trapsAtTimes(webKit), true)
+  assert.equal(trapsAtTimes(`${agent} CriOS/140.0 Mobile/15E148 Safari/604.1`), true)
+  assert.equal(trapsAtTimes(`${agent} HeadlessChrome/140.0.0.0 Safari/537.36`), false)
+  assert.equal(trapsAtTimes('Mozilla/5.0 (X11; rv:153.0) Gecko/20100101 Firefox/153.0'), false)
+})
+
+test('a warning that nobody listens to goes to the console', async (t) => {
+  const warn = t.mock.method(console, 'warn', () => {})
+  await withEngine(tinyPath(), { workerUrl: trapsInHeader([0]) }, async () => {})
+  assert.equal(warn.mock.callCount(), 1)
+  assert.match(warn.mock.calls[0].arguments[0], /trapped/)
 })
 
 test('kernels that fail their test give way to the next ones, unless they were asked for', async () => {

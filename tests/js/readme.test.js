@@ -13,6 +13,20 @@ const js = new URL('../../js/', import.meta.url)
 const file = fileURLToPath(new URL('examples/service.mjs', js))
 const example = readFileSync(file, 'utf8')
 
+/** Preloaded, so that a signal ends the engine's worker. */
+const mortal = `data:text/javascript,${encodeURIComponent(`
+  import { syncBuiltinESMExports } from 'node:module'
+  import threads from 'node:worker_threads'
+  const { Worker } = threads
+  threads.Worker = class extends Worker {
+    constructor(...args) {
+      super(...args)
+      process.on('SIGUSR2', () => this.terminate())
+    }
+  }
+  syncBuiltinESMExports()
+`)}`
+
 let service
 let url
 
@@ -20,7 +34,10 @@ before(async () => {
   const port = await freePort()
   url = `http://127.0.0.1:${port}/chat`
   const env = { ...process.env, MODEL: realPath, PORT: String(port) }
-  service = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  service = spawn(process.execPath, ['--import', mortal, file], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [ready] = await once(service.stdout, 'data')
   assert.equal(String(ready), 'ready\n')
 })
@@ -72,4 +89,11 @@ test('it goes on after a bad request and after a client that leaves', async () =
   abort.abort()
   await reader.read().catch(() => {})
   assert.match(await (await ask(question('Say hello.'))).text(), /\S/)
+})
+
+test('when the engine is gone, that is the fault of the service', async () => {
+  service.kill('SIGUSR2')
+  const refused = await ask(question('Say hello.'))
+  assert.equal(refused.status, 500)
+  assert.equal((await refused.json()).error.code, 'worker_failed')
 })

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, openAsBlob, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { after, test } from 'node:test'
 import { SOURCE_CREDIT } from '../../js/src/protocol.js'
 import { blobSource } from '../../js/src/source/blob.js'
@@ -180,6 +181,16 @@ test('the first file of a split names the others', () => {
   const urls = describeSources('https://a.example/m-00001-of-00002.gguf?k=1#x', {}, node)
   assert.equal(urls.descriptors[1].url, 'https://a.example/m-00002-of-00002.gguf?k=1#x')
   assert.deepEqual(kinds('m-00002-of-00003.gguf'), ['path'])
+})
+
+test('a stream of Node.js is refused with what to give instead, and that is taken', () => {
+  const stream = Readable.from([body])
+  assert.throws(() => describeSources(stream, {}, node), {
+    code: 'invalid_argument',
+    details: { field: 'source' },
+    message: /Node\.js.*Readable\.toWeb\(stream\).*path/,
+  })
+  assert.deepEqual(kinds(Readable.toWeb(stream)), ['remote'])
 })
 
 test('what is no source is refused', () => {

@@ -11,6 +11,7 @@ import { coreOptions, feedHeaders, overBudget, RESERVE, readHeaders } from './pl
 import { Prefill } from './prefill.js'
 import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
+import { trapsAtTimes } from './webkit.js'
 import { readWeights } from './weights.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
@@ -34,6 +35,7 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
  * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
  * @property {(plan: MemoryPlan) => Promise<void>} onPlan nothing of the body is asked for until it resolves
+ * @property {(warning: SottoError) => void} onWarning
  * @property {(error: SottoError) => void} onCrash
  */
 /** @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now */
@@ -94,9 +96,8 @@ export async function planOnly(given) {
 }
 
 /**
- * The plan, and the engine that has read the headers for it. JavaScriptCore 2.50 on x86-64 traps in one of some
- * thousand headers, where the same module runs through the same bytes in every other engine, and the next time
- * in this one: hence a second try, in a new instance.
+ * The plan, and the engine that has read the headers for it: at the second try, in a new instance, where an
+ * engine is known to trap for no reason. It is a warning then, and everywhere else a trap is one.
  * @param {Job} job
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
@@ -106,7 +107,9 @@ async function readPlan(job, files, engine, makeAnother) {
   try {
     return { engine, plan: await readHeaders(job, engine, files) }
   } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error
+    if (!(error instanceof WebAssembly.RuntimeError && trapsAtTimes())) throw error
+    const text = `The module trapped while it read a header, and was started anew: ${error.message}`
+    job.onWarning(new SottoError('module_trapped', text, { details: { stack: error.stack } }))
     engine.module.end()
     const second = await makeAnother()
     return { engine: second, plan: await readHeaders(job, second, files) }

@@ -126,6 +126,7 @@ class WorkerSide {
       yieldToEvents: this.#host.yieldToEvents,
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
       onPlan: (plan) => (options.waits ? this.#show(plan) : Promise.resolve()),
+      onWarning: (warning) => this.#warn(warning),
       onCrash: (error) => this.#crash(error),
     }
     if (options.plan_only) return planOnly(job)
@@ -140,6 +141,11 @@ class WorkerSide {
     const times = { worker: 0, ...load_ms, total: 0 } // the other side knows these two
     const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times, cache }
     return { variant: engine.variant(), info, plan }
+  }
+
+  /** @param {SottoError} warning */
+  #warn(warning) {
+    this.#host.post({ type: 'warning', warning: packError(warning) })
   }
 
   /** @param {MemoryPlan} plan @returns {Promise<void>} resolves when the other side has seen it */
@@ -169,8 +175,7 @@ class WorkerSide {
       const host = {
         openStorage: () => this.#host.cacheStorage(cacheDir),
         startHasher: () => this.#host.startHasher(options),
-        warn: (/** @type {SottoError} */ warning) =>
-          this.#host.post({ type: 'warning', warning: packError(warning) }),
+        warn: (/** @type {SottoError} */ warning) => this.#warn(warning),
       }
       return new CachedSource(http, host, { url, mode, sha256, peek: plan_only })
     }

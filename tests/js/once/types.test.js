@@ -9,7 +9,7 @@ import { inRoot } from '../../../tools/lib/paths.mjs'
 import { run } from '../../../tools/lib/proc.mjs'
 
 const tsc = inRoot('node_modules', '.bin', 'tsc')
-const consumer = inRoot('tests', 'js', 'once', 'consumer', 'consumer.ts')
+const consumer = (name) => inRoot('tests', 'js', 'once', 'consumer', `${name}.ts`)
 
 before(() => run(tsc, ['-p', inRoot('js')]))
 
@@ -38,15 +38,26 @@ const projects = {
   },
 }
 
+/** What tsc says. */
+async function compile(compilerOptions, file) {
+  const folder = mkdtempSync(join(tmpdir(), 'types-'))
+  try {
+    const project = join(folder, 'tsconfig.json')
+    writeFileSync(project, JSON.stringify({ compilerOptions, files: [file] }))
+    return await run(tsc, ['-p', project])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
 for (const [name, compilerOptions] of Object.entries(projects)) {
   test(`a strict program compiles: ${name}`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'types-'))
-    try {
-      const project = join(folder, 'tsconfig.json')
-      writeFileSync(project, JSON.stringify({ compilerOptions, files: [consumer] }))
-      assert.equal(await run(tsc, ['-p', project]), '')
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    assert.equal(await compile(compilerOptions, consumer('consumer')), '')
   })
 }
+
+test('what only Node.js has is in the types of Node.js alone', async () => {
+  const [browser, node] = Object.values(projects)
+  assert.equal(await compile(node, consumer('consumer-node')), '')
+  await assert.rejects(compile(browser, consumer('consumer-node')), { output: /openModelCache/ })
+})
