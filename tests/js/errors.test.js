@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { ERROR_CODES, SottoError } from 'sotto'
+import { withoutCache } from '../../js/src/cache/problems.js'
 import { packError, unpackError } from '../../js/src/errors.js'
 
 const root = new URL('../../', import.meta.url)
@@ -57,4 +58,12 @@ test('an error survives the way from the worker', () => {
   assert.deepEqual(copy.details, details)
   assert.equal(copy.cause, 'Error: why')
   assert.equal(unpackError(packError(new TypeError('odd'))).code, 'internal_error')
+})
+
+test('storage is full where its error says so by name or code, whatever the words', () => {
+  const code = (cause) => withoutCache('m.gguf', 'https://a.example/m.gguf', cause).code
+  assert.equal(code(new DOMException('no room', 'QuotaExceededError')), 'cache_full')
+  assert.equal(code(Object.assign(new Error('write'), { code: 'ENOSPC' })), 'cache_full')
+  assert.equal(code(new Error('ENOSPC and Quota are words')), 'cache_unavailable')
+  assert.equal(code('odd'), 'cache_unavailable')
 })

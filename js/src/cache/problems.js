@@ -10,13 +10,16 @@ import { SottoError } from '../errors.js'
 export function withoutCache(name, url, cause) {
   const text = cause instanceof Error ? cause.message : String(cause)
   const details = { url }
-  if (cause instanceof Error && /Quota|ENOSPC/.test(`${cause.name} ${text}`)) {
+  if (isFull(cause)) {
     const message = `${name}: storage is full, loading goes on without it. Delete models that nobody uses.`
     return new SottoError('cache_full', message, { cause, details })
   }
   const message = `${name}: loading goes on without the cache: ${text}`
   return new SottoError('cache_unavailable', message, { cause, details })
 }
+
+/** @param {any} error of a browser's storage, or of Node.js */
+const isFull = (error) => error?.name === 'QuotaExceededError' || error?.code === 'ENOSPC'
 
 export const noStorage = () =>
   new SottoError(
