@@ -162,6 +162,16 @@ static int set_counts(const cli *c, const cli_option *option, const char *arg, c
   }
 }
 
+static int add_text(const cli *c, const cli_option *option, const char *arg, const char *text,
+                    sotto_str *out) {
+  uint32_t count = 1;
+  if (!*text) return cli_usage_error("%s: the text is empty", arg);
+  for (size_t i = 0; i < out->len; i++) count += out->data[i] == 0;
+  if (!in_range(option, count))
+    return cli_usage_error("%s: at most %.16g of them are taken", arg, option->range->max);
+  return sotto_str_append(out, text, strlen(text) + 1) ? cli_fail_memory(c) : CLI_OK;
+}
+
 static int add_bias(const cli *c, const cli_option *option, const char *arg, const char *text,
                     sotto_str *out) {
   char *stop = NULL;
@@ -188,9 +198,7 @@ static int set(cli *c, const cli_option *option, const char *arg, const char *te
   switch (option->type) {
   case CLI_FLAG: *(bool *)field = true; return CLI_OK;
   case CLI_TEXT: *(const char **)field = text; return CLI_OK;
-  case CLI_TEXTS:
-    if (!*text) return cli_usage_error("%s: the text is empty", arg);
-    return sotto_str_append(field, text, strlen(text) + 1) ? cli_fail_memory(c) : CLI_OK;
+  case CLI_TEXTS: return add_text(c, option, arg, text, field);
   case CLI_BYTES: return set_bytes(option, arg, text, field);
   case CLI_CHOICE: return set_choice(option, arg, text, field);
   case CLI_COUNTS: return set_counts(c, option, arg, text, field);

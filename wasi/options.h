@@ -33,7 +33,7 @@ typedef struct cli_option {
   size_t offset;            /* of the value in cli_args */
   const char *value;        /* what follows, for --help: "FILE", "N" */
   double min, max;          /* of numbers that the core knows nothing of */
-  const sotto_limit *range; /* of all others */
+  const sotto_limit *range; /* of all others; of texts: how many */
   const char *help;
   const char *limit; /* said when a number is out of range, where the range does not say it all */
   bool required;

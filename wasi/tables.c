@@ -80,7 +80,7 @@ const cli_option_group cli_system_options = GROUP("Conversation", system_);
 static const cli_option generate[] = {
     {{"-n", "--predict", "--n-predict"}, CLI_I32, AT(n_predict), "N", LIMITED(max_tokens),
      .help = "tokens to generate at most; -1: to the end of the context", .shows_default = true},
-    {{"-r", "--reverse-prompt"}, CLI_TEXTS, AT(stops), "TEXT",
+    {{"-r", "--reverse-prompt"}, CLI_TEXTS, AT(stops), "TEXT", LIMITED(n_stop),
      .help = "stop where this text appears (may be repeated)"},
     {{"--ignore-eos"}, CLI_FLAG, AT(ignore_eos),
      .help = "go on behind tokens that end a turn"},

@@ -78,6 +78,7 @@ const cases = [
     [...run, '--memory-budget', '-1'],
     '--memory-budget: -1 is out of range; give a number from 0 to 9007199254740991',
   ],
+  [[...run, ...Array(65).fill(['-r', 'x']).flat()], '-r: at most 64 of them are taken'],
   ...['5', '+1', '5*2', '5+', '5+x', '5--1', '5+inf', '99999999999+1'].map((bias) => [
     [...run, '--logit-bias', bias],
     `--logit-bias: '${bias}' is not a token id, a sign and a number, as in 15043+1 or 2-inf`,
