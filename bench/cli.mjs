@@ -188,6 +188,7 @@ export async function bench(wanted) {
   }
   limits.push(await measureLimits(present, threads))
   const best = bestLimits(limits)
+  const machine = describeMachine()
   const hasWllama = present.some(({ id }) => id === 'wllama')
   return {
     schema: 1,
@@ -195,12 +196,12 @@ export async function bench(wanted) {
     command: wanted.argv,
     sotto: sottoVersion(),
     ...{ threads, rounds, quick },
-    machine: describeMachine(),
+    machine,
     engines: describeEngines(present.map(({ id }) => id)),
     missing,
     limits: best,
     sizes: hasWllama ? sizeCheck(sottoBytes(), wllamaBytes()) : null,
-    cases: measured.map((one) => caseResults({ ...one, limits: best })),
+    cases: measured.map((one) => caseResults({ ...one, limits: best, cpu: machine.cpu })),
   }
 }
 

@@ -17,13 +17,19 @@ const readText = (path) => {
   }
 }
 
+/** The name with family and model: virtual machines often say no more than "AMD EPYC". */
+function processor(info) {
+  const name = cpus()[0]?.model.trim() ?? process.arch
+  const of = (field) => info.match(new RegExp(`^${field}\\s*:\\s*(\\d+)$`, 'm'))?.[1]
+  const numbers = ['cpu family', 'model'].map((field) => of(field) && `${field} ${of(field)}`)
+  return numbers[0] ? `${name} (${numbers.filter(Boolean).join(', ')})` : name
+}
+
 export function describeMachine() {
-  const flags =
-    readText('/proc/cpuinfo')
-      .match(/^(?:flags|Features)\s*:(.*)$/m)?.[1]
-      .split(/\s+/) ?? []
+  const info = readText('/proc/cpuinfo')
+  const flags = info.match(/^(?:flags|Features)\s*:(.*)$/m)?.[1].split(/\s+/) ?? []
   return {
-    cpu: cpus()[0]?.model.trim() ?? process.arch,
+    cpu: processor(info),
     cores: cpus().length,
     l3_cache: readText('/sys/devices/system/cpu/cpu0/cache/index3/size').trim() || null,
     flags: interesting.filter((flag) => flags.includes(flag)),

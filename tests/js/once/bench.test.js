@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { plan } from '../../../bench/cli.mjs'
+import { caseResults } from '../../../bench/results.mjs'
 import { schemaProblems } from '../../../bench/schema.mjs'
 import { median, ratios, summary } from '../../../bench/stats.mjs'
 import { inRoot } from '../../../tools/lib/paths.mjs'
@@ -28,6 +29,11 @@ test('a tiny case without peers fills the schema', async () => {
     assert.deepEqual(metrics.map(({ metric }) => metric).sort(), wanted.sort())
     assert.ok(metrics.every(({ n, min, median, max }) => n === 2 && min <= median && median <= max))
   }
+  const { cpu } = written.machine
+  assert.ok(
+    cpu && table.split('\n').some((line) => line.startsWith(`${cpu}, `)),
+    'names the processor',
+  )
   assert.match(table, /\| tiny +\| decode, tok\/s +\| sotto, Node\.js 24/)
   const limits = written.limits.find(({ threads }) => threads === 1)
   assert.ok(limits.read_bytes_per_s > 1e8 && limits.dot_macs_per_s > 1e8)
@@ -39,6 +45,47 @@ test('a tiny case without peers fills the schema', async () => {
     'run.cases[0].results[0].median: must be a finite number',
     'run.cases[0].results[1].unit: must be one of tok/s, ms, MB',
     'run.more: is not in the schema',
+  ])
+})
+
+test('a target counts against the number of threads that llama.cpp is faster with', () => {
+  const rates = {
+    chromium: { decode: 300, 'prefill-256': 600 },
+    'llama-cpp': { decode: 60, 'prefill-256': 1000 },
+    'llama-cpp-1': { decode: 200, 'prefill-256': 700 },
+  }
+  const samples = {
+    get: (id, metric) =>
+      rates[id]?.[metric] ? [{ round: 0, value: rates[id][metric], others: 0 }] : [],
+  }
+  const sizes = {
+    n_ctx: 1280,
+    memory_ctx: 1024,
+    warm: 64,
+    short: 16,
+    prompt: 256,
+    long: 1024,
+    decode: 64,
+  }
+  const contenders = [
+    { id: 'chromium', kind: 'sotto', label: 'sotto', threads: 2 },
+    { id: 'llama-cpp', kind: 'peer', label: 'llama.cpp', threads: 2 },
+    { id: 'llama-cpp-1', kind: 'peer', label: 'llama.cpp', threads: 1 },
+  ]
+  const results = (cpu) =>
+    caseResults({
+      ...{ model: { id: 'smollm2-q4_0', file: 'a.gguf', sizes, weightBytes: 1, bytesPerToken: 1 } },
+      ...{ contenders, samples, facts: new Map(), limits: [], threads: 2, cpu },
+      ...{ failures: [], others_share: 0 },
+    }).comparisons
+  const held = (cpu) =>
+    results(cpu)
+      .filter(({ target }) => target)
+      .map(({ metric, peer, target }) => `${metric} ${peer} ${target.met}`)
+  assert.deepEqual(held('AMD EPYC'), ['decode llama-cpp-1 stretch', 'prefill-256 llama-cpp missed'])
+  assert.deepEqual(held('Intel(R) Xeon(R) Processor (cpu family 6, model 143)'), [
+    'decode llama-cpp-1 stretch',
+    'prefill-256 llama-cpp must',
   ])
 })
 
