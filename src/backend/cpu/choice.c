@@ -22,10 +22,13 @@ static void compete(cpu_choice *choice, const sotto_kernels *kernels, uint32_t n
   choice->candidates[choice->n++] = (cpu_candidate){.kernels = kernels, .n_streams = n_streams};
 }
 
+/* Whether another candidate does just the same with weights of this type. */
 static bool is_known(const cpu_choice *choice, const sotto_kernels *kernels) {
   for (uint32_t i = 0; i < choice->n; i++) {
     const sotto_kernels *other = choice->candidates[i].kernels;
-    if (other->quantize_act == kernels->quantize_act &&
+    const bool same_act =
+        !sotto_dtype_takes_act(choice->type) || other->quantize_act == kernels->quantize_act;
+    if (same_act &&
         sotto_kernels_gemm(other, choice->type) == sotto_kernels_gemm(kernels, choice->type))
       return true;
   }

@@ -141,6 +141,7 @@ static void lower(cpu_backend *b) {
     } else {
       group = &b->steps[b->n_steps++];
       *group = (cpu_step){.kind = CPU_MATMUL, .op = op, .n_ops = 1};
+      if (!takes_act) group->matmul_kind = matmul_kind(b, type, false);
     }
     if (op->out == quantized) quantized = SOTTO_NONE;
     if (op->out == op->in[0]) group = NULL;
@@ -252,16 +253,22 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
   return SOTTO_RUN_NON_FINITE;
 }
 
+static bool is_float_matmul(const cpu_backend *b, const cpu_step *step) {
+  return step->kind == CPU_MATMUL &&
+         !sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
+}
+
 /* Units from b->unit to `last`, timed where kernels are being tried. */
 static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
   const cpu_step *end = step + b->n_together - 1; /* a QUANTIZE is always followed by its matmul */
-  if (end->kind == CPU_QUANTIZE && b->unit == 0) cpu_choose_kernels(b, end);
-  const bool timed = step->kind == CPU_MATMUL && b->choice &&
-                     sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
+  const bool is_float = is_float_matmul(b, step);
+  if (b->unit == 0 && (end->kind == CPU_QUANTIZE || is_float)) cpu_choose_kernels(b, end);
+  cpu_choice *choice = is_float ? b->float_choice : b->choice;
+  const bool timed = step->kind == CPU_MATMUL && choice;
   const double start = timed ? sotto_time_ms() : 0;
   cpu_step_run(b, step, b->unit, last);
   if (timed)
-    cpu_choice_note(b->choice, (double)(cpu_unit_macs(b, step) * (last - b->unit)), start,
+    cpu_choice_note(choice, (double)(cpu_unit_macs(b, step) * (last - b->unit)), start,
                     sotto_time_ms());
 }
 

@@ -27,7 +27,7 @@ typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
   uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
-  uint32_t matmul_kind; /* of QUANTIZE: index into cpu_backend.matmuls */
+  uint32_t matmul_kind; /* of QUANTIZE and of float MATMULs: index into cpu_backend.matmuls */
   uint32_t
       n_together; /* steps from this one on that may run row by row, one after the other on each */
 } cpu_step;
@@ -58,6 +58,9 @@ typedef struct cpu_backend {
   const sotto_kernels *act_kernels; /* that made `act`, and multiply with it */
   uint32_t n_streams;               /* of weights that they read by turns */
   cpu_choice *choice;               /* they are being tried for; NULL: settled */
+  uint32_t
+      float_streams; /* the same of the running matmul of float weights, which needs no `act` */
+  cpu_choice *float_choice;
   cpu_matmul_kind *matmuls;
   uint32_t n_matmuls, cap_matmuls;
   float *attention; /* [n_threads][attention_scratch] */
@@ -95,7 +98,7 @@ uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
 /* Run units [first, last) of a step, and of those together with it, on all threads. */
 void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
-/* The kernels of a run of QUANTIZE and of the matmuls on it. */
+/* The kernels of a run of QUANTIZE and of the matmuls on it, or of a matmul of float weights. */
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
 /* Multiply-adds of a unit, of attention's largest; 0 for rows. */
 uint64_t cpu_unit_macs(const cpu_backend *backend, const cpu_step *step);

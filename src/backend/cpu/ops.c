@@ -51,13 +51,19 @@ uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
 
 void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   cpu_matmul_kind *kind = &b->matmuls[step->matmul_kind];
-  b->choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
-  const cpu_candidate *chosen = cpu_choice_next(b->choice);
+  cpu_choice *choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
+  const cpu_candidate *chosen = cpu_choice_next(choice);
+  if (choice->stage == CPU_CHOICE_SETTLED) choice = NULL;
+  if (step->kind == CPU_MATMUL) {
+    b->float_streams = chosen->n_streams;
+    b->float_choice = choice;
+    return;
+  }
   b->act_kernels = chosen->kernels;
   b->n_streams = chosen->n_streams;
+  b->choice = choice;
   b->act.wide = kind->wide;
   b->act.n_tokens = step_rows(b, step);
-  if (b->choice->stage == CPU_CHOICE_SETTLED) b->choice = NULL;
 }
 
 static void *weight(const cpu_backend *b, sotto_weight_id id) {
@@ -86,6 +92,8 @@ static const float *rope_table(const cpu_backend *b, const sotto_op *op, uint64_
 static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *op, uint64_t first,
                    uint64_t last) {
   const sotto_weight *w = &b->program->weights[op->weight];
+  const sotto_dtype type = w->tensor->type;
+  const bool takes_act = sotto_dtype_takes_act(type);
   const uint64_t end = last * SOTTO_TILE_ROWS;
   sotto_gemm gemm = {
       .y = buffer_row(b, op->out, 0),
@@ -98,10 +106,9 @@ static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *o
       .row1 = (size_t)(end < w->rows ? end : w->rows),
       .k = (size_t)w->cols,
       .n_tokens = step_rows(b, step),
-      .n_streams = b->n_streams,
+      .n_streams = takes_act ? b->n_streams : b->float_streams,
   };
-  const sotto_dtype type = w->tensor->type;
-  const sotto_kernels *kernels = sotto_dtype_takes_act(type) ? b->act_kernels : first_kernels(b);
+  const sotto_kernels *kernels = takes_act ? b->act_kernels : first_kernels(b);
   sotto_kernels_gemm(kernels, type)(&gemm);
   for (size_t t = 0; op->bias >= 0 && t < gemm.n_tokens; t++) {
     float *y = gemm.y + t * gemm.y_stride + gemm.row0;

@@ -5,9 +5,11 @@
 #include "kernels/scalar/scalar.h"
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
+#include "kernels/simd128/streams.h"
 
-#define PIECE  128 /* weights of a row that are converted at a time */
-#define TOKENS 64  /* for which they stay: 12 KB on the stack in all */
+#define PIECE                                                                                      \
+  128 /* weights of a row that are converted at a time, or read by a stream in its turn */
+#define TOKENS 64 /* for which they stay: 12 KB on the stack in all */
 
 /* f16 comes out times 2^-112: its bits in place, with the bias of another exponent. */
 typedef struct constants {
@@ -59,32 +61,51 @@ ALWAYS_INLINE void store_sums(const sotto_gemm *g, size_t token, size_t row, con
                fold_rows(sums + half));
 }
 
-/* Rows row … row + 7 · x of one token. For F16, |x| is below 2^16. */
-ALWAYS_INLINE void gemv_rows(sotto_dtype type, size_t size, const sotto_gemm *g, size_t token,
-                             size_t row) {
-  const constants c = hold_constants();
-  const uint8_t *w = (const uint8_t *)g->w + row * g->k * size;
-  const float *x = g->x + token * g->x_stride, *fours = x + g->k / 4 * 4;
-  v128_t sums[8];
-  for (int r = 0; r < 8; r++) sums[r] = wasm_f32x4_const_splat(0.0f);
+/* sums += n fours of eight rows · x of one token. For F16, |x| is below 2^16. */
+ALWAYS_INLINE void add_fours(sotto_dtype type, size_t size, const uint8_t *w, const float *x,
+                             size_t n, constants c, v128_t sums[8]) {
+  const float *end = x + 4 * n;
+  v128_t s[8];
+  for (int r = 0; r < 8; r++) s[r] = sums[r];
 /* Once a turn, Cranelift takes all sums to memory and back. */
 #pragma clang loop unroll_count(2)
-  for (; x < fours; x += 4, w += 4 * SOTTO_TILE_ROWS * size) {
+  for (; x < end; x += 4, w += 4 * SOTTO_TILE_ROWS * size) {
     v128_t four = wasm_v128_load(x);
     if (type == SOTTO_F16) four = wasm_f32x4_mul(four, c.f16_bias); /* exact */
     for (int p = 0; p < 4; p++) {
       v128_t pair[2];
       load_pair(type, w, p, c, pair);
-      sums[2 * p] = mul_add(sums[2 * p], pair[0], four);
-      sums[2 * p + 1] = mul_add(sums[2 * p + 1], pair[1], four);
+      s[2 * p] = mul_add(s[2 * p], pair[0], four);
+      s[2 * p + 1] = mul_add(s[2 * p + 1], pair[1], four);
     }
   }
-  if (g->k % 4) {
-    v128_t four = load_some(x, g->k % 4);
-    for (size_t r = 0; r < 8; r++)
-      sums[r] = mul_add(sums[r], load_rest(type, size, g, row + r), four);
+  for (int r = 0; r < 8; r++) sums[r] = s[r];
+}
+
+/* Eight rows from tile row `tile` on of each stream · x of one token. */
+ALWAYS_INLINE void gemv_rows(sotto_dtype type, size_t size, const sotto_gemm *g, streams of,
+                             size_t tile) {
+  const constants c = hold_constants();
+  const size_t n_fours = g->k / 4, row_bytes = SOTTO_TILE_ROWS * g->k * size;
+  const size_t turn = of.n > 1 ? PIECE / 4 : n_fours;
+  v128_t sums[SOTTO_MAX_STREAMS][8];
+  memset(sums, 0, of.n * sizeof *sums);
+  for (size_t first = 0; first < n_fours; first += turn) {
+    const size_t n = n_fours - first < turn ? n_fours - first : turn;
+    const uint8_t *w =
+        (const uint8_t *)g->w + tile * row_bytes + first * 4 * SOTTO_TILE_ROWS * size;
+    for (size_t i = 0; i < of.n; i++, w += of.apart * row_bytes)
+      add_fours(type, size, w, g->x + 4 * first, n, c, sums[i]);
   }
-  store_sums(g, token, row, sums);
+  for (size_t i = 0; i < of.n; i++) {
+    const size_t row = (tile + i * of.apart) * SOTTO_TILE_ROWS;
+    if (g->k % 4) {
+      v128_t four = load_some(g->x + 4 * n_fours, g->k % 4);
+      for (size_t r = 0; r < 8; r++)
+        sums[i][r] = mul_add(sums[i][r], load_rest(type, size, g, row + r), four);
+    }
+    store_sums(g, 0, row, sums[i]);
+  }
 }
 
 static bool is_below_2_16(const float *x, size_t k) {
@@ -102,8 +123,9 @@ ALWAYS_INLINE void gemv(sotto_dtype type, size_t size, const sotto_gemm *g) {
     sotto_gemm_F16__scalar(g); /* a model that f16 activations would break, too */
     return;
   }
-  for (size_t row = g->row0; row < g->row1; row += SOTTO_TILE_ROWS)
-    gemv_rows(type, size, g, 0, row);
+  streams s = {0};
+  while (next_streams(g, g->n_streams, &s))
+    for (size_t i = s.first; i < s.first + s.apart; i++) gemv_rows(type, size, g, s, i);
 }
 
 /* n fours of eight rows as float32. */

@@ -74,18 +74,13 @@ ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layou
   const size_t tile_row_bytes =
       g->k / SOTTO_ACT_BLOCK / (size_t)layout.blocks * (size_t)layout.bytes;
   const size_t fours = act_in_fours(g->act);
-  size_t first = g->row0 / SOTTO_TILE_ROWS; /* in tile rows, as what follows */
-  size_t left = (g->row1 + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS - first;
-  while (left) {
-    const size_t n_streams = fours || g->n_streams < 2 || left < g->n_streams ? 1 : g->n_streams;
-    const size_t apart = left / n_streams;
-    for (size_t i = first; i < first + apart; i++) {
+  streams s = {0};
+  while (next_streams(g, fours ? 1 : g->n_streams, &s)) {
+    for (size_t i = s.first; i < s.first + s.apart; i++) {
       const uint8_t *tiles = (const uint8_t *)g->w + i * tile_row_bytes;
       gemm_fours(g, layout, act, fours, i * SOTTO_TILE_ROWS);
       for (size_t t = fours; t < g->n_tokens; t++)
-        gemv_streams(g, layout, act, tiles, n_streams, apart, t, i * SOTTO_TILE_ROWS);
+        gemv_streams(g, layout, act, tiles, s.n, s.apart, t, i * SOTTO_TILE_ROWS);
     }
-    first += n_streams * apart;
-    left -= n_streams * apart;
   }
 }

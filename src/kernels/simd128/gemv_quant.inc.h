@@ -1,6 +1,7 @@
 /* One token through the tiles of a quantised matrix, and what GEMM shares with that; see
  * gemm_quant.inc.h, which includes this. */
 #include "kernels/simd128/act.h"
+#include "kernels/simd128/streams.h"
 #include "kernels/simd128/unpack_quant.inc.h"
 
 /* p + step, which the compiler then does not know to be related to p: it would compute addresses from a
