@@ -1,4 +1,5 @@
-/* Attention and the KV cache's rows, as kernels see them; kernels.h has the rules for all kernels. */
+/* Attention and the KV cache's rows, as kernels see them; kernels.h has the rules for all
+ * kernels. */
 #ifndef SOTTO_KERNELS_ATTENTION_H
 #define SOTTO_KERNELS_ATTENTION_H
 
@@ -6,14 +7,14 @@
 
 #define SOTTO_KV_PAGE 32 /* positions in a page of the KV cache */
 
-/* Attention of n_tokens consecutive tokens of one sequence, n_rep query heads that share a KV head each;
- * token t sees the keys 0 <= i < n_keys + t, or all n_keys where attention is bidirectional. For each of
- * these rows:
+/* Attention of n_tokens consecutive tokens of one sequence, n_rep query heads that share a KV head
+ * each; token t sees the keys 0 <= i < n_keys + t, or all n_keys where attention is bidirectional.
+ * For each of these rows:
  *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
  *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
  *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
- * k and v are those of sotto_dequantize_row. Sums start at +0. Keys and values are finite; head_dim is a
- * multiple of 4 and of their blocks. out must not overlap q. */
+ * k and v are those of sotto_dequantize_row. Sums start at +0. Keys and values are finite; head_dim
+ * is a multiple of 4 and of their blocks. out must not overlap q. */
 typedef struct sotto_attention {
   float *out;                 /* out[t * stride + head * head_dim + d] */
   const float *q;             /* q[t * stride + head * head_dim + d] */
@@ -41,8 +42,8 @@ static inline uint64_t sotto_attention_scratch(uint64_t n_rows, uint64_t most_ke
   return n_rows + SOTTO_KV_PAGE * (head_dim + n_rows * n_pages);
 }
 
-/* row = x[n] in a type of the cache, as sotto_quantize_row has it. False when a value of x or of the row
- * is NaN or infinite. n is a multiple of the type's block. */
+/* row = x[n] in a type of the cache, as sotto_quantize_row has it. False when a value of x or of
+ * the row is NaN or infinite. n is a multiple of the type's block. */
 typedef bool sotto_kv_write_fn(const float *x, void *row, size_t n);
 
 #endif

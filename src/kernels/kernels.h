@@ -2,10 +2,9 @@
  * variants give the same bits, because this file states the order of every sum and no variant uses
  * fused multiply-add. The scalar kernels are the oracle: short, obvious, never optimised.
  *
- * Notation: (a0 + a1) + (a2 + a3) is the fold of four lanes; 16 lanes fold as
- * v[i] = (l[i] + l[4 + i]) + (l[8 + i] + l[12 + i]), i = 0..3, then the fold of v.
- * Kernels cannot fail: callers have checked shapes. Pointers need no alignment beyond their element's,
- * packed weights none. */
+ * Notation: (a0 + a1) + (a2 + a3) is the fold of four lanes; 16 lanes fold as v[i] = (l[i] + l[4 +
+ * i]) + (l[8 + i] + l[12 + i]), i = 0..3, then the fold of v. Kernels cannot fail: callers have
+ * checked shapes. Pointers need no alignment beyond their element's, packed weights none. */
 #ifndef SOTTO_KERNELS_KERNELS_H
 #define SOTTO_KERNELS_KERNELS_H
 
@@ -24,7 +23,8 @@
  * as zero: q = 0, scale = +0. NaN or infinite activations give their block q = 0 and scale NaN
  * (0x7FC00000), which reaches the logits. */
 typedef struct sotto_act {
-  /* sotto_act_bytes; what lies in there is the variant's affair, and may lie there by fours of tokens */
+  /* sotto_act_bytes; what lies in there is the variant's affair, and may lie there by fours of
+   * tokens */
   void *q;
   float *scale;    /* [n][k/32] */
   int32_t *sum;    /* [n][k/32]: sum of q, below 2^24 and so exact in float32 */
@@ -42,8 +42,8 @@ static inline float sotto_act_limit(const sotto_act *act) {
   return act->wide ? 32512.0f : 127.0f;
 }
 
-/* Where one stream of reads does not keep the memory busy, so many do: on Intel's Sapphire Rapids eight took
- * nearly half of one's time away, on AMD's Zen 5 they cost a tenth. */
+/* Where one stream of reads does not keep the memory busy, so many do: on Intel's Sapphire Rapids
+ * eight took nearly half of one's time away, on AMD's Zen 5 they cost a tenth. */
 #define SOTTO_MAX_STREAMS 8
 
 /* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 8).
@@ -53,7 +53,8 @@ static inline float sotto_act_limit(const sotto_act *act) {
  *   acc = acc + m_b * (scale_b * (float)sum_b)      with minima only, after the line above
  * and where the halves of a block have scales of their own (Q6_K), instead of the first line
  *   acc = acc + ((float)i_b0 * d_b0 + (float)i_b1 * d_b1) * scale_b
- *   Q4_K, Q5_K: d_b = d * scale, m_b = -dmin * minimum; Q6_K: d_b0, d_b1 = d * scale. Exact: a float16
+ *   Q4_K, Q5_K: d_b = d * scale, m_b = -dmin * minimum; Q6_K: d_b0, d_b1 = d * scale. Exact: a
+ *     float16
  *   times a small integer.
  *   offset: 8 for Q4_0, 16 for Q5_0, 32 for Q6_K, else 0. acc starts at +0.
  *   |i_b| <= 32 * 128 * 32512 < 2^27: no sum of a block leaves int32, in any order.
@@ -70,7 +71,8 @@ typedef struct sotto_gemm {
   size_t x_stride;
   const sotto_act *act; /* quantised weights */
   size_t row0, row1, k, n_tokens;
-  /* Without groups of four tokens: how many parts of the rows are read by turns, 1 to MAX; 0 is 1. */
+  /* Without groups of four tokens: how many parts of the rows are read by turns, 1 to MAX; 0 is
+   * 1. */
   uint32_t n_streams;
 } sotto_gemm;
 typedef void sotto_gemm_fn(const sotto_gemm *gemm);
@@ -125,8 +127,8 @@ typedef struct sotto_kernel_set {
   const sotto_kernels *members[SOTTO_MAX_VARIANTS];
   uint32_t n;
 } sotto_kernel_set;
-/* The available variants of that name or family, or with NULL all but scalar (scalar where there is no
- * other). Empty when this module or this engine has none. */
+/* The available variants of that name or family, or with NULL all but scalar (scalar where there is
+ * no other). Empty when this module or this engine has none. */
 sotto_kernel_set sotto_kernels_select(const char *name);
 
 /* Runs every kernel of the variant on fixed data and compares with scalar bit by bit: false where

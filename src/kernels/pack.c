@@ -1,5 +1,5 @@
-/* Packs rows of the file into tile rows and back. A quantised format's scales are moved whole and its
- * quants bit by bit, so both ways are exact for any bytes. */
+/* Packs rows of the file into tile rows and back. A quantised format's scales are moved whole and
+ * its quants bit by bit, so both ways are exact for any bytes. */
 #include "kernels/packed.h"
 
 #include <string.h>
@@ -20,7 +20,8 @@ static const sotto_tile_layout *layout_of(sotto_dtype type) {
   }
 }
 
-/* ---- quants: four of a row, k = 4 * i …, are the bytes of word i (0..7) ------------------------- */
+/* ---- quants: four of a row, k = 4 * i …, are the bytes of word i (0..7)
+ * ------------------------- */
 
 #define EACH_BYTE(byte) (0x01010101u * (byte))
 
@@ -58,7 +59,7 @@ static void read_quants(int bits, const uint8_t *from, uint32_t q[8]) {
   }
 }
 
-/* Four bits into the lowest bits of four bytes, and back. */
+/* Four bits to the lowest bits of four bytes, and back. */
 static ALWAYS_INLINE uint32_t spread(uint32_t bits) {
   return (bits & 15) * 0x00204081u & EACH_BYTE(1);
 }
@@ -66,9 +67,9 @@ static uint32_t gather(uint32_t bytes) {
   return (bytes & EACH_BYTE(1)) * 0x10204080u >> 28;
 }
 
-/* Where four quants are in the file's block: their low four bits (of eight: all) are at `shift` of the bytes from
- * `low` on; the others at `high_shift` of the bytes from `high` on, or where `strung` one after the other
- * from bit `high_shift` of the word there on. */
+/* Where four quants are in the file's block: their low four bits (of eight: all) are at `shift` of
+ * the bytes from `low` on; the others at `high_shift` of the bytes from `high` on, or where
+ * `strung` one after the other from bit `high_shift` of the word there on. */
 typedef struct place {
   int low, shift, high, high_shift;
   bool strung;

@@ -1,20 +1,21 @@
-/* Packed weights: the one layout every kernel variant reads. Packing changes order, not values, and
- * not size: eight rows ("a tile row") take exactly eight times a row's bytes in the file. Four rows fill
- * a vector; eight, in one stream that processors prefetch, keep them busy with one token.
+/* Packed weights: the one layout that every kernel variant reads. Packing changes the order of the
+ * bits, not their values and not their number: eight rows of a matrix ("a tile row") take exactly
+ * eight times the bytes of a row in the file. A vector of 16 bytes holds four rows; with eight rows
+ * in one stream of reads, the sums of a single token keep the processor busy.
  *
- * Quantised types: a tile is 8 rows x a block of the file, 32 or (K types) 256 weights; tiles of a tile
- * row follow each other along k:
+ * Quantised types: a tile is 8 rows by one block of the file, 32 or (K types) 256 weights. Tiles of
+ * a tile row follow each other along k. A tile is
  *   [8 x f16 scale][8 x f16 minimum: Q4_1, Q5_1, Q4_K, Q5_K][sub-scales: K types][quants of 32, …]
- *   sub-scales: byte 8*i + r is byte i of row r's 12 (Q4_K, Q5_K: scales and minima of six bits) or 16
- *     (Q6_K: int8)
- *   quants of n bits: byte 32*j + 4*r + u (j = 0..3) holds for row r in its n low bits the quant of
- *     k = 4*j + u, and above them the 8 - n high bits of that of k = 16 + 4*j + u. The latter's other
- *     2n - 8 bits are those from (2n - 8) * j on of bytes 128 + 4*r + u, 160 + 4*r + u, ...
- *   So a vector of 16 bytes gives four rows' quants by one mask, and four more by a shift, a mask and what
- *   lies behind.
- * F32, F16, BF16: sotto_packed_index; four weights of a row side by side, so that lanes are the four
- * chains of a sum.
- * Missing rows of the last tile row are zero (scale 0). */
+ *   Sub-scales: byte 8*i + r is byte i of row r's 12 (Q4_K, Q5_K: scales and minima of six bits) or
+ *   of its 16 (Q6_K: int8).
+ *   Quants of n bits: byte 32*j + 4*r + u (j = 0..3) belongs to row r. Its n low bits are the quant
+ *   of k = 4*j + u, its 8 - n high bits those of k = 16 + 4*j + u. The latter's other 2n - 8 bits
+ *   are found in the bytes 128 + 4*r + u, 160 + 4*r + u, …, from bit (2n - 8) * j on.
+ *   So one vector gives four rows' quants of the first half by a mask, and those of the second half
+ *   by a shift, a mask and the bits that lie behind.
+ * F32, F16, BF16: see sotto_packed_index. Four weights of a row lie side by side, so that the lanes
+ * of a vector are the four chains of a sum (kernels.h).
+ * Rows that the last tile row lacks are zero (scale 0). */
 #ifndef SOTTO_KERNELS_PACKED_H
 #define SOTTO_KERNELS_PACKED_H
 
@@ -30,9 +31,9 @@ static inline uint64_t sotto_packed_bytes(sotto_dtype type, uint64_t n_rows, uin
   return (n_rows + SOTTO_TILE_ROWS - 1) / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, k);
 }
 
-/* Where row r's weight i lies in a tile row of F32 (size 4: fours of a row, row after row) or F16 and
- * BF16 (size 2: fours of two rows, element by element; the even row is the low half of 32 bits), in
- * elements. What k leaves over after fours follows row by row. */
+/* Where row r's weight i lies in a tile row of F32 (size 4: fours of a row, row after row) or F16
+ * and BF16 (size 2: fours of two rows, element by element; the even row is the low half of 32
+ * bits), in elements. What k leaves over after fours follows row by row. */
 static inline size_t sotto_packed_index(size_t size, size_t k, size_t r, size_t i) {
   const size_t fours = k / 4 * 4, first = SOTTO_TILE_ROWS * (i / 4 * 4);
   if (i >= fours) return first + r * (k - fours) + i % 4;

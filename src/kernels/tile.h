@@ -1,5 +1,5 @@
-/* Where the parts of a quantised tile (see packed.h) lie, its scales, and one weight of it. Every kernel
- * is written once for this description and compiled for each format. */
+/* Where the parts of a quantised tile (see packed.h) lie, its scales, and one weight of it. Every
+ * kernel is written once for this description and compiled for each format. */
 #ifndef SOTTO_KERNELS_TILE_H
 #define SOTTO_KERNELS_TILE_H
 
@@ -8,7 +8,8 @@
 
 typedef enum sotto_tile_scales {
   SOTTO_SCALES_F16,      /* a scale, and a minimum, for 32 weights */
-  SOTTO_SCALES_SIX_BITS, /* the same, times a scale and a minimum for 256; the minimum is taken away */
+  SOTTO_SCALES_SIX_BITS, /* six bits each, times a scale and a minimum for 256; the latter is
+                            subtracted */
   SOTTO_SCALES_INT8,     /* a scale for 16 weights, times one for 256 */
 } sotto_tile_scales;
 

@@ -1,11 +1,12 @@
-/* Attention's units, and keys and values on their way to the cache. A unit is a block of consecutive
- * tokens of one sequence, and query heads that share a KV head: each page is read once for all of them. */
+/* Attention's units, and keys and values on their way to the cache. A unit is a block of
+ * consecutive tokens of one sequence, and query heads that share a KV head: each page is read once
+ * for all of them. */
 #include <stdatomic.h>
 
 #include "backend/cpu/cpu.h"
 
-/* Rows (a query head of a token) that a block is made for: so many that the reading of a page weighs
- * little, so few that their scores stay in a core's cache. */
+/* Rows (a query head of a token) that a block is made for: so many that the reading of a page
+ * weighs little, so few that their scores stay in a core's cache. */
 #define BLOCK_ROWS 24
 /* Reading a page takes about as long as so many rows take with it. */
 #define PAGE_ROWS 2
@@ -55,7 +56,8 @@ void cpu_attention_prepare(cpu_backend *b) {
   b->blocks[b->n_blocks] = batch->n_tokens;
 }
 
-/* Query heads of a unit. All heads of a KV head are the least work; fewer may keep more threads busy. */
+/* Query heads of a unit. All heads of a KV head are the least work; fewer may keep more threads
+ * busy. */
 static uint32_t unit_heads(const cpu_backend *b, const sotto_op *op) {
   uint64_t least = UINT64_MAX;
   uint32_t best = 1;
@@ -74,8 +76,8 @@ uint64_t cpu_attention_units(const cpu_backend *b, const sotto_op *op) {
   return (uint64_t)b->n_blocks * units_per_block(op, unit_heads(b, op));
 }
 
-/* Keys that the first token of a block sees, or where attention is not causal all of its sequence's, which
- * are in the batch then. */
+/* Keys that the first token of a block sees, or where attention is not causal all of its
+ * sequence's, which are in the batch then. */
 static uint32_t n_keys(const cpu_backend *b, const sotto_op *op, const uint32_t *block) {
   uint32_t t = *block;
   if (!op->attention.causal) {

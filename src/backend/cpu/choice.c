@@ -1,15 +1,15 @@
 #include "backend/cpu/choice.h"
 
-/* Of so many matmuls one tries another candidate than the leader: odd numbers, so that it is each of a
- * layer's in turn. At the start nobody knows the leader. */
+/* Of so many matmuls one tries another candidate than the leader: odd numbers, so that it is each
+ * of a layer's in turn. At the start nobody knows the leader. */
 #define TRY_EVERY          15
 #define TRY_EVERY_AT_START 3
 /* A sample is long enough for a clock that ticks every 0.1 ms; so many make a trial. */
 #define SAMPLE_MS       0.5
 #define N_SAMPLES       CPU_CHOICE_SAMPLES
 #define N_START_SAMPLES 4
-/* So long the leader runs alone: nobody's first answer waits for a trial. Then all run until each has as many
- * samples and so much time has passed, and only what comes after that counts. */
+/* So long the leader runs alone: nobody's first answer waits for a trial. Then all run until each
+ * has as many samples and so much time has passed, and only what comes after that counts. */
 #define ALONE_MS       1000
 #define N_WARM_SAMPLES 4
 #define WARM_MS        300
@@ -75,8 +75,8 @@ void cpu_choice_init(cpu_choice *choice, const sotto_kernel_set *set, sotto_dtyp
   enter(choice, most_streams > 1 ? CPU_CHOICE_START : CPU_CHOICE_KERNELS, choice->candidates[0]);
 }
 
-/* The least sample would be that of the smallest matrix, which stays in a cache; the mean one of a busy
- * machine. */
+/* The least sample would be that of the smallest matrix, which stays in a cache; the mean one of a
+ * busy machine. */
 static double median(const cpu_candidate *c) {
   double sorted[N_SAMPLES];
   for (uint32_t i = 0; i < c->n_samples; i++) {

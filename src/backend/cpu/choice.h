@@ -1,13 +1,13 @@
-/* Which variant of the kernels runs a kind of matmul, and how many streams of weights it reads by turns. All
- * give the same bits, so the choice is made while the model works: most steps run what is best so far, some
- * what is to be tried, each is timed, and the fastest stays. Nothing is computed for the sake of measuring,
- * and real data and threads are measured.
+/* Which variant of the kernels runs a kind of matmul, and how many streams of weights it reads by
+ * turns. All give the same bits, so the choice is made while the model works: most steps run what
+ * is best so far, some run what is to be tried, each is timed, and the fastest stays. Nothing is
+ * computed for the sake of measuring, and real data and threads are measured.
  *
  * Stages, one after the other:
- *   START    the best guess of a variant, with one stream and with several, from the first step on: a
- *            process that answers once must not end before the choice does
- *   STREAMS  the same again, once browsers have translated the code that is called often
- *   KERNELS  all variants, with that number of streams
+ *   START    the variant that is the best guess, with one stream and with several, from the first
+ *            step on: a process that answers one question must gain from the choice, too
+ *   STREAMS  the same again, when browsers have optimised the code that is called often
+ *   KERNELS  all variants, with the number of streams that was fastest
  * Before each of the last two the leader runs alone for a while. */
 #ifndef SOTTO_BACKEND_CPU_CHOICE_H
 #define SOTTO_BACKEND_CPU_CHOICE_H
@@ -47,8 +47,8 @@ typedef struct cpu_choice {
   double begin_ms;        /* of the phase's first step; 0 before */
 } cpu_choice;
 
-/* Of the members of the set whose GEMM of this type differ the first that is no last choice leads, with one
- * stream. `set` outlives the choice. */
+/* Of the members of the set whose GEMM of this type differ the first that is no last choice leads,
+ * with one stream. `set` outlives the choice. */
 void cpu_choice_init(cpu_choice *choice, const sotto_kernel_set *set, sotto_dtype type,
                      uint32_t most_streams);
 /* What runs the next matmul. */

@@ -104,8 +104,8 @@ static uint32_t count_matmul_kinds(const sotto_program *p) {
   return (uint32_t)(__builtin_popcountll(seen[0]) + __builtin_popcountll(seen[1]));
 }
 
-/* One step per operation, but a quantisation before the first of the matmuls that share an input, and
- * neighbours among these (q, k, v; gate and up) as one step: fewer meetings of the threads. */
+/* One step per operation, but a quantisation before the first of the matmuls that share an input,
+ * and neighbours among these (q, k, v; gate and up) as one step: fewer meetings of the threads. */
 static void lower(cpu_backend *b) {
   const sotto_program *p = b->program;
   sotto_buffer_id quantized = SOTTO_NONE; /* whose activations `act` holds */
@@ -124,9 +124,9 @@ static void lower(cpu_backend *b) {
       continue;
     }
     const sotto_dtype type = p->weights[op->weight].tensor->type;
-    /* The output head's activations have 16 bits: their rounding goes straight into the logits. On SmolLM2
-     * that takes a fifth off the divergence from exact activations, for a fifth of decode's multiply-adds
-     * and none of prefill's; all else bears 8 bits well. */
+    /* The output head's activations have 16 bits: their rounding goes straight into the logits. On
+     * SmolLM2 that takes a fifth off the divergence from exact activations, for a fifth of decode's
+     * multiply-adds and none of prefill's; all else bears 8 bits well. */
     const bool takes_act = sotto_dtype_takes_act(type), wide = takes_act && op->matmul.feeds_logits;
     if (group && op->in[0] != group->op->in[0]) group = NULL;
     if (takes_act && (op->in[0] != quantized || wide != quantized_wide)) {
@@ -148,8 +148,8 @@ static void lower(cpu_backend *b) {
   }
 }
 
-/* Neighbours that go row by row run together: a row stays in the core's cache, and the threads meet once.
- * Outputs are rows of their own, which CPU_TAKE_OUTPUTS fetches from other rows. */
+/* Neighbours that go row by row run together: a row stays in the core's cache, and the threads meet
+ * once. Outputs are rows of their own, which CPU_TAKE_OUTPUTS fetches from other rows. */
 static void join_steps(cpu_backend *b) {
   for (size_t i = b->n_steps; i-- > 0;) {
     cpu_step *step = &b->steps[i];
@@ -173,8 +173,8 @@ static void destroy(sotto_backend *backend) {
   sotto_free(ctx, b, sizeof *b);
 }
 
-/* Kernels take whole blocks of quantised types and multiples of 4 per head; files were checked for the
- * former, architectures check the latter. */
+/* Kernels take whole blocks of quantised types and multiples of 4 per head; files were checked for
+ * the former, architectures check the latter. */
 static sotto_status allocate(cpu_backend *b) {
   const sotto_program *p = b->program;
   b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);

@@ -1,5 +1,6 @@
-/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a batch
- * through the steps), ops.c (operations) and attention.c (attention, writing keys and values). */
+/* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a
+ * batch through the steps), ops.c (operations) and attention.c (attention, writing keys and
+ * values). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
@@ -21,8 +22,9 @@ typedef enum cpu_step_kind {
   CPU_TAKE_OUTPUTS,
 } cpu_step_kind;
 
-/* One step of the lowered program. Work is cut into units that may run in any order, on any thread and
- * in any slices of time: tile rows of a matmul, tokens and heads of attention, rows elsewhere. */
+/* One step of the lowered program. Work is cut into units that may run in any order, on any thread
+ * and in any slices of time: tile rows of a matmul, tokens and heads of attention, rows
+ * elsewhere. */
 typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
@@ -88,7 +90,8 @@ typedef struct cpu_backend {
                                   * cache, or UINT32_MAX */
 } cpu_backend;
 
-/* Whether a step's units are rows, each of which needs only the same row of what comes before it. */
+/* Whether a step's units are rows, each of which needs only the same row of what comes before
+ * it. */
 bool cpu_step_is_by_row(const cpu_step *step);
 /* Whether its rows are the batch's outputs, not its tokens. */
 bool cpu_step_is_per_output(const sotto_program *program, const cpu_step *step);
@@ -108,8 +111,8 @@ void cpu_prepare_batch(cpu_backend *backend);
 /* ---- parts.c ---- */
 /* Stand at the first step with the batch's first part. */
 void cpu_parts_begin(cpu_backend *backend);
-/* Go to what comes after the steps that have run: the next ones, or the stage again with the next part.
- * False at the end. */
+/* Go to what comes after the steps that have run: the next ones, or the stage again with the next
+ * part. False at the end. */
 bool cpu_parts_advance(cpu_backend *backend);
 /* Steps done, each part counting as much as its share of the batch's parts; of n_steps. */
 double cpu_parts_steps_done(const cpu_backend *backend);

@@ -1,12 +1,15 @@
 /* The CPU's steps: which rows each kernel call gets. Attention and the cache are attention.c's. */
 #include "backend/cpu/cpu.h"
 
-/* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is for. */
+/* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is
+ * for. */
 #define SLICE_MACS (64u << 20)
-/* Elementwise steps of fewer values stay on the caller's thread: a meeting of threads costs more. */
+/* Elementwise steps of fewer values stay on the caller's thread: a meeting of threads costs
+ * more. */
 #define SERIAL_VALUES 16384
-/* Chunks per thread: so many that a slower thread can take fewer; but none that is over in less than
- * about 25 microseconds, as each costs a dispute over who takes it and a new place in memory. */
+/* Chunks per thread: so many that a slower thread can take fewer; but none that is over in less
+ * than about 25 microseconds, as each costs a dispute over who takes it and a new place in
+ * memory. */
 #define CHUNKS_PER_THREAD 4
 #define CHUNK_MACS        1500000
 #define ATTENTION_FACTOR  4 /* attention takes longer for a multiply-add */

@@ -1,7 +1,7 @@
-/* The way of a batch through the steps. A batch of at most n_part tokens goes straight through. A longer
- * one, made while weights arrive, goes through each stage (a layer) in parts: so all of it is as far as
- * the weights are, and only the buffers between stages hold rows of all its tokens. No sum sees more
- * than one token, so the parts change no bit. */
+/* The way of a batch through the steps. A batch of at most n_part tokens goes straight through. A
+ * longer one, made while weights arrive, goes through each stage (a layer) in parts: so all of it
+ * is as far as the weights are, and only the buffers between stages hold rows of all its tokens. No
+ * sum sees more than one token, so the parts change no bit. */
 #include "backend/cpu/cpu.h"
 
 static bool has_parts(const cpu_backend *b) {

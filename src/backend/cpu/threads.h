@@ -1,7 +1,7 @@
-/* How many threads decode. More are not always faster: memory may be what is waited for, cores may be
- * busy with something else, and threads that wait for each other wait for the slowest. So now and then
- * a few batches try half or twice as many, and what measured faster stays. What is confirmed is asked
- * less and less often. */
+/* How many threads decode. More are not always faster: memory may be what is waited for, cores may
+ * be busy with something else, and threads that wait for each other wait for the slowest. So now
+ * and then a few batches try half or twice as many, and what measured faster stays. What is
+ * confirmed is asked less and less often. */
 #ifndef SOTTO_BACKEND_CPU_THREADS_H
 #define SOTTO_BACKEND_CPU_THREADS_H
 

@@ -1,7 +1,7 @@
-/* The reference backend: every operation of the program over dequantised float32 weights, written to be
- * read beside the papers. Values are float32, sums are kept in double, so that the distance to another
- * float32 implementation is that one's rounding. Slow and large (4 bytes a weight) on purpose; what the
- * other backends are compared with. */
+/* The reference backend: every operation of the program over dequantised float32 weights, written
+ * to be read beside the papers. Values are float32, sums are kept in double, so that the distance
+ * to another float32 implementation is that one's rounding. Slow and large (4 bytes a weight) on
+ * purpose; what the other backends are compared with. */
 #include <math.h>
 
 #include "backend/memory.h"
@@ -159,8 +159,8 @@ static void kv_write(naive *b, const sotto_op *op, const float *k, const float *
   }
 }
 
-/* Positions that token t of the batch sees, from the first on: up to its own, or the whole text, which is
- * in the batch then. */
+/* Positions that token t of the batch sees, from the first on: up to its own, or the whole text,
+ * which is in the batch then. */
 static uint32_t n_visible(const naive *b, const sotto_op *op, uint32_t t) {
   uint32_t n = b->batch->positions[t] + 1;
   if (op->attention.causal) return n;

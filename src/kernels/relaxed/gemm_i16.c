@@ -1,8 +1,8 @@
-/* Quantised GEMM by i16x8.relaxed_dot_i8x16_i7x16: pairs of products are summed in int16 and widened
- * once a block. The first operand holds activations (-128..127), the second quants of 0..63, or of
- * Q8_0 the two nibbles of w + 128. In int16 fit eight dots of quants up to 15 (8 * 2 * 128 * 15), four
- * up to 31 (4 * 2 * 128 * 31), two up to 63 (2 * 2 * 128 * 63): five-bit quants have a sum for each half
- * of a block, six-bit ones are widened after every two. */
+/* Quantised GEMM by i16x8.relaxed_dot_i8x16_i7x16: pairs of products are summed in int16 and
+ * widened once a block. The first operand holds activations (-128..127), the second quants of
+ * 0..63, or of Q8_0 the two nibbles of w + 128. In int16 fit eight dots of quants up to 15 (8 * 2 *
+ * 128 * 15), four up to 31 (4 * 2 * 128 * 31), two up to 63 (2 * 2 * 128 * 63): five-bit quants
+ * have a sum for each half of a block, six-bit ones are widened after every two. */
 #include <string.h>
 
 #include "kernels/relaxed/relaxed.h"
@@ -30,8 +30,8 @@ ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   return (weights){{wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)}};
 }
 
-/* Of each plane of activations: the first and the second half of a block (five and six bits), the nibbles
- * (Q8_0), or one sum. */
+/* Of each plane of activations: the first and the second half of a block (five and six bits), the
+ * nibbles (Q8_0), or one sum. */
 typedef struct sums {
   v128_t low[2], high[2];
   v128_t wide[2][2]; /* six bits: int32, by half and plane */

@@ -1,13 +1,14 @@
 /* Q8_0 by one i32x4.relaxed_dot_i8x16_i7x16_add, on engines that give all eight bits of the second
- * operand a meaning and add without saturation: without a sign (u8: V8 on x86 with VNNI), where w + 128
- * goes in and 128 * sum of the activations is taken away; or with a sign (s8: ARM with dot products). */
+ * operand a meaning and add without saturation: without a sign (u8: V8 on x86 with VNNI), where w +
+ * 128 goes in and 128 * sum of the activations is taken away; or with a sign (s8: ARM with dot
+ * products). */
 #include <string.h>
 
 #include "kernels/relaxed/relaxed.h"
 #include "kernels/tile.h"
 
-/* The dot product of (a, a, a, a) and (b, b, b, b). From memory, or tools that optimise would compute it
- * instead of the engine. */
+/* The dot product of (a, a, a, a) and (b, b, b, b). From memory, or tools that optimise would
+ * compute it instead of the engine. */
 static int32_t dot_of(uint8_t a, uint8_t b) {
   volatile uint32_t x = 0x01010101u * a, y = 0x01010101u * b;
   v128_t sum = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(wasm_u32x4_splat(x), wasm_u32x4_splat(y),

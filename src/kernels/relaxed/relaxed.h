@@ -1,13 +1,15 @@
-/* The relaxed-SIMD kernels: integer dot products only, so that every engine gives the same bits. What
- * is relaxed is how an operand with bit 7 set counts, and whether pairs of products saturate int16.
- *   relaxed_i16   i16x8.relaxed_dot: one instruction on x86 in every engine
- *   relaxed_i32   i32x4.relaxed_dot_add: one instruction on x86 with VNNI and on ARM with dot products,
- *                 where the engine emits it; else more
- *   relaxed_u8    the same, and Q8_0 in one dot, where all eight bits of the second operand count and
- *   relaxed_s8    nothing saturates: without a sign, or with one
- * They share their activations: int8 in plain order, wide ones two such planes a block, low then high,
- * with q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. All else is the
- * SIMD128 variant's. */
+/* The relaxed-SIMD kernels: integer dot products only, so that every engine gives the same bits.
+ * What engines may do differently is how an operand with bit 7 set counts, and whether pairs of
+ * products saturate in int16; the kernels stay where they all agree.
+ *   relaxed_i16  i16x8.relaxed_dot: one instruction on x86 in every engine
+ *   relaxed_i32  i32x4.relaxed_dot_add: one instruction on x86 with VNNI and on ARM with dot
+ *                products where the engine emits it, else several
+ *   relaxed_u8   relaxed_i32 with Q8_0 in one dot, on engines where all eight bits of the second
+ *                operand count without a sign and nothing saturates
+ *   relaxed_s8   the same where they count with a sign
+ * All share their activations: int8 in plain order; wide ones are two such planes a block, low then
+ * high, with q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. The rest
+ * is the SIMD128 variant's. */
 #ifndef SOTTO_KERNELS_RELAXED_RELAXED_H
 #define SOTTO_KERNELS_RELAXED_RELAXED_H
 

@@ -1,6 +1,6 @@
-/* Quantised activations as the vector kernels keep them. Every four tokens are a group that goes through
- * GEMM kernels together, a token a lane; what is left over, and a batch of fewer than four, are groups
- * of one token that fills all lanes. A group's block of 32 values, lanes of 4 bytes:
+/* Quantised activations as the vector kernels keep them. Every four tokens are a group that goes
+ * through GEMM kernels together, a token a lane; what is left over, and a batch of fewer than four,
+ * are groups of one token that fills all lanes. A group's block of 32 values, lanes of 4 bytes:
  *   [quants: 8 x 4 values in each plane][4 x int32 -8 * sum][4 x scale][4 x scale * (float)sum]
  *   [4 x int32 -8 * sum of the first 16]
  * so that a kernel takes everything with plain loads. */
@@ -11,14 +11,14 @@
 #include "kernels/simd128/simd.h"
 
 typedef struct act_layout {
-  int group_bytes; /* of 4 values, all lanes */
-  int planes;      /* follow each other, 8 groups each */
+  int group_bytes; /* of 4 values in all lanes */
+  int planes;      /* of 8 groups each, one behind the other: the bytes of wide activations */
 } act_layout;
 
 ALWAYS_INLINE int act_plane_bytes(act_layout act) {
   return act.group_bytes * SOTTO_ACT_BLOCK / 4;
 }
-/* Of the quants; what else there is in a block follows them. */
+/* Bytes of a block's quants; the block's sums and scales follow them. */
 ALWAYS_INLINE int act_quant_bytes(act_layout act) {
   return act.planes * act_plane_bytes(act);
 }
@@ -41,7 +41,7 @@ ALWAYS_INLINE uint8_t *act_group(const sotto_act *act, size_t k, size_t token) {
 ALWAYS_INLINE v128_t correction(const uint8_t *first, int offset) {
   return wasm_i32x4_shl(wasm_v128_load(first), (uint32_t)__builtin_ctz((unsigned)offset / 8));
 }
-/* Of its first or second half, by `part`. */
+/* The same for the first (part 0) or second half (part 1) of the block. */
 ALWAYS_INLINE v128_t half_correction(const uint8_t *first, int offset, int part) {
   v128_t sum = wasm_v128_load(first + 48);
   if (part) sum = wasm_i32x4_sub(wasm_v128_load(first), sum);

@@ -1,5 +1,5 @@
-/* Attention: a page of keys or values is widened to float32 once and then serves all query rows, two at
- * a time. A row is a query head of a token. */
+/* Attention: a page of keys or values is widened to float32 once and then serves all query rows,
+ * two at a time. A row is a query head of a token. */
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
 #include "tensor/blocks.h"
@@ -49,8 +49,8 @@ static const float *widen(sotto_dtype type, const void *page, size_t n, float *r
   return room;
 }
 
-/* scores[r][0..n) = scale * (q[r] · key[0..n)), n rounded up to a multiple of 4; n_rows (1 or 2) is a
- * constant. */
+/* scores[r][0..n) = scale * (q[r] · key[0..n)), n rounded up to a multiple of 4; n_rows (1 or 2) is
+ * a constant. */
 ALWAYS_INLINE void score(const float *const q[2], const float *key, size_t head_dim, size_t n,
                          float scale, float *const scores[2], int n_rows) {
   v128_t scales = wasm_f32x4_splat(scale);
@@ -71,7 +71,8 @@ ALWAYS_INLINE void score(const float *const q[2], const float *key, size_t head_
   }
 }
 
-/* All rows' scores with the first n keys of page p; up to three behind them are scored for nothing. */
+/* All rows' scores with the first n keys of page p; up to three behind them are scored for
+ * nothing. */
 static void score_page(const rows *w, size_t p, size_t n) {
   const sotto_attention *a = w->a;
   const size_t d = a->head_dim;
@@ -134,8 +135,8 @@ ALWAYS_INLINE void mix(float *out0, float *out1, const float *const p[2], const 
     add_values((float *const[]){out0 + d, out1 + d}, p, values + d, head_dim, n, n_rows, 1);
 }
 
-/* All rows' outputs += p · the first n values of page p. A row that does not see all of them has p = 0
- * there, which changes no sum: none is ever -0, and values are finite. */
+/* All rows' outputs += p · the first n values of page p. A row that does not see all of them has p
+ * = 0 there, which changes no sum: none is ever -0, and values are finite. */
 static void mix_page(const rows *w, size_t page, size_t n) {
   const sotto_attention *a = w->a;
   const float *values = widen(a->v_type, a->v_pages[page], n * a->head_dim, w->page);

@@ -1,15 +1,14 @@
-/* F32, F16 and BF16 weights times float32 activations. Vector lanes are the four chains of a sum, eight
- * rows go together. One token takes weights as they come; for more, a piece of the rows is converted
- * once for up to 64 tokens. */
+/* F32, F16 and BF16 weights times float32 activations. Vector lanes are the four chains of a sum,
+ * eight rows go together. One token takes weights as they come; for more, a piece of the rows is
+ * converted once for up to 64 tokens. */
 #include "base/bytes.h"
 #include "kernels/scalar/scalar.h"
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
 #include "kernels/simd128/streams.h"
 
-#define PIECE                                                                                      \
-  128 /* weights of a row that are converted at a time, or read by a stream in its turn */
-#define TOKENS 64 /* for which they stay: 12 KB on the stack in all */
+#define PIECE  128 /* weights of a row that go together: converted, or read by a stream */
+#define TOKENS 64  /* that a converted piece serves: 12 KB of stack in all */
 
 /* f16 comes out times 2^-112: its bits in place, with the bias of another exponent. */
 typedef struct constants {
@@ -23,7 +22,8 @@ ALWAYS_INLINE constants hold_constants(void) {
   return (constants){held(0xFFFF0000), held(0x00002000), f16.bits, f16.bias};
 }
 
-/* Four weights each of rows 2 * p and 2 * p + 1, as sotto_packed_index has them; type and p are constants. */
+/* Four weights each of rows 2 * p and 2 * p + 1, as sotto_packed_index has them; type and p are
+ * constants. */
 ALWAYS_INLINE void load_pair(sotto_dtype type, const uint8_t *w, int p, constants c,
                              v128_t pair[2]) {
   if (type == SOTTO_F32) {
@@ -67,7 +67,7 @@ ALWAYS_INLINE void add_fours(sotto_dtype type, size_t size, const uint8_t *w, co
   const float *end = x + 4 * n;
   v128_t s[8];
   for (int r = 0; r < 8; r++) s[r] = sums[r];
-/* Once a turn, Cranelift takes all sums to memory and back. */
+/* Cranelift takes all sums to memory and back in each turn of the loop: fewer turns. */
 #pragma clang loop unroll_count(2)
   for (; x < end; x += 4, w += 4 * SOTTO_TILE_ROWS * size) {
     v128_t four = wasm_v128_load(x);
@@ -120,7 +120,7 @@ static bool is_below_2_16(const float *x, size_t k) {
 
 ALWAYS_INLINE void gemv(sotto_dtype type, size_t size, const sotto_gemm *g) {
   if (type == SOTTO_F16 && !is_below_2_16(g->x, g->k)) {
-    sotto_gemm_F16__scalar(g); /* a model that f16 activations would break, too */
+    sotto_gemm_F16__scalar(g); /* rare: they would not fit into f16 either */
     return;
   }
   streams s = {0};

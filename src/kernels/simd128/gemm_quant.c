@@ -1,7 +1,7 @@
 /* Quantised GEMM with strict instructions: quants widen to int16 by masks and shifts, and
- * i32x4.dot_i16x8_s adds pairs. Activations: one plane of int16, narrow or wide, a group of four as values
- * 0 and 2 of all lanes, then 1 and 3: all that is 16 bits are they and the quants, every product and
- * sum has 32. */
+ * i32x4.dot_i16x8_s adds pairs. Activations: one plane of int16, narrow or wide, a group of four as
+ * values 0 and 2 of all lanes, then 1 and 3: all that is 16 bits are they and the quants, every
+ * product and sum has 32. */
 #include <string.h>
 
 #include "kernels/simd128/act.h"

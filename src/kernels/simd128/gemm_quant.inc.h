@@ -1,17 +1,21 @@
-/* Quantised weights times quantised activations: the body of every vector variant, gemm(), for
- * layouts that are constants. One token goes through the two halves of a tile (4 rows each) side by
- * side, a row a lane. Groups of four tokens have a token a lane: eight rows of weights are unpacked
- * once for up to 64 tokens. The includer has defined how weights meet activations:
- *   masks, hold_masks()      constants of the next
- *   weights, prepare()       16 quants (byte 4 * r + u: row r, weight u), ready for all tokens, in
- *   n_vectors()              so many vectors of 4 bytes a row
- *   has_splats()             whether each row is put in all lanes once for all tokens
+/* Quantised weights times quantised activations: gemm(), the body of every vector variant, for
+ * layouts that are constants. A single token goes through the two halves of a tile (4 rows each)
+ * side by side; a lane is a row. Tokens in groups of four have a lane each: eight rows of weights
+ * are unpacked once and serve up to 64 tokens.
+ *
+ * The includer defines how weights meet activations:
+ *   masks, hold_masks()   constants that prepare() needs
+ *   weights, prepare()    16 quants (byte 4 * r + u: weight u of row r) in the form that the dots
+ *                         take, once for all tokens
+ *   n_vectors()           vectors in `weights`
+ *   has_splats()          whether rows are copied to all lanes once for all tokens
  *   sums, start(), dot_low(), dot_high(), flush(), total()
- *                            exact int32 sums of a block in each lane; low: k = 0..15, high: k = 16..31,
- *                            in total() separate where they have scales of their own; `first` is what
- *                            act.h has behind the quants; flush() comes after each
- *   flush_after()            dots that a narrow sum has room for
- *   n_groups()               of tokens at a time: what keeps the engines' registers busy, not spilled */
+ *                         the exact int32 sums of a block, a lane each: dot_low() adds k = 0..15,
+ *                         dot_high() k = 16..31; total() keeps them apart where the halves of a
+ *                         block have scales of their own. `first` is what act.h has behind the
+ *                         quants; flush() comes after each of the two
+ *   flush_after()         how many dots a narrow sum has room for
+ *   n_groups()            groups of tokens at a time: as many as the engines' registers hold */
 #include "kernels/simd128/panel_quant.inc.h"
 
 /* Four tokens' results for four rows, a token a lane. */

@@ -1,11 +1,11 @@
-/* One token through the tiles of a quantised matrix, and what GEMM shares with that; see
- * gemm_quant.inc.h, which includes this. */
+/* A quantised matrix times one token, and the parts of that which more tokens need as well.
+ * gemm_quant.inc.h includes this. */
 #include "kernels/simd128/act.h"
 #include "kernels/simd128/streams.h"
 #include "kernels/simd128/unpack_quant.inc.h"
 
-/* p + step, which the compiler then does not know to be related to p: it would compute addresses from a
- * counter, one addition for each. */
+/* p + step, which the compiler then does not know to be related to p: it would compute addresses
+ * from a counter, one addition for each. */
 ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
   p += step;
   __asm__("" : "+r"(p));
@@ -25,10 +25,10 @@ ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, blo
   return layout.has_min ? mul_add(acc, c.m, wasm_v128_load(first + 32)) : acc;
 }
 
-/* The sums of a block, for each half of the tile. */
+/* s[h] = the integer sums of a block for half h of the tile. */
 ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                               const uint8_t *x, quant_masks quant_masks, masks masks, sums s[2]) {
-  const int at_once = layout.bits == 6 ? 2 : 1; /* what a vector of rest is for */
+  const int at_once = layout.bits == 6 ? 2 : 1; /* groups that a vector of rest serves */
   const uint8_t *beyond = quants;               /* moves with the rest's bytes */
   v128_t rest[2];
   for (int h = 0; h < 2; h++) {
@@ -36,8 +36,8 @@ ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const ui
     s[h] = start(layout, s[h], x + act_quant_bytes(act), 0);
     s[h] = start(layout, s[h], x + act_quant_bytes(act), 1);
   }
-/* Rolled up, engines keep all operands in registers: they load all that a straight stretch of code
- * needs at its beginning. */
+/* Kept as a loop: engines load everything that a straight stretch of code needs at its beginning,
+ * and an unrolled one would need more registers than there are. */
 #pragma clang loop unroll(disable)
   for (int i = 0; i < 4; i += at_once) {
     for (int h = 0; h < 2 && layout.bits != 5; h++) rest[h] = load_rest(layout, beyond + 16 * h, 0);
@@ -95,8 +95,9 @@ ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uin
   sum[1] = acc[1];
 }
 
-/* y[row + n * 8 * apart …] = tile row n * apart · x, n < n_streams, of one token. Tile by tile in turn: what
- * fetches memory ahead follows several streams, and loses each at the end of its page. */
+/* y[row + n * 8 * apart …] = tile row n * apart · x, n < n_streams, of one token. Tile by tile in
+ * turn, because the processor fetches several streams ahead at the same time, and loses each of
+ * them at the end of a page of memory. */
 ALWAYS_INLINE void gemv_streams(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
                                 const uint8_t *tile, size_t n_streams, size_t apart, size_t token,
                                 size_t row) {

@@ -2,11 +2,11 @@
  * gemm_quant.inc.h, which includes this. */
 #include "kernels/simd128/gemv_quant.inc.h"
 
-/* Eight rows of weights as the dots take them, for many tokens: of each half (4 rows) and each block
- * the vectors of prepare(), or of each row in all lanes; scales and minima. */
-#define PIECE             24 /* blocks of a row at a time */
+/* Eight rows of weights as the dots take them, for many tokens: of each half (4 rows) and each
+ * block the vectors of prepare(), or of each row in all lanes; scales and minima. */
+#define PIECE             24 /* blocks of a row that are unpacked at a time */
 #define GROUPS_FOR_SPLATS 4
-#define GROUPS            16 /* of tokens, for which they stay: 35 KB on the stack in all */
+#define GROUPS            16 /* of four tokens, which a panel serves: 35 KB of stack in all */
 typedef struct panel {
   v128_t quants[2][PIECE * 32], scales[2][2 * PIECE], minima[2][PIECE];
 } panel;

@@ -1,6 +1,6 @@
-/* The quantisation of activations for the vector kernels: quantize(), for a layout that is a constant.
- * The includer has defined store_quants(), which writes the vectors of one token's 32 quants: lane i of
- * a vector for four values, by store_lanes(). */
+/* The quantisation of activations for the vector kernels: quantize(), for a layout that is a
+ * constant. The includer has defined store_quants(), which writes the vectors of one token's 32
+ * quants: lane i of a vector for four values, by store_lanes(). */
 #include "kernels/simd128/act.h"
 
 /* The sum of four lanes. */

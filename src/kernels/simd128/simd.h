@@ -9,8 +9,8 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* A vector constant whose value is hidden from compiler and optimiser, in memory. Engines build a constant
- * anew at each use; this one is made once, before the loop, and stays in a register. */
+/* A vector constant whose value is hidden from compiler and optimiser, in memory. Engines build a
+ * constant anew at each use; this one is made once, before the loop, and stays in a register. */
 ALWAYS_INLINE v128_t held(uint32_t bits) {
   volatile uint32_t hidden = bits;
   return wasm_u32x4_splat(hidden);
@@ -90,8 +90,8 @@ ALWAYS_INLINE exp_constants hold_exp(void) {
 #undef HELD
 }
 
-/* sotto_expf_steps without its selects for large x and NaN: for x <= 0. NaN gives NaN if the low nine bits of its
- * payload are 0, as they are in whatever arithmetic makes of numbers. */
+/* sotto_expf_steps without its selects for large x and NaN: for x <= 0. NaN gives NaN if the low
+ * nine bits of its payload are 0, as they are in whatever arithmetic makes of numbers. */
 ALWAYS_INLINE v128_t exp_below_0(v128_t x, exp_constants c) {
   v128_t t = wasm_f32x4_add(wasm_f32x4_mul(x, c.log2e), c.magic);
   v128_t n = wasm_f32x4_sub(t, c.magic);

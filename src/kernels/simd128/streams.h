@@ -1,5 +1,6 @@
-/* How the tile rows of a call are shared out to streams of reads: each stream has as many rows, far from the
- * others', and they are read by turns. What that leaves over is shared out again, or read alone. */
+/* How the tile rows of a call are shared out to streams of reads: each stream has as many rows, far
+ * from the others', and they are read by turns. What that leaves over is shared out again, or read
+ * alone. */
 #ifndef SOTTO_KERNELS_SIMD128_STREAMS_H
 #define SOTTO_KERNELS_SIMD128_STREAMS_H
 

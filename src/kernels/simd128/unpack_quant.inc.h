@@ -1,4 +1,5 @@
-/* What a tile holds, unpacked: quants byte by byte, scales as float32. All that a format differs in. */
+/* Unpacks a tile: quants to bytes, scales to float32. This is all that differs from one format to
+ * another; the multiplications know bits and scales only. */
 #include "kernels/simd128/simd.h"
 #include "kernels/tile.h"
 
@@ -14,20 +15,20 @@ ALWAYS_INLINE quant_masks hold_quant_masks(sotto_tile_layout layout) {
   return (quant_masks){held_low, held(each * (low - rest)), held(each * rest)};
 }
 
-/* Half a tile's bytes of rest for quants from group j on. */
+/* The vector behind the shared bytes that completes the quants k = 16 + 4 * j … of half a tile. */
 ALWAYS_INLINE v128_t load_rest(sotto_tile_layout layout, const uint8_t *quants, int j) {
   const uint8_t *rest = quants + SOTTO_TILE_SHARED;
   if (layout.bits == 4) return wasm_i32x4_const_splat(0);
   return wasm_v128_load(layout.bits == 8 ? rest + 32 * j : layout.bits == 6 ? rest + 16 * j : rest);
 }
 
-/* For how many groups those are. */
+/* How many groups of four k one such vector serves. */
 ALWAYS_INLINE int groups_of_rest(sotto_tile_layout layout) {
   return layout.bits == 8 ? 1 : layout.bits == 6 ? 2 : 4;
 }
 
-/* 16 quants of half a tile, for k = 4 * j … (part 0) or k = 16 + 4 * j … (part 1, a constant), which
- * moves on in the rest. */
+/* 16 quants of half a tile, for k = 4 * j … (part 0) or k = 16 + 4 * j … (part 1, a constant),
+ * which moves on in the rest. */
 ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int part, quant_masks m,
                             v128_t *rest) {
   if (layout.bits == 8) return part ? *rest : shared;
@@ -39,7 +40,8 @@ ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int part, q
   return top;
 }
 
-/* Of half a tile's rows: its scales and, with minima, those; of K types times six bits or int8. */
+/* Of the four rows in half a tile: scales and, where there are any, minima. In K types these are
+ * the factors of the sub-scales. */
 typedef struct tile_scales {
   v128_t d, m;
 } tile_scales;
@@ -52,8 +54,8 @@ ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *t
   return t;
 }
 
-/* The sub-scales byte by byte, eight rows of each: those of six bits in `bytes`, minima from 64 on (see
- * sotto_k_scale). */
+/* The sub-scales byte by byte, eight rows of each: those of six bits in `bytes`, minima from 64 on
+ * (see sotto_k_scale). */
 ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const uint8_t *tile,
                                                uint8_t bytes[128]) {
   const uint8_t *sub = tile + layout.sub_scales;
@@ -73,7 +75,7 @@ ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const u
   return bytes;
 }
 
-/* Half of eight rows' bytes, times d. */
+/* d times four rows' bytes: the first (half 0) or last four of eight. */
 ALWAYS_INLINE v128_t times_bytes(v128_t d, const uint8_t *bytes, int half) {
   v128_t v = wasm_i16x8_load8x8(bytes);
   v = half ? wasm_i32x4_extend_high_i16x8(v) : wasm_i32x4_extend_low_i16x8(v);
