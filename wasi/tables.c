@@ -70,8 +70,9 @@ const cli_option_group cli_prompt_options = GROUP("Prompt", prompt);
 static const cli_option system_[] = {
     {{"--sys", "-sys", "--system-prompt"}, CLI_TEXT, AT(system), "TEXT",
      .help = "system message, in front of the conversation"},
-    {{"--chat-template"}, CLI_TEXT, AT(chat_template), "JINJA",
-     .help = "use this template instead of the model's"},
+    {{"--chat-template"}, CLI_TEXT, AT(chat_template), "TEMPLATE",
+     .help = "use this template instead of the model's: its text, or the name of another that the "
+             "model has (tool_use, rag)"},
     {{"--chat-template-file"}, CLI_TEXT, AT(chat_template_file), "FILE",
      .help = "the same, read from a file"},
 };

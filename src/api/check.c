@@ -24,14 +24,25 @@ static sotto_status check_tokenizer(sotto_engine *e) {
   return status;
 }
 
+/* The failure of one template, with its name in front. */
+static sotto_status say_which(sotto_engine *e, sotto_slice name, sotto_status status) {
+  char message[SOTTO_MESSAGE_SIZE];
+  if (sotto_slice_is(name, "default")) return status;
+  memcpy(message, e->ctx.message, sizeof message);
+  return sotto_fail(&e->ctx, status, "template '%.*s': %.400s", SOTTO_SLICE_ARG(name), message);
+}
+
 /* A model without one, or with one that is not understood, still completes texts. */
 static sotto_status check_template(sotto_engine *e) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(e->gguf, "tokenizer.chat_template");
-  if (!kv || kv->type != SOTTO_GGUF_STRING) return SOTTO_OK;
-  sotto_template *tmpl = NULL;
-  const sotto_status status = sotto_template_parse(&e->ctx, kv->string, &tmpl);
-  sotto_template_free(tmpl);
-  return status;
+  const sotto_gguf_kv *kv;
+  sotto_slice name;
+  for (size_t i = 0; (kv = engine_chat_template(e, i, &name)); i++) {
+    sotto_template *tmpl = NULL;
+    const sotto_status status = sotto_template_parse(&e->ctx, kv->string, &tmpl);
+    sotto_template_free(tmpl);
+    if (status != SOTTO_OK) return say_which(e, name, status);
+  }
+  return SOTTO_OK;
 }
 
 static sotto_status check_memory(sotto_engine *e) {

@@ -39,6 +39,7 @@ sotto_engine *sotto_engine_new_with(const sotto_ctx *ctx, const sotto_engine_opt
   sotto_str_init(&e->text, &e->ctx);
   sotto_str_init(&e->rendered, &e->ctx);
   sotto_str_init(&e->names, &e->ctx);
+  sotto_str_init(&e->template_source, &e->ctx);
   sotto_tokens_init(&e->ids, &e->ctx);
   sotto_program_init(&e->program, &e->ctx, NULL);
   return e;
@@ -58,6 +59,8 @@ void sotto_engine_free(sotto_engine *e) {
   sotto_str_free(&e->rendered);
   sotto_str_free(&e->names);
   sotto_tokens_free(&e->ids);
+  sotto_template_free(e->chat_template);
+  sotto_str_free(&e->template_source);
   sotto_warnings_free(&e->warnings);
   sotto_ctx ctx = e->ctx;
   sotto_free(&ctx, e, sizeof *e);

@@ -39,6 +39,9 @@ struct sotto_engine {
   sotto_str text;     /* handed out by calls that return text */
   sotto_str rendered; /* handed out by apply_chat_template */
   sotto_tokens ids;   /* handed out by calls that return ids */
+
+  sotto_template *chat_template; /* the last one used, and its source */
+  sotto_str template_source;
 };
 
 /* ERR_INVALID_ARGUMENT naming the call that is missing. */
@@ -54,6 +57,12 @@ sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape 
                                sotto_memory_plan *plan);
 /* ERR_MEMORY_BUDGET with the plan's numbers and what would fit. */
 sotto_status engine_over_budget(sotto_engine *engine);
+/* The model's chat templates: the one of this index and its name, NULL behind them. */
+const sotto_gguf_kv *engine_chat_template(const sotto_engine *engine, size_t index,
+                                          sotto_slice *name);
+/* The template that a request names, brings along or needs; valid until the next call. */
+sotto_status engine_find_template(sotto_engine *engine, const sotto_json *request,
+                                  sotto_template **out);
 /* The file's strings have no NUL: copies for sotto_engine_info. */
 sotto_status engine_copy_names(sotto_engine *engine);
 

@@ -64,23 +64,6 @@ static sotto_slice token_text(const sotto_engine *e, sotto_token id) {
   return id < 0 ? (sotto_slice){"", 0} : sotto_tokenizer_text(e->tokenizer, id);
 }
 
-/* The template to use: the request's own, else the model's. */
-static sotto_status find_template(sotto_engine *e, const sotto_json *request, sotto_slice *source) {
-  const sotto_json *own = sotto_json_get(request, "chat_template");
-  if (own && own->type == SOTTO_JSON_STRING) {
-    *source = own->string;
-    return SOTTO_OK;
-  }
-  const sotto_gguf_kv *kv = sotto_gguf_find(e->gguf, "tokenizer.chat_template");
-  if (!kv || kv->type != SOTTO_GGUF_STRING) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_TEMPLATE,
-                      "the model has no chat template; give one as chat_template, or use a plain "
-                      "completion");
-  }
-  *source = kv->string;
-  return SOTTO_OK;
-}
-
 static sotto_status check_messages(sotto_engine *e, const sotto_json *messages) {
   if (!messages || messages->type != SOTTO_JSON_ARRAY || messages->count == 0) {
     return sotto_fail_field(
@@ -102,7 +85,7 @@ static sotto_status render(sotto_engine *e, sotto_arena *arena, sotto_slice json
                            sotto_rendered *rendered) {
   sotto_json *request;
   SOTTO_TRY(sotto_json_parse(arena, json, &request));
-  const sotto_json *messages = sotto_json_get(request, "messages");
+  sotto_json *messages = (sotto_json *)sotto_json_get(request, "messages"); /* ours to change */
   SOTTO_TRY(check_messages(e, messages));
   const sotto_json *tools = sotto_json_get(request, "tools");
   const sotto_json *generate = sotto_json_get(request, "add_generation_prompt");
@@ -116,13 +99,10 @@ static sotto_status render(sotto_engine *e, sotto_arena *arena, sotto_slice json
       .eos_token = token_text(e, sotto_tokenizer_eos(e->tokenizer)),
       .now = now,
   };
-  sotto_slice source;
-  SOTTO_TRY(find_template(e, request, &source));
   sotto_template *tmpl;
-  SOTTO_TRY(sotto_template_parse(&e->ctx, source, &tmpl));
-  sotto_status status = sotto_template_render(tmpl, &input, rendered);
-  sotto_template_free(tmpl);
-  return status;
+  SOTTO_TRY(engine_find_template(e, request, &tmpl));
+  SOTTO_TRY(sotto_template_read_arguments(tmpl, arena, messages));
+  return sotto_template_render(tmpl, &input, rendered);
 }
 
 sotto_status sotto_engine_apply_chat_template(sotto_engine *e, const char *json, uint32_t json_len,

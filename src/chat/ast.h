@@ -89,6 +89,7 @@ struct sotto_template {
   uint32_t n_names, cap_names;
   uint64_t max_work; /* of one rendering, see runtime.h; tests lower them */
   size_t max_memory;
+  enum { ARGUMENTS_UNKNOWN, ARGUMENTS_OBJECT, ARGUMENTS_STRING } arguments; /* see arguments.c */
 };
 
 /* The number of an identifier, or n_names when the template does not contain it. */

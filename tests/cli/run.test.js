@@ -165,6 +165,10 @@ test('a chat template of the user takes the place of the model’s', async () =>
   const broken = await sotto([...args, '--chat-template', '{% for %}'])
   assert.equal(broken.code, 1)
   assert.equal(JSON.parse(broken.stdout).error.code, 'invalid_template')
+  const named = await json([...args, '--chat-template', 'default'])
+  assert.equal(named.prompt, (await json(args)).prompt)
+  const unknown = "the model has no chat template 'rag'; it has: default"
+  await failsWith(1, unknown, ['run', ...model, '-p', 'Hi', '--chat-template', 'rag'])
 })
 
 test('a stop string ends the answer in front of it', async () => {
