@@ -239,8 +239,7 @@
  * @property {any[] | null} [tools] definitions, for the template
  * @property {'auto' | 'none' | null} [tool_choice]
  * @property {{ type: 'text' } | null} [response_format]
- * @property {string | null} [chat_template] Jinja, or the name of one of the model's (`tool_use`, `rag`);
- *   left out: `tool_use`, where the model has it and there are tools, else the model's default
+ * @property {string | null} [chat_template] Jinja, or the name of one of the model's: `tool_use`, `rag` …
  * @property {Record<string, any> | null} [chat_template_kwargs] variables for the template
  * @property {number | null} [max_completion_tokens] the same as max_tokens
  * @property {boolean | null} [logprobs]
@@ -269,8 +268,7 @@
  * @typedef {object} TemplateOptions
  * @property {any[] | null} [tools]
  * @property {boolean | null} [add_generation_prompt] true if left out
- * @property {string | null} [chat_template] Jinja, or the name of one of the model's (`tool_use`, `rag`);
- *   left out: `tool_use`, where the model has it and there are tools, else the model's default
+ * @property {string | null} [chat_template] Jinja, or the name of one of the model's: `tool_use`, `rag` …
  * @property {Record<string, any> | null} [chat_template_kwargs]
  */
 

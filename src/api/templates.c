@@ -1,6 +1,6 @@
 /* Which chat template a request goes through: text of its own, one of the model's by name, or the
- * model's choice. GGUF keeps the one without a name as tokenizer.chat_template and further ones behind
- * it, as tokenizer.chat_template.tool_use. The last one used stays parsed. */
+ * model's choice. GGUF keeps the one without a name as tokenizer.chat_template and further ones
+ * behind it, as tokenizer.chat_template.tool_use. The last one used stays parsed. */
 #include <stdio.h>
 
 #include "api/engine.h"

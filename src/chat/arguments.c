@@ -1,8 +1,10 @@
-/* Arguments of tool calls. Clients of OpenAI's API send `function.arguments` as a string of JSON, most
- * templates write an object with `tojson` and would quote that string once more. So a template gets
- * the object, unless a trial conversation shows that it wants the string: templates that join strings
- * with `+` fail with an object, those that print it as it is write Python's form of a dict. */
-#include "chat/ast.h"
+/* Arguments of tool calls. Clients of OpenAI's API send `function.arguments` as a string of JSON,
+ * most templates write an object with `tojson` and would quote that string once more. So a template
+ * gets the object, unless a trial conversation shows that it wants the string: templates that join
+ * strings with `+` fail with an object, those that print it as it is write Python's form of a
+ * dict. */
+#include "chat/syntax/ast.h"
+#include "chat/template.h"
 
 #define KEY   "needle_key"
 #define VALUE "needle_value"

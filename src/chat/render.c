@@ -1,6 +1,8 @@
-/* Rendering: the caller's input as values, the run, and the result with its trusted stretches. */
+/* Rendering: makes values of the caller's input, runs the template, and hands out the text with its
+ * trusted stretches. */
 #include "base/utf8.h"
-#include "chat/strings.h"
+#include "chat/eval/rendering.h"
+#include "chat/template.h"
 
 void sotto_rendered_init(sotto_rendered *rendered, sotto_ctx *ctx) {
   *rendered = (sotto_rendered){0};
@@ -32,7 +34,7 @@ static sotto_status convert_list(runtime *rt, const sotto_json *json, value *out
   return SOTTO_OK;
 }
 
-/* Keys do not repeat, so nothing is searched. */
+/* The reader of JSON lets no key repeat, so nothing has to be searched. */
 static sotto_status convert_dict(runtime *rt, const sotto_json *json, dict **out) {
   dict *d;
   SOTTO_TRY(chat_dict_new(rt, json->count, &d));
@@ -42,7 +44,7 @@ static sotto_status convert_dict(runtime *rt, const sotto_json *json, dict **out
     SOTTO_TRY(convert(rt, m, &e->value));
   }
   *out = d;
-  return chat_dict_seal(rt, d);
+  return SOTTO_OK;
 }
 
 static sotto_status convert(runtime *rt, const sotto_json *json, value *out) {
@@ -56,7 +58,7 @@ static sotto_status convert(runtime *rt, const sotto_json *json, value *out) {
   case SOTTO_JSON_OBJECT: {
     dict *d;
     SOTTO_TRY(convert_dict(rt, json, &d));
-    *out = (value){.type = V_DICT, .as.dict = d};
+    *out = value_dict(d);
     return SOTTO_OK;
   }
   }
@@ -86,13 +88,14 @@ static sotto_status alias_reasoning(runtime *rt, value *message) {
     SOTTO_TRY(chat_dict_set(rt, d, from->entries[i].key, from->entries[i].value));
   }
   SOTTO_TRY(chat_dict_set(rt, d, keys[0], *reasoning));
-  *message = (value){.type = V_DICT, .as.dict = d};
-  return chat_dict_seal(rt, d);
+  *message = value_dict(d);
+  return SOTTO_OK;
 }
 
 static void set(runtime *rt, const char *name, size_t len, value v) {
-  uint32_t number = chat_find_name(rt->tmpl, name, len);
-  if (number < rt->tmpl->n_names) rt->root->variables[number].v = v;
+  const rendering *r = chat_rendering(rt);
+  uint32_t number = chat_find_name(r->tmpl, name, len);
+  if (number < r->tmpl->n_names) r->root->variables[number].v = v;
 }
 
 /* A token's text, with U+FFFD for what is not UTF-8; without data it stays undefined. */
@@ -140,20 +143,20 @@ static sotto_status set_input(runtime *rt, const sotto_template_input *input) {
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static sotto_status prepare(runtime *rt, const sotto_template_input *input) {
-  const sotto_template *tmpl = rt->tmpl;
-  SOTTO_TRY(chat_scope_new(rt, NULL, &rt->root));
-  rt->root->kept = true;
-  rt->root->variables = chat_array(rt, tmpl->n_names, sizeof *rt->root->variables);
-  CHAT_NO_MEMORY(rt->root->variables);
+static sotto_status prepare(rendering *r, const sotto_template_input *input) {
+  const sotto_template *tmpl = r->tmpl;
+  runtime *rt = &r->rt;
+  SOTTO_TRY(chat_scope_new(rt, NULL, &r->root));
+  r->root->kept = true;
+  CHAT_NEW_ARRAY(r->root->variables, tmpl->n_names);
   for (uint32_t i = 0; i < tmpl->n_names; i++) {
-    const struct function *f = chat_find_global(tmpl->names[i]->data, tmpl->names[i]->len);
-    if (f) rt->root->variables[i].v = (value){.type = V_FUNCTION, .as.function = f};
+    const struct function *f = chat_find_function(tmpl->names[i]->data, tmpl->names[i]->len);
+    if (f) r->root->variables[i].v = (value){.type = V_FUNCTION, .as.function = f};
   }
-  rt->loop_name = chat_find_name(tmpl, "loop", 4);
-  rt->caller_name = chat_find_name(tmpl, "caller", 6);
-  rt->varargs_name = chat_find_name(tmpl, "varargs", 7);
-  rt->kwargs_name = chat_find_name(tmpl, "kwargs", 6);
+  r->loop_name = chat_find_name(tmpl, "loop", 4);
+  r->caller_name = chat_find_name(tmpl, "caller", 6);
+  r->varargs_name = chat_find_name(tmpl, "varargs", 7);
+  r->kwargs_name = chat_find_name(tmpl, "kwargs", 6);
   return set_input(rt, input);
 }
 
@@ -170,13 +173,13 @@ static sotto_status copy_result(const builder *text, sotto_rendered *out) {
   return SOTTO_OK;
 }
 
-static sotto_status run(runtime *rt, const sotto_template_input *input, sotto_rendered *out) {
+static sotto_status run(rendering *r, const sotto_template_input *input, sotto_rendered *out) {
   builder text;
   flow how;
-  chat_builder_init(&text, rt);
-  rt->out = &text;
-  SOTTO_TRY(prepare(rt, input));
-  SOTTO_TRY(chat_exec(rt, rt->tmpl->body, rt->root, &how));
+  chat_builder_init(&text, &r->rt);
+  r->out = &text;
+  SOTTO_TRY(prepare(r, input));
+  SOTTO_TRY(chat_exec(&r->rt, r->tmpl->body, r->root, &how));
   return copy_result(&text, out);
 }
 
@@ -184,10 +187,14 @@ sotto_status sotto_template_render(const sotto_template *tmpl, const sotto_templ
                                    sotto_rendered *out) {
   sotto_ctx *ctx = out->text.ctx;
   sotto_rendered_free(out);
-  runtime rt = {.ctx = ctx, .tmpl = tmpl, .now = input->now};
-  sotto_arena_init(&rt.arena, ctx);
-  sotto_status status = run(&rt, input, out);
-  sotto_arena_free(&rt.arena);
+  rendering r = {.tmpl = tmpl,
+                 .rt = {.ctx = ctx,
+                        .max_memory = tmpl->max_memory,
+                        .max_work = tmpl->max_work,
+                        .now = input->now}};
+  sotto_arena_init(&r.rt.arena, ctx);
+  sotto_status status = run(&r, input, out);
+  sotto_arena_free(&r.rt.arena);
   if (status != SOTTO_OK) sotto_rendered_free(out);
   return status;
 }

@@ -38,8 +38,8 @@ typedef struct sotto_rendered {
 } sotto_rendered;
 
 /* What calls of tools in the messages have as a string of JSON (`function.arguments`, as clients of
- * OpenAI's API send it) becomes the object it holds, an empty one for an empty string. It stays a string
- * if it is no object, or if the template wants strings; that is found out by rendering trial
+ * OpenAI's API send it) becomes the object it holds, an empty one for an empty string. It stays a
+ * string if it is no object, or if the template wants strings; that is found out by rendering trial
  * conversations when it is asked for first, and remembered. New values live in `arena`. */
 sotto_status sotto_template_read_arguments(sotto_template *tmpl, sotto_arena *arena,
                                            sotto_json *messages);

@@ -87,10 +87,7 @@ TEST(template_remembers_who_wrote_what) {
       {"{{ ('<|a|>' ~ x ~ '<|b|>').split('|')|join('/') }}", "</a/>[im_end]</b/>"},
       {"{{ (c ~ '|<s>').split('|')[-1] }}{{ c.split('<')|join('<') }}", "<s>[ Hi]<[|im_end|>\n]"},
       {"{{ 'a,<s>'.split(',')|join(c) }}", "a[ Hi<|im_end|>\n]<s>"},
-      {"{{ ('a\n<s>' ~ c).splitlines()|join('+') }}", "a+<s>[ Hi<|im_end|>]"},
-      {"{{ ('<s>' ~ x ~ ':' ~ c).partition(':')|join(',') }}", "<s>[im_end],:,[ Hi<|im_end|>\n]"},
-      {"{{ ('<s>' ~ c).removeprefix('<s>') }}{{ (c ~ '<s>').removesuffix('<s>') }}",
-       "[ Hi<|im_end|>\n Hi<|im_end|>\n]"},
+      {"{{ ('a|<s>' ~ c).rsplit('|', 2)|join('+') }}", "a|<s>[ Hi<]+[im_end]+[>\n]"},
       /* replacing */
       {"{{ 'a<s>a'|replace('a', x) }}", "[im_end]<s>[im_end]"},
       {"{{ c|replace('Hi', '<s>') }}", "[ ]<s>[<|im_end|>\n]"},
@@ -102,18 +99,16 @@ TEST(template_remembers_who_wrote_what) {
       {"{{ list[0] ~ list[1] ~ list[2] }}{{ '<|' ~ x ~ '|>' }}{{ '<|' + 'a' + '|>' }}",
        "[<|im_end|>]<|[im_end]|><|a|>"},
       {"{{ '<|' ~ e ~ 'a|>' }}{{ '<|' 'a|>' }}", "<|a|><|a|>"},
-      {"{{ '%s<s>%s' % (x, '<t>') }}{{ '{}<s>{}'.format(x, '<t>') }}{{ '%-8s|' % x }}",
-       "[im_end]<s><t>[im_end]<s><t>[im_end  ]|"},
+      {"{{ '{}<s>{}'.format(x, '<t>') }}{{ ('<s>{n}' ~ x).format(n=x) }}",
+       "[im_end]<s><t><s>[im_endim_end]"},
       {"{{ x * 2 }}{{ '<s>' * 2 }}", "[im_endim_end]<s><s>"},
       /* changing */
       {"{{ c|upper }}{{ '<s>'|upper }}{{ ('a' ~ x ~ 'b')|upper }}",
        "[ HI<|IM_END|>\n]<S>A[IM_END]B"},
-      {"{{ x|title }}{{ ('a' ~ x)|capitalize }}{{ ('a' ~ x).title() }}{{ ('a' ~ x).swapcase() }}",
-       "[Im_end]A[im_end]A[im_End]A[IM_END]"},
+      {"{{ x|title }}{{ ('a' ~ x)|capitalize }}{{ ('a' ~ x).title() }}",
+       "[Im_end]A[im_end]A[im_End]"},
       {"{{ ('<s>\n' ~ c ~ 'x')|indent(2) }}", "<s>\n  [ Hi<|im_end|>]\n  x"},
-      {"{{ x.center(10) }}|{{ x.ljust(8, '.') }}|{{ x|center(8) }}|{{ 'a'.zfill(3) }}",
-       "  [im_end]  |[im_end]..| [im_end] |00a"},
-      {"{{ ('<b>' ~ c)|escape }}", "&lt;b&gt;[ Hi&lt;|im_end|&gt;\n]"},
+      {"{{ ('<b>'|safe) + c }}", "<b>[ Hi&lt;|im_end|&gt;\n]"},
       {"{{ c|string|safe }}{{ c|default('<s>') }}{{ nothing|default('<s>') }}",
        "[ Hi<|im_end|>\n Hi<|im_end|>\n]<s>"},
       {"{{ c|list|join }}{{ c|reverse|reverse }}{{ c|map('upper')|join }}",
@@ -211,14 +206,22 @@ TEST(template_errors_say_where) {
       {"\xC3\xA9\xC3\xA9{{ 'abc }}", SOTTO_ERR_INVALID_TEMPLATE,
        "chat template, line 1, column 6: the string is not closed; expected '"},
       {"{{ x|nosuch }}", SOTTO_ERR_INVALID_TEMPLATE,
-       "chat template, line 1, column 6: there is no filter 'nosuch'"},
+       "chat template, line 1, column 6: filter 'nosuch' is not supported"},
       {"{{ x is nosuch }}", SOTTO_ERR_INVALID_TEMPLATE,
-       "chat template, line 1, column 9: there is no test 'nosuch'"},
+       "chat template, line 1, column 9: test 'nosuch' is not supported"},
       {"{{ (1, 2] }}", SOTTO_ERR_INVALID_TEMPLATE,
        "chat template, line 1, column 9: unexpected ']', expected ')'"},
       {"{% nosuch %}", SOTTO_ERR_INVALID_TEMPLATE,
-       "chat template, line 1, column 4: expected a known tag (if, for, set, macro, call, filter, "
-       "with, block, generation, raw), got 'nosuch'"},
+       "chat template, line 1, column 4: tag 'nosuch' is not supported"},
+      {"{% if e %}{{ x|nosuch }}{% elif list|map('nosuch') %}{% endif %}",
+       SOTTO_ERR_INVALID_TEMPLATE,
+       "chat template, line 1, column 38: filter 'nosuch' is not supported"},
+      {"{% for x in list recursive %}{% endfor %}", SOTTO_ERR_INVALID_TEMPLATE,
+       "chat template, line 1, column 18: 'recursive' loops are not supported"},
+      {"{% if c.zfill is defined %}{{ c.zfill(3) }}{% endif %}", SOTTO_ERR_INVALID_TEMPLATE,
+       "chat template, line 1, column 38: method 'zfill' of str is not supported"},
+      {"{{ strftime_now('%d %\xC3\xA9') }}", SOTTO_ERR_INVALID_TEMPLATE,
+       "chat template, line 1, column 16: '%\xC3\xA9' in strftime_now() is not supported"},
       {"\n\n {{ nothing.x }}", SOTTO_ERR_INVALID_TEMPLATE,
        "chat template, line 3, column 12: 'nothing' is undefined"},
       {"{{ k.zz.a }}", SOTTO_ERR_INVALID_TEMPLATE,
@@ -257,18 +260,19 @@ static void check_refused(const char *source, const char *what) {
 }
 
 TEST(template_limits) {
+  check_refused(
+      "{% set l = range(99999)|list %}{% for a in l %}{% for b in l %}{% endfor %}{% endfor %}",
+      "takes too long");
   check_refused("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-                "takes too long");
+                "more than 256 MB");
   check_refused("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "too deeply");
   check_refused("{{ range(100001) }}", "a range() of more than 100000");
   check_refused("{{ range(-9223372036854775807, 9223372036854775807) }}", "a range() of more than");
   check_refused("{{ 'abc' * 99999999 }}", "64 MB");
   check_refused("{{ 'abc' * 9223372036854775807 }}", "64 MB");
-  check_refused("{{ [1, 2] * 9223372036854775807 }}", "too long");
-  check_refused("{{ [1] * 999999999 }}", "more than 256 MB");
-  check_refused("{{ 'a'.ljust(9999999999) }}", "64 MB");
-  check_refused("{{ '%99999999d' % 1 }}", "too large");
-  check_refused("{{ '{:99999999}'.format(1) }}", "64 MB");
+  check_refused("{{ 'a'|indent(9999999999, true) }}", "64 MB");
+  check_refused("{{ '{99999999999999999999}'.format(1) }}", "not supported");
+  check_refused("{{ '{99999999}'.format(1) }}", "not enough values");
   check_refused(
       "{% set ns = namespace(t='ab') %}{% for i in range(99) %}{% set ns.t = ns.t + ns.t %}"
       "{% endfor %}",
@@ -288,19 +292,9 @@ TEST(template_limits) {
       "{% set ns = namespace(t=[], u=[]) %}{% for i in range(9999) %}{% set ns.t = [ns.t] "
       "%}{% set ns.u = [ns.u] %}{% endfor %}{{ ns.t == ns.u }}",
       "too deeply");
-  check_refused("{% set ns = namespace(t=()) %}{% for i in range(9999) %}{% set ns.t = (ns.t, 1) %}"
-                "{% endfor %}{{ {ns.t: 1} }}",
-                "cannot be a key");
-  check_refused("{% set ns = namespace(t=list) %}{% for i in range(9999) %}{% set ns.t = "
-                "ns.t|map('upper') %}{% endfor %}{{ ns.t|list }}",
-                "too deeply");
-  check_refused("{% set ns = namespace(t=list) %}{% for i in range(9999) %}{% set ns.t = "
-                "ns.t|unique %}{% endfor %}{{ ns.t|list }}",
-                "too deeply");
   check_refused("{% set a = 'a' * 4000000 %}{% set b = 'a' * 2000000 ~ 'b' %}{{ b in a }}",
                 "takes too long");
   check_refused("{% set a = 'ab' * 4000000 %}{{ a.strip(a) }}", "takes too long");
-  check_refused("{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}", "too deeply");
   check_refused("{{ 99999999999999999999 }}", "64 bits");
   check_refused("{{ -9223372036854775807 - 2 }}", "64 bits");
   check_refused("{{ 2 ** 99999 }}", "64 bits");
@@ -384,12 +378,11 @@ TEST(template_long_texts) {
   for (int i = 0; i < LINES; i++) n += (size_t)sprintf(json + n, "a <b> \xC3\xA9 line, x\\n");
   n += (size_t)sprintf(json + n, "\"}]");
   sotto_slice source = SOTTO_SLICE(
-      "{% set c = messages[0].content %}{{ c.split('\n')|length }} {{ c.splitlines()|length }} "
-      "{{ c.split('<b>')|join('<i>')|length }} {{ c|replace('a', 'bb')|length }} {{ c.count('\n') "
-      "}} "
+      "{% set c = messages[0].content %}{{ c.split('\n')|length }} "
+      "{{ c.split('<b>')|join('<i>')|length }} {{ c|replace('a', 'bb')|length }} "
       "{{ c.split()|length }} {{ c.rsplit(',')|length }} {{ 'zz' in c }} {{ c|trim|length }} "
       "{{ c.strip('\n x')|upper|length }} {{ c|tojson|length }} {{ (c ~ c)[9:-9]|length }} "
-      "{{ c.startswith('a <b>') }} {{ c.find('zz') }} {{ c.split('\n')[-2].lstrip('\n') }}");
+      "{{ c.startswith('a <b>') }} {{ c.split('\n')[-2].lstrip('\n') }}");
   sotto_ctx_init(&s.ctx, NULL, NULL);
   sotto_arena_init(&s.arena, &s.ctx);
   sotto_rendered_init(&s.out, &s.ctx);
@@ -402,9 +395,8 @@ TEST(template_long_texts) {
   if (!CHECK(s.status == SOTTO_OK))
     printf("    %s\n", s.ctx.message);
   else {
-    CHECK_STR(s.out.text.data,
-              "100001 100000 1600000 1700000 100000 500000 100001 False 1599999 1599997 1700002 "
-              "3199982 True -1 a <b> \xC3\xA9 line, x");
+    CHECK_STR(s.out.text.data, "100001 1600000 1700000 500000 100001 False 1599999 1599997 1700002 "
+                               "3199982 True a <b> \xC3\xA9 line, x");
   }
   finish(&s);
 }
@@ -441,10 +433,10 @@ TEST(template_out_of_memory_at_every_allocation) {
       "{%- set ns.t = ns.t ~ m.content -%}{{ show(m, 1, 2, z=c) }}{%- endfor -%}\n"
       "{% set block %}{{ c.split('<')|map('trim')|list }}{{ k.items()|list }}{{ list|sort }}{% "
       "endset "
-      "%}{{ block }}{{ '%s-%d' % (x, n) }}{{ strftime_now('%d %B') }}{{ ns.t[2:7] }}"
+      "%}{{ block }}{{ '{}-{n}'.format(x, n=n) }}{{ strftime_now('%d %B') }}{{ ns.t[2:7] }}"
       "{{ ('x' * 100000)|length }}{{ messages|selectattr('role', 'eq', "
       "'user')|map(attribute='content')"
-      "|join }}{{ messages|groupby('role') }}{{ [3, 1]|batch(1)|list }}{{ {'b': 1, 'a': "
+      "|join }}{{ messages|unique|list if n > 9 }}{{ list|unique|list }}{{ {'b': 1, 'a': "
       "c}|dictsort }}"
       "{% if nothing is defined %}{% else %}{{ k.get('zz', 'q') }}{% endif %}{{ nothing }}{{ k.zz "
       "}}";

@@ -1,5 +1,5 @@
-/* Arguments of tool calls as strings of JSON: each model's template renders them as the reference does
- * with what that template wants, an object or the string. */
+/* Arguments of tool calls as strings of JSON: each model's template renders them as the reference
+ * does with what that template wants, an object or the string. */
 #include <stdlib.h>
 
 #include "chat/template.h"
@@ -37,7 +37,8 @@ static const sotto_json *case_called(const sotto_json *root, const char *name) {
   return NULL;
 }
 
-/* The golden call's arguments, as they are in the file, become the string that a client would send. */
+/* The golden call's arguments, as they are in the file, become the string that a client would
+ * send. */
 static bool send_as_string(const sotto_json *messages) {
   for (const sotto_json *m = messages->first; m; m = m->next) {
     const sotto_json *calls = sotto_json_get(m, "tool_calls");

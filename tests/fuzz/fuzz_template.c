@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/utf8.h"
-#include "chat/runtime.h"
+#include "chat/syntax/ast.h"
+#include "chat/template.h"
 #include "limited_alloc.h"
 
 #define U "\xEE\x80\x80"

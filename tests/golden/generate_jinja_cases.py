@@ -8,6 +8,7 @@ space, Unicode, numbers, and what fails.
 import itertools
 import json
 import pathlib
+import re
 
 import generate_templates as reference
 from transformers.utils import chat_template_utils as ctu
@@ -410,12 +411,41 @@ CASES = [
     "{{ '<b>'|safe }}{{ '<b>'|e }}{{ ('<b>'|safe) ~ '<i>' }}{{ ('<b>'|safe) + '<i>' }}{{ '<i>' + ('<b>'|safe) }}{{ '<b>'|safe|upper|e }}{{ ('<b>'|e)|e }}{{ ('<b>'|e)|forceescape }}{{ ('<b>'|safe).replace('b', '<') }}{{ ('<b>'|safe)|replace('b', '<') }}{{ ('<b>'|safe)|length }}{{ ('<b>'|safe)[1:] + '<' }}{{ 1|e }}{{ n|safe }}",
     "{{ ('%s'|safe) % '<' }}|{{ ('{}'|safe).format('<') }}|{{ ('<'|safe) * 2 + '<' }}|{{ ('a<'|safe).split('<')|join('<') }}|{{ ('<'|safe)|string + '<' }}|{{ ('<'|safe)|tojson }}|{{ [('<'|safe)] == ['<'] }}",
     "{{ 'a b c d e f g h i'|truncate(7) }}|{{ 'a b c d e f'|truncate(5, leeway=0) }}|{{ 'abcdefghij'|truncate(5, true, '', 0) }}|{{ 'abc'|truncate }}",
+    # What the cases above mix with what is not supported, by itself.
+    "{% for x in l %}{{ loop.index }}/{{ loop.index0 }}/{{ loop.revindex }}/{{ loop.revindex0 }}/{{ loop.first }}/{{ loop.last }}/{{ loop.length }} {% endfor %}",
+    "{% for x in l %}{{ loop.previtem }},{{ loop.nextitem }};{{ loop.previtem is defined }}{{ loop['nextitem'] is defined }} {% endfor %}",
+    "{% for x in l if x > 2 %}{{ loop.index }}{{ loop.last }}{{ loop.length }}{{ loop.revindex }} {% endfor %}",
+    "{% for x in l|map('string') %}{{ loop.index }}{{ loop.last }}{{ loop.length }}{{ loop.revindex0 }} {% endfor %}",
+    "{% set ns = namespace(stop=false) %}{% for x in l if not ns.stop %}{{ x }}{% if x == 3 %}{% set ns.stop = true %}{% endif %}{% endfor %}",
+    "{% set ns = namespace(stop=false) %}{% for x in l if not ns.stop %}{{ x }}{{ loop.last }}{% set ns.stop = x == 3 %}{% endfor %}",
+    "{% set it = l|select('gt', 2) %}{% for x in it %}{{ x }}{% break %}{% endfor %}|{{ it|list }}|{{ it|list }}",
+    "{% set it = l|map('string') %}{{ '3' in it }}{{ it|list }}",
+    "{% set it = l|reverse %}{{ it|first }}{{ it|join(',') }}",
+    "{% for x in range(3) %}{{ x }}{% endfor %}|{{ range(2, 8, 3)|list }}|{{ range(3, 0, -1)|list }}|{{ range(5)[1] }}|{{ range(0)|list }}|{{ 3 in range(4) }}|{{ range(4)|length }}",
+    "{% macro f1() %}{{ s }}{% set s2 = 1 %}{% endmacro %}{{ f1() }}{{ s2 is defined }}",
+    "{% macro f() %}  a  {% endmacro %}[{{ f()|trim }}]{{ f() ~ 'x' }}",
+    "{{ '{}-{}'.format(1, 'b') }}{{ '{0}{1}{0}'.format('a', n) }}{{ '{x}{{}}'.format(x=l) }}{{ '{}'.format() }}",
+    "{{ '{}-{}'.format(1, 'b') }}|{{ '{0}{1}{0}'.format('a', n) }}|{{ '{x}{{}}'.format(x=l) }}|{{ '{a}'.format('x') }}|{{ '{'.format(1) }}|{{ '}'.format(1) }}|{{ '{}{}'.format(1) }}|{{ '<{}>'.format(s) }}",
+    "{{ '<'|forceescape }}|{{ '<' is escaped }}|{{ {(1, 2): 3} }}|{{ {(1, 2): 3}[(1, 2)] }}|{{ (1, 2) in {'a': 1} }}",
+    "{{ strftime_now('%a %A %b %B %d %e %F %H %I %j %m %M %p %S %T %y %Y %%') }}|{{ strftime_now('%-d %-m %-H %-I %-M %-S %-j') }}|{{ strftime_now('é%dé') }}",
+    "{{ 'ab' is lower }}|{{ 'AB' is upper }}|{{ 'Ab' is lower }}|{{ '1' is upper }}|{{ '' is lower }}|{{ 'ß' is lower }}|{{ '１２'.isdigit() }}|{{ ''.isdigit() }}|{{ '1.5'.isdigit() }}",
+    "{{ '+1'|int }}|{{ ' 12 '|int }}|{{ '-3.9'|int }}|{{ '1e3'|int }}|{{ '.5'|float }}|{{ '5.'|float }}|{{ '1e'|float(7) }}|{{ 'e5'|float }}|{{ '-'|int(4) }}|{{ ''|int(4) }}|{{ '1 2'|int(4) }}|{{ '0012'|int }}|{{ '--1'|float(2) }}",
+    "{{ {1: 'a', '1': 'b', true: 'c', 1.0: 'd'} }}|{{ {'a': 1, 'b': 2, 'c': 3, 'd': 4, 'e': 5, 'f': 6, 'g': 7, 'h': 8, 'i': 9, 'j': 10}.j }}|{{ {none: 1}[none] }}",
 ]
+
+
+def split(template):
+    """Expressions that share no state are cases of their own."""
+    if "{%" in template or "\n" in template or "{{-" in template or "-}}" in template:
+        return [template]
+    parts = re.split(r"\}\}\|?\{\{", template)
+    ends = range(len(parts))
+    return [("{{" if i else "") + parts[i] + ("}}" if i < ends[-1] else "") for i in ends]
 
 
 def main():
     cases, seen = [], set()
-    for template in CASES:
+    for template in (part for template in CASES for part in split(template)):
         if template in seen:
             continue
         seen.add(template)

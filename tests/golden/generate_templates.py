@@ -301,7 +301,7 @@ def main():
 
     cases = []
     for template in language_cases.CASES:
-        case = {"tier": "beyond" if language_cases.BEYOND.search(template) else "core", "template": template}
+        case = {"template": template}
         try:
             context = json.loads(json.dumps(language_cases.CONTEXT))
             case["expected"] = ctu._compile_jinja_template(template).render(**context)

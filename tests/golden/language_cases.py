@@ -1,6 +1,4 @@
 """Small templates, one for each feature of the language that chat templates use, all rendered with CONTEXT."""
-import re
-
 CONTEXT = {"a": 1, "b": 2.5, "s": "Hello", "t": " pad \n", "n": None, "y": True, "f": False, "l": [3, 1, 2], "e": [],
      "d": {"k": "v", "two words": 2, "items": "shadow"}, "o": {}, "u": "日本é👩‍👩‍👧", "z": 0,
      "m": [{"role": "user", "content": "x", "w": 2}, {"role": "assistant", "content": "y", "w": 1}, {"role": "user", "content": "z"}],
@@ -271,11 +269,6 @@ LONG = [
 ]
 
 # What no real chat template of our collection needs.
-BEYOND = re.compile(r"""urlencode|filesizeformat|wordwrap|xmlattr|pprint|batch|slice\(|groupby|truncate|center|striptags|\|format|\.format|cycler
-    |joiner|lipsum|recursive|block b|wordcount|include|extends|random|\|attr|"\ %\ ["x(]|swapcase|0b11|0o17|1_000|12345678901234567890123|807 \+ 1|changed
-    |loop\.cycle|varargs|\{% filter|partition|is filter|is test|\|unique\(|"0x1f"|12_3|dictsort\(|\+ if|\+%\}|\\101|100001|\|e\ |escape""", re.X)
-
-
 def split(line):
     """Parts that share no state are cases of their own."""
     if "{%" in line or "}}|{{" not in line:

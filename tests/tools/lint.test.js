@@ -45,6 +45,25 @@ test('an include of a later layer is found', () => {
   assert.match(problems[0], /^src\/base\/status\.c:2: .*points the wrong way/)
 })
 
+test('rooms of a layer include those above them, files beside the rooms all of them', () => {
+  const problems = checkTree(checkIncludes, {
+    'src/tensor/rooms.txt': 'low\nhigh\n',
+    'src/tensor/top.h': '#include "tensor/high/a.h"\n',
+    'src/tensor/high/a.h': '#include "tensor/low/a.h"\n#include "base/a.h"\n',
+    'src/tensor/low/a.h': '',
+    'src/tensor/low/b.c': '#include "tensor/low/a.h"\n#include "tensor/high/a.h"\n',
+    'src/tensor/low/c.c': '#include "tensor/top.h"\n',
+    'src/tensor/other/a.c': '',
+    'src/base/a.h': '',
+    'src/kernels/deep/a.c': '#include "tensor/high/a.h"\n',
+  })
+  assert.deepEqual(
+    problems.map((problem) => problem.split(' ')[0]),
+    ['src/tensor/low/b.c:2:', 'src/tensor/low/c.c:1:', 'src/tensor/other/a.c'],
+  )
+  assert.match(problems[0], /points the wrong way: low is above it in rooms\.txt$/)
+})
+
 test('relative, unknown and missing includes and unknown layers are found', () => {
   const problems = checkTree(checkIncludes, {
     'src/base/a.c': '#include "b.h"\n#include "../base/b.h"\n#include "base/none.h"\n',

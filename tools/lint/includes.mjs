@@ -1,8 +1,9 @@
 // A layer of src/ includes only itself and the layers above it in src/layers.txt, and writes its
-// includes as "layer/file.h".
+// includes as "layer/file.h". A layer whose folder has a rooms.txt is divided in the same way: a room
+// includes itself and the rooms above it there, files beside the rooms include all of them.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { eachMatch, filesUnder, layersOf, read, stripC } from './source.mjs'
+import { eachMatch, filesUnder, layersOf, read, roomsOf, stripC } from './source.mjs'
 
 /** Headers that the build generates. */
 const generated = new Set([
@@ -10,6 +11,12 @@ const generated = new Set([
   'tokenizer/nfc_tables.h',
   'tokenizer/unicode_tables.h',
 ])
+
+/** The room that "layer/room/file.h" lies in, by its number; files beside the rooms come behind them. */
+function roomOf(rooms, path) {
+  const [, room, file] = path.split('/')
+  return file ? rooms.indexOf(room) : rooms.length
+}
 
 export function checkIncludes(root) {
   const layers = layersOf(root)
@@ -21,6 +28,9 @@ export function checkIncludes(root) {
       problems.push(`${path}: ${layer} is not a layer in src/layers.txt`)
       continue
     }
+    const rooms = roomsOf(root, layer)
+    const room = roomOf(rooms, path.slice('src/'.length))
+    if (rooms.length && room < 0) problems.push(`${path} is in no room of src/${layer}/rooms.txt`)
     const text = stripC(read(root, path), { strings: false })
     eachMatch(text, /^[ \t]*#[ \t]*include[ \t]*"([^"]*)"/gm, ([, target], line) => {
       const at = `${path}:${line}: "${target}"`
@@ -29,8 +39,12 @@ export function checkIncludes(root) {
         problems.push(`${at} is not written as "layer/file.h"`)
       } else if (targetRank > rank) {
         problems.push(`${at} points the wrong way: ${layer} comes before ${layers[targetRank]}`)
-      } else if (!generated.has(target) && !existsSync(join(root, 'src', target))) {
+      } else if (generated.has(target)) {
+        return
+      } else if (!existsSync(join(root, 'src', target))) {
         problems.push(`${at} does not exist`)
+      } else if (rooms.length && targetRank === rank && roomOf(rooms, target) > room) {
+        problems.push(`${at} points the wrong way: ${rooms[room]} is above it in rooms.txt`)
       }
     })
   }

@@ -1,5 +1,5 @@
 // What the source checks share: the files of a folder, and C text without comments and strings.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 
 /** Paths under root/folder whose name matches, relative to root, with forward slashes. */
@@ -22,6 +22,12 @@ export const read = (root, path) => readFileSync(join(root, path), 'utf8')
 
 /** The order of the layers, from src/layers.txt. */
 export const layersOf = (root) => read(root, 'src/layers.txt').split('\n').filter(Boolean)
+
+/** The order of the rooms that a layer is divided into, from its rooms.txt; empty without one. */
+export function roomsOf(root, layer) {
+  const path = `src/${layer}/rooms.txt`
+  return existsSync(join(root, path)) ? read(root, path).split('\n').filter(Boolean) : []
+}
 
 /**
  * C text in which comments are blanks, so that lines keep their numbers; with `strings`, the
