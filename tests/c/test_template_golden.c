@@ -157,6 +157,7 @@ static struct refusal {
     {"method 'splitlines' of str", 0},
     {"method 'swapcase' of str", 0},
     {"method 'zfill' of str", 0},
+    {"rsplit() without a separator", 0},
     {"startswith takes at most 1 argument", 0},
     {"endswith takes at most 1 argument", 0},
     {"'%' of strings", 0},

@@ -106,7 +106,7 @@ static sotto_status call_macro(runtime *rt, const struct macro *m, const argumen
 
 /* ---- who can be called ---------------------------------------------------------------------- */
 
-static sotto_status call(runtime *rt, value callee, const arguments *args, value *out) {
+static sotto_status dispatch(runtime *rt, value callee, const arguments *args, value *out) {
   switch (callee.type) {
   case V_FUNCTION: return chat_call_function(rt, callee.as.function, args, out);
   case V_METHOD: return chat_call_method(rt, callee.as.method, args, out);
@@ -119,7 +119,7 @@ static sotto_status call(runtime *rt, value callee, const arguments *args, value
 
 sotto_status chat_call(runtime *rt, value callee, const arguments *args, value *out) {
   SOTTO_TRY(chat_enter(rt));
-  sotto_status status = call(rt, callee, args, out);
+  sotto_status status = dispatch(rt, callee, args, out);
   rt->depth--;
   return status;
 }

@@ -49,13 +49,13 @@ static sotto_status exec_call_block(runtime *rt, const node *n, scope *s) {
   static const str caller_name = CHAT_TEXT("caller");
   value callee, caller, result;
   arguments args;
-  const node *call = n->b;
-  SOTTO_TRY(chat_eval(rt, call->a, s, &callee));
-  SOTTO_TRY(chat_eval_arguments(rt, call->b, s, &args));
+  const node *target = n->b;
+  SOTTO_TRY(chat_eval(rt, target->a, s, &callee));
+  SOTTO_TRY(chat_eval_arguments(rt, target->b, s, &args));
   SOTTO_TRY(chat_macro_new(rt, n, s, &caller));
   CHAT_GROW(args.keywords, args.n_keywords, args.cap_keywords);
   args.keywords[args.n_keywords++] = (struct keyword){&caller_name, caller};
-  rt->at = &call->at;
+  rt->at = &target->at;
   SOTTO_TRY(chat_call(rt, callee, &args, &result));
   return chat_write(chat_rendering(rt)->out, result);
 }

@@ -2,74 +2,55 @@
 #include "chat/filters/filters.h"
 #include "base/utf8.h"
 
+enum { ANY, TEXT };
+
 static const struct filter {
   const char *name, *parameters;
   size_t required;
   method_function *call;
+  int how, input;
 } filters[] = {
-#define X(name, parameters, required, function)                                                    \
-  {#name, parameters, required, chat_filter_##function},
+#define X(name, parameters, required, function, how, input)                                        \
+  {#name, parameters, required, function, how, input},
 #include "chat/syntax/filters.def"
 #undef X
 };
 
 sotto_status chat_filter(runtime *rt, int number, value input, const arguments *args, value *out) {
   const struct filter *f = &filters[number];
-  value slots[CHAT_MAX_PARAMETERS] = {0};
-  if (f->parameters) SOTTO_TRY(chat_bind(rt, f->name, f->parameters, f->required, args, slots));
-  return f->call(rt, input, slots, args, out);
+  call c = {.self = input, .args = args, .how = f->how};
+  const str *text;
+  if (f->parameters) SOTTO_TRY(chat_bind(rt, f->name, f->parameters, f->required, args, c.a));
+  if (f->input == TEXT) {
+    SOTTO_TRY(chat_to_string(rt, input, &text));
+    c.self = value_string(text);
+  }
+  return f->call(rt, &c, out);
 }
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-/* Calls a method of str on the input as text, whatever its type. */
-static sotto_status as_text(runtime *rt, value in, const value *a, const arguments *args,
-                            method_function *method, value *out) {
-  const str *s;
-  SOTTO_TRY(chat_to_string(rt, in, &s));
-  return method(rt, value_string(s), a, args, out);
-}
-
-FILTER(capitalize) {
-  return as_text(rt, in, a, args, chat_method_str_capitalize, out);
-}
-FILTER(lower) {
-  return as_text(rt, in, a, args, chat_method_str_lower, out);
-}
-FILTER(trim) {
-  return as_text(rt, in, a, args, chat_method_str_strip, out);
-}
-FILTER(upper) {
-  return as_text(rt, in, a, args, chat_method_str_upper, out);
-}
-
 FILTER(string) {
-  FILTER_UNUSED;
+  (void)rt;
+  *out = c->self;
+  return SOTTO_OK;
+}
+
+FILTER(safe) {
   const str *s;
-  SOTTO_TRY(chat_to_string(rt, in, &s));
+  SOTTO_TRY(chat_str_mark(rt, c->self.as.string, true, &s));
   *out = value_string(s);
   return SOTTO_OK;
 }
 
 FILTER(replace) {
-  FILTER_UNUSED;
   const str *s, *old, *fresh;
   int64_t count = -1;
-  SOTTO_TRY(chat_to_string(rt, in, &s));
-  SOTTO_TRY(chat_to_string(rt, a[0], &old));
-  SOTTO_TRY(chat_to_string(rt, a[1], &fresh));
-  SOTTO_TRY(chat_take_integer(rt, a[2], &count));
-  SOTTO_TRY(chat_str_replace(rt, s, old, fresh, count, &s));
+  SOTTO_TRY(chat_to_string(rt, c->a[0], &old));
+  SOTTO_TRY(chat_to_string(rt, c->a[1], &fresh));
+  SOTTO_TRY(chat_take_integer(rt, c->a[2], &count));
+  SOTTO_TRY(chat_str_replace(rt, c->self.as.string, old, fresh, count, &s));
   SOTTO_TRY(chat_str_mark(rt, s, false, &s));
-  *out = value_string(s);
-  return SOTTO_OK;
-}
-
-FILTER(safe) {
-  FILTER_UNUSED;
-  const str *s;
-  SOTTO_TRY(chat_to_string(rt, in, &s));
-  SOTTO_TRY(chat_str_mark(rt, s, true, &s));
   *out = value_string(s);
   return SOTTO_OK;
 }
@@ -81,19 +62,17 @@ static bool is_between_words(uint32_t c) {
 /* Cuts the text into words and what stands between them, and brings the first character of each
  * piece to upper case, the others to lower case. */
 FILTER(title) {
-  FILTER_UNUSED;
-  const str *s, *rest;
+  const str *s = c->self.as.string, *rest;
   builder b;
-  SOTTO_TRY(chat_to_string(rt, in, &s));
   chat_builder_init(&b, rt);
   for (size_t start = 0; start < s->len;) {
-    uint32_t c;
-    const size_t first = sotto_utf8_decode(s->data + start, s->len - start, &c);
-    const bool between = is_between_words(c);
+    uint32_t code_point;
+    const size_t first = sotto_utf8_decode(s->data + start, s->len - start, &code_point);
+    const bool between = is_between_words(code_point);
     size_t end = start;
     for (size_t n; end < s->len; end += n) {
-      n = sotto_utf8_decode(s->data + end, s->len - end, &c);
-      if (is_between_words(c) != between) break;
+      n = sotto_utf8_decode(s->data + end, s->len - end, &code_point);
+      if (is_between_words(code_point) != between) break;
     }
     SOTTO_TRY(chat_builder_add_case(&b, s, start, start + first, CASE_UPPER));
     SOTTO_TRY(chat_str_sub(rt, s, start + first, end,
@@ -107,16 +86,15 @@ FILTER(title) {
 }
 
 FILTER(indent) {
-  FILTER_UNUSED;
   const str *s = NULL, *width = NULL;
   int64_t spaces = 4;
-  const bool first = chat_truth(a[1]), blank = chat_truth(a[2]);
+  const bool first = chat_truth(c->a[1]), blank = chat_truth(c->a[2]);
   builder b;
-  SOTTO_TRY(chat_need_string(rt, in, &s));
-  if (a[0].type == V_STRING) {
-    width = a[0].as.string;
+  SOTTO_TRY(chat_need_string(rt, c->self, &s));
+  if (c->a[0].type == V_STRING) {
+    width = c->a[0].as.string;
   } else {
-    SOTTO_TRY(chat_take_integer(rt, a[0], &spaces));
+    SOTTO_TRY(chat_take_integer(rt, c->a[0], &spaces));
     chat_builder_init(&b, rt);
     SOTTO_TRY(chat_builder_add_fill(&b, ' ', spaces, true));
     SOTTO_TRY(chat_builder_finish(&b, &width));
@@ -140,11 +118,11 @@ FILTER(indent) {
 /* ---- defaults ------------------------------------------------------------------------------- */
 
 FILTER(default) {
-  FILTER_UNUSED;
+  (void)rt;
   static const str empty = CHAT_TEXT("");
-  const bool falsy_too = chat_truth(a[1]);
-  *out = in;
-  if (in.type != V_UNDEFINED && (chat_truth(in) || !falsy_too)) return SOTTO_OK;
-  *out = a[0].type == V_ABSENT ? value_string(&empty) : a[0];
+  const bool falsy_too = chat_truth(c->a[1]);
+  *out = c->self;
+  if (c->self.type != V_UNDEFINED && (chat_truth(c->self) || !falsy_too)) return SOTTO_OK;
+  *out = c->a[0].type == V_ABSENT ? value_string(&empty) : c->a[0];
   return SOTTO_OK;
 }

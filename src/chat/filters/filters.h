@@ -11,17 +11,13 @@ sotto_status chat_test(runtime *rt, int test, value input, const arguments *args
 
 /* ---- what the files of filters share ---- */
 
-#define X(name, parameters, required, function) method_function chat_filter_##function;
+#define X(name, parameters, required, function, how, input) method_function function;
 #include "chat/syntax/filters.def"
 #undef X
-#define FILTER(name)                                                                               \
-  sotto_status chat_filter_##name(runtime *rt, value in, const value *a, const arguments *args,    \
-                                  value *out)
-#define FILTER_UNUSED                                                                              \
-  (void)rt;                                                                                        \
-  (void)in;                                                                                        \
-  (void)a;                                                                                         \
-  (void)args
+#define FILTER(name) sotto_status chat_filter_##name(runtime *rt, const call *c, value *out)
+
+/* Ways of select: what passes the test is dropped; the first argument names an attribute. */
+enum { REJECT = 1, BY_ATTRIBUTE = 2 };
 
 /* What `attribute="a.b.0"` looks up, part by part. */
 typedef struct getter {

@@ -182,13 +182,12 @@ static sotto_status set_separators(writer *w, value v) {
 }
 
 FILTER(tojson) {
-  FILTER_UNUSED;
   const str *text;
-  writer w = {.rt = rt, .ascii = chat_truth(a[0]), .sort = chat_truth(a[3])};
+  writer w = {.rt = rt, .ascii = chat_truth(c->a[0]), .sort = chat_truth(c->a[3])};
   chat_builder_init(&w.text, rt);
-  SOTTO_TRY(set_indent(&w, a[1]));
-  SOTTO_TRY(set_separators(&w, a[2]));
-  SOTTO_TRY(put_value(&w, in));
+  SOTTO_TRY(set_indent(&w, c->a[1]));
+  SOTTO_TRY(set_separators(&w, c->a[2]));
+  SOTTO_TRY(put_value(&w, c->self));
   SOTTO_TRY(chat_builder_finish(&w.text, &text));
   *out = value_string(text);
   return SOTTO_OK;

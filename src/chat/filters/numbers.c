@@ -5,13 +5,13 @@
 #include "chat/filters/filters.h"
 
 FILTER(abs) {
-  FILTER_UNUSED;
-  *out = in;
-  if (in.type == V_UNDEFINED) return chat_fail_undefined(rt, in);
-  if (!chat_is_number(in)) return chat_fail(rt, "abs needs a number, not %s", chat_type_name(in));
-  if (in.type == V_BOOL) *out = value_int(in.as.boolean);
-  if (in.type == V_FLOAT) *out = value_float(fabs(in.as.number));
-  return in.type == V_INT && in.as.integer < 0 ? chat_negate(rt, in, out) : SOTTO_OK;
+  *out = c->self;
+  if (c->self.type == V_UNDEFINED) return chat_fail_undefined(rt, c->self);
+  if (!chat_is_number(c->self))
+    return chat_fail(rt, "abs needs a number, not %s", chat_type_name(c->self));
+  if (c->self.type == V_BOOL) *out = value_int(c->self.as.boolean);
+  if (c->self.type == V_FLOAT) *out = value_float(fabs(c->self.as.number));
+  return c->self.type == V_INT && c->self.as.integer < 0 ? chat_negate(rt, c->self, out) : SOTTO_OK;
 }
 
 #define LONGEST 400
@@ -87,19 +87,18 @@ static sotto_status parse_number(runtime *rt, const str *s, bool *found, value *
 }
 
 FILTER(int) {
-  FILTER_UNUSED;
-  bool found = chat_is_number(in);
-  value number = in;
-  *out = a[0].type == V_ABSENT ? value_int(0) : a[0];
-  if (in.type == V_UNDEFINED) return chat_fail_undefined(rt, in);
-  if (in.type == V_STRING) SOTTO_TRY(parse_number(rt, in.as.string, &found, &number));
+  bool found = chat_is_number(c->self);
+  value number = c->self;
+  *out = c->a[0].type == V_ABSENT ? value_int(0) : c->a[0];
+  if (c->self.type == V_UNDEFINED) return chat_fail_undefined(rt, c->self);
+  if (c->self.type == V_STRING) SOTTO_TRY(parse_number(rt, c->self.as.string, &found, &number));
   if (!found) return SOTTO_OK;
   if (number.type != V_FLOAT) {
     *out = value_int(chat_as_integer(number));
     return SOTTO_OK;
   }
   const double f = number.as.number;
-  if (f != f || (in.type == V_STRING && f - f != 0)) return SOTTO_OK;
+  if (f != f || (c->self.type == V_STRING && f - f != 0)) return SOTTO_OK;
   if (!(f >= -9223372036854775808.0 && f < 9223372036854775808.0)) {
     return chat_fail(rt, "an integer does not fit 64 bits");
   }
@@ -108,12 +107,11 @@ FILTER(int) {
 }
 
 FILTER(float) {
-  FILTER_UNUSED;
-  bool found = chat_is_number(in);
-  value number = in;
-  *out = a[0].type == V_ABSENT ? value_float(0) : a[0];
-  if (in.type == V_UNDEFINED) return chat_fail_undefined(rt, in);
-  if (in.type == V_STRING) SOTTO_TRY(parse_number(rt, in.as.string, &found, &number));
+  bool found = chat_is_number(c->self);
+  value number = c->self;
+  *out = c->a[0].type == V_ABSENT ? value_float(0) : c->a[0];
+  if (c->self.type == V_UNDEFINED) return chat_fail_undefined(rt, c->self);
+  if (c->self.type == V_STRING) SOTTO_TRY(parse_number(rt, c->self.as.string, &found, &number));
   if (found) *out = value_float(chat_as_double(number));
   return SOTTO_OK;
 }

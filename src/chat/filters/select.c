@@ -70,25 +70,24 @@ static void shift(arguments *args) {
 }
 
 FILTER(map) {
-  FILTER_UNUSED;
-  step s = {.number = -1, .args = *args};
-  if (args->n) {
-    SOTTO_TRY(find_named(rt, args->positional[0], false, &s.number));
+  step s = {.number = -1, .args = *c->args};
+  if (c->args->n) {
+    SOTTO_TRY(find_named(rt, c->args->positional[0], false, &s.number));
     shift(&s.args);
   } else {
-    value attribute = take_keyword(args, "attribute"), otherwise = take_keyword(args, "default");
-    if (attribute.type == V_ABSENT || args->n_keywords > 1 + (otherwise.type != V_ABSENT)) {
+    value attribute = take_keyword(c->args, "attribute"),
+          otherwise = take_keyword(c->args, "default");
+    if (attribute.type == V_ABSENT || c->args->n_keywords > 1 + (otherwise.type != V_ABSENT)) {
       return chat_fail(rt, "map needs the name of a filter, or attribute= (and default=)");
     }
     SOTTO_TRY(chat_getter_init(rt, &s.get, attribute, false, otherwise));
   }
-  return run(rt, in, &s, map_step, out);
+  return run(rt, c->self, &s, map_step, out);
 }
 
-static sotto_status select_items(runtime *rt, value in, const arguments *args, bool attribute,
-                                 bool wanted, value *out) {
-  step s = {.number = -1, .wanted = wanted, .args = *args};
-  if (attribute) {
+FILTER(select) {
+  step s = {.number = -1, .wanted = !(c->how & REJECT), .args = *c->args};
+  if (c->how & BY_ATTRIBUTE) {
     if (!s.args.n) return chat_fail(rt, "the name of an attribute is needed here");
     SOTTO_TRY(chat_getter_init(rt, &s.get, s.args.positional[0], false, value_absent()));
     shift(&s.args);
@@ -97,25 +96,5 @@ static sotto_status select_items(runtime *rt, value in, const arguments *args, b
     SOTTO_TRY(find_named(rt, s.args.positional[0], true, &s.number));
     shift(&s.args);
   }
-  return run(rt, in, &s, select_step, out);
-}
-
-FILTER(select) {
-  FILTER_UNUSED;
-  return select_items(rt, in, args, false, true, out);
-}
-
-FILTER(reject) {
-  FILTER_UNUSED;
-  return select_items(rt, in, args, false, false, out);
-}
-
-FILTER(selectattr) {
-  FILTER_UNUSED;
-  return select_items(rt, in, args, true, true, out);
-}
-
-FILTER(rejectattr) {
-  FILTER_UNUSED;
-  return select_items(rt, in, args, true, false, out);
+  return run(rt, c->self, &s, select_step, out);
 }

@@ -118,43 +118,44 @@ static sotto_status make_keys(runtime *rt, const list *items, const getter *g, v
 }
 
 FILTER(sort) {
-  FILTER_UNUSED;
   list items;
   value *keys;
   getter g;
-  if (a[2].type == V_STRING && memchr(a[2].as.string->data, ',', a[2].as.string->len)) {
+  if (c->a[2].type == V_STRING && memchr(c->a[2].as.string->data, ',', c->a[2].as.string->len)) {
     return chat_fail(rt, "sort by several attributes is not supported");
   }
-  SOTTO_TRY(chat_getter_init(rt, &g, a[2], !chat_truth(a[1]), value_absent()));
-  SOTTO_TRY(chat_to_list(rt, in, &items));
+  SOTTO_TRY(chat_getter_init(rt, &g, c->a[2], !chat_truth(c->a[1]), value_absent()));
+  SOTTO_TRY(chat_to_list(rt, c->self, &items));
   SOTTO_TRY(make_keys(rt, &items, &g, &keys));
-  return sorted(rt, &items, keys, chat_truth(a[0]), out);
+  return sorted(rt, &items, keys, chat_truth(c->a[0]), out);
 }
 
 FILTER(dictsort) {
-  FILTER_UNUSED;
   bool by_value = false;
   const str *by = NULL;
   list items;
   value *keys;
   getter g;
-  SOTTO_TRY(chat_take_string(rt, a[1], &by));
+  SOTTO_TRY(chat_take_string(rt, c->a[1], &by));
   if (by && !(by_value = chat_str_is(by, "value")) && !chat_str_is(by, "key")) {
     return chat_fail(rt, "dictsort: by 'key' or 'value'");
   }
-  if (in.type == V_UNDEFINED) return chat_fail_undefined(rt, in);
-  if (in.type != V_DICT) return chat_fail(rt, "dictsort needs a dict, not %s", chat_type_name(in));
-  SOTTO_TRY(pairs(rt, in, &items));
-  SOTTO_TRY(chat_getter_init(rt, &g, value_int(by_value), !chat_truth(a[0]), value_absent()));
+  if (c->self.type == V_UNDEFINED) return chat_fail_undefined(rt, c->self);
+  if (c->self.type != V_DICT)
+    return chat_fail(rt, "dictsort needs a dict, not %s", chat_type_name(c->self));
+  SOTTO_TRY(pairs(rt, c->self, &items));
+  SOTTO_TRY(chat_getter_init(rt, &g, value_int(by_value), !chat_truth(c->a[0]), value_absent()));
   SOTTO_TRY(make_keys(rt, &items, &g, &keys));
-  return sorted(rt, &items, keys, chat_truth(a[2]), out);
+  return sorted(rt, &items, keys, chat_truth(c->a[2]), out);
 }
 
-static sotto_status extreme(runtime *rt, value in, bool max, value *out) {
+/* The largest item, or the smallest. */
+FILTER(extreme) {
+  const bool max = c->how;
   list items;
   value *keys;
   size_t best = 0;
-  SOTTO_TRY(chat_to_list(rt, in, &items));
+  SOTTO_TRY(chat_to_list(rt, c->self, &items));
   SOTTO_TRY(make_keys(rt, &items, &folded, &keys));
   if (!items.n) return chat_undefined_hint(rt, "there is no item, the sequence is empty", out);
   for (size_t i = 1; i < items.n; i++) {
@@ -166,22 +167,11 @@ static sotto_status extreme(runtime *rt, value in, bool max, value *out) {
   return SOTTO_OK;
 }
 
-FILTER(max) {
-  FILTER_UNUSED;
-  return extreme(rt, in, true, out);
-}
-
-FILTER(min) {
-  FILTER_UNUSED;
-  return extreme(rt, in, false, out);
-}
-
 FILTER(unique) {
-  FILTER_UNUSED;
   list items, kept = {0};
   value *keys;
   dict *seen;
-  SOTTO_TRY(chat_to_list(rt, in, &items));
+  SOTTO_TRY(chat_to_list(rt, c->self, &items));
   SOTTO_TRY(make_keys(rt, &items, &folded, &keys));
   SOTTO_TRY(chat_dict_new(rt, items.n, &seen));
   CHAT_NEW_ARRAY(kept.items, items.n);
@@ -196,46 +186,41 @@ FILTER(unique) {
 /* ---- length, ends, order -------------------------------------------------------------------- */
 
 FILTER(length) {
-  FILTER_UNUSED;
   int64_t n;
-  SOTTO_TRY(chat_length(rt, in, &n));
+  SOTTO_TRY(chat_length(rt, c->self, &n));
   *out = value_int(n);
   return SOTTO_OK;
 }
 
 FILTER(list) {
-  FILTER_UNUSED;
   list items;
   value *copy;
-  SOTTO_TRY(chat_to_list(rt, in, &items));
+  SOTTO_TRY(chat_to_list(rt, c->self, &items));
   SOTTO_TRY(chat_list_new(rt, items.n, V_LIST, out, &copy));
   if (items.n) memcpy(copy, items.items, items.n * sizeof *copy);
   return SOTTO_OK;
 }
 
 FILTER(items) {
-  FILTER_UNUSED;
   list items = {0};
-  if (in.type == V_DICT)
-    SOTTO_TRY(pairs(rt, in, &items));
-  else if (in.type != V_UNDEFINED)
-    return chat_fail(rt, "items needs a dict, not %s", chat_type_name(in));
+  if (c->self.type == V_DICT)
+    SOTTO_TRY(pairs(rt, c->self, &items));
+  else if (c->self.type != V_UNDEFINED)
+    return chat_fail(rt, "items needs a dict, not %s", chat_type_name(c->self));
   return chat_generator_new(rt, &items, out);
 }
 
 FILTER(join) {
-  FILTER_UNUSED;
   static const str empty = CHAT_TEXT("");
   const str *separator = &empty;
-  if (a[0].type != V_ABSENT) SOTTO_TRY(chat_to_string(rt, a[0], &separator));
-  return chat_join(rt, separator, in, true, out);
+  if (c->a[0].type != V_ABSENT) SOTTO_TRY(chat_to_string(rt, c->a[0], &separator));
+  return chat_join(rt, separator, c->self, true, out);
 }
 
 FILTER(first) {
-  FILTER_UNUSED;
   generator *g;
-  if (in.type == V_STRING) return chat_get_item(rt, in, value_int(0), out);
-  SOTTO_TRY(chat_iterate(rt, in, &g));
+  if (c->self.type == V_STRING) return chat_get_item(rt, c->self, value_int(0), out);
+  SOTTO_TRY(chat_iterate(rt, c->self, &g));
   if (g->at == g->items.n) {
     return chat_undefined_hint(rt, "there is no first item, the sequence is empty", out);
   }
@@ -244,26 +229,25 @@ FILTER(first) {
 }
 
 FILTER(last) {
-  FILTER_UNUSED;
   list items;
-  if (in.type == V_GENERATOR) return chat_fail(rt, "last needs a sequence; make it a list first");
-  if (in.type == V_STRING) return chat_get_item(rt, in, value_int(-1), out);
-  SOTTO_TRY(chat_to_list(rt, in, &items));
+  if (c->self.type == V_GENERATOR)
+    return chat_fail(rt, "last needs a sequence; make it a list first");
+  if (c->self.type == V_STRING) return chat_get_item(rt, c->self, value_int(-1), out);
+  SOTTO_TRY(chat_to_list(rt, c->self, &items));
   if (!items.n) return chat_undefined_hint(rt, "there is no last item, the sequence is empty", out);
   *out = items.items[items.n - 1];
   return SOTTO_OK;
 }
 
 FILTER(reverse) {
-  FILTER_UNUSED;
   list items, reversed;
-  if (in.type == V_STRING) {
-    const str *s = in.as.string;
+  if (c->self.type == V_STRING) {
+    const str *s = c->self.as.string;
     SOTTO_TRY(chat_str_slice(rt, s, (int64_t)s->chars - 1, -1, s->chars, &s));
     *out = value_string(s);
     return SOTTO_OK;
   }
-  SOTTO_TRY(chat_to_list(rt, in, &items));
+  SOTTO_TRY(chat_to_list(rt, c->self, &items));
   reversed.n = items.n;
   CHAT_NEW_ARRAY(reversed.items, items.n);
   for (size_t i = 0; i < items.n; i++) reversed.items[i] = items.items[items.n - 1 - i];

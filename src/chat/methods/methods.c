@@ -6,9 +6,10 @@ static const struct method_definition {
   value_type type;
   size_t required;
   method_function *call;
+  int how;
 } definitions[] = {
-#define X(type, name, parameters, required, function)                                              \
-  {#name, parameters, type, required, chat_method_##function},
+#define X(type, name, parameters, required, function, how)                                         \
+  {#name, parameters, type, required, chat_method_##function, how},
 #include "chat/methods/methods.def"
 #undef X
 };
@@ -75,47 +76,29 @@ sotto_status chat_get_method(runtime *rt, value object, const str *name, value *
 sotto_status chat_call_method(runtime *rt, const struct method *m, const arguments *args,
                               value *out) {
   const struct method_definition *d = m->definition;
-  value slots[CHAT_MAX_PARAMETERS];
   if (!d) {
     return chat_fail(rt, "method '%.*s' of %s is not supported", CHAT_STR_ARG(m->name),
                      chat_type_name(m->self));
   }
-  if (d->parameters) {
-    SOTTO_TRY(chat_bind(rt, d->name, d->parameters, d->required, args, slots));
-  }
-  return d->call(rt, m->self, slots, args, out);
+  call c = {.self = m->self, .args = args, .how = d->how};
+  if (d->parameters) SOTTO_TRY(chat_bind(rt, d->name, d->parameters, d->required, args, c.a));
+  return d->call(rt, &c, out);
 }
 
 /* ---- dicts ---------------------------------------------------------------------------------- */
 
 METHOD(dict_get) {
-  METHOD_UNUSED;
   const value *found;
-  SOTTO_TRY(chat_dict_get(rt, self.as.dict, a[0], &found));
-  *out = found ? *found : a[1].type == V_ABSENT ? value_none() : a[1];
+  SOTTO_TRY(chat_dict_get(rt, c->self.as.dict, c->a[0], &found));
+  *out = found ? *found : c->a[1].type == V_ABSENT ? value_none() : c->a[1];
   return SOTTO_OK;
 }
 
-static sotto_status make_view(runtime *rt, value self, int what, value *out) {
+METHOD(dict_view) {
   view *v;
   CHAT_NEW(v);
-  v->dict = self.as.dict;
-  v->what = what;
+  v->dict = c->self.as.dict;
+  v->what = c->how;
   *out = (value){.type = V_VIEW, .as.view = v};
   return SOTTO_OK;
-}
-
-METHOD(dict_items) {
-  METHOD_UNUSED;
-  return make_view(rt, self, VIEW_ITEMS, out);
-}
-
-METHOD(dict_keys) {
-  METHOD_UNUSED;
-  return make_view(rt, self, VIEW_KEYS, out);
-}
-
-METHOD(dict_values) {
-  METHOD_UNUSED;
-  return make_view(rt, self, VIEW_VALUES, out);
 }

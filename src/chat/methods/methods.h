@@ -27,21 +27,22 @@ sotto_status chat_take_integer(runtime *rt, value v, int64_t *out);
 /* The same of one that must be a string. */
 sotto_status chat_need_string(runtime *rt, value v, const str **out);
 
-/* A method of `self`: `a` holds the arguments by parameter, `args` all of them as they were
- * given. */
-typedef sotto_status method_function(runtime *rt, value self, const value *a, const arguments *args,
-                                     value *out);
-#define X(type, name, parameters, required, function) method_function chat_method_##function;
+/* A call of a method, or of a filter, whose input is `self`. */
+typedef struct call {
+  value self;
+  value a[CHAT_MAX_PARAMETERS]; /* the arguments by parameter */
+  const arguments *args;        /* all of them, as they were given */
+  int how;                      /* of the table's row, as several rows may share a function */
+} call;
+typedef sotto_status method_function(runtime *rt, const call *c, value *out);
+
+/* Ends of a string, for methods that work on either. */
+enum { LEFT = 1, RIGHT = 2 };
+
+#define X(type, name, parameters, required, function, how) method_function chat_method_##function;
 #include "chat/methods/methods.def"
 #undef X
-#define METHOD(name)                                                                               \
-  sotto_status chat_method_##name(runtime *rt, value self, const value *a, const arguments *args,  \
-                                  value *out)
-#define METHOD_UNUSED                                                                              \
-  (void)rt;                                                                                        \
-  (void)self;                                                                                      \
-  (void)a;                                                                                         \
-  (void)args
+#define METHOD(name) sotto_status chat_method_##name(runtime *rt, const call *c, value *out)
 
 /* access.c: object.name and object[key], undefined where there is no such. */
 sotto_status chat_get_attribute(runtime *rt, value object, const str *name, value *out);

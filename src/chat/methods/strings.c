@@ -11,47 +11,35 @@ static sotto_status string_result(runtime *rt, const str *s, const str *result, 
   return SOTTO_OK;
 }
 
-static sotto_status to_case(runtime *rt, const str *s, letter_case to, value *out) {
+METHOD(str_case) {
   const str *result;
-  SOTTO_TRY(chat_str_case(rt, s, to, &result));
+  SOTTO_TRY(chat_str_case(rt, c->self.as.string, (letter_case)c->how, &result));
   *out = value_string(result);
   return SOTTO_OK;
-}
-
-METHOD(str_lower) {
-  METHOD_UNUSED;
-  return to_case(rt, self.as.string, CASE_LOWER, out);
-}
-
-METHOD(str_upper) {
-  METHOD_UNUSED;
-  return to_case(rt, self.as.string, CASE_UPPER, out);
 }
 
 /* Words are runs of letters that have case: their first letter gets its title form, the others
  * lower case. */
 METHOD(str_title) {
-  METHOD_UNUSED;
-  const str *s = self.as.string, *result;
+  const str *s = c->self.as.string, *result;
   builder b;
   bool inside = false;
   chat_builder_init(&b, rt);
   for (size_t i = 0, n; i < s->len; i += n) {
-    uint32_t c;
-    n = sotto_utf8_decode(s->data + i, s->len - i, &c);
+    uint32_t code_point;
+    n = sotto_utf8_decode(s->data + i, s->len - i, &code_point);
     SOTTO_TRY(chat_builder_add_case(&b, s, i, i + n, inside ? CASE_LOWER : CASE_TITLE));
-    inside = chat_has_case(c, true) || chat_has_case(c, false);
+    inside = chat_has_case(code_point, true) || chat_has_case(code_point, false);
   }
   SOTTO_TRY(chat_builder_finish(&b, &result));
   return string_result(rt, s, result, out);
 }
 
 METHOD(str_capitalize) {
-  METHOD_UNUSED;
-  const str *s = self.as.string, *result;
-  uint32_t c;
+  const str *s = c->self.as.string, *result;
+  uint32_t code_point;
   builder b;
-  size_t n = s->len ? sotto_utf8_decode(s->data, s->len, &c) : 0;
+  size_t n = s->len ? sotto_utf8_decode(s->data, s->len, &code_point) : 0;
   chat_builder_init(&b, rt);
   SOTTO_TRY(chat_builder_add_case(&b, s, 0, n, CASE_TITLE));
   SOTTO_TRY(chat_builder_add_case(&b, s, n, s->len, CASE_LOWER));
@@ -62,21 +50,19 @@ METHOD(str_capitalize) {
 /* ---- others --------------------------------------------------------------------------------- */
 
 METHOD(str_isdigit) {
-  METHOD_UNUSED;
-  const str *s = self.as.string;
+  const str *s = c->self.as.string;
   bool all = s->len > 0;
   for (size_t i = 0; all && i < s->len;) {
-    uint32_t c;
-    i += sotto_utf8_decode(s->data + i, s->len - i, &c);
-    all = chat_is_digit(c);
+    uint32_t code_point;
+    i += sotto_utf8_decode(s->data + i, s->len - i, &code_point);
+    all = chat_is_digit(code_point);
   }
   *out = value_bool(all);
   return chat_work(rt, (uint64_t)s->len * 16);
 }
 
 METHOD(str_join) {
-  METHOD_UNUSED;
-  return chat_join(rt, self.as.string, a[0], false, out);
+  return chat_join(rt, c->self.as.string, c->a[0], false, out);
 }
 
 /* The argument that a field stands for: {} is the next one, {0} one by position, {name} one by
@@ -106,8 +92,7 @@ static sotto_status field(runtime *rt, const arguments *args, const str *name, s
 
 /* Fields may not have format specifications. What is put in keeps its provenance. */
 METHOD(str_format) {
-  METHOD_UNUSED;
-  const str *s = self.as.string, *name, *text;
+  const str *s = c->self.as.string, *name, *text;
   builder b;
   size_t next = 0;
   chat_builder_init(&b, rt);
@@ -116,18 +101,18 @@ METHOD(str_format) {
     while (at < s->len && s->data[at] != '{' && s->data[at] != '}') at++;
     SOTTO_TRY(chat_builder_add_sub(&b, s, start, at));
     if (at == s->len) break;
-    const char c = s->data[at++];
-    if (at < s->len && s->data[at] == c) { /* a doubled brace stands for one */
+    const char brace = s->data[at++];
+    if (at < s->len && s->data[at] == brace) { /* a doubled brace stands for one */
       SOTTO_TRY(chat_builder_add_sub(&b, s, at, at + 1));
       at++;
       continue;
     }
-    const char *end = c == '{' ? memchr(s->data + at, '}', s->len - at) : NULL;
-    if (!end) return chat_fail(rt, "format(): a single '%c'", c);
+    const char *end = brace == '{' ? memchr(s->data + at, '}', s->len - at) : NULL;
+    if (!end) return chat_fail(rt, "format(): a single '%c'", brace);
     value v;
     const size_t behind = (size_t)(end - s->data);
     SOTTO_TRY(chat_str_sub(rt, s, at, behind, &name));
-    SOTTO_TRY(field(rt, args, name, &next, &v));
+    SOTTO_TRY(field(rt, c->args, name, &next, &v));
     SOTTO_TRY(chat_to_string(rt, v, &text));
     if (s->markup) SOTTO_TRY(chat_str_escape(rt, text, &text));
     SOTTO_TRY(chat_builder_add_str(&b, text));

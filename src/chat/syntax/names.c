@@ -4,13 +4,13 @@
 #include <string.h>
 
 static const char *const filters[] = {
-#define X(name, parameters, required, function) #name,
+#define X(name, ...) #name,
 #include "chat/syntax/filters.def"
 #undef X
 };
 
 static const char *const tests[] = {
-#define X(name, kind, op) name,
+#define X(name, ...) name,
 #include "chat/syntax/tests.def"
 #undef X
 };
