@@ -36,7 +36,7 @@ static sotto_status say_which(sotto_engine *e, sotto_slice name, sotto_status st
 static sotto_status check_template(sotto_engine *e) {
   const sotto_gguf_kv *kv;
   sotto_slice name;
-  for (size_t i = 0; (kv = engine_chat_template(e, i, &name)); i++) {
+  for (size_t at = 0; (kv = engine_next_template(e, &at, &name));) {
     sotto_template *tmpl = NULL;
     const sotto_status status = sotto_template_parse(&e->ctx, kv->string, &tmpl);
     sotto_template_free(tmpl);

@@ -57,8 +57,9 @@ sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape 
                                sotto_memory_plan *plan);
 /* ERR_MEMORY_BUDGET with the plan's numbers and what would fit. */
 sotto_status engine_over_budget(sotto_engine *engine);
-/* The model's chat templates: the one of this index and its name, NULL behind them. */
-const sotto_gguf_kv *engine_chat_template(const sotto_engine *engine, size_t index,
+/* One of the model's chat templates after the other, with its name; start with *at = 0. NULL behind the
+ * last one. */
+const sotto_gguf_kv *engine_next_template(const sotto_engine *engine, size_t *at,
                                           sotto_slice *name);
 /* The template that a request names, brings along or needs; valid until the next call. */
 sotto_status engine_find_template(sotto_engine *engine, const sotto_json *request,

@@ -21,11 +21,11 @@ static sotto_slice name_of(const sotto_gguf_kv *kv) {
   return (sotto_slice){kv->key.data + n + 1, kv->key.len - n - 1};
 }
 
-const sotto_gguf_kv *engine_chat_template(const sotto_engine *e, size_t index, sotto_slice *name) {
-  for (size_t i = 0; i < sotto_gguf_n_kv(e->gguf); i++) {
-    const sotto_gguf_kv *kv = sotto_gguf_kv_at(e->gguf, i);
+const sotto_gguf_kv *engine_next_template(const sotto_engine *e, size_t *at, sotto_slice *name) {
+  while (*at < sotto_gguf_n_kv(e->gguf)) {
+    const sotto_gguf_kv *kv = sotto_gguf_kv_at(e->gguf, (*at)++);
     *name = name_of(kv);
-    if (name->data && index-- == 0) return kv;
+    if (name->data) return kv;
   }
   return NULL;
 }
@@ -33,7 +33,7 @@ const sotto_gguf_kv *engine_chat_template(const sotto_engine *e, size_t index, s
 static const sotto_gguf_kv *find(const sotto_engine *e, sotto_slice wanted) {
   const sotto_gguf_kv *kv;
   sotto_slice name;
-  for (size_t i = 0; (kv = engine_chat_template(e, i, &name)); i++) {
+  for (size_t at = 0; (kv = engine_next_template(e, &at, &name));) {
     if (sotto_slice_eq(name, wanted)) return kv;
   }
   return NULL;
@@ -41,11 +41,11 @@ static const sotto_gguf_kv *find(const sotto_engine *e, sotto_slice wanted) {
 
 /* "default, tool_use, rag", cut where a message must end. */
 static void list_names(const sotto_engine *e, char *out, size_t size) {
-  size_t n = 0;
+  size_t n = 0, at = 0;
   sotto_slice name;
   *out = 0;
-  for (size_t i = 0; engine_chat_template(e, i, &name) && n < size; i++) {
-    n += (size_t)snprintf(out + n, size - n, "%s%.*s", i ? ", " : "", SOTTO_SLICE_ARG(name));
+  while (n < size && engine_next_template(e, &at, &name)) {
+    n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? ", " : "", SOTTO_SLICE_ARG(name));
   }
   out[sotto_utf8_complete_prefix(out, strlen(out))] = 0;
 }
