@@ -54,9 +54,9 @@ static sotto_status fail_missing(sotto_engine *e, sotto_slice wanted) {
   char names[256];
   list_names(e, names, sizeof names);
   if (wanted.data && *names) {
-    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT,
-                      "the model has no chat template '%.*s'; it has: %s", SOTTO_SLICE_ARG(wanted),
-                      names);
+    return sotto_fail_field(&e->ctx, "chat_template",
+                            "the model has no chat template '%.*s'; it has: %s",
+                            SOTTO_SLICE_ARG(wanted), names);
   }
   if (*names) {
     return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_TEMPLATE,

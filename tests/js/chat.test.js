@@ -129,6 +129,7 @@ test('a template by name, and arguments of tool calls as strings of JSON', async
   await assert.rejects(create({ chat_template: 'rag' }), {
     code: 'invalid_argument',
     message: "the model has no chat template 'rag'; it has: default",
+    details: { field: 'chat_template' },
   })
   const call = { type: 'function', function: { name: 'f', arguments: '{"city":"Bern"}' } }
   const chat_template = '{{ messages[0].tool_calls[0].function.arguments | tojson }}'
