@@ -1,7 +1,7 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
  * (GEMM), with narrow and wide activations, the best of several rounds, over 16 MB of weights in
- * matrices of 1536 x 768; of attention over 1024 keys, for one token (decode) and for 8 (prefill), 3
- * heads each, for every type of the KV cache; and GB/s of packing, with the check of what is packed.
+ * matrices of 1536 x 768; of attention over 1024 keys, for one token (decode, of one cache again and
+ * again, and of many in turn) and for 8 (prefill), 3 heads each, for every type of the KV cache; and GB/s of packing, with the check of what is packed.
  * Arguments: a part of a format's name, "attention" or "pack", to run only these. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
@@ -13,6 +13,7 @@
 
 enum { ROWS = 1536, K = 768, TOKENS = 64, HEAD_DIM = 64, HEADS = 3, KEYS = 1024, MOST = 8 };
 #define WEIGHT_BYTES (16u << 20)
+#define CACHE_BYTES  (64 << 20)
 #define SECONDS      0.15
 
 static double now(void) {
@@ -93,49 +94,60 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
   free(weights), free(row);
 }
 
+/* Calls over n caches, one after the other, as a model's layers have them: each page of a call is far
+ * from the next, as all layers' parts of a page of positions lie together. */
 typedef struct attentions {
   const sotto_kernels *kernels;
   sotto_attention args;
+  const char *caches;
+  size_t n, page_bytes;
 } attentions;
 
 static void run_attention(void *user) {
   attentions *a = user;
-  for (int i = 0; i < 20; i++) a->kernels->attention(&a->args);
+  const void *k[KEYS / 32], *v[KEYS / 32];
+  a->args.k_pages = k, a->args.v_pages = v;
+  for (size_t i = 0; i < a->n; i++) {
+    for (size_t p = 0; p < KEYS / 32; p++) {
+      k[p] = a->caches + (2 * (p * a->n + i)) * a->page_bytes;
+      v[p] = a->caches + (2 * (p * a->n + i) + 1) * a->page_bytes;
+    }
+    a->kernels->attention(&a->args);
+  }
 }
 
 static void bench_attention(const sotto_kernels *kernels, sotto_dtype type, const float *x) {
-  static float pages[2 * KEYS / 32][32 * HEAD_DIM];
-  static const void *k[KEYS / 32], *v[KEYS / 32];
   static float out[MOST * HEADS * HEAD_DIM];
-  for (size_t p = 0; p < KEYS / 32; p++) {
-    k[p] = pages[2 * p], v[p] = pages[2 * p + 1];
-    sotto_quantize_row(type, x, pages[2 * p], 32 * HEAD_DIM);
-    sotto_quantize_row(type, x, pages[2 * p + 1], 32 * HEAD_DIM);
-  }
+  const size_t page = (size_t)sotto_dtype_row_bytes(type, 32 * HEAD_DIM);
+  const size_t cache = 2 * page * KEYS / 32, most = CACHE_BYTES / cache;
+  char *caches = malloc(most * cache);
+  for (size_t i = 0; i < most * cache / page; i++)
+    sotto_quantize_row(type, x, caches + i * page, 32 * HEAD_DIM);
   float *scratch =
       malloc((size_t)sotto_attention_scratch(MOST * HEADS, KEYS, HEAD_DIM) * sizeof *scratch);
-  attentions a = {kernels,
-                  {.out = out,
-                   .q = x,
-                   .stride = HEADS * HEAD_DIM,
-                   .k_pages = k,
-                   .v_pages = v,
-                   .k_type = type,
-                   .v_type = type,
-                   .n_rep = HEADS,
-                   .head_dim = HEAD_DIM,
-                   .scale = 0.125f,
-                   .scratch = scratch}};
-  double rates[2];
-  for (int i = 0; i < 2; i++) {
-    a.args.n_tokens = i ? MOST : 1;
+  attentions a = {.kernels = kernels,
+                  .args = {.out = out,
+                           .q = x,
+                           .stride = HEADS * HEAD_DIM,
+                           .k_type = type,
+                           .v_type = type,
+                           .n_rep = HEADS,
+                           .head_dim = HEAD_DIM,
+                           .scale = 0.125f,
+                           .scratch = scratch},
+                  .caches = caches,
+                  .page_bytes = page};
+  double rates[3];
+  for (int i = 0; i < 3; i++) {
+    a.n = i == 1 ? most : 1;
+    a.args.n_tokens = i == 2 ? MOST : 1;
     a.args.n_keys = KEYS + 1 - a.args.n_tokens;
-    double macs = 20.0 * 2 * KEYS * HEADS * HEAD_DIM * (double)a.args.n_tokens;
+    double macs = 2.0 * KEYS * HEADS * HEAD_DIM * (double)(a.args.n_tokens * a.n);
     rates[i] = macs / best_time(run_attention, &a) / 1e9;
   }
-  printf("attention %-5s %-8s  decode %6.2f GMAC/s   prefill %6.2f GMAC/s\n",
-         sotto_dtype_name(type), kernels->name, rates[0], rates[1]);
-  free(scratch);
+  printf("attention %-5s %-8s  decode %6.2f GMAC/s, over %d MB %6.2f   prefill %6.2f GMAC/s\n",
+         sotto_dtype_name(type), kernels->name, rates[0], CACHE_BYTES >> 20, rates[1], rates[2]);
+  free(scratch), free(caches);
 }
 
 typedef struct packing {
