@@ -9,7 +9,7 @@
 
 #define LARGEST_HEAD 1024
 
-/* ---- keys by the part behind the architecture's name ---- */
+/* ---- keys by what follows the architecture's name ---- */
 
 typedef struct full_key {
   char text[160];

@@ -19,7 +19,7 @@ typedef struct sotto_hparams {
                                                        * adds, of logits; 1: none */
 } sotto_hparams;
 
-/* Keys of the file's architecture by the part behind its name ("rope.freq_base"). Values of 0, which is
+/* Keys of the file's architecture by what follows its name and the dot ("rope.freq_base"). Values of 0, which is
  * what llama.cpp writes for what a model does not have, count as absent. */
 sotto_status sotto_arch_u32(sotto_program *program, const char *key, uint32_t fallback,
                             uint32_t *out);

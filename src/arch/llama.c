@@ -40,7 +40,7 @@ static void fused_linear(layer l, const sotto_buffer_id *out, int n_out, sotto_b
     const sotto_weight_id w =
         sotto_program_matrix_rows(p, weight, l.index, n_rows, cols, first, rows);
     sotto_weight_id b = SOTTO_NONE;
-    if (has_bias) b = sotto_program_vector_part(p, bias, l.index, n_rows, first, rows);
+    if (has_bias) b = sotto_program_vector_slice(p, bias, l.index, n_rows, first, rows);
     sotto_program_matmul(p, out[i], in, w, b);
     first += rows;
   }

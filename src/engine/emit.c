@@ -31,7 +31,7 @@ static queued_event *queue(sotto_generator *g, const job *j, sotto_event_type ty
   return queued;
 }
 
-/* Append text to the step's buffer as part of an event. */
+/* Append text of an event to the step's buffer. */
 static sotto_status add_text(sotto_generator *g, queued_event *queued, const char *text,
                              size_t len) {
   SOTTO_TRY(sotto_str_append(&g->text, text, len));

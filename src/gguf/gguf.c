@@ -1,4 +1,4 @@
-/* The model: its files, how the parts of a split are joined, and the questions it answers. */
+/* The model: its files, how the files of a split are joined, and the questions it answers. */
 #include "gguf/gguf.h"
 
 #include "gguf/internal.h"
@@ -57,8 +57,8 @@ static sotto_status split_key(sotto_gguf *g, uint32_t file, const char *key, uin
   return INVALID(g, "%s of file %u is not a whole number: the file is damaged", key, file + 1);
 }
 
-/* One file's place in the split, as far as it can be checked without the others. */
-static sotto_status check_part(sotto_gguf *g, uint32_t file) {
+/* One file's number in the split, as far as it can be checked without the others. */
+static sotto_status check_split(sotto_gguf *g, uint32_t file) {
   uint32_t no, count;
   SOTTO_TRY(split_key(g, file, "split.count", 1, &count));
   SOTTO_TRY(split_key(g, file, "split.no", 0, &no));
@@ -71,10 +71,8 @@ static sotto_status check_part(sotto_gguf *g, uint32_t file) {
     return INVALID(g, "split.no is %u in a split of %u files: the file is damaged", no, count);
   }
   if (no != file) {
-    return INVALID(
-        g,
-        "file %u is part %u of %u of a split model: give all parts, in order, starting with part 1",
-        file + 1, no + 1, count);
+    return INVALID(g, "file %u is number %u of %u of a split model: give all its files, in order",
+                   file + 1, no + 1, count);
   }
   if (count < g->n_files) {
     return INVALID(
@@ -98,7 +96,7 @@ static sotto_status check_tensor_count(sotto_gguf *g, uint32_t file) {
   if (total != g->n_tensors) {
     return INVALID(g,
                    "file %u tells of %u tensors (split.tensors.count) but all files together have "
-                   "%zu: the parts "
+                   "%zu: the files "
                    "are not of one model, download them again",
                    file + 1, total, g->n_tensors);
   }
@@ -114,7 +112,7 @@ static sotto_status join(sotto_gguf *g) {
     SOTTO_TRY(split_key(g, i, "split.count", 1, &count));
     if (count != sotto_gguf_split_count(g) && g->n_files > 1) {
       return INVALID(g,
-                     "file %u belongs to a split of %u files, file 1 to one of %u: the parts are "
+                     "file %u belongs to a split of %u files, file 1 to one of %u: the files are "
                      "not of one model",
                      i + 1, count, sotto_gguf_split_count(g));
     }
@@ -130,10 +128,10 @@ static sotto_status join(sotto_gguf *g) {
     if (!g->tensors) return SOTTO_ERR_OUT_OF_MEMORY;
     for (uint32_t i = 0; i < g->n_files; i++) {
       sotto_gguf_file *f = &g->files[i];
-      size_t part = (size_t)f->n_tensors;
-      if (part) memcpy(g->tensors + g->n_tensors, f->tensors, part * sizeof *f->tensors);
-      g->n_tensors += part;
-      sotto_free(g->ctx, f->tensors, part * sizeof *f->tensors);
+      size_t n_file = (size_t)f->n_tensors;
+      if (n_file) memcpy(g->tensors + g->n_tensors, f->tensors, n_file * sizeof *f->tensors);
+      g->n_tensors += n_file;
+      sotto_free(g->ctx, f->tensors, n_file * sizeof *f->tensors);
       f->tensors = NULL;
     }
   }
@@ -144,7 +142,7 @@ static sotto_status join(sotto_gguf *g) {
   sotto_names_sort(g->tensors_by_name, n, g->tensors, sizeof *g->tensors);
   int64_t twice = sotto_names_duplicate(g->tensors_by_name, n, g->tensors, sizeof *g->tensors);
   if (twice >= 0) {
-    return INVALID(g, "the tensor %.*s occurs twice: the file is damaged or a part was given twice",
+    return INVALID(g, "the tensor %.*s occurs twice: the file is damaged or was given twice",
                    SOTTO_SLICE_ARG(g->tensors[twice].name));
   }
   return SOTTO_OK;
@@ -177,7 +175,7 @@ static sotto_status finish(sotto_gguf *g, uint32_t file) {
   f->cap = f->len;
   SOTTO_TRY(sotto_gguf_build_kv(g, f));
   SOTTO_TRY(sotto_gguf_build_tensors(g, file));
-  SOTTO_TRY(check_part(g, file));
+  SOTTO_TRY(check_split(g, file));
   for (uint32_t i = 0; i < g->n_files; i++) {
     if (g->files[i].state != SCAN_DONE || g->files[i].failed) return SOTTO_OK;
   }
@@ -246,7 +244,8 @@ sotto_status sotto_gguf_check(const sotto_gguf *g) {
                       f->failed ? "damaged: load the model anew"
                                 : "not complete: feed its bytes from the file's start on");
   }
-  return INVALID(g, "the model is split into %u files but %u were given: give all parts, in order",
+  return INVALID(g,
+                 "the model is split into %u files but %u were given: give all its files, in order",
                  sotto_gguf_split_count(g), g->n_files);
 }
 

@@ -53,14 +53,14 @@ typedef struct sotto_gguf_tensor {
   sotto_dtype type; /* until sotto_gguf_check has said OK it may be a type that does not load */
   uint32_t n_dims;
   uint64_t ne[SOTTO_MAX_DIMS]; /* ne[0] is the row length (fastest); unused dimensions are 1 */
-  uint32_t file;               /* index of the split part */
+  uint32_t file;               /* index among the model's files */
   uint64_t offset;             /* absolute byte offset in that file */
   uint64_t size;               /* bytes */
 } sotto_gguf_tensor;
 
 typedef struct sotto_gguf sotto_gguf;
 
-/* An empty model of n_files parts (1 for a plain file). */
+/* An empty model of n_files files (1, or the number of files of a split). */
 sotto_status sotto_gguf_new(sotto_ctx *ctx, uint32_t n_files, sotto_gguf **out);
 void sotto_gguf_free(sotto_gguf *gguf);
 
@@ -70,7 +70,7 @@ sotto_status sotto_gguf_set_file_size(sotto_gguf *gguf, uint32_t file, uint64_t 
 
 /* Push the next `len` bytes of a file's header. *done becomes true once that header is complete;
  * *consumed then tells how many of these bytes belonged to it (len until then). The padding in front
- * of the tensor data is not part of the header. Parts of a split may be fed in any order. After a
+ * of the tensor data does not belong to the header. Files of a split may be fed in any order. After a
  * failure nothing of that file can be read any more; the model can only be freed. */
 sotto_status sotto_gguf_feed(sotto_gguf *gguf, uint32_t file, const void *data, size_t len,
                              size_t *consumed, bool *done);
@@ -80,9 +80,9 @@ sotto_status sotto_gguf_end(sotto_gguf *gguf, uint32_t file);
 /* All headers are here; files of a split have been checked against each other. */
 bool sotto_gguf_complete(const sotto_gguf *gguf);
 /* OK when complete, and all tensors are of types that load; else an error that names what is missing, a
- * header or further parts, or the tensor and its type. */
+ * header or further files, or the tensor and its type. */
 sotto_status sotto_gguf_check(const sotto_gguf *gguf);
-/* The number of parts the first file's header asks for (split.count; 1 when absent). */
+/* The number of files that the first file's header asks for (split.count; 1 when absent). */
 uint32_t sotto_gguf_split_count(const sotto_gguf *gguf);
 /* First byte of tensor data and the file size implied by the table (end of the last tensor); 0 until
  * that file's header is complete. */
@@ -90,7 +90,7 @@ uint64_t sotto_gguf_data_start(const sotto_gguf *gguf, uint32_t file);
 uint64_t sotto_gguf_data_end(const sotto_gguf *gguf, uint32_t file);
 uint32_t sotto_gguf_n_files(const sotto_gguf *gguf);
 
-/* The metadata of the first file, in its order, once that header is complete: of further parts only
+/* The metadata of the first file, in its order, once that header is complete: of further files only
  * the split.* keys matter. Tensors of all files, in the files' order, once the model is complete.
  * Pointers stay valid until sotto_gguf_free. */
 size_t sotto_gguf_n_kv(const sotto_gguf *gguf);

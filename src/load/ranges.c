@@ -114,7 +114,7 @@ sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *
     if (t->offset < start) start = t->offset;
     if (t->offset + t->size > end) end = t->offset + t->size;
   }
-  if (end == 0) { /* a part without a tensor of the program */
+  if (end == 0) { /* a file of a split without a tensor of the program */
     *offset = sotto_gguf_data_start(load->gguf, file);
     return SOTTO_OK;
   }

@@ -21,7 +21,7 @@ typedef void sotto_pool_fn(void *user, uint32_t chunk, uint32_t thread);
 sotto_status sotto_pool_new(sotto_ctx *ctx, uint32_t n_threads, sotto_pool **out);
 void sotto_pool_free(sotto_pool *pool);
 uint32_t sotto_pool_n_threads(const sotto_pool *pool);
-/* How many of them take part in jobs, at first all; set between jobs, 1 to n_threads. The others sleep. */
+/* How many of them take chunks, at first all; set between jobs, 1 to n_threads. The others sleep. */
 void sotto_pool_set_active(sotto_pool *pool, uint32_t n_threads);
 uint32_t sotto_pool_active(const sotto_pool *pool);
 /* Run chunks 0 .. n_chunks - 1 (at most SOTTO_MAX_CHUNKS) and return when all are done; what they wrote

@@ -127,8 +127,9 @@ sotto_weight_id sotto_program_matrix_rows(sotto_program *p, const char *name_for
   return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_MATRIX, first, rows, cols, p->stage});
 }
 
-sotto_weight_id sotto_program_vector_part(sotto_program *p, const char *name_format, uint32_t layer,
-                                          uint64_t n, uint64_t first, uint64_t cols) {
+sotto_weight_id sotto_program_vector_slice(sotto_program *p, const char *name_format,
+                                           uint32_t layer, uint64_t n, uint64_t first,
+                                           uint64_t cols) {
   const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, 1, n);
   if (!tensor) return SOTTO_NONE;
   /* A type that does not load has no blocks here; who asks whether the types load names it. */
@@ -136,7 +137,7 @@ sotto_weight_id sotto_program_vector_part(sotto_program *p, const char *name_for
   const uint64_t block = loads ? sotto_dtype_block_weights(tensor->type) : 1;
   if (first % block || cols % block) {
     return refuse(p, sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
-                                "tensor '%.*s' is %s, whose blocks the parts of the vector cut; "
+                                "the slices of vector '%.*s' cut quant blocks of its type %s; "
                                 "convert the model again with vectors in F32",
                                 SOTTO_SLICE_ARG(tensor->name), sotto_dtype_name(tensor->type)));
   }
@@ -150,7 +151,7 @@ sotto_weight_id sotto_program_matrix(sotto_program *p, const char *name_format, 
 
 sotto_weight_id sotto_program_vector(sotto_program *p, const char *name_format, uint32_t layer,
                                      uint64_t cols) {
-  return sotto_program_vector_part(p, name_format, layer, cols, 0, cols);
+  return sotto_program_vector_slice(p, name_format, layer, cols, 0, cols);
 }
 
 /* ---- operations: shapes of buffers and weights are fixed by the architecture's code, so a mismatch here

@@ -22,9 +22,9 @@ sotto_weight_id sotto_program_vector(sotto_program *program, const char *name_fo
 sotto_weight_id sotto_program_matrix_rows(sotto_program *program, const char *name_format,
                                           uint32_t layer, uint64_t n_rows, uint64_t cols,
                                           uint64_t first, uint64_t rows);
-sotto_weight_id sotto_program_vector_part(sotto_program *program, const char *name_format,
-                                          uint32_t layer, uint64_t n, uint64_t first,
-                                          uint64_t cols);
+sotto_weight_id sotto_program_vector_slice(sotto_program *program, const char *name_format,
+                                           uint32_t layer, uint64_t n, uint64_t first,
+                                           uint64_t cols);
 bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
 /* Index of a new rotary table. */
 uint32_t sotto_program_add_rope(sotto_program *program, const sotto_rope *rope);

@@ -12,7 +12,7 @@ static double pair_of_turns(const sotto_rope *rope, double turns) {
 
 /* How much of pair p is left as it was trained, from 0 to 1. The borders are whole pairs, as in
  * transformers and llama.cpp. */
-static double unscaled_part(const sotto_rope *rope, uint32_t p) {
+static double unscaled_share(const sotto_rope *rope, uint32_t p) {
   double low = __builtin_floor(pair_of_turns(rope, (double)rope->beta_fast));
   double high = __builtin_ceil(pair_of_turns(rope, (double)rope->beta_slow));
   if (low < 0) low = 0;
@@ -27,8 +27,8 @@ void sotto_rope_frequencies(const sotto_rope *rope, const float *factors, float 
     const double trained = sotto_pow((double)rope->base, -2.0 * p / rope->n_rot);
     double f = trained * (double)rope->scale;
     if (rope->yarn) {
-      const double part = unscaled_part(rope, p);
-      f = f * (1 - part) + trained * part;
+      const double share = unscaled_share(rope, p);
+      f = f * (1 - share) + trained * share;
     }
     frequencies[p] = (float)(factors ? f / (double)factors[p] : f);
   }

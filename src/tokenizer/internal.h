@@ -3,7 +3,7 @@
 #define SOTTO_TOKENIZER_INTERNAL_H
 
 #include "base/warnings.h"
-#include "tokenizer/parts.h"
+#include "tokenizer/components.h"
 
 /* What messages about damaged metadata end with. */
 #define SOTTO_VOCAB_NEXT_STEP "download the file again or convert the model anew"

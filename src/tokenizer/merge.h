@@ -3,7 +3,7 @@
  * algorithm's.
  *
  * Words are short: up to SOTTO_SHORT symbols the ranks stand in an array that is searched and closed
- * up. This part is inline, so that each algorithm gets its own copy: calls through pointers cost a
+ * up. This case is inline, so that each algorithm gets its own copy: calls through pointers cost a
  * quarter of the speed. Longer pieces are merge.c's. */
 #ifndef SOTTO_TOKENIZER_MERGE_H
 #define SOTTO_TOKENIZER_MERGE_H

@@ -57,18 +57,18 @@ static sotto_status add(sotto_tokenizer *t, uint32_t rank, sotto_slice line, cha
   if (n_right == SIZE_MAX) {
     return refuse(t, rank, line, "is not written in the byte-level alphabet");
   }
-  sotto_slice parts[3] = {{bytes, n_left}, {bytes + n_left, n_right}, {bytes, n_left + n_right}};
+  sotto_slice spelled[3] = {{bytes, n_left}, {bytes + n_left, n_right}, {bytes, n_left + n_right}};
   uint32_t ids[3];
   for (int i = 0; i < 3; i++) {
     /* Most vocabularies list what merges give in the merges' order. */
     if (i == 2 && *guess < t->n_vocab && t->flags[*guess] & SOTTO_FLAG_FOUND &&
-        sotto_slice_eq(sotto_vocab_bytes(t, *guess), parts[2])) {
+        sotto_slice_eq(sotto_vocab_bytes(t, *guess), spelled[2])) {
       ids[2] = *guess;
       continue;
     }
-    ids[i] = sotto_vocab_find(t, parts[i].data, parts[i].len);
+    ids[i] = sotto_vocab_find(t, spelled[i].data, spelled[i].len);
     if (ids[i] != SOTTO_NO_ID) continue;
-    if (is_kept_out(t, parts[i])) return SOTTO_OK; /* a merge that no text may use */
+    if (is_kept_out(t, spelled[i])) return SOTTO_OK; /* a merge that no text may use */
     return refuse(t, rank, line,
                   i < 2 ? "merges a token that tokenizer.ggml.tokens lacks"
                         : "gives a token that tokenizer.ggml.tokens lacks");

@@ -1,7 +1,7 @@
 /* Special tokens: which ids the model gives a role, which end a turn, and how their text is found
- * in a prompt. The table is the sorted list itself: at a position of the text the part of the list
- * that still agrees is narrowed byte by byte, so one look costs the length of a token, not their
- * number. */
+ * in a prompt. They are looked up in one list sorted by text: at each position of the text the range
+ * of tokens that still agree is narrowed byte by byte, so a look-up costs the length of the longest
+ * match, not the number of special tokens. */
 #include <stdio.h>
 
 #include "base/utf8.h"

@@ -6,7 +6,7 @@
  * What sentencepiece does to the whole text is done piece by piece: text is cut where two characters
  * meet that stand side by side in no token at all, so no merge could cross. Spaces are ' ' here from
  * the start; the vocabulary spells them U+2581, and a U+2581 in a text counts as one, as there.
- * Unused tokens, which sentencepiece resolves into their parts, are never made. */
+ * Unused tokens, which sentencepiece resolves into the tokens they were merged from, are never made. */
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "tokenizer/merge.h"

@@ -314,7 +314,7 @@ static void raw_key(gguf_writer *w, uint64_t claimed) {
      entry(w, "x", SOTTO_F32, 16, 1, 32)))                                                         \
   B(same_place, INVALID_MODEL, "overlap",                                                          \
     (entry(w, "x", SOTTO_F32, 4, 1, 0), entry(w, "y", SOTTO_F32, 4, 1, 0)))                        \
-  B(split_no, INVALID_MODEL, "part 2 of 3",                                                        \
+  B(split_no, INVALID_MODEL, "number 2 of 3",                                                      \
     (gguf_write_u16(w, "split.no", 1), gguf_write_u16(w, "split.count", 3)))                       \
   B(split_no_behind, INVALID_MODEL, "split.no is 7",                                               \
     (gguf_write_u16(w, "split.no", 7), gguf_write_u16(w, "split.count", 3)))                       \
@@ -571,7 +571,7 @@ TEST(gguf_inconsistent_splits_are_refused) {
     CHECK(ctx.bytes_in_use == 0);                                                                  \
   } while (0)
   SPLIT(3, order, "occurs twice", part(0, 3, "b", 3), part(1, 3, "b", 3), part(2, 3, "c", 3));
-  SPLIT(3, order, "part 3 of 3", part(0, 3, "b", 3), part(2, 3, "a", 3), part(1, 3, "c", 3));
+  SPLIT(3, order, "number 3 of 3", part(0, 3, "b", 3), part(2, 3, "a", 3), part(1, 3, "c", 3));
   SPLIT(3, order, "of 4 files", part(0, 3, "b", 3), part(1, 4, "a", 3), part(2, 3, "c", 3));
   SPLIT(3, back, "of 2 files", part(0, 2, "b", 3), part(1, 3, "a", 3), part(2, 3, "c", 3));
   SPLIT(3, order, "split.tensors.count", part(0, 3, "b", 4), part(1, 3, "a", 4),
@@ -582,7 +582,7 @@ TEST(gguf_inconsistent_splits_are_refused) {
         part(2, 3, "c", 3));
   SPLIT(2, order, "2 were given", part(0, 3, "b", 3), part(1, 3, "a", 3));
   SPLIT(2, order, "file 1 belongs to a model of 1 files", part(0, 1, "b", 3), part(1, 2, "a", 3));
-  SPLIT(2, order, "part 1 of 2", part(0, 2, "b", 2), part(0, 2, "b", 2));
+  SPLIT(2, order, "number 1 of 2", part(0, 2, "b", 2), part(0, 2, "b", 2));
 }
 
 /* ---- memory ------------------------------------------------------------------------------------ */

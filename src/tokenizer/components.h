@@ -1,8 +1,8 @@
-/* The parts of a tokenizer: normaliser, pre-tokeniser, algorithm, decoder. Each is a struct of
+/* The components of a tokenizer: normaliser, pre-tokeniser, algorithm, decoder. Each is a struct of
  * functions, and models.def and pretokenizers.def say which go together. Special tokens, trust and the
  * streaming detokeniser stand around them and are the same for all. */
-#ifndef SOTTO_TOKENIZER_PARTS_H
-#define SOTTO_TOKENIZER_PARTS_H
+#ifndef SOTTO_TOKENIZER_COMPONENTS_H
+#define SOTTO_TOKENIZER_COMPONENTS_H
 
 #include "tokenizer/tokenizer.h"
 
