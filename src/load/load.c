@@ -56,8 +56,8 @@ sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
   }
   for (size_t i = 0; i < n; i++) {
     load->total += placements[i].size;
-    size_t unit = sotto_load_unit(&placements[i]);
-    if (unit > load->max_unit) load->max_unit = unit;
+    size_t tile_row = sotto_load_tile_row_bytes(&placements[i]);
+    if (tile_row > load->max_tile_row) load->max_tile_row = tile_row;
   }
   sort_index(load, load->by_file, false);
   sort_index(load, load->by_stage, true);
@@ -69,7 +69,7 @@ void sotto_load_free(sotto_load *load) {
   if (!load) return;
   sotto_ctx *ctx = load->ctx;
   for (size_t i = 0; i < SOTTO_LOAD_MAX_RANGES; i++) {
-    sotto_free(ctx, load->ranges[i].staged, load->max_unit);
+    sotto_free(ctx, load->ranges[i].staged, load->max_tile_row);
   }
   sotto_free(ctx, load->by_file, load->n * sizeof *load->by_file);
   sotto_free(ctx, load->by_stage, load->n * sizeof *load->by_stage);
@@ -79,7 +79,8 @@ void sotto_load_free(sotto_load *load) {
   sotto_free(ctx, load, sizeof *load);
 }
 
-/* Put one unit (a tile row; the last may have fewer rows) of a tensor into place. */
+/* Put one tile row of a tensor into place: data[len] as in the file, from byte `offset` of the placement
+ * on. The last tile row may have fewer rows. */
 static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
                           const unsigned char *data, size_t len) {
   const sotto_placement *p = &load->placements[index];
@@ -115,19 +116,19 @@ static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
   return SOTTO_OK;
 }
 
-/* Bytes of one tensor, from `range->at` on: whole units straight from data, the rest staged. */
+/* Bytes of one tensor, from `range->at` on: whole tile rows straight from data, the rest staged. */
 static sotto_status feed_tensor(sotto_load *load, open_range *range, size_t index,
                                 const unsigned char *data, size_t len) {
   const sotto_placement *p = &load->placements[index];
-  const uint64_t size = p->size, unit = sotto_load_unit(p);
+  const uint64_t size = p->size, tile_row = sotto_load_tile_row_bytes(p);
   while (len) {
-    uint64_t offset = range->at - p->offset - range->n_staged; /* of the unit */
-    size_t want = (size_t)(size - offset < unit ? size - offset : unit);
+    uint64_t offset = range->at - p->offset - range->n_staged; /* of the tile row */
+    size_t want = (size_t)(size - offset < tile_row ? size - offset : tile_row);
     size_t take = want - range->n_staged < len ? want - range->n_staged : len;
     if (take == want) {
       SOTTO_TRY(place(load, index, offset, data, want));
     } else {
-      if (!range->staged && !(range->staged = sotto_alloc(load->ctx, load->max_unit))) {
+      if (!range->staged && !(range->staged = sotto_alloc(load->ctx, load->max_tile_row))) {
         return SOTTO_ERR_OUT_OF_MEMORY;
       }
       memcpy(range->staged + range->n_staged, data, take);

@@ -10,7 +10,7 @@ typedef struct open_range {
   uint32_t file;
   uint64_t at, end;      /* file offsets of the next byte and of the end */
   size_t entry;          /* of by_file: the tensor at or behind `at` */
-  unsigned char *staged; /* [max_unit], allocated on first use */
+  unsigned char *staged; /* [max_tile_row], allocated on first use */
   size_t n_staged;
 } open_range;
 
@@ -21,19 +21,20 @@ struct sotto_load {
   size_t n;
   size_t *by_file;  /* placements by (file, offset) */
   size_t *by_stage; /* placements by (stage, file, offset) */
-  uint64_t *handed; /* [n] bytes handed out in ranges, a multiple of the unit */
+  uint64_t *handed; /* [n] bytes handed out in ranges, all of it or whole tile rows */
   uint64_t *placed; /* [n] bytes put into place */
   bool *ready;      /* [n] all of them are */
   size_t next[2];   /* into by_stage and by_file: the first placement not wholly handed out */
   uint64_t loaded, total;
-  size_t max_unit;
+  size_t max_tile_row;
   sotto_upload_sink *sink;
   void *sink_user;
   open_range ranges[SOTTO_LOAD_MAX_RANGES];
 };
 
-/* Bytes that are put into place together: a tile row; a vector is one unit. */
-size_t sotto_load_unit(const sotto_placement *placement);
+/* Bytes of the file that are put into place together: a tile row, which is SOTTO_TILE_ROWS rows of the
+ * tensor. All rows where the tensor has fewer, so that a vector is one tile row. */
+size_t sotto_load_tile_row_bytes(const sotto_placement *placement);
 /* The entry of by_file that holds or follows a file offset; n when there is none. */
 size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t offset);
 

@@ -5,7 +5,7 @@
 /* Tensors this close in the file are fetched in one range: alignment padding, not tensors. */
 #define LARGEST_GAP 4096
 
-size_t sotto_load_unit(const sotto_placement *p) {
+size_t sotto_load_tile_row_bytes(const sotto_placement *p) {
   uint64_t rows = p->rows < SOTTO_TILE_ROWS ? p->rows : SOTTO_TILE_ROWS;
   return (size_t)(rows * sotto_dtype_row_bytes(p->tensor->type, p->cols));
 }
@@ -13,8 +13,8 @@ size_t sotto_load_unit(const sotto_placement *p) {
 uint64_t sotto_load_staging_bytes(const sotto_placement *placements, size_t n) {
   uint64_t largest = 0;
   for (size_t i = 0; i < n; i++) {
-    uint64_t unit = sotto_load_unit(&placements[i]);
-    if (unit > largest) largest = unit;
+    uint64_t tile_row = sotto_load_tile_row_bytes(&placements[i]);
+    if (tile_row > largest) largest = tile_row;
   }
   return largest * SOTTO_LOAD_MAX_RANGES;
 }
@@ -71,7 +71,7 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
 
   const sotto_placement *first = &load->placements[index[*next]];
   uint64_t start = first->offset + load->handed[index[*next]], end = start;
-  /* Take whole units while the tensors of the order follow each other in the file. */
+  /* Take whole tile rows while the tensors of the order follow each other in the file. */
   for (size_t s = *next; s < load->n; s++) {
     size_t i = index[s];
     const sotto_placement *t = &load->placements[i];
@@ -80,10 +80,10 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
     /* What lies in the gap must be nobody's: tensors of other stages have ranges of their own. */
     if (from > end && load->by_file[sotto_load_find_entry(load, first->tensor->file, end)] != i)
       break;
-    uint64_t unit = sotto_load_unit(&load->placements[i]), left = t->size - load->handed[i];
+    uint64_t tile_row = sotto_load_tile_row_bytes(t), left = t->size - load->handed[i];
     uint64_t room = start + max_length > from ? start + max_length - from : 0;
-    uint64_t take = left <= room ? left : room / unit * unit;
-    if (take == 0 && end == start) take = left < unit ? left : unit;
+    uint64_t take = left <= room ? left : room / tile_row * tile_row;
+    if (take == 0 && end == start) take = left < tile_row ? left : tile_row;
     if (take == 0) break;
     load->handed[i] += take;
     end = from + take;
