@@ -31,10 +31,10 @@ static const constant constants[] = {
 #undef FIELD
 
 /* A struct (type NULL, value its size) or a field of the last struct (value its offset). */
-typedef struct entry {
+typedef struct layout_row {
   const char *name, *type;
   size_t value;
-} entry;
+} layout_row;
 
 #define TYPE_OF(struct_type, field)                                                                \
   _Generic(((struct_type *)0)->field,                                                              \
@@ -48,7 +48,7 @@ typedef struct entry {
 #define CONSTANT(name)
 #define STRUCT(type)       {#type, NULL, sizeof(sotto_##type)},
 #define FIELD(type, field) {#field, TYPE_OF(sotto_##type, field), offsetof(sotto_##type, field)},
-static const entry entries[] = {
+static const layout_row rows[] = {
 #include "api/layout.def"
 };
 
@@ -89,8 +89,8 @@ static void put_constants(writer *w, const char *name, const constant *list, siz
 static void put_structs(writer *w) {
   put_key(w, "structs");
   put(w, "{");
-  for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
-    const entry *e = &entries[i];
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const layout_row *e = &rows[i];
     if (!e->type && i) put(w, "}}");
     const char *dot = strrchr(e->name, '.');
     put_key(w, dot ? dot + 1 : e->name);

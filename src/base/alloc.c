@@ -99,22 +99,22 @@ void sotto_free(sotto_ctx *ctx, void *ptr, size_t size) {
   ctx->bytes_in_use -= size;
 }
 
-/* The block's start is kept in the pointer-sized slot just below the aligned address. */
+/* The allocation's own address is kept in the pointer just below the aligned one. */
 void *sotto_alloc_aligned(sotto_ctx *ctx, size_t size) {
   size_t total;
   if (size == 0) return NULL;
   if (!sotto_size_add(size, ALIGNMENT + sizeof(void *), &total)) return out_of_memory(ctx, size);
-  char *block = sotto_alloc(ctx, total);
-  if (!block) return NULL;
-  uintptr_t first = (uintptr_t)(block + sizeof(void *));
-  char *aligned = block + sizeof(void *) + (-first & (ALIGNMENT - 1));
-  memcpy(aligned - sizeof(void *), &block, sizeof block);
+  char *allocation = sotto_alloc(ctx, total);
+  if (!allocation) return NULL;
+  uintptr_t first = (uintptr_t)(allocation + sizeof(void *));
+  char *aligned = allocation + sizeof(void *) + (-first & (ALIGNMENT - 1));
+  memcpy(aligned - sizeof(void *), &allocation, sizeof allocation);
   return aligned;
 }
 
 void sotto_free_aligned(sotto_ctx *ctx, void *ptr, size_t size) {
   if (!ptr) return;
-  char *block;
-  memcpy(&block, (char *)ptr - sizeof(void *), sizeof block);
-  sotto_free(ctx, block, size + ALIGNMENT + sizeof(void *));
+  char *allocation;
+  memcpy(&allocation, (char *)ptr - sizeof(void *), sizeof allocation);
+  sotto_free(ctx, allocation, size + ALIGNMENT + sizeof(void *));
 }

@@ -32,7 +32,7 @@ typedef enum sotto_gguf_type { /* GGUF's numbers */
                                SOTTO_GGUF_F64 = 12,
 } sotto_gguf_type;
 
-/* One metadata entry. Integers are widened into all of u, i and f that can hold them (f rounds),
+/* One metadata key. Integers are widened into all of u, i and f that can hold them (f rounds),
  * floats into f; what does not apply is 0. Slices are not NUL-terminated. */
 typedef struct sotto_gguf_kv {
   sotto_slice key;

@@ -62,7 +62,7 @@ struct sotto_gguf {
 /* Take bytes of a header in: *consumed of them belong to it. */
 sotto_status sotto_gguf_scan(sotto_gguf *gguf, uint32_t file, const unsigned char *data, size_t len,
                              size_t *consumed);
-/* What the scanner waits for, for messages: "metadata entry 3 of 27 (llama.block_count)". */
+/* What the scanner waits for, for messages: "metadata key 3 of 27 (llama.block_count)". */
 const char *sotto_gguf_where(const sotto_gguf_file *file, char *buffer, size_t size);
 
 /* Build a scanned file's tables from its bytes; checks all that does not concern other files. */
@@ -79,9 +79,9 @@ size_t sotto_gguf_type_size(uint32_t type);
 const char *sotto_gguf_type_name(uint32_t type);
 
 /* names.c: sorting instead of hashing, so that no choice of names can make it slow.
- * Entry i of a table of structs of `stride` bytes starts with its name (a sotto_slice). */
+ * Row i of a table of structs of `stride` bytes starts with its name (a sotto_slice). */
 void sotto_names_sort(uint32_t *order, size_t n, const void *table, size_t stride);
-/* Of a sorted order: the index of an entry whose name occurs twice, or -1. */
+/* Of a sorted order: the index of a row whose name occurs twice, or -1. */
 int64_t sotto_names_duplicate(const uint32_t *order, size_t n, const void *table, size_t stride);
 int64_t sotto_names_find(const uint32_t *order, size_t n, const void *table, size_t stride,
                          sotto_slice name);

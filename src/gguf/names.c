@@ -27,13 +27,13 @@ void sotto_sort_indices(uint32_t *order, size_t n,
 }
 
 typedef struct named_table {
-  const unsigned char *entries;
+  const unsigned char *rows;
   size_t stride;
 } named_table;
 
 static sotto_slice name_of(const named_table *table, uint32_t index) {
   sotto_slice name;
-  memcpy(&name, table->entries + table->stride * index, sizeof name);
+  memcpy(&name, table->rows + table->stride * index, sizeof name);
   return name;
 }
 

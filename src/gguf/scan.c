@@ -65,7 +65,7 @@ const char *sotto_gguf_where(const sotto_gguf_file *f, char *buffer, size_t size
     break;
   case SCAN_DONE: snprintf(buffer, size, "its end"); break;
   default:
-    snprintf(buffer, size, "metadata entry %llu of %llu (%.*s)", (unsigned long long)f->kv_done + 1,
+    snprintf(buffer, size, "metadata key %llu of %llu (%.*s)", (unsigned long long)f->kv_done + 1,
              (unsigned long long)f->n_kv, SOTTO_SLICE_ARG(name));
   }
   return buffer;
@@ -136,8 +136,7 @@ static sotto_status check_version(sotto_gguf *g, uint32_t version) {
 static sotto_status check_counts(sotto_gguf *g, sotto_gguf_file *f) {
   if (f->n_kv > MOST_KV) {
     return INVALID(
-        g,
-        "the file claims %llu metadata entries (the most is %d): it is damaged, download it again",
+        g, "the file claims %llu metadata keys (the most is %d): it is damaged, download it again",
         (unsigned long long)f->n_kv, MOST_KV);
   }
   if (f->n_tensors > MOST_TENSORS) {
@@ -149,14 +148,14 @@ static sotto_status check_counts(sotto_gguf *g, sotto_gguf_file *f) {
   if (least > f->size - f->at) {
     return sotto_fail(
         g->ctx, SOTTO_ERR_TRUNCATED_FILE,
-        "the file claims %llu metadata entries and %llu tensors, which its %llu bytes cannot "
+        "the file claims %llu metadata keys and %llu tensors, which its %llu bytes cannot "
         "hold: it is cut off or damaged, download it again",
         (unsigned long long)f->n_kv, (unsigned long long)f->n_tensors, (unsigned long long)f->size);
   }
   return SOTTO_OK;
 }
 
-/* Where the scanner goes when a metadata entry or tensor is behind it. */
+/* Where the scanner goes when a metadata key or tensor is behind it. */
 static void next_item(sotto_gguf_file *f) {
   if (f->state == SCAN_TENSOR)
     f->tensors_done++;

@@ -98,7 +98,7 @@ static sotto_status shape(sotto_gguf *g, sotto_gguf_tensor *t, uint32_t type) {
   return SOTTO_OK;
 }
 
-/* One entry of the table; *offset is relative to the start of the data. */
+/* One row of the table; *offset is relative to the start of the data. */
 static const unsigned char *read_tensor(const unsigned char *p, sotto_gguf_tensor *t,
                                         uint32_t *type) {
   t->name = (sotto_slice){(const char *)p + 8, (size_t)sotto_read_u64(p)};

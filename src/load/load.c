@@ -163,10 +163,10 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
   while (len) {
     uint64_t stop = range->end;
     size_t index = SIZE_MAX;
-    if (range->entry < load->n) {
-      const sotto_placement *t = &load->placements[load->by_file[range->entry]];
+    if (range->next < load->n) {
+      const sotto_placement *t = &load->placements[load->by_file[range->next]];
       if (t->tensor->file == file && t->offset <= range->at) {
-        index = load->by_file[range->entry];
+        index = load->by_file[range->next];
         stop = t->offset + t->size;
       } else if (t->tensor->file == file && t->offset < stop) {
         stop = t->offset; /* padding, or a tensor that the program does not use */
@@ -179,7 +179,7 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
       SOTTO_TRY(feed_tensor(load, range, index, bytes, take));
     bytes += take;
     len -= take;
-    if (index != SIZE_MAX && range->at == stop) range->entry++;
+    if (index != SIZE_MAX && range->at == stop) range->next++;
   }
   if (range->at == range->end) range->open = false;
   return SOTTO_OK;

@@ -9,7 +9,7 @@ typedef struct open_range {
   bool open;
   uint32_t file;
   uint64_t at, end;      /* file offsets of the next byte and of the end */
-  size_t entry;          /* of by_file: the tensor at or behind `at` */
+  size_t next;           /* index into by_file: the placement at or behind `at` */
   unsigned char *staged; /* [max_tile_row], allocated on first use */
   size_t n_staged;
 } open_range;
@@ -35,7 +35,8 @@ struct sotto_load {
 /* Bytes of the file that are put into place together: a tile row, which is SOTTO_TILE_ROWS rows of the
  * tensor. All rows where the tensor has fewer, so that a vector is one tile row. */
 size_t sotto_load_tile_row_bytes(const sotto_placement *placement);
-/* The entry of by_file that holds or follows a file offset; n when there is none. */
-size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t offset);
+/* Index into by_file of the placement that contains the file offset, or else of the first one behind it;
+ * n where there is none. */
+size_t sotto_load_find_by_file(const sotto_load *load, uint32_t file, uint64_t offset);
 
 #endif

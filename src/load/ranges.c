@@ -19,9 +19,9 @@ uint64_t sotto_load_staging_bytes(const sotto_placement *placements, size_t n) {
   return largest * SOTTO_LOAD_MAX_RANGES;
 }
 
-size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t offset) {
+size_t sotto_load_find_by_file(const sotto_load *load, uint32_t file, uint64_t offset) {
   size_t low = 0, high = load->n;
-  while (low < high) { /* the first entry whose end lies behind (file, offset) */
+  while (low < high) { /* the first placement whose end lies behind (file, offset) */
     size_t mid = low + (high - low) / 2;
     const sotto_placement *t = &load->placements[load->by_file[mid]];
     bool before = t->tensor->file != file ? t->tensor->file < file : t->offset + t->size <= offset;
@@ -33,7 +33,7 @@ size_t sotto_load_find_entry(const sotto_load *load, uint32_t file, uint64_t off
   return low;
 }
 
-static open_range *free_slot(sotto_load *load) {
+static open_range *unused_range(sotto_load *load) {
   for (size_t i = 0; i < SOTTO_LOAD_MAX_RANGES; i++) {
     if (!load->ranges[i].open) return &load->ranges[i];
   }
@@ -45,7 +45,7 @@ static void open_at(sotto_load *load, open_range *range, uint32_t file, uint64_t
   range->file = file;
   range->at = at;
   range->end = end;
-  range->entry = sotto_load_find_entry(load, file, at);
+  range->next = sotto_load_find_by_file(load, file, at);
   range->n_staged = 0;
 }
 
@@ -66,7 +66,7 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
     ++*next;
   }
   if (*next == load->n) return SOTTO_OK;
-  open_range *range = free_slot(load);
+  open_range *range = unused_range(load);
   if (!range) return all_open(load);
 
   const sotto_placement *first = &load->placements[index[*next]];
@@ -78,7 +78,7 @@ sotto_status sotto_load_next_range(sotto_load *load, sotto_load_order order, uin
     uint64_t from = t->offset + load->handed[i];
     if (t->tensor->file != first->tensor->file || from < end || from - end > LARGEST_GAP) break;
     /* What lies in the gap must be nobody's: tensors of other stages have ranges of their own. */
-    if (from > end && load->by_file[sotto_load_find_entry(load, first->tensor->file, end)] != i)
+    if (from > end && load->by_file[sotto_load_find_by_file(load, first->tensor->file, end)] != i)
       break;
     uint64_t tile_row = sotto_load_tile_row_bytes(t), left = t->size - load->handed[i];
     uint64_t room = start + max_length > from ? start + max_length - from : 0;
@@ -118,7 +118,7 @@ sotto_status sotto_load_stream_range(sotto_load *load, uint32_t file, uint64_t *
     *offset = sotto_gguf_data_start(load->gguf, file);
     return SOTTO_OK;
   }
-  open_range *range = free_slot(load);
+  open_range *range = unused_range(load);
   if (!range) return all_open(load);
   for (size_t i = 0; i < load->n; i++) {
     const sotto_placement *t = &load->placements[i];

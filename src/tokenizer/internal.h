@@ -19,7 +19,7 @@
 typedef struct sotto_merge {
   uint32_t left, right;
   uint32_t rank; /* index in tokenizer.ggml.merges: lower merges first */
-  uint32_t id;   /* what the two become; SOTTO_NO_ID: the place is empty */
+  uint32_t id;   /* what the two become; SOTTO_NO_ID: the bucket is empty */
 } sotto_merge;
 #define SOTTO_NO_ID      UINT32_MAX
 #define SOTTO_SEAM_BYTES (256 * 256 / 8)
@@ -48,15 +48,16 @@ struct sotto_tokenizer {
   uint16_t *n_bytes;
   uint8_t *flags;
 
-  /* Hash table from bytes to the tokens that text can become: 8 bits of the hash, which spare most
-   * looks at tokens that only share a place, and id + 1 in the other 24; 0 for empty. */
-  uint32_t *slots;
-  uint32_t n_slots;
+  /* Hash table from bytes to the tokens that text can become. A bucket is 0 where it is empty, else
+   * id + 1 in the lower 24 bits and in the upper 8 a tag of the hash, so that bytes are rarely compared
+   * with a token that only shares the bucket. */
+  uint32_t *buckets;
+  uint32_t n_buckets;
   uint32_t longest;         /* bytes of the longest token in it */
   sotto_token byte_id[256]; /* the token of one byte, or NONE */
 
   sotto_merge *merges; /* hash table; byte-level BPE */
-  uint32_t n_merge_slots;
+  uint32_t n_merge_buckets;
 
   uint32_t *rank;        /* of a token: lower ones merge first; SentencePiece, as what follows */
   uint8_t *seams;        /* bit a << 8 | b: some token has a character that ends with byte a in

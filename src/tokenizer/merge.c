@@ -10,7 +10,7 @@ typedef struct symbol {
   uint32_t rank; /* of the pair (this, next), SOTTO_NO_RANK when they do not merge */
 } symbol;
 
-/* A heap of rank << 32 | offset: the smallest is the leftmost of the lowest rank. An entry whose
+/* A heap of rank << 32 | offset: the smallest is the leftmost of the lowest rank. An element whose
  * rank is no longer its symbol's is stale and skipped. */
 static void sift_up(uint64_t *heap, size_t at) {
   uint64_t value = heap[at];
@@ -33,9 +33,9 @@ typedef struct long_list {
   const sotto_merger *m;
   sotto_slice piece;
   symbol *symbols; /* piece.len */
-  uint64_t *heap;  /* room for 2 piece.len: at most n - 1 entries at the start, and each of at most
+  uint64_t *heap;  /* room for 2 piece.len: at most n - 1 elements at the start, and each of at most
                     * n - 1 merges takes one and adds two */
-  size_t count;    /* entries of the heap */
+  size_t count;    /* elements of the heap */
 } long_list;
 
 /* The rank of the pair that starts at `at`; *id is what it gives. */

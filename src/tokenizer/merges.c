@@ -4,19 +4,19 @@
 #define MERGES     "tokenizer.ggml.merges"
 #define MAX_PROBES 1024 /* as for the vocabulary: bounds what a file made to collide can cost */
 
-static uint32_t slot_of(const sotto_tokenizer *t, uint32_t left, uint32_t right) {
+static uint32_t bucket_of(const sotto_tokenizer *t, uint32_t left, uint32_t right) {
   uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
   hash = (hash ^ hash >> 29) * 0xD6E8FEB86659FD93u;
-  return (uint32_t)((hash >> 32) * t->n_merge_slots >> 32);
+  return (uint32_t)((hash >> 32) * t->n_merge_buckets >> 32);
 }
 
-/* The place of this pair, or the empty one where it belongs; NULL when there is neither. */
+/* The bucket of this pair, or the empty one where it belongs; NULL when there is neither. */
 static inline sotto_merge *probe(const sotto_tokenizer *t, uint32_t left, uint32_t right) {
-  uint32_t slot = slot_of(t, left, right);
+  uint32_t bucket = bucket_of(t, left, right);
   for (int i = 0; i < MAX_PROBES; i++) {
-    sotto_merge *merge = &t->merges[slot];
+    sotto_merge *merge = &t->merges[bucket];
     if (merge->id == SOTTO_NO_ID || (merge->left == left && merge->right == right)) return merge;
-    if (++slot == t->n_merge_slots) slot = 0;
+    if (++bucket == t->n_merge_buckets) bucket = 0;
   }
   return NULL;
 }
@@ -76,7 +76,7 @@ static sotto_status add(sotto_tokenizer *t, uint32_t rank, sotto_slice line, cha
   sotto_merge *merge = probe(t, ids[0], ids[1]);
   if (!merge) {
     return refuse(t, rank, line,
-                  "shares its place of the hash table with too many others, as only "
+                  "shares its bucket of the hash table with too many others, as only "
                   "a file made to attack does");
   }
   *guess = ids[2] + 1;
@@ -94,7 +94,7 @@ sotto_status sotto_merges_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
   if (kv->count > SOTTO_MAX_MERGES) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                       MERGES
-                      " has %llu entries, and %u is the most supported; " SOTTO_VOCAB_NEXT_STEP,
+                      " has %llu elements, and %u is the most supported; " SOTTO_VOCAB_NEXT_STEP,
                       (unsigned long long)kv->count, SOTTO_MAX_MERGES);
   }
   uint32_t n = (uint32_t)kv->count;
@@ -102,11 +102,11 @@ sotto_status sotto_merges_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
   for (uint32_t i = 0; i < n; i++) {
     if (kv->strings[i].len > longest) longest = kv->strings[i].len;
   }
-  t->n_merge_slots = n + n / 3 + 16;
-  if (!sotto_size_mul(t->n_merge_slots, sizeof *t->merges, &size)) size = SIZE_MAX;
+  t->n_merge_buckets = n + n / 3 + 16;
+  if (!sotto_size_mul(t->n_merge_buckets, sizeof *t->merges, &size)) size = SIZE_MAX;
   t->merges = sotto_alloc(t->ctx, size);
   if (!t->merges) return SOTTO_ERR_OUT_OF_MEMORY;
-  for (uint32_t i = 0; i < t->n_merge_slots; i++) t->merges[i].id = SOTTO_NO_ID;
+  for (uint32_t i = 0; i < t->n_merge_buckets; i++) t->merges[i].id = SOTTO_NO_ID;
   char *bytes = sotto_alloc(t->ctx, longest + 1);
   uint32_t guess = SOTTO_NO_ID;
   sotto_status status = bytes ? SOTTO_OK : SOTTO_ERR_OUT_OF_MEMORY;

@@ -118,8 +118,8 @@ void sotto_tokenizer_free(sotto_tokenizer *t) {
   sotto_free(ctx, t->start, sizeof *t->start * (n + 1));
   sotto_free(ctx, t->n_bytes, sizeof *t->n_bytes * n);
   sotto_free(ctx, t->flags, n);
-  sotto_free(ctx, t->slots, sizeof *t->slots * t->n_slots);
-  sotto_free(ctx, t->merges, sizeof *t->merges * t->n_merge_slots);
+  sotto_free(ctx, t->buckets, sizeof *t->buckets * t->n_buckets);
+  sotto_free(ctx, t->merges, sizeof *t->merges * t->n_merge_buckets);
   sotto_free(ctx, t->rank, t->rank ? sizeof *t->rank * n : 0);
   sotto_free(ctx, t->seams, t->seams ? SOTTO_SEAM_BYTES : 0);
   sotto_free(ctx, t->special, sizeof *t->special * t->n_special);

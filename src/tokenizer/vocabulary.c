@@ -4,19 +4,19 @@
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define TYPES  "tokenizer.ggml.token_type"
-/* Honest tables have runs far below this; a file made to collide must not make loading
+/* Buckets looked at for one key. Honest vocabularies need far fewer; a file made to collide must not make loading
  * quadratic. */
 #define MAX_PROBES 1024
 
 /* ---- bytes to token ------------------------------------------------------------------------- */
 
 #define ID_BITS 24
-static uint32_t entry_id(uint32_t entry) {
-  return (entry & ((1u << ID_BITS) - 1)) - 1;
+static uint32_t id_in(uint32_t bucket) {
+  return (bucket & ((1u << ID_BITS) - 1)) - 1;
 }
 
-/* The place of these bytes, or the empty one where they belong; n_slots when there is neither.
- * *tag is what an entry for them holds above its id. */
+/* The bucket of these bytes, or the empty one where they belong; n_buckets when there is neither.
+ * *tag: the upper bits that their bucket has, above the id. */
 static uint32_t probe(const sotto_tokenizer *t, const char *bytes, size_t len, uint32_t *tag) {
   uint64_t hash = len * 0x9E3779B97F4A7C15u, chunk;
   const char *p = bytes;
@@ -31,53 +31,53 @@ static uint32_t probe(const sotto_tokenizer *t, const char *bytes, size_t len, u
   hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
   hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
   *tag = (uint32_t)hash & ~(uint32_t)0 << ID_BITS;
-  uint32_t slot = (uint32_t)((hash >> 32) * t->n_slots >> 32);
+  uint32_t bucket = (uint32_t)((hash >> 32) * t->n_buckets >> 32);
   for (int i = 0; i < MAX_PROBES; i++) {
-    uint32_t entry = t->slots[slot];
-    if (!entry) return slot;
-    if ((entry & ~(uint32_t)0 << ID_BITS) == *tag &&
-        sotto_slice_eq(sotto_vocab_bytes(t, entry_id(entry)), (sotto_slice){bytes, len})) {
-      return slot;
+    const uint32_t value = t->buckets[bucket];
+    if (!value) return bucket;
+    if ((value & ~(uint32_t)0 << ID_BITS) == *tag &&
+        sotto_slice_eq(sotto_vocab_bytes(t, id_in(value)), (sotto_slice){bytes, len})) {
+      return bucket;
     }
-    if (++slot == t->n_slots) slot = 0;
+    if (++bucket == t->n_buckets) bucket = 0;
   }
-  return t->n_slots;
+  return t->n_buckets;
 }
 
 uint32_t sotto_vocab_find(const sotto_tokenizer *t, const char *bytes, size_t len) {
   if (len > t->longest) return SOTTO_NO_ID;
-  uint32_t tag, slot = probe(t, bytes, len, &tag);
-  return slot < t->n_slots && t->slots[slot] ? entry_id(t->slots[slot]) : SOTTO_NO_ID;
+  uint32_t tag, bucket = probe(t, bytes, len, &tag);
+  return bucket < t->n_buckets && t->buckets[bucket] ? id_in(t->buckets[bucket]) : SOTTO_NO_ID;
 }
 
 /* User-defined tokens give way to a normal one of the same bytes: that is the one merges know. */
 static sotto_status insert(sotto_tokenizer *t, uint32_t id) {
   sotto_slice bytes = sotto_vocab_bytes(t, id);
-  uint32_t tag, slot = probe(t, bytes.data, bytes.len, &tag);
-  if (slot == t->n_slots) {
+  uint32_t tag, bucket = probe(t, bytes.data, bytes.len, &tag);
+  if (bucket == t->n_buckets) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
-                      TOKENS "[%u]: too many tokens share one place of the hash table, as only a "
+                      TOKENS "[%u]: too many tokens share one bucket of the hash table, as only a "
                              "file made to attack does; get the model from another source",
                       id);
   }
-  if (t->slots[slot]) {
+  if (t->buckets[bucket]) {
     if (sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED || t->model->algorithm->repeats) {
       return SOTTO_OK;
     }
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                       TOKENS "[%u] and [%u] are the same token '%.*s'; " SOTTO_VOCAB_NEXT_STEP,
-                      entry_id(t->slots[slot]), id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
+                      id_in(t->buckets[bucket]), id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
   }
-  t->slots[slot] = tag | (id + 1);
+  t->buckets[bucket] = tag | (id + 1);
   t->flags[id] |= SOTTO_FLAG_FOUND;
   if (bytes.len > t->longest) t->longest = (uint32_t)bytes.len;
   return SOTTO_OK;
 }
 
 sotto_status sotto_vocab_index(sotto_tokenizer *t) {
-  t->n_slots = t->n_vocab + t->n_vocab / 2 + 16;
-  t->slots = sotto_alloc_zero(t->ctx, sizeof *t->slots * t->n_slots);
-  if (!t->slots) return SOTTO_ERR_OUT_OF_MEMORY;
+  t->n_buckets = t->n_vocab + t->n_vocab / 2 + 16;
+  t->buckets = sotto_alloc_zero(t->ctx, sizeof *t->buckets * t->n_buckets);
+  if (!t->buckets) return SOTTO_ERR_OUT_OF_MEMORY;
   for (int user_defined = 0; user_defined < 2; user_defined++) {
     for (uint32_t id = 0; id < t->n_vocab; id++) {
       if ((sotto_vocab_attr(t, id) == SOTTO_TOKEN_USER_DEFINED) != user_defined) continue;
@@ -171,7 +171,7 @@ sotto_status sotto_vocab_load(sotto_tokenizer *t, const sotto_gguf *gguf) {
   if (kv->count > SOTTO_MAX_VOCAB) {
     return sotto_fail(t->ctx, SOTTO_ERR_INVALID_MODEL,
                       TOKENS
-                      " has %llu entries, and %u is the most supported; " SOTTO_VOCAB_NEXT_STEP,
+                      " has %llu elements, and %u is the most supported; " SOTTO_VOCAB_NEXT_STEP,
                       (unsigned long long)kv->count, SOTTO_MAX_VOCAB);
   }
   size_t n = (size_t)kv->count;

@@ -230,15 +230,15 @@ static void raw_key(gguf_writer *w, uint64_t claimed) {
   B(version_1, INVALID_MODEL, "version 1", w->version = 1)                                         \
   B(version_4, INVALID_MODEL, "version 4", w->version = 4)                                         \
   B(big_endian, INVALID_MODEL, "big-endian", w->version = 0x03000000)                              \
-  B(absurd_n_kv, INVALID_MODEL, "metadata entries", w->n_kv = UINT64_MAX)                          \
-  B(many_n_kv, INVALID_MODEL, "65537 metadata entries", w->n_kv = 65537)                           \
+  B(absurd_n_kv, INVALID_MODEL, "metadata keys", w->n_kv = UINT64_MAX)                             \
+  B(many_n_kv, INVALID_MODEL, "65537 metadata keys", w->n_kv = 65537)                              \
   B(absurd_n_tensors, INVALID_MODEL, "tensors", w->n_tensors = (uint64_t)1 << 60)                  \
-  B(more_kv_than_bytes, TRUNCATED_FILE, "40 metadata entries", w->n_kv = 40)                       \
+  B(more_kv_than_bytes, TRUNCATED_FILE, "40 metadata keys", w->n_kv = 40)                          \
   B(more_tensors_than_bytes, TRUNCATED_FILE, "50 tensors", w->n_tensors = 50)                      \
-  B(empty_key, INVALID_MODEL, "entry 1 of 1", gguf_write_u32(w, "", 1))                            \
+  B(empty_key, INVALID_MODEL, "key 1 of 1", gguf_write_u32(w, "", 1))                              \
   B(long_key_, INVALID_MODEL, "65536 bytes", long_key(w, 65536))                                   \
-  B(absurd_key, INVALID_MODEL, "entry 1 of 1", raw_key(w, UINT64_MAX - 3))                         \
-  B(cut_key, TRUNCATED_FILE, "entry 1 of 1", raw_key(w, 5000))                                     \
+  B(absurd_key, INVALID_MODEL, "key 1 of 1", raw_key(w, UINT64_MAX - 3))                           \
+  B(cut_key, TRUNCATED_FILE, "key 1 of 1", raw_key(w, 5000))                                       \
   B(control_in_key, INVALID_MODEL, "control", gguf_write_u32(w, "a\033[2Jb", 1))                   \
   B(invalid_utf8_key, INVALID_MODEL, "UTF-8", gguf_write_u32(w, "a\xFF", 1))                       \
   B(key_twice, INVALID_MODEL, "my.key occurs twice",                                               \
