@@ -1,4 +1,4 @@
-/* SHA-256 for hosts: what their own gives them is not to be had in pieces in browsers. */
+/* SHA-256 for hosts: that of browsers (SubtleCrypto) takes only all bytes at once. */
 #include "api/sotto.h"
 #include "base/sha256.h"
 

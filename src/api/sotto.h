@@ -263,7 +263,8 @@ SOTTO_API void *sotto_host_alloc(uint32_t size);
 SOTTO_API void sotto_host_free(void *ptr);
 
 /* ---- hash ---- */
-/* SHA-256 of bytes that come in pieces. state: sotto_hash_state_bytes, aligned to 8; digest: 32 bytes. */
+/* SHA-256 (FIPS 180-4), added to as bytes arrive. state: sotto_hash_state_bytes() bytes of the caller's,
+ * aligned to 8; digest: 32 bytes. */
 SOTTO_API uint32_t sotto_hash_state_bytes(void);
 SOTTO_API void sotto_hash_begin(void *state);
 SOTTO_API void sotto_hash_add(void *state, const void *data, uint32_t len);

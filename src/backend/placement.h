@@ -7,7 +7,7 @@
 typedef enum sotto_place_kind {
   SOTTO_PLACE_PACKED, /* into the CPU's packed layout */
   SOTTO_PLACE_F32,    /* dequantised rows, row-major */
-  SOTTO_PLACE_UPLOAD, /* handed to the loader's sink unchanged, in pieces */
+  SOTTO_PLACE_UPLOAD, /* bytes as in the file, handed to the loader's sink as they arrive */
 } sotto_place_kind;
 
 typedef struct sotto_placement {

@@ -1,51 +1,51 @@
-/* Arena: a list of chunks, each at least twice as large as the last up to 1 MB. */
+/* Arena: a list of regions, each at least twice as large as the last up to 1 MB. */
 #include "base/arena.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#define FIRST_CHUNK   4096
-#define LARGEST_CHUNK (1u << 20)
-#define ALIGN_UP(n)   (((n) + 15) & ~(size_t)15)
+#define FIRST_REGION   4096
+#define LARGEST_REGION (1u << 20)
+#define ALIGN_UP(n)    (((n) + 15) & ~(size_t)15)
 
-typedef struct sotto_arena_chunk {
-  struct sotto_arena_chunk *next;
+typedef struct sotto_arena_region {
+  struct sotto_arena_region *next;
   size_t size, used; /* of the bytes behind this header */
   size_t pad;        /* keeps the header a multiple of 16 bytes on 32-bit hosts */
-} chunk;
+} region;
 
-_Static_assert(sizeof(chunk) % 16 == 0, "chunk data must start 16-byte aligned");
+_Static_assert(sizeof(region) % 16 == 0, "region data must start 16-byte aligned");
 
 void sotto_arena_init(sotto_arena *arena, sotto_ctx *ctx) {
   arena->ctx = ctx;
-  arena->chunks = NULL;
+  arena->regions = NULL;
 }
 
 void *sotto_arena_alloc(sotto_arena *arena, size_t size) {
-  if (size > SIZE_MAX - 64 - sizeof(chunk)) {
+  if (size > SIZE_MAX - 64 - sizeof(region)) {
     sotto_fail(arena->ctx, SOTTO_ERR_OUT_OF_MEMORY, "out of memory: %zu bytes asked for", size);
     return NULL;
   }
   size = ALIGN_UP(size ? size : 1);
-  chunk *c = arena->chunks;
-  if (!c || c->size - c->used < size) {
-    size_t want = c ? c->size * 2 : FIRST_CHUNK;
-    if (want > LARGEST_CHUNK) want = LARGEST_CHUNK;
+  region *r = arena->regions;
+  if (!r || r->size - r->used < size) {
+    size_t want = r ? r->size * 2 : FIRST_REGION;
+    if (want > LARGEST_REGION) want = LARGEST_REGION;
     if (want < size) want = size;
-    chunk *fresh = sotto_alloc(arena->ctx, sizeof(chunk) + want);
+    region *fresh = sotto_alloc(arena->ctx, sizeof(region) + want);
     if (!fresh) return NULL;
-    *fresh = (chunk){.next = c, .size = want};
-    /* A chunk made for one large block keeps the roomier one in front. */
-    if (c && c->size - c->used > want - size) {
-      fresh->next = c->next;
-      c->next = fresh;
+    *fresh = (region){.next = r, .size = want};
+    /* A region made for one large allocation goes behind the one that has more room left. */
+    if (r && r->size - r->used > want - size) {
+      fresh->next = r->next;
+      r->next = fresh;
     } else {
-      arena->chunks = fresh;
+      arena->regions = fresh;
     }
-    c = fresh;
+    r = fresh;
   }
-  void *ptr = (char *)(c + 1) + c->used;
-  c->used += size;
+  void *ptr = (char *)(r + 1) + r->used;
+  r->used += size;
   memset(ptr, 0, size);
   return ptr;
 }
@@ -64,11 +64,11 @@ char *sotto_arena_copy(sotto_arena *arena, const void *data, size_t len) {
 }
 
 void sotto_arena_free(sotto_arena *arena) {
-  chunk *c = arena->chunks;
-  while (c) {
-    chunk *next = c->next;
-    sotto_free(arena->ctx, c, sizeof(chunk) + c->size);
-    c = next;
+  region *r = arena->regions;
+  while (r) {
+    region *next = r->next;
+    sotto_free(arena->ctx, r, sizeof(region) + r->size);
+    r = next;
   }
-  arena->chunks = NULL;
+  arena->regions = NULL;
 }

@@ -6,7 +6,7 @@
 
 typedef struct sotto_arena {
   sotto_ctx *ctx;
-  struct sotto_arena_chunk *chunks; /* newest first */
+  struct sotto_arena_region *regions; /* newest first */
 } sotto_arena;
 
 void sotto_arena_init(sotto_arena *arena, sotto_ctx *ctx);

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4) of bytes that come in pieces. */
+/* SHA-256 (FIPS 180-4), added to as bytes arrive. */
 #ifndef SOTTO_BASE_SHA256_H
 #define SOTTO_BASE_SHA256_H
 

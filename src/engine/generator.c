@@ -111,7 +111,7 @@ void generator_drop_job(sotto_generator *g, job *j) {
   else if (unlink_job(&g->waiting, j))
     g->n_waiting--;
   if (j->slot) {
-    /* Reserved pages behind the computed tokens go back to the pool. */
+    /* Reserved pages behind the computed tokens are free again. */
     uint32_t keep = j->options.flags & SOTTO_REQUEST_NO_CACHE ? 0 : j->slot->seq.n_tokens;
     sotto_kv_trim(g->kv, &j->slot->seq, keep);
     j->slot->job = NULL;

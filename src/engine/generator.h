@@ -2,8 +2,9 @@
  * out. Admits requests to sequences, reuses every cached prefix, forms batches of decodes and prompt
  * chunks, samples, turns tokens to text, finds stop strings, cancels.
  *
- * When the KV pool runs out, cached sequences go first, then the youngest request goes back into the
- * queue and is computed again later (as vLLM's recomputation); results do not depend on it. */
+ * When the KV cache has no free page left, idle slots lose theirs, least recently used first; then the
+ * youngest running request is preempted: it goes back into the queue, and its tokens are computed again
+ * later (as vLLM's preemption by recomputation). Results do not depend on it. */
 #ifndef SOTTO_ENGINE_GENERATOR_H
 #define SOTTO_ENGINE_GENERATOR_H
 

@@ -102,8 +102,10 @@ static bool is_scoring(const job *j) {
   return generator_scores(j) && j->n_scored < j->n_prompt;
 }
 
-/* Tokens of the job that go into this batch, given room for so many tokens and outputs. */
-static uint32_t chunk(const sotto_generator *g, const job *j, uint32_t room, uint32_t outputs) {
+/* How many of the job's tokens go into this batch (a chunk of its prompt, or the one token of a decode),
+ * where the batch has room for so many tokens and outputs. */
+static uint32_t prompt_chunk(const sotto_generator *g, const job *j, uint32_t room,
+                             uint32_t outputs) {
   uint32_t left = (uint32_t)j->tokens.count - j->slot->seq.n_tokens;
   if (g->config.whole_texts && (left > room || left > outputs)) return 0; /* in a later batch */
   if (left > room) left = room;
@@ -117,11 +119,11 @@ typedef struct content {
   uint32_t n_batch; /* most tokens */
 } content;
 
-/* Give the job's next tokens a place in the batch, making room in the pool as the header says. Not if
- * the batch can take no more. */
+/* Give the job's next tokens a place in the batch, making room in the KV cache as generator.h says.
+ * Does nothing where the batch or the cache can take no more. */
 static void schedule_job(sotto_generator *g, job *j, content *batch) {
   const uint32_t n =
-      chunk(g, j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
+      prompt_chunk(g, j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
   if (n == 0) return;
   while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
     if (evict_cached(g)) continue;

@@ -1,4 +1,4 @@
-/* The scanner: walks a header's bytes as they arrive, in pieces of any size, and checks each length
+/* The scanner: walks a header's bytes as they arrive, wherever they are cut, and checks each length
  * before it is believed. It only finds out where the header ends; tables.c and tensors.c then read
  * the values from the bytes kept here. Memory grows with the bytes that arrived, never with a length
  * that a file claims. Layout (GGUF v3):
@@ -327,7 +327,7 @@ static sotto_status step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
 static sotto_status append(sotto_gguf *g, sotto_gguf_file *f, const unsigned char *data, size_t n) {
   if (n > f->cap - f->len) {
     size_t cap = f->cap + f->cap / 2;
-    if (cap < f->len + n) cap = f->len + n; /* both at most 1 GiB and a chunk */
+    if (cap < f->len + n) cap = f->len + n; /* both little more than 1 GiB */
     if (cap < 4096) cap = 4096;
     unsigned char *grown = sotto_realloc(g->ctx, f->bytes, f->cap, cap);
     if (!grown) return SOTTO_ERR_OUT_OF_MEMORY;

@@ -1,4 +1,4 @@
-/* The pool on hosts without threads: the caller runs every chunk. */
+/* The pool on hosts without threads: the caller does every task. */
 #include "platform/pool.h"
 
 struct sotto_pool {
@@ -30,7 +30,7 @@ uint32_t sotto_pool_active(const sotto_pool *pool) {
   return sotto_pool_n_threads(pool);
 }
 
-void sotto_pool_run(sotto_pool *pool, uint32_t n_chunks, sotto_pool_fn *fn, void *user) {
+void sotto_pool_run(sotto_pool *pool, uint32_t n_tasks, sotto_pool_fn *fn, void *user) {
   (void)pool;
-  for (uint32_t chunk = 0; chunk < n_chunks; chunk++) fn(user, chunk, 0);
+  for (uint32_t task = 0; task < n_tasks; task++) fn(user, task, 0);
 }

@@ -1,26 +1,27 @@
 /* The pool over POSIX threads (in browsers and Node.js: Emscripten's, which are workers).
  *
- * All coordination is one 64-bit word, the ticket: generation of the job, its number of chunks, the next
- * chunk to take. Taking a chunk is one compare-and-swap on it; a thread that looks at an old job fails
- * there, so nobody needs to be waited for who has not taken a chunk. */
+ * All coordination is one 64-bit word, the ticket: the number of the run, its number of tasks and the
+ * next task to take. A thread takes a task by one compare-and-swap on the ticket, which fails where the
+ * thread has read the ticket of an older run. So a run ends when its tasks are done, and waits for no
+ * thread that has taken none. */
 #include "platform/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Looks at the ticket before a thread goes to sleep: about 50 microseconds, as long as the work between
- * two jobs mostly takes. WebAssembly has no instruction that pauses, so there a look takes a nanosecond;
- * to sleep and be woken takes more than a small job does. */
+/* How often a thread looks at the ticket before it goes to sleep: for about 50 microseconds, since the next
+ * run mostly follows within that time, and to sleep and be woken takes longer than a small run.
+ * WebAssembly has no instruction that pauses, so there a look takes about a nanosecond. */
 #ifdef __EMSCRIPTEN__
 #define SPINS 50000
 #else
 #define SPINS 2000
 #endif
 
-#define CHUNK_BITS 12
-#define CHUNK_MASK ((1u << CHUNK_BITS) - 1)
-_Static_assert(SOTTO_MAX_CHUNKS == CHUNK_MASK, "chunk numbers fill their bits of the ticket");
+#define TASK_BITS 12
+#define TASK_MASK ((1u << TASK_BITS) - 1)
+_Static_assert(SOTTO_MAX_TASKS == TASK_MASK, "the numbers of tasks fill their bits of the ticket");
 
 typedef struct worker {
   struct sotto_pool *pool;
@@ -31,12 +32,13 @@ typedef struct worker {
 
 struct sotto_pool {
   sotto_ctx *ctx;
-  /* generation << 24 | n_chunks << 12 | next chunk */
+  /* number of the run << 24 | n_tasks << 12 | next task */
   _Alignas(64) _Atomic uint64_t ticket;
-  _Alignas(64) _Atomic uint32_t done; /* chunks of the job that are finished */
-  _Alignas(64) sotto_pool_fn *fn; /* of the job; set before the ticket, read after a taking it */
+  _Alignas(64) _Atomic uint32_t done; /* tasks of the run that are done */
+  _Alignas(64)
+      sotto_pool_fn *fn; /* of the run; set before the ticket, read after a task was taken */
   void *user;
-  _Atomic uint32_t n_active;  /* threads that take chunks: the caller and the first workers */
+  _Atomic uint32_t n_active;  /* threads that take tasks: the caller and the first workers */
   _Atomic uint32_t sleepers;  /* active workers that are asleep; changes under the mutex */
   _Atomic bool caller_sleeps; /* in wait_for_end */
   _Atomic bool closing;
@@ -54,26 +56,25 @@ static inline void pause_cpu(void) {
 #endif
 }
 
-static uint32_t chunks_of(uint64_t ticket) {
-  return (uint32_t)(ticket >> CHUNK_BITS) & CHUNK_MASK;
+static uint32_t tasks_of(uint64_t ticket) {
+  return (uint32_t)(ticket >> TASK_BITS) & TASK_MASK;
 }
 static uint32_t next_of(uint64_t ticket) {
-  return (uint32_t)ticket & CHUNK_MASK;
+  return (uint32_t)ticket & TASK_MASK;
 }
 static bool has_work(uint64_t ticket) {
-  return next_of(ticket) < chunks_of(ticket);
+  return next_of(ticket) < tasks_of(ticket);
 }
 
-/* Take and run chunks until none is left to take. */
+/* Take and do tasks until none is left to take. */
 static void work(sotto_pool *pool, uint32_t thread) {
   uint64_t ticket = atomic_load(&pool->ticket);
   while (has_work(ticket)) {
     if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket + 1)) continue;
-    /* A chunk of this generation is ours: the job cannot end, nor fn and user change, before it is done.
-     */
-    uint32_t n_chunks = chunks_of(ticket);
+    /* This thread has a task of the run: until it is done the run cannot end, nor fn and user change. */
+    uint32_t n_tasks = tasks_of(ticket);
     pool->fn(pool->user, next_of(ticket), thread);
-    if (atomic_fetch_add(&pool->done, 1) + 1 == n_chunks && atomic_load(&pool->caller_sleeps)) {
+    if (atomic_fetch_add(&pool->done, 1) + 1 == n_tasks && atomic_load(&pool->caller_sleeps)) {
       pthread_mutex_lock(&pool->mutex);
       pthread_cond_signal(&pool->end);
       pthread_mutex_unlock(&pool->mutex);
@@ -96,7 +97,7 @@ static void count_sleepers(sotto_pool *pool) {
   atomic_store(&pool->sleepers, n);
 }
 
-/* Until there is a chunk to take, or the pool closes (then false). */
+/* Until there is a task to take, or the pool closes (then false). */
 static bool wait_for_work(worker *self) {
   sotto_pool *pool = self->pool;
   for (int i = 0; i < SPINS; i++) {
@@ -172,34 +173,33 @@ uint32_t sotto_pool_active(const sotto_pool *pool) {
   return atomic_load(&pool->n_active);
 }
 
-static void wait_for_end(sotto_pool *pool, uint32_t n_chunks) {
+static void wait_for_end(sotto_pool *pool, uint32_t n_tasks) {
   for (int i = 0; i < SPINS; i++) {
-    if (atomic_load(&pool->done) == n_chunks) return;
+    if (atomic_load(&pool->done) == n_tasks) return;
     pause_cpu();
   }
   pthread_mutex_lock(&pool->mutex);
   atomic_store(&pool->caller_sleeps, true);
-  while (atomic_load(&pool->done) != n_chunks) pthread_cond_wait(&pool->end, &pool->mutex);
+  while (atomic_load(&pool->done) != n_tasks) pthread_cond_wait(&pool->end, &pool->mutex);
   atomic_store(&pool->caller_sleeps, false);
   pthread_mutex_unlock(&pool->mutex);
 }
 
-void sotto_pool_run(sotto_pool *pool, uint32_t n_chunks, sotto_pool_fn *fn, void *user) {
-  if (n_chunks <= 1 || sotto_pool_active(pool) == 1) {
-    for (uint32_t chunk = 0; chunk < n_chunks; chunk++) fn(user, chunk, 0);
+void sotto_pool_run(sotto_pool *pool, uint32_t n_tasks, sotto_pool_fn *fn, void *user) {
+  if (n_tasks <= 1 || sotto_pool_active(pool) == 1) {
+    for (uint32_t task = 0; task < n_tasks; task++) fn(user, task, 0);
     return;
   }
   pool->fn = fn;
   pool->user = user;
   atomic_store(&pool->done, 0);
-  uint64_t generation = atomic_load(&pool->ticket) >> (2 * CHUNK_BITS);
-  atomic_store(&pool->ticket,
-               (generation + 1) << (2 * CHUNK_BITS) | (uint64_t)n_chunks << CHUNK_BITS);
+  uint64_t number = atomic_load(&pool->ticket) >> (2 * TASK_BITS);
+  atomic_store(&pool->ticket, (number + 1) << (2 * TASK_BITS) | (uint64_t)n_tasks << TASK_BITS);
   if (atomic_load(&pool->sleepers)) {
     pthread_mutex_lock(&pool->mutex);
     pthread_cond_broadcast(&pool->work);
     pthread_mutex_unlock(&pool->mutex);
   }
   work(pool, 0);
-  wait_for_end(pool, n_chunks);
+  wait_for_end(pool, n_tasks);
 }

@@ -29,7 +29,7 @@ typedef struct sotto_pre {
 /* Memory for long pieces, kept from piece to piece. */
 typedef struct sotto_scratch {
   sotto_ctx *ctx;
-  void *block;
+  void *data;
   size_t size;
 } sotto_scratch;
 

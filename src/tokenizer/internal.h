@@ -40,10 +40,10 @@ struct sotto_tokenizer {
   const sotto_pre *pre;
   uint32_t n_vocab;
 
-  /* Token i lies in pool[start[i] .. start[i + 1]): its text, then its n_bytes[i] bytes unless
+  /* Token i lies in strings[start[i] .. start[i + 1]): its text, then its n_bytes[i] bytes unless
    * they are the same (PLAIN). */
-  char *pool;
-  size_t pool_size;
+  char *strings;
+  size_t strings_size;
   uint32_t *start;
   uint16_t *n_bytes;
   uint8_t *flags;
@@ -85,10 +85,10 @@ static inline sotto_token_attr sotto_vocab_attr(const sotto_tokenizer *t, uint32
 static inline sotto_slice sotto_vocab_text(const sotto_tokenizer *t, uint32_t id) {
   uint32_t len = t->start[id + 1] - t->start[id];
   if (!(sotto_vocab_flags(t, id) & SOTTO_FLAG_PLAIN)) len -= t->n_bytes[id];
-  return (sotto_slice){t->pool + t->start[id], len};
+  return (sotto_slice){t->strings + t->start[id], len};
 }
 static inline sotto_slice sotto_vocab_bytes(const sotto_tokenizer *t, uint32_t id) {
-  return (sotto_slice){t->pool + t->start[id + 1] - t->n_bytes[id], t->n_bytes[id]};
+  return (sotto_slice){t->strings + t->start[id + 1] - t->n_bytes[id], t->n_bytes[id]};
 }
 
 /* ---- vocabulary.c: tokens, their bytes and the way back ------------------------------------- */

@@ -96,8 +96,8 @@ static void merge_all(long_list *l, uint32_t first) {
 }
 
 void sotto_scratch_free(sotto_scratch *scratch) {
-  sotto_free(scratch->ctx, scratch->block, scratch->size);
-  scratch->block = NULL;
+  sotto_free(scratch->ctx, scratch->data, scratch->size);
+  scratch->data = NULL;
   scratch->size = 0;
 }
 
@@ -105,8 +105,8 @@ void sotto_scratch_free(sotto_scratch *scratch) {
 static sotto_status reserve(sotto_scratch *scratch, size_t size) {
   if (size <= scratch->size) return SOTTO_OK;
   sotto_scratch_free(scratch);
-  scratch->block = sotto_alloc(scratch->ctx, size);
-  if (!scratch->block) return SOTTO_ERR_OUT_OF_MEMORY;
+  scratch->data = sotto_alloc(scratch->ctx, size);
+  if (!scratch->data) return SOTTO_ERR_OUT_OF_MEMORY;
   scratch->size = size;
   return SOTTO_OK;
 }
@@ -116,7 +116,7 @@ sotto_status sotto_merge_long(const sotto_tokenizer *t, const sotto_merger *m,
   size_t size; /* 32 bytes for each byte of the piece */
   if (!sotto_size_mul(piece.len, sizeof(symbol) + 2 * sizeof(uint64_t), &size)) size = SIZE_MAX;
   SOTTO_TRY(reserve(scratch, size));
-  uint64_t *heap = scratch->block;
+  uint64_t *heap = scratch->data;
   long_list l = {t, m, piece, (symbol *)(heap + 2 * piece.len), heap, 0};
   uint32_t first = fill_list(&l);
   merge_all(&l, first);

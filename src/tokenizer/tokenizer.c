@@ -114,7 +114,7 @@ void sotto_tokenizer_free(sotto_tokenizer *t) {
   if (!t) return;
   sotto_ctx *ctx = t->ctx;
   size_t n = t->n_vocab;
-  sotto_free(ctx, t->pool, t->pool_size);
+  sotto_free(ctx, t->strings, t->strings_size);
   sotto_free(ctx, t->start, sizeof *t->start * (n + 1));
   sotto_free(ctx, t->n_bytes, sizeof *t->n_bytes * n);
   sotto_free(ctx, t->flags, n);

@@ -18,17 +18,17 @@ static uint32_t id_in(uint32_t bucket) {
 /* The bucket of these bytes, or the empty one where they belong; n_buckets when there is neither.
  * *tag: the upper bits that their bucket has, above the id. */
 static uint32_t probe(const sotto_tokenizer *t, const char *bytes, size_t len, uint32_t *tag) {
-  uint64_t hash = len * 0x9E3779B97F4A7C15u, chunk;
+  uint64_t hash = len * 0x9E3779B97F4A7C15u, word;
   const char *p = bytes;
   size_t left = len;
   for (; left >= 8; p += 8, left -= 8) {
-    memcpy(&chunk, p, 8);
-    hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
+    memcpy(&word, p, 8);
+    hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
     hash ^= hash >> 32;
   }
-  chunk = 0;
-  for (size_t i = 0; i < left; i++) chunk |= (uint64_t)(unsigned char)p[i] << 8 * i;
-  hash = (hash ^ chunk) * 0xD6E8FEB86659FD93u;
+  word = 0;
+  for (size_t i = 0; i < left; i++) word |= (uint64_t)(unsigned char)p[i] << 8 * i;
+  hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
   hash = (hash ^ hash >> 32) * 0x9E3779B97F4A7C15u;
   *tag = (uint32_t)hash & ~(uint32_t)0 << ID_BITS;
   uint32_t bucket = (uint32_t)((hash >> 32) * t->n_buckets >> 32);
@@ -119,8 +119,8 @@ static sotto_status load_types(sotto_tokenizer *t, const sotto_gguf *gguf) {
   return SOTTO_OK;
 }
 
-/* Fill pool, start, n_bytes and PLAIN from the file's strings. The pool is made for the worst case,
- * every token twice, and then cut to what was used. */
+/* Fill strings, start, n_bytes and PLAIN from the tokens of the file. Memory is allocated for the worst
+ * case, every token stored twice, and cut to what was used. */
 static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings) {
   uint64_t total = 0;
   for (uint32_t id = 0; id < t->n_vocab; id++) {
@@ -137,15 +137,15 @@ static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings)
                       TOKENS " holds more than 2 GB of text; " SOTTO_VOCAB_NEXT_STEP);
   }
   size_t size = (size_t)total + 1, used = 0; /* never empty, so that pointers into it are valid */
-  t->pool = sotto_alloc(t->ctx, size);
-  if (!t->pool) return SOTTO_ERR_OUT_OF_MEMORY;
-  t->pool_size = size;
+  t->strings = sotto_alloc(t->ctx, size);
+  if (!t->strings) return SOTTO_ERR_OUT_OF_MEMORY;
+  t->strings_size = size;
   for (uint32_t id = 0; id < t->n_vocab; id++) {
     sotto_slice text = strings[id];
     t->start[id] = (uint32_t)used;
-    if (text.len) memcpy(t->pool + used, text.data, text.len);
+    if (text.len) memcpy(t->strings + used, text.data, text.len);
     used += text.len;
-    char *bytes = t->pool + used;
+    char *bytes = t->strings + used;
     size_t n = t->model->decoder->bytes(text, sotto_vocab_attr(t, id), bytes);
     bool plain = n == SIZE_MAX || n == text.len; /* decoders shorten what they change */
     if (plain)
@@ -155,10 +155,10 @@ static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings)
     t->n_bytes[id] = (uint16_t)(plain ? text.len : n);
   }
   t->start[t->n_vocab] = (uint32_t)used;
-  char *cut = sotto_realloc(t->ctx, t->pool, t->pool_size, used + 1);
+  char *cut = sotto_realloc(t->ctx, t->strings, t->strings_size, used + 1);
   if (!cut) return SOTTO_ERR_OUT_OF_MEMORY;
-  t->pool = cut;
-  t->pool_size = used + 1;
+  t->strings = cut;
+  t->strings_size = used + 1;
   return SOTTO_OK;
 }
 

@@ -1,35 +1,35 @@
-/* platform/pool: every chunk runs once, whatever the number of threads and however busy the cores. */
+/* platform/pool: every task is done once, whatever the number of threads and however busy the cores. */
 #include "platform/pool.h"
 
 #include "platform/time.h"
 #include "test.h"
 
-typedef struct job {
-  uint32_t runs[SOTTO_MAX_CHUNKS];
+typedef struct counts {
+  uint32_t runs[SOTTO_MAX_TASKS];
   uint64_t sums[SOTTO_MAX_THREADS];
   uint32_t round;
-} job;
+} counts;
 
-static void count(void *user, uint32_t chunk, uint32_t thread) {
-  job *j = user;
-  j->runs[chunk]++;
-  j->sums[thread] += chunk + j->round;
+static void count(void *user, uint32_t task, uint32_t thread) {
+  counts *j = user;
+  j->runs[task]++;
+  j->sums[thread] += task + j->round;
 }
 
-TEST(pool_runs_every_chunk_once) {
+TEST(pool_does_every_task_once) {
   static const uint32_t n_threads[] = {0, 1, 2, 3, 4, 16};
-  static const uint32_t n_chunks[] = {0, 1, 2, 3, 7, 64, SOTTO_MAX_CHUNKS};
+  static const uint32_t n_tasks[] = {0, 1, 2, 3, 7, 64, SOTTO_MAX_TASKS};
   for (size_t t = 0; t < sizeof n_threads / sizeof *n_threads; t++) {
     sotto_ctx ctx;
     sotto_ctx_init(&ctx, NULL, NULL);
     sotto_pool *pool;
     REQUIRE(sotto_pool_new(&ctx, n_threads[t], &pool) == SOTTO_OK);
     CHECK(sotto_pool_n_threads(pool) >= 1);
-    static job j;
+    static counts j;
     memset(&j, 0, sizeof j);
     uint64_t expected = 0;
     for (uint32_t round = 0; round < 400; round++) {
-      uint32_t n = n_chunks[round % (sizeof n_chunks / sizeof *n_chunks)];
+      uint32_t n = n_tasks[round % (sizeof n_tasks / sizeof *n_tasks)];
       if (n > 64 && round > 20) n = 5;
       j.round = round;
       if (round % 3 == 0) sotto_pool_set_active(pool, 1 + round % sotto_pool_n_threads(pool));
@@ -56,7 +56,7 @@ TEST(pool_active_threads) {
   REQUIRE(sotto_pool_new(&ctx, 4, &pool) == SOTTO_OK);
   const uint32_t n = sotto_pool_n_threads(pool);
   CHECK(sotto_pool_active(pool) == n);
-  static job j;
+  static counts j;
   for (uint32_t active = n; active >= 1; active--) {
     sotto_pool_set_active(pool, active);
     CHECK(sotto_pool_active(pool) == active);
