@@ -143,7 +143,7 @@ static space space_of(const sotto_program *p, const sotto_backend_config *config
 
 /* Puts buffer b at the lowest offset free of every earlier buffer that lives at the same time. `parts`: while
  * one part of a batch is in a stage, what is carried holds the other parts' rows. */
-static void place(space *spaces, size_t b, bool parts, const bool *meets) {
+static void find_room(space *spaces, size_t b, bool parts, const bool *meets) {
   space *s = &spaces[b];
   for (bool moved = true; moved;) {
     moved = false;
@@ -172,7 +172,7 @@ uint64_t sotto_buffers_plan(const sotto_program *p, const sotto_backend_config *
     for (size_t b = 0; b < n; b++) {
       spaces[b] = space_of(p, config, b);
       find_meeting(p, live, b, meets);
-      place(spaces, b, config->n_batch > config->n_part, meets);
+      find_room(spaces, b, config->n_batch > config->n_part, meets);
       if (spaces[b].at + spaces[b].size > total) total = spaces[b].at + spaces[b].size;
       if (offsets) offsets[b] = spaces[b].at;
     }

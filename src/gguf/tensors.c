@@ -117,8 +117,8 @@ static const unsigned char *read_tensor(const unsigned char *p, sotto_gguf_tenso
   return p + 12;
 }
 
-static sotto_status place(sotto_gguf *g, const sotto_gguf_file *f, sotto_gguf_tensor *t,
-                          uint64_t alignment) {
+static sotto_status locate(sotto_gguf *g, const sotto_gguf_file *f, sotto_gguf_tensor *t,
+                           uint64_t alignment) {
   if (t->offset % alignment) {
     return INVALID(
         g,
@@ -180,7 +180,7 @@ sotto_status sotto_gguf_build_tensors(sotto_gguf *g, uint32_t file_index) {
     p = read_tensor(p, t, &type);
     t->file = file_index;
     SOTTO_TRY(shape(g, t, type));
-    SOTTO_TRY(place(g, f, t, alignment));
+    SOTTO_TRY(locate(g, f, t, alignment));
     if (t->offset + t->size > f->data_end) f->data_end = t->offset + t->size;
   }
   uint32_t *order = sotto_alloc(g->ctx, n * sizeof *order);

@@ -1,4 +1,4 @@
-/* The page pool and the sequences' page tables. */
+/* The pages, which of them are free, and the sequences' lists of pages. */
 #include "kv/kv_internal.h"
 
 static uint64_t row_bytes(const sotto_kv_shape *s, uint32_t layer, uint32_t half) {
@@ -38,25 +38,25 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
   kv->ctx = ctx;
   kv->shape = *shape;
   kv->bytes = (size_t)bytes;
-  kv->places = sotto_alloc(ctx, shape->n_layer * sizeof *kv->places);
+  kv->layouts = sotto_alloc(ctx, shape->n_layer * sizeof *kv->layouts);
   kv->data = sotto_alloc_aligned(ctx, kv->bytes);
   kv->references = sotto_alloc_zero(ctx, shape->n_pages * sizeof *kv->references);
   kv->free_list = sotto_alloc(ctx, shape->n_pages * sizeof *kv->free_list);
-  if (!kv->places || !kv->data || !kv->references || !kv->free_list) {
+  if (!kv->layouts || !kv->data || !kv->references || !kv->free_list) {
     sotto_kv_free(kv);
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   size_t start = 0;
   for (uint32_t half = 0; half < 2; half++) {
     for (uint32_t layer = 0; layer < shape->n_layer; layer++) {
-      struct kv_place *place = &kv->places[layer];
-      place->page_bytes[half] = (size_t)row_bytes(shape, layer, half) * SOTTO_KV_PAGE;
-      place->start[half] = start;
-      start += place->page_bytes[half] * shape->n_pages;
+      struct kv_layer_layout *layout = &kv->layouts[layer];
+      layout->page_bytes[half] = (size_t)row_bytes(shape, layer, half) * SOTTO_KV_PAGE;
+      layout->start[half] = start;
+      start += layout->page_bytes[half] * shape->n_pages;
     }
   }
-  /* Touched pages only cost memory once used on hosts that commit lazily, so no memset here: rows are
-   * read only after they were written. */
+  /* No memset: rows are read only after they were written, and hosts that commit memory lazily give it to
+   * those pages alone that are used. */
   kv->n_free = shape->n_pages;
   for (uint32_t i = 0; i < shape->n_pages; i++) kv->free_list[i] = shape->n_pages - 1 - i;
   *out = kv;
@@ -66,7 +66,7 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
 void sotto_kv_free(sotto_kv *kv) {
   if (!kv) return;
   sotto_ctx *ctx = kv->ctx;
-  sotto_free(ctx, kv->places, kv->shape.n_layer * sizeof *kv->places);
+  sotto_free(ctx, kv->layouts, kv->shape.n_layer * sizeof *kv->layouts);
   sotto_free_aligned(ctx, kv->data, kv->bytes);
   sotto_free(ctx, kv->references, kv->shape.n_pages * sizeof *kv->references);
   sotto_free(ctx, kv->free_list, kv->shape.n_pages * sizeof *kv->free_list);
@@ -81,14 +81,14 @@ uint32_t sotto_kv_free_pages(const sotto_kv *kv) {
 }
 
 static char *page_at(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page) {
-  const struct kv_place *place = &kv->places[layer];
-  return kv->data + place->start[half] + page * place->page_bytes[half];
+  const struct kv_layer_layout *layout = &kv->layouts[layer];
+  return kv->data + layout->start[half] + page * layout->page_bytes[half];
 }
 
 static char *rows_of(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page,
                      uint32_t head) {
   return page_at(kv, half, layer, page) +
-         kv->places[layer].page_bytes[half] / kv->shape.layers[layer].n_head_kv * head;
+         kv->layouts[layer].page_bytes[half] / kv->shape.layers[layer].n_head_kv * head;
 }
 
 void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
@@ -145,7 +145,7 @@ bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more) {
     for (uint32_t half = 0; half < 2; half++) {
       for (uint32_t layer = 0; layer < kv->shape.n_layer; layer++) {
         memcpy(page_at(kv, half, layer, to), page_at(kv, half, layer, from),
-               kv->places[layer].page_bytes[half]);
+               kv->layouts[layer].page_bytes[half]);
       }
     }
     release_page(kv, from);

@@ -1,4 +1,4 @@
-/* The paged KV cache. Storage is one pool of pages of 32 positions; a sequence is a list of page
+/* The paged KV cache. Memory is divided into pages of 32 positions; a sequence is a list of page
  * numbers and the tokens whose keys and values they hold. Pages are reference-counted: sequences that
  * begin alike share them, and a shared page is copied before it is written.
  *
@@ -24,7 +24,7 @@ typedef struct sotto_kv_shape {
   sotto_dtype k_type, v_type; /* of kernels/kv_types.def; head_dim is a multiple of their blocks */
 } sotto_kv_shape;
 
-/* Bytes of the pool, 0 when they do not fit size_t. */
+/* Bytes of all pages; 0 where no allocation can be as large. */
 uint64_t sotto_kv_bytes(const sotto_kv_shape *shape);
 /* Bytes that one position takes over all layers; UINT64_MAX where no number holds them. */
 uint64_t sotto_kv_position_bytes(const sotto_kv_shape *shape);
@@ -44,12 +44,12 @@ void sotto_kv_free(sotto_kv *kv);
 const sotto_kv_shape *sotto_kv_get_shape(const sotto_kv *kv);
 uint32_t sotto_kv_free_pages(const sotto_kv *kv);
 
-/* Tables for sequences of up to n_pages pages (the whole pool). */
+/* Allocates the sequence's lists of tokens and pages, long enough for it to hold all pages there are. */
 sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq);
 void sotto_kv_seq_free(sotto_kv *kv, sotto_kv_seq *seq);
 
 /* Make positions n_tokens .. n_tokens + n_more - 1 writable: add pages, copy a shared last page.
- * False when the pool has too few free pages (nothing has changed then). */
+ * False when too few pages are free (nothing has changed then). */
 bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more);
 /* Note tokens whose rows have been written (positions follow). Room was reserved. */
 void sotto_kv_append(sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);

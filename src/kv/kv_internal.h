@@ -1,4 +1,4 @@
-/* The pool's inside, shared by kv.c and snapshot.c. */
+/* The cache's inside, shared by kv.c and snapshot.c. */
 #ifndef SOTTO_KV_KV_INTERNAL_H
 #define SOTTO_KV_KV_INTERNAL_H
 
@@ -9,9 +9,9 @@ struct sotto_kv {
   sotto_kv_shape shape;
   /* Of each layer, of keys and of values: its rows of one page, all heads; where page 0's begin in
    * `data`. */
-  struct kv_place {
+  struct kv_layer_layout {
     size_t page_bytes[2], start[2];
-  } *places; /* [n_layer] */
+  } *layouts; /* [n_layer] */
   size_t bytes;
   char *data;
   uint32_t *references; /* [n_pages] */
