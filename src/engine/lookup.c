@@ -1,13 +1,14 @@
-/* Prompt lookup: search, belief, price. */
+/* Prompt lookup (lookup.h): the search, the belief in what it finds, the price of drafts. */
 #include "engine/lookup.h"
 
-/* What a request begins with, and a new outcome's weight: drafts start after some right guesses, stop
- * after some wrong ones, and guessing goes on meanwhile, since it costs no pass. */
+/* The belief that a request begins with, and how much of it each new outcome replaces: drafts start after
+ * some right guesses and stop after some wrong ones. Guesses go on being checked meanwhile, since that
+ * needs no pass. */
 #define BELIEF 0.7f
 #define RATE   0.1f
 
-/* Matrices go through the kernels in tiles of 4 tokens, and what does not fill one goes one by one. A
- * pass of SmolLM2 135M costs, in passes of one token (x86-64):
+/* The kernels multiply by four tokens together, and by the one to three left over one at a time. A pass
+ * (a batch's way through the program) of SmolLM2 135M costs, in passes of one token (x86-64):
  *
  *     tokens                       2     3     4     5     8     12
  *     wasmtime, Q4_0              2.0   2.9   3.3   4.2   6.7  10.0
@@ -16,11 +17,11 @@
  *     Node.js 24, Q8_0, 1 thread  1.9         2.2         4.8
  *     Node.js 24, Q4_0, 2 threads 1.7         2.1         3.9
  *
- * So drafts fill a tile up and no more: two tiles at once bring no more than one after the other. The
- * price is that of the dearer host, where a sequence alone needs tokens that come true seven times
- * of eight. `npm run bench -- sequences` measures it. */
-#define TILE       4
-#define TILE_PRICE 3.3f
+ * So drafts fill the batch up to a multiple of four tokens and no further: eight tokens in one pass bring
+ * no more than in two. The price is that of the dearer host, where drafts beside a single sequence pay if
+ * seven of eight are right. `npm run bench -- sequences` measures it. */
+#define GEMM_TOKENS 4    /* that a GEMM takes together */
+#define GEMM_PRICE  3.3f /* of a pass of so many, in passes of one token */
 
 void sotto_lookup_init(sotto_lookup *l) {
   *l = (sotto_lookup){0};
@@ -29,8 +30,8 @@ void sotto_lookup_init(sotto_lookup *l) {
   }
 }
 
-/* The longest match wins, of several the latest: one walk back over the tokens. That takes microseconds
- * per 10,000 tokens, which no index beats by anything that a pass would notice. */
+/* The longest match wins, of several the latest. One walk back over all tokens takes some microseconds
+ * per 10,000 of them, so an index would save nothing that counts beside a pass of milliseconds. */
 static void search(sotto_lookup *l, const sotto_token *tokens, uint32_t n) {
   uint32_t best = SOTTO_LOOKUP_SHORTEST - 1;
   if (n <= best) return;
@@ -76,12 +77,12 @@ float sotto_lookup_chance(const sotto_lookup *l, uint32_t i) {
 }
 
 uint32_t sotto_lookup_room(uint32_t n_tokens) {
-  return (TILE - n_tokens % TILE) % TILE;
+  return (GEMM_TOKENS - n_tokens % GEMM_TOKENS) % GEMM_TOKENS;
 }
 
-/* Of a pass, in passes of one token. */
+/* Of a pass of n_tokens, in passes of one token. */
 static float price(uint32_t n_tokens) {
-  return (float)(n_tokens / TILE) * TILE_PRICE + (float)(n_tokens % TILE);
+  return (float)(n_tokens / GEMM_TOKENS) * GEMM_PRICE + (float)(n_tokens % GEMM_TOKENS);
 }
 
 bool sotto_lookup_pays(uint32_t n_tokens, uint32_t n_drafts, float expected) {

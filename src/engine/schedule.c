@@ -64,8 +64,8 @@ static void admit(sotto_generator *g, job *j) {
   g->n_running++;
 }
 
-/* Give the pages of the least recently used idle sequence back. */
-static bool evict_cached(sotto_generator *g) {
+/* Free the pages of the least recently used idle slot. False where no idle slot has any. */
+static bool evict_idle(sotto_generator *g) {
   slot *oldest = NULL;
   for (uint32_t i = 0; i < g->n_slots; i++) {
     slot *s = &g->slots[i];
@@ -126,7 +126,7 @@ static void schedule_job(sotto_generator *g, job *j, content *batch) {
       prompt_chunk(g, j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
   if (n == 0) return;
   while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
-    if (evict_cached(g)) continue;
+    if (evict_idle(g)) continue;
     if (batch->tokens == 0 && preempt(g, j)) continue;
     return;
   }

@@ -31,7 +31,7 @@ typedef struct sotto_gguf_file {
   /* scan.c */
   scan_state state;
   size_t at;                           /* everything before it has been checked */
-  size_t need;                         /* bytes that must be here for the next step */
+  size_t need;                         /* bytes that must be here for the next item */
   size_t name_at;                      /* the length field of the key or tensor being read */
   uint32_t type, element;              /* of the value being read */
   uint64_t left;                       /* elements of the array being read that are still to come */

@@ -74,7 +74,7 @@ const char *sotto_gguf_where(const sotto_gguf_file *f, char *buffer, size_t size
 #define WHERE(f)        sotto_gguf_where((f), (char[192]){0}, 192)
 #define INVALID(g, ...) sotto_fail((g)->ctx, SOTTO_ERR_INVALID_MODEL, __VA_ARGS__)
 
-/* ---- one step at a time ------------------------------------------------------------------------ */
+/* ---- one item at a time ------------------------------------------------------------------------ */
 
 /* *here tells whether the next n bytes have arrived. An error when they never can. */
 static sotto_status want(sotto_gguf *g, sotto_gguf_file *f, uint64_t n, bool *here) {
@@ -291,7 +291,7 @@ static sotto_status tensor_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
 }
 
 /* Get past one item, or find that its bytes are not here yet (*here false, f->need set). */
-static sotto_status step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
+static sotto_status scan_one(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   switch (f->state) {
   case SCAN_KEY: return key_step(g, f, here);
   case SCAN_SCALAR:
@@ -346,11 +346,11 @@ sotto_status sotto_gguf_scan(sotto_gguf *g, uint32_t file, const unsigned char *
   while (f->state != SCAN_DONE) {
     if (f->len >= f->need) {
       bool here = true;
-      SOTTO_TRY(step(g, f, &here));
+      SOTTO_TRY(scan_one(g, f, &here));
       if (here) continue;
     }
     if (taken == len) break;
-    /* What the next step needs, or a little more, so that little of the tensor data is copied. */
+    /* What the next item needs, or a little more, so that little of the tensor data is copied. */
     size_t n = f->need - f->len;
     if (n < 4096) n = 4096;
     if (n > len - taken) n = len - taken;

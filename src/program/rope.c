@@ -4,17 +4,17 @@
 
 #define TWO_PI 6.283185307179586
 
-/* The pair (as a real number) that turns `turns` times in n_ctx_orig positions; YaRN's section A.2. */
-static double pair_of_turns(const sotto_rope *rope, double turns) {
-  return rope->n_rot * sotto_log(rope->n_ctx_orig / (turns * TWO_PI)) /
+/* The pair, as a real number, that makes so many rotations in n_ctx_orig positions (YaRN, section A.2). */
+static double pair_of_rotations(const sotto_rope *rope, double rotations) {
+  return rope->n_rot * sotto_log(rope->n_ctx_orig / (rotations * TWO_PI)) /
          (2 * sotto_log((double)rope->base));
 }
 
 /* How much of pair p is left as it was trained, from 0 to 1. The borders are whole pairs, as in
  * transformers and llama.cpp. */
 static double unscaled_share(const sotto_rope *rope, uint32_t p) {
-  double low = __builtin_floor(pair_of_turns(rope, (double)rope->beta_fast));
-  double high = __builtin_ceil(pair_of_turns(rope, (double)rope->beta_slow));
+  double low = __builtin_floor(pair_of_rotations(rope, (double)rope->beta_fast));
+  double high = __builtin_ceil(pair_of_rotations(rope, (double)rope->beta_slow));
   if (low < 0) low = 0;
   if (high > rope->n_rot - 1) high = rope->n_rot - 1;
   const double width = high - low > 0.001 ? high - low : 0.001;
