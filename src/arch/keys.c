@@ -36,11 +36,11 @@ static const known_key tokenizer_keys[] = {
 #undef TOKENIZER_KEY
 };
 
-/* The keys that begin with `namespace`, and what is known of them. */
+/* The keys that begin with `prefix`, and what is known of them. */
 typedef struct namespace {
   sotto_ctx *ctx;
   const sotto_gguf *gguf;
-  char namespace[128]; /* with its dot */
+  char prefix[128]; /* with its dot */
   const known_key *keys;
   size_t n_keys;
 }
@@ -90,7 +90,7 @@ static bool is_neutral(const known_key *key, const sotto_gguf_kv *kv) {
 
 static const sotto_gguf_kv *sibling(const namespace *n, const char *name) {
   char full[256];
-  snprintf(full, sizeof full, "%s%s", n->namespace, name);
+  snprintf(full, sizeof full, "%s%s", n->prefix, name);
   return sotto_gguf_find(n->gguf, full);
 }
 
@@ -152,10 +152,10 @@ static sotto_status check_key(const namespace *n, const sotto_gguf_kv *kv, size_
 }
 
 static sotto_status check(const namespace *n) {
-  const size_t len = strlen(n->namespace);
+  const size_t len = strlen(n->prefix);
   for (size_t i = 0; i < sotto_gguf_n_kv(n->gguf); i++) {
     const sotto_gguf_kv *kv = sotto_gguf_kv_at(n->gguf, i);
-    if (kv->key.len <= len || memcmp(kv->key.data, n->namespace, len)) continue;
+    if (kv->key.len <= len || memcmp(kv->key.data, n->prefix, len)) continue;
     if (!sotto_gguf_is_taken(n->gguf, kv)) SOTTO_TRY(check_key(n, kv, len));
   }
   return SOTTO_OK;
@@ -168,14 +168,14 @@ sotto_status sotto_arch_check_keys(sotto_program *p) {
                  .n_keys = sizeof architecture_keys / sizeof *architecture_keys};
   sotto_slice name;
   SOTTO_TRY(sotto_gguf_string(p->gguf, "general.architecture", &name));
-  snprintf(n.namespace, sizeof n.namespace, "%.*s.", SOTTO_SLICE_ARG(name));
+  snprintf(n.prefix, sizeof n.prefix, "%.*s.", SOTTO_SLICE_ARG(name));
   return check(&n);
 }
 
 sotto_status sotto_arch_check_tokenizer_keys(sotto_ctx *ctx, const sotto_gguf *gguf) {
   const namespace n = {.ctx = ctx,
                        .gguf = gguf,
-                       .namespace = "tokenizer.ggml.",
+                       .prefix = "tokenizer.ggml.",
                        .keys = tokenizer_keys,
                        .n_keys = sizeof tokenizer_keys / sizeof *tokenizer_keys};
   return check(&n);

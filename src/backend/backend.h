@@ -1,5 +1,5 @@
-/* What a backend is to the engine: something that plans memory for a program, takes its weights, and
- * runs batches of tokens through it in slices of time. */
+/* What a backend is to the engine: it plans memory for a program, takes the program's weights, and runs
+ * batches of tokens through the program, returning at a deadline to be called again. */
 #ifndef SOTTO_BACKEND_BACKEND_H
 #define SOTTO_BACKEND_BACKEND_H
 
@@ -9,26 +9,27 @@
 #include "platform/pool.h"
 #include "program/program.h"
 
-/* Tokens that go through the program together, of any mix of sequences. Positions of one sequence
- * follow each other; room in the cache has been reserved. Borrowed until the run is done. */
+/* Tokens that go through the program together, of one sequence or several. The tokens of a sequence stand
+ * side by side, in the order of their positions, and pages for them have been reserved in the KV cache.
+ * Borrowed from begin until run returns DONE or another batch begins. */
 typedef struct sotto_batch {
   uint32_t n_tokens;
   const sotto_token *tokens;
-  const uint32_t *positions;       /* [n_tokens] in their sequence */
+  const uint32_t *positions;       /* [n_tokens] of each token in its sequence, from 0 */
   const sotto_kv_seq *const *seqs; /* [n_tokens] */
   uint32_t n_outputs;
   const uint32_t *outputs; /* [n_outputs] ascending indices of tokens whose logits are wanted */
 } sotto_batch;
 
 typedef struct sotto_backend_config {
-  uint32_t n_batch;         /* most tokens of a batch */
-  uint32_t n_part;          /* most that go through a stage of the program together; a longer batch
-                             * goes through it in parts, one after the other. At most n_batch */
-  uint32_t n_outputs;       /* most outputs of a batch */
-  uint32_t n_ctx;           /* most positions of a sequence, a multiple of the page size */
-  sotto_kernel_set kernels; /* at least one; empty while planning */
+  uint32_t n_batch;   /* most tokens of a batch */
+  uint32_t n_part;    /* most tokens that are in a stage of the program together: a longer batch
+                             * goes through each stage in parts. At most n_batch */
+  uint32_t n_outputs; /* most tokens of a batch whose logits are wanted */
+  uint32_t n_ctx;     /* most positions of a sequence, a multiple of the page size */
+  sotto_kernel_set kernels; /* the variants to choose from; empty while planning */
   uint32_t n_threads;       /* most threads of `pool`; scratch is planned for so many */
-  bool adapt_threads;       /* decode with fewer where that is faster */
+  bool adapt_threads;       /* decode with fewer threads where that measures faster */
   sotto_pool *pool;         /* borrowed; NULL while planning */
 } sotto_backend_config;
 
@@ -38,30 +39,31 @@ typedef struct sotto_backend_plan {
 
 typedef enum sotto_run_result {
   SOTTO_RUN_DONE,
-  SOTTO_RUN_MORE,         /* out of time: run again */
+  SOTTO_RUN_MORE,         /* the deadline has passed: call run again */
   SOTTO_RUN_WAIT_WEIGHTS, /* the next operation's weight is not there yet */
-  SOTTO_RUN_NON_FINITE,   /* failed_seq's keys or values overflowed; the batch is given up */
+  SOTTO_RUN_NON_FINITE,   /* failed_seq's keys or values overflowed; the batch cannot go on */
 } sotto_run_result;
 
 typedef struct sotto_backend sotto_backend;
 
 typedef struct sotto_backend_type {
   const char *name;
-  bool float_cache; /* keys and values are float32, whatever the options say */
+  bool float_cache; /* its KV cache is always float32, whatever the options say */
+  /* Bytes that create will allocate. ERR_OUT_OF_MEMORY. */
   sotto_status (*plan)(const sotto_program *program, const sotto_backend_config *config,
                        sotto_backend_plan *plan);
-  /* Allocates what plan says. program and kv are borrowed until free. */
+  /* Allocates what plan says; *out is NULL on failure. program and kv are borrowed until free. */
   sotto_status (*create)(const sotto_program *program, const sotto_backend_config *config,
                          sotto_kv *kv, sotto_backend **out);
   void (*free)(sotto_backend *backend);
-  /* Start on a batch; what was left of another one is forgotten. */
+  /* Start on a batch. One that is not done yet is given up. */
   void (*begin)(sotto_backend *backend, const sotto_batch *batch);
-  /* Go on until done, a weight is missing (ready[i]: placement i is complete), or sotto_time_ms()
-   * passes the deadline; at least one slice of work is done. */
+  /* Go on with the batch until it is done, a weight is missing (ready[i] is true once placement i is
+   * complete), or sotto_time_ms() is past the deadline. Makes some progress even if it is already. */
   sotto_run_result (*run)(sotto_backend *backend, const bool *ready, double deadline_ms);
-  /* How much of the batch's work is done, from 0 to 1. */
+  /* The share of the batch's work that is done, from 0 to 1. */
   double (*progress)(const sotto_backend *backend);
-  /* [n_outputs][n_vocab] after DONE, valid until the next begin. */
+  /* [n_outputs][n_vocab], in the order of batch.outputs. After DONE, valid until the next begin. */
   const float *(*logits)(const sotto_backend *backend);
 } sotto_backend_type;
 
@@ -70,7 +72,7 @@ struct sotto_backend {
   /* One placement per weight of the program, in its order. */
   const sotto_placement *placements;
   size_t n_placements;
-  const sotto_kv_seq *failed_seq; /* after NON_FINITE, with the message in the context */
+  const sotto_kv_seq *failed_seq; /* after NON_FINITE; the message is in the context */
 };
 
 extern const sotto_backend_type sotto_backend_cpu;

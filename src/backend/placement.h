@@ -1,22 +1,25 @@
-/* Where a tensor's bytes go: data that a backend writes and the loader follows. */
+/* Where the bytes of a weight go. A backend writes one placement for each weight of the program, and the
+ * loader (load/) follows it. */
 #ifndef SOTTO_BACKEND_PLACEMENT_H
 #define SOTTO_BACKEND_PLACEMENT_H
 
 #include "gguf/gguf.h"
 
 typedef enum sotto_place_kind {
-  SOTTO_PLACE_PACKED, /* into the CPU's packed layout */
-  SOTTO_PLACE_F32,    /* dequantised rows, row-major */
+  SOTTO_PLACE_PACKED, /* into the CPU's packed layout (kernels/packed.h) */
+  SOTTO_PLACE_F32,    /* dequantised to float32, row-major */
   SOTTO_PLACE_UPLOAD, /* bytes as in the file, handed to the loader's sink as they arrive */
 } sotto_place_kind;
 
 typedef struct sotto_placement {
   const sotto_gguf_tensor *tensor;
-  uint64_t offset, size; /* bytes in the tensor's file: all of it, or a slice of its rows */
-  uint64_t rows, cols;
+  uint64_t offset,
+      size;            /* in the tensor's file, in bytes: the whole tensor or a slice of its rows */
+  uint64_t rows, cols; /* of the slice, in weights */
   sotto_place_kind kind;
-  uint32_t stage; /* needed earlier: lower. Ranges are handed out by stage, then by file offset */
-  void *dst;      /* PACKED: sotto_packed_bytes; F32: rows * cols * 4 bytes; UPLOAD: not used */
+  uint32_t
+      stage; /* of the program. Ranges are handed out by stage, within a stage by file offset */
+  void *dst; /* PACKED: sotto_packed_bytes; F32: rows * cols * 4 bytes; UPLOAD: not used */
 } sotto_placement;
 
 #endif

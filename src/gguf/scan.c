@@ -170,7 +170,7 @@ static void next_item(sotto_gguf_file *f) {
   f->state = f->tensors_done < f->n_tensors ? SCAN_TENSOR : SCAN_DONE;
 }
 
-static sotto_status start_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
+static sotto_status scan_start(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   const unsigned char *p = f->bytes + f->at;
   switch (f->state) {
   case SCAN_MAGIC:
@@ -200,7 +200,7 @@ static sotto_status start_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
 }
 
 /* A key or tensor name: 1 to `longest` clean bytes; `more` bytes behind it are wanted too. */
-static sotto_status name_step(sotto_gguf *g, sotto_gguf_file *f, uint64_t longest, uint64_t more,
+static sotto_status scan_name(sotto_gguf *g, sotto_gguf_file *f, uint64_t longest, uint64_t more,
                               const unsigned char **behind, bool *here) {
   SOTTO_TRY(want(g, f, 8, here));
   if (!*here) return SOTTO_OK;
@@ -223,9 +223,9 @@ static sotto_status name_step(sotto_gguf *g, sotto_gguf_file *f, uint64_t longes
   return SOTTO_OK;
 }
 
-static sotto_status key_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
+static sotto_status scan_key(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   const unsigned char *behind = NULL;
-  SOTTO_TRY(name_step(g, f, LONGEST_KEY, 4, &behind, here));
+  SOTTO_TRY(scan_name(g, f, LONGEST_KEY, 4, &behind, here));
   if (!*here) return SOTTO_OK;
   f->type = sotto_read_u32(behind);
   f->at = f->need;
@@ -241,7 +241,7 @@ static sotto_status key_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   return SOTTO_OK;
 }
 
-static sotto_status string_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
+static sotto_status scan_string(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   SOTTO_TRY(want(g, f, 8, here));
   if (!*here) return SOTTO_OK;
   uint64_t len = sotto_read_u64(f->bytes + f->at);
@@ -250,7 +250,7 @@ static sotto_status string_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   return SOTTO_OK;
 }
 
-static sotto_status array_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
+static sotto_status scan_array(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   SOTTO_TRY(want(g, f, 12, here));
   if (!*here) return SOTTO_OK;
   f->element = sotto_read_u32(f->bytes + f->at);
@@ -274,9 +274,9 @@ static sotto_status array_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   return SOTTO_OK;
 }
 
-static sotto_status tensor_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
+static sotto_status scan_tensor(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   const unsigned char *behind = NULL;
-  SOTTO_TRY(name_step(g, f, LONGEST_TENSOR_NAME, 4, &behind, here));
+  SOTTO_TRY(scan_name(g, f, LONGEST_TENSOR_NAME, 4, &behind, here));
   if (!*here) return SOTTO_OK;
   uint32_t n_dims = sotto_read_u32(behind);
   if (n_dims < 1 || n_dims > SOTTO_MAX_DIMS) {
@@ -293,7 +293,7 @@ static sotto_status tensor_step(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
 /* Get past one item, or find that its bytes are not here yet (*here false, f->need set). */
 static sotto_status scan_one(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   switch (f->state) {
-  case SCAN_KEY: return key_step(g, f, here);
+  case SCAN_KEY: return scan_key(g, f, here);
   case SCAN_SCALAR:
   case SCAN_ITEMS:
     SOTTO_TRY(want(g, f,
@@ -305,20 +305,20 @@ static sotto_status scan_one(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
     }
     return SOTTO_OK;
   case SCAN_STRING:
-    SOTTO_TRY(string_step(g, f, here));
+    SOTTO_TRY(scan_string(g, f, here));
     if (*here) next_item(f);
     return SOTTO_OK;
-  case SCAN_ARRAY: return array_step(g, f, here);
+  case SCAN_ARRAY: return scan_array(g, f, here);
   case SCAN_STRINGS:
     while (f->left) {
-      SOTTO_TRY(string_step(g, f, here));
+      SOTTO_TRY(scan_string(g, f, here));
       if (!*here) return SOTTO_OK;
       f->left--;
     }
     next_item(f);
     return SOTTO_OK;
-  case SCAN_TENSOR: return tensor_step(g, f, here);
-  default: return start_step(g, f, here);
+  case SCAN_TENSOR: return scan_tensor(g, f, here);
+  default: return scan_start(g, f, here);
   }
 }
 

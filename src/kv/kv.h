@@ -1,9 +1,10 @@
-/* The paged KV cache. Memory is divided into pages of 32 positions; a sequence is a list of page
- * numbers and the tokens whose keys and values they hold. Pages are reference-counted: sequences that
- * begin alike share them, and a shared page is copied before it is written.
+/* The paged KV cache. Memory is divided into pages of 32 positions; a sequence is a list of
+ * page numbers and the tokens whose keys and values are in them. Pages are reference-counted: sequences
+ * that begin with the same tokens share pages, and a shared page is copied before it is written
+ * (PagedAttention, Kwon et al. 2023).
  *
- * Layout: keys, then values, each [layer][page][kv head][32 positions][head_dim] of their type, with the
- * heads of the layer. */
+ * Layout in memory: all keys, then all values, each as [layer][page][KV head][32 positions][head_dim] in
+ * the type of keys or of values. Layers may differ in their number and width of heads. */
 #ifndef SOTTO_KV_KV_H
 #define SOTTO_KV_KV_H
 
@@ -12,7 +13,7 @@
 #include "kernels/kernels.h"
 #include "tokenizer/tokenizer.h"
 
-/* What a layer keeps of each position: n_head_kv keys and as many values, head_dim wide. */
+/* What a layer stores for each position: n_head_kv keys and as many values of head_dim elements. */
 typedef struct sotto_kv_layer {
   uint32_t n_head_kv, head_dim;
 } sotto_kv_layer;
@@ -21,22 +22,23 @@ typedef struct sotto_kv_shape {
   const sotto_kv_layer *layers; /* [n_layer], borrowed */
   uint32_t n_layer;
   uint32_t n_pages;
-  sotto_dtype k_type, v_type; /* of kernels/kv_types.def; head_dim is a multiple of their blocks */
+  sotto_dtype k_type, v_type; /* of kernels/kv_types.def; each head_dim is a multiple of their
+                               * quant blocks */
 } sotto_kv_shape;
 
 /* Bytes of all pages; 0 where no allocation can be as large. */
 uint64_t sotto_kv_bytes(const sotto_kv_shape *shape);
-/* Bytes that one position takes over all layers; UINT64_MAX where no number holds them. */
+/* Bytes that one position takes in all layers together; UINT64_MAX on overflow. */
 uint64_t sotto_kv_position_bytes(const sotto_kv_shape *shape);
 
 typedef struct sotto_kv sotto_kv;
 
-/* What a sequence holds; owned by the caller, zeroed before first use. */
+/* A sequence. The struct is the caller's; zero it before sotto_kv_seq_init. */
 typedef struct sotto_kv_seq {
-  sotto_token *tokens; /* [n_tokens]: what the cache holds keys and values of */
+  sotto_token *tokens; /* [n_tokens] whose keys and values are in the cache */
   uint32_t n_tokens;
-  uint32_t *pages; /* [n_pages] >= ceil(n_tokens / 32) */
-  uint32_t n_pages;
+  uint32_t *pages;  /* [n_pages] page numbers; page i is for positions 32 i to 32 i + 31 */
+  uint32_t n_pages; /* at least ceil(n_tokens / 32); more where pages are reserved */
 } sotto_kv_seq;
 
 sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv **out);
@@ -48,25 +50,29 @@ uint32_t sotto_kv_free_pages(const sotto_kv *kv);
 sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq);
 void sotto_kv_seq_free(sotto_kv *kv, sotto_kv_seq *seq);
 
-/* Make positions n_tokens .. n_tokens + n_more - 1 writable: add pages, copy a shared last page.
+/* Make positions n_tokens to n_tokens + n_more - 1 writable: add free pages, and copy the last page if it
+ * is shared.
  * False when too few pages are free (nothing has changed then). */
 bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more);
-/* Note tokens whose rows have been written (positions follow). Room was reserved. */
+/* Add tokens to the sequence whose keys and values have been written at the next n positions, which were
+ * reserved. */
 void sotto_kv_append(sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);
-/* Keep the first n tokens; pages behind them are released. */
+/* Keep the first n tokens and release the pages behind them, reserved ones included. */
 void sotto_kv_trim(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n);
-/* dst (empty) = the first n tokens of src, pages shared. */
+/* dst, which is empty, becomes the first n tokens of src and shares their pages. */
 void sotto_kv_share(sotto_kv *kv, sotto_kv_seq *dst, const sotto_kv_seq *src, uint32_t n);
 
-/* Key (or value) rows of a page: [32][head_dim] of one layer and KV head. */
+/* The keys (or values) of one layer and KV head in a page: [32][head_dim] of their type. */
 void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head);
 void *sotto_kv_values(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head);
 
-/* Snapshot of a sequence's first n tokens, appended to out. The form is the same on every host:
- * little-endian; `model` is a fingerprint that must match when it is read back, as must the types. */
+/* Append a snapshot of the sequence's first n tokens to `out`: tokens, keys and values, little-endian and
+ * the same on every host. `model` is the model's fingerprint (api/generate.c); it must be the same when
+ * the snapshot is read, as must the types of the cache. ERR_OUT_OF_MEMORY. */
 sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t n, uint64_t model,
                            sotto_str *out);
-/* Fill an empty sequence from a snapshot. ERR_INVALID_STATE leaves it empty. */
+/* Fill an empty sequence from a snapshot. ERR_INVALID_STATE, and an empty sequence, where the snapshot is
+ * damaged, of another model or too long for the free pages. */
 sotto_status sotto_kv_load(sotto_kv *kv, sotto_kv_seq *seq, uint64_t model, const void *data,
                            size_t len);
 

@@ -4,18 +4,20 @@
 
 #include "kv/kv.h"
 
+/* Where a layer's keys (index 0) and values (index 1) are, in bytes. */
+struct kv_layer_layout {
+  size_t page_bytes[2]; /* of the layer's rows of one page, all heads */
+  size_t start[2];      /* offset in sotto_kv.data of page 0; the other pages follow */
+};
+
 struct sotto_kv {
   sotto_ctx *ctx;
   sotto_kv_shape shape;
-  /* Of each layer, of keys and of values: its rows of one page, all heads; where page 0's begin in
-   * `data`. */
-  struct kv_layer_layout {
-    size_t page_bytes[2], start[2];
-  } *layouts; /* [n_layer] */
+  struct kv_layer_layout *layouts; /* [n_layer] */
   size_t bytes;
-  char *data;
-  uint32_t *references; /* [n_pages] */
-  uint32_t *free_list;  /* [n_free] used as a stack */
+  char *data;           /* [bytes]: the layout is drawn in kv.h */
+  uint32_t *references; /* [n_pages]: sequences that have the page; 0: it is free */
+  uint32_t *free_list;  /* [n_free] numbers of free pages, used as a stack */
   uint32_t n_free;
 };
 

@@ -4,13 +4,14 @@
 
 #include "load/load.h"
 
-/* An open range: where its next byte belongs, and the rows that are still incomplete. */
+/* A range that was handed out: where its next byte belongs, and the bytes of a tile row that is not
+ * complete yet. */
 typedef struct open_range {
   bool open;
   uint32_t file;
   uint64_t at, end;      /* file offsets of the next byte and of the end */
   size_t next;           /* index into by_file: the placement at or behind `at` */
-  unsigned char *staged; /* [max_tile_row], allocated on first use */
+  unsigned char *staged; /* [max_tile_row] bytes, allocated on first use */
   size_t n_staged;
 } open_range;
 
@@ -19,14 +20,15 @@ struct sotto_load {
   const sotto_gguf *gguf;
   const sotto_placement *placements;
   size_t n;
-  size_t *by_file;  /* placements by (file, offset) */
-  size_t *by_stage; /* placements by (stage, file, offset) */
+  size_t *by_file;  /* [n] indices of placements, sorted by file and offset */
+  size_t *by_stage; /* [n] the same, sorted by stage, file and offset */
   uint64_t *handed; /* [n] bytes handed out in ranges, all of it or whole tile rows */
   uint64_t *placed; /* [n] bytes put into place */
-  bool *ready;      /* [n] all of them are */
-  size_t next[2];   /* into by_stage and by_file: the first placement not wholly handed out */
+  bool *ready;      /* [n] all bytes are in place */
+  size_t next[2];   /* index into by_stage and by_file, as sotto_load_order counts them: placements
+                     * before it are handed out wholly */
   uint64_t loaded, total;
-  size_t max_tile_row;
+  size_t max_tile_row; /* largest sotto_load_tile_row_bytes of the placements */
   sotto_upload_sink *sink;
   void *sink_user;
   open_range ranges[SOTTO_LOAD_MAX_RANGES];
