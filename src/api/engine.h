@@ -26,7 +26,7 @@ struct sotto_engine {
   sotto_tokenizer *tokenizer;
   sotto_backend_config backend_config;
   sotto_generator_config generator_config;
-  sotto_str names; /* architecture and name, each with a NUL behind it */
+  sotto_str names; /* architecture, name: each with a NUL behind it */
   const sotto_backend_type *backend_type;
   sotto_kv_shape kv_shape;
   /* after start_load */
@@ -47,15 +47,17 @@ struct sotto_engine {
 /* ERR_INVALID_ARGUMENT naming the call that is missing. */
 sotto_status engine_need_plan(sotto_engine *engine);
 sotto_status engine_need_load(sotto_engine *engine);
-/* Checks that the model's heads take such a cache. `option` names it in the message. */
+/* The data type of a sotto_cache_type. ERR_INVALID_ARGUMENT naming `option` where the value is not
+ * one, or where the model's heads are no multiple of the type's quant blocks. */
 sotto_status engine_pick_cache_type(sotto_engine *engine, const char *option, uint32_t value,
                                     sotto_dtype *type);
-/* The width of a head that is no multiple of the type's blocks; 0: there is none. */
+/* The width of a head that is no multiple of the type's quant blocks; 0 when all heads are. */
 uint32_t engine_odd_head(const sotto_engine *engine, sotto_dtype type);
-/* Fills in what depends on the shape of the KV cache, and sums up; the rest of the plan is there. */
+/* Fills in the fields of the plan that depend on the shape of the KV cache, the total and `fits`;
+ * the others have been filled in before. */
 sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape *shape,
                                sotto_memory_plan *plan);
-/* ERR_MEMORY_BUDGET with the plan's numbers and what would fit. */
+/* Fails with ERR_MEMORY_BUDGET; the message has the plan's numbers and says what would fit. */
 sotto_status engine_over_budget(sotto_engine *engine);
 /* One of the model's chat templates after the other, with its name; start with *at = 0. NULL behind the
  * last one. */
@@ -64,7 +66,7 @@ const sotto_gguf_kv *engine_next_template(const sotto_engine *engine, size_t *at
 /* The template that a request names, brings along or needs; valid until the next call. */
 sotto_status engine_find_template(sotto_engine *engine, const sotto_json *request,
                                   sotto_template **out);
-/* The file's strings have no NUL: copies for sotto_engine_info. */
+/* Copies for sotto_engine_info, with a NUL, as the file's strings have none. */
 sotto_status engine_copy_names(sotto_engine *engine);
 
 #endif

@@ -8,11 +8,11 @@
  *
  * Steps may begin while weights are still arriving. One engine belongs to one thread at a time.
  *
- * Ownership: arguments are borrowed for the call. Pointers handed out (events, text, logits, ranges)
- * belong to the engine; each says until when they are valid.
- * Errors: functions returning sotto_status leave the reason in sotto_engine_message(); the engine
- * stays usable after every failure of a request, and can only be freed after a failure of loading.
- * Struct layouts and constants are available to JavaScript as JSON: sotto_layout_json(). */
+ * Ownership: arguments are borrowed for the call. Pointers handed out (events, text, logits, ids)
+ * belong to the engine; each function says until when they are valid. Errors: functions returning
+ * sotto_status leave the reason in sotto_engine_message(); the engine stays usable after every
+ * failure of a request, and can only be freed after a failure of loading. Struct layouts and
+ * constants are available to JavaScript as JSON: sotto_layout_json(). */
 #ifndef SOTTO_H
 #define SOTTO_H
 
@@ -37,7 +37,7 @@ typedef enum sotto_backend_kind {
 
 /* SOTTO_VARIANT_SCALAR, _SIMD128, _RELAXED and so on: kernels/variants.def. */
 typedef enum sotto_variant {
-  SOTTO_VARIANT_AUTO = 0, /* of all but scalar whatever measures fastest, format by format */
+  SOTTO_VARIANT_AUTO = 0, /* the fastest but scalar, measured for each weight format */
 #define VARIANT(NAME, name, family) SOTTO_VARIANT_##NAME,
 #define FAMILY(NAME, name)          SOTTO_VARIANT_##NAME,
 #include "kernels/variants.def"
@@ -55,13 +55,14 @@ typedef enum sotto_cache_type {
 } sotto_cache_type;
 
 typedef struct sotto_engine_options { /* ranges: base/limits.def */
-  uint32_t n_ctx;   /* positions in the KV cache, shared by all sequences; 0: min(trained, 4096) */
-  uint32_t n_batch; /* most tokens in one pass; 0: 128 */
-  uint32_t n_parallel;    /* most sequences generating at once; 0: 4 */
+  uint32_t n_ctx;         /* positions in the KV cache, shared by all sequences; 0: 4096, or the
+                     * trained context where that is shorter */
+  uint32_t n_batch;       /* most tokens of a batch; 0: 128 */
+  uint32_t n_parallel;    /* most requests that run at once; 0: 4 */
   uint32_t backend;       /* sotto_backend_kind */
   uint32_t variant;       /* sotto_variant */
-  uint32_t n_threads;     /* that compute; 0: 1; fewer where the host has fewer */
-  uint32_t adapt_threads; /* 1: decode with fewer of them where that measures faster */
+  uint32_t n_threads;     /* threads that compute; 0: 1. Fewer where the host gives fewer */
+  uint32_t adapt_threads; /* 1: decode with fewer threads where that measures faster */
   uint32_t cache_type_k;  /* sotto_cache_type; the naive backend always keeps float32 */
   uint32_t cache_type_v;  /* sotto_cache_type */
   uint64_t memory_budget; /* bytes the engine may use in all; 0: no limit but the host's */
@@ -69,35 +70,35 @@ typedef struct sotto_engine_options { /* ranges: base/limits.def */
 
 /* What an engine will need, known from the headers alone. Bytes. */
 typedef struct sotto_memory_plan {
-  uint64_t weights;  /* packed */
+  uint64_t weights;  /* in their packed layout */
   uint64_t kv;       /* KV cache for n_ctx positions */
   uint64_t scratch;  /* activations, logits, sampler */
-  uint64_t staging;  /* rows that wait for their neighbours while loading */
+  uint64_t staging;  /* incomplete tile rows while loading */
   uint64_t metadata; /* header, vocabulary, template */
   uint64_t total;
   uint64_t file;         /* bytes of the model's files */
-  uint64_t limit;        /* the budget it was held against; 0: none */
+  uint64_t limit;        /* the budget that total was compared with; 0: none */
   uint64_t per_position; /* KV bytes of one position: how much a smaller n_ctx saves */
   uint32_t n_ctx;        /* after defaults were filled in */
   uint32_t fits;         /* 1 when total <= limit or there is no limit */
 } sotto_memory_plan;
 
-/* A stretch of a file the loader still wants. */
+/* Bytes of a file that the loader wants: `length` of them from `offset` on. */
 typedef struct sotto_range {
   uint64_t offset, length;
   uint32_t file;
   uint32_t reserved;
 } sotto_range;
 
-/* Whether one part of a model would run. */
+/* Whether one part of a model (its types, its tokenizer …) would run. */
 typedef struct sotto_check {
-  const char
-      *part; /* "types", "architecture", "tokenizer", "chat_template", "memory"; "" behind them */
+  /* "types", "architecture", "tokenizer", "chat_template" or "memory"; "" behind the last one */
+  const char *part;
   const char *message; /* why not; valid until the next failure */
-  uint32_t status;     /* sotto_status; chat_template: the model runs all the same, but for chat */
+  uint32_t status; /* sotto_status. A chat_template that fails: the model runs, but cannot chat */
 } sotto_check;
 
-typedef struct sotto_model_info { /* valid once headers are complete; text until free */
+typedef struct sotto_model_info { /* strings are valid until free */
   const char *architecture, *name;
   uint64_t n_params;
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_ff;
@@ -122,20 +123,22 @@ sotto_engine *sotto_engine_new_with(const struct sotto_ctx *ctx,
 SOTTO_API void sotto_engine_free(sotto_engine *engine);
 /* The last failure's message: names the thing and the next step. Valid until the next failure. */
 SOTTO_API const char *sotto_engine_message(const sotto_engine *engine);
-/* The option or the part of a request that it is about, by its name in JavaScript: "n_ctx", "stop"; "" where it
- * is about none. Numbers have their ranges in base/limits.def. */
+/* The option or the field of a request that the last failure is about, by its name in JavaScript
+ * ("n_ctx", "stop"); "" where it is about none. The ranges of numbers are in base/limits.def. */
 SOTTO_API const char *sotto_engine_error_field(const sotto_engine *engine);
+/* Bytes the engine has allocated now, and the most it ever had. */
 SOTTO_API uint64_t sotto_engine_bytes_in_use(const sotto_engine *engine);
 SOTTO_API uint64_t sotto_engine_bytes_peak(const sotto_engine *engine);
 
 /* ---- header ---- */
 /* How many files the model has (a split's count); before the first feed. Default 1. */
 SOTTO_API sotto_status sotto_engine_set_files(sotto_engine *engine, uint32_t n_files);
-/* A file's size where it is known; lets every length be checked before memory is asked for. */
+/* A file's size in bytes, where it is known, before its first feed: lengths are then checked
+ * against it before memory is allocated for them. */
 SOTTO_API sotto_status sotto_engine_set_file_size(sotto_engine *engine, uint32_t file,
                                                   uint64_t size);
-/* Push the next bytes of a file from its start on. *done: its header is complete, and *consumed of
- * these bytes belonged to it. */
+/* Push the next bytes of a file, from its start on. *done becomes true once its header is complete;
+ * *consumed is how many of these bytes belong to the header (all of them before that). */
 SOTTO_API sotto_status sotto_engine_feed_header(sotto_engine *engine, uint32_t file,
                                                 const void *data, uint32_t len, uint32_t *consumed,
                                                 uint32_t *done);
@@ -146,52 +149,58 @@ SOTTO_API uint32_t sotto_engine_split_count(const sotto_engine *engine);
 /* All headers complete: checks the architecture, builds tokenizer and program, fills the plan.
  * A plan that does not fit is no failure here: plan->fits is 0 and the message says what would. */
 SOTTO_API sotto_status sotto_engine_plan(sotto_engine *engine, sotto_memory_plan *plan);
-/* The plan that fits with a KV cache of these types (sotto_cache_type) and as much of the n_ctx that was
- * asked for as the budget allows; plan->n_ctx is 0 where no context fits. The engine's own plan stays. */
+/* The plan with a KV cache of these types (sotto_cache_type) and the largest context that fits the
+ * budget, up to the n_ctx that was asked for; plan->n_ctx is 0 where none fits. The engine's own
+ * plan does not change. */
 SOTTO_API sotto_status sotto_engine_plan_fitting(sotto_engine *engine, uint32_t cache_type_k,
                                                  uint32_t cache_type_v, sotto_memory_plan *plan);
+/* What the headers say of the model. ERR_INVALID_ARGUMENT before plan. */
 SOTTO_API sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *info);
-/* What may be wrong with the model or with the options for it and does not keep it from running, one by
- * one; NULL behind the last. Complete after plan; valid until free. */
+/* The index-th warning: what may be wrong with the model or its options and does not keep it from
+ * running. NULL behind the last one. Complete after plan; valid until free. */
 SOTTO_API const char *sotto_engine_warning(const sotto_engine *engine, uint32_t index);
-/* Text views for people: the metadata and tensor table, and the program. Valid until the next call
+/* Text for people: the metadata and the table of tensors, or as JSON. Valid until the next call
  * that returns text. */
 SOTTO_API sotto_status sotto_engine_describe(sotto_engine *engine, uint32_t as_json,
                                              const char **text, uint32_t *len);
-/* The index-th part of a model whose headers are complete, whatever else is wrong with it. */
+/* Whether the index-th part of the model would run, whatever is wrong with the others. The headers
+ * must be complete. check->part is "" where index is behind the last part. */
 SOTTO_API sotto_status sotto_engine_check(sotto_engine *engine, uint32_t index, sotto_check *check);
+/* The program as text, one operation a line. Valid until the next call that returns text. */
 SOTTO_API sotto_status sotto_engine_print_program(sotto_engine *engine, const char **text,
                                                   uint32_t *len);
 
-/* A prompt of n_tokens will be added while the weights arrive: plan for all of it to go through the model
- * in one batch, layer by layer as the layers come, so that little is left when the last one is there. Of
- * what the prompt needs then, one row of each token stays in memory (plan->scratch). Where that is over
- * the budget, batches stay at n_batch and more of the prompt is left. Between plan and start_load; the
- * last call counts, 0 takes it back. ERR_CONTEXT_LENGTH when the context is too short for the prompt. */
+/* Announce a prompt of n_tokens that will be added while the weights arrive. The plan then lets all
+ * of it go through the model in one batch, each layer as soon as its weights are there, so that
+ * little is left to compute when the last layer has arrived. That takes memory for one row of
+ * activations a token (plan->scratch); where it does not fit the budget, batches stay at n_batch
+ * and more is left to compute. To be called between plan and start_load; the last call counts, and
+ * 0 takes it back. ERR_CONTEXT_LENGTH when the context is too short for the prompt. */
 SOTTO_API sotto_status sotto_engine_plan_prefill(sotto_engine *engine, uint32_t n_tokens,
                                                  sotto_memory_plan *plan);
 
 /* ---- body ---- */
 /* Allocate everything the plan lists. ERR_MEMORY_BUDGET with the numbers when it does not fit. */
 SOTTO_API sotto_status sotto_engine_start_load(sotto_engine *engine);
-/* The next stretch to fetch, in the order in which the program needs it, at most max_length bytes
- * (>= 64 KiB is sensible). length 0: everything has been handed out. Each range is fed from its
- * start to its end; several may be in flight (at most 16). */
+/* The next range to fetch, in the order in which the program needs the weights, of at most
+ * max_length bytes (64 KiB or more is sensible). range->length is 0 when everything has been handed
+ * out. Each range is fed from its start to its end; up to 16 may be open at once, and ERR_BUSY
+ * refuses more. */
 SOTTO_API sotto_status sotto_engine_next_range(sotto_engine *engine, uint64_t max_length,
                                                sotto_range *range);
-/* The same in the order of the files, in fewer and longer ranges: for a host that waits for the whole
- * model anyway. */
+/* The same in the order of the files, which gives fewer and longer ranges: for a host that waits
+ * for the whole model anyway. */
 SOTTO_API sotto_status sotto_engine_next_file_range(sotto_engine *engine, uint64_t max_length,
                                                     sotto_range *range);
-/* One range over all of a file's tensor data, for a source that only streams. Instead of next_range.
- */
+/* One range over all tensor data of a file, for a source that can only be read from start to end.
+ * Instead of the two functions above. */
 SOTTO_API sotto_status sotto_engine_stream_range(sotto_engine *engine, uint32_t file,
                                                  sotto_range *range);
-/* Bytes of a handed-out range; `offset` is that of data[0] in the file and must follow what this range
- * got before. Cut anywhere. */
+/* The next bytes of a range that was handed out, cut anywhere. `offset` is that of data[0] in the
+ * file: the range's start, or where the last feed of this range ended. */
 SOTTO_API sotto_status sotto_engine_feed(sotto_engine *engine, uint32_t file, uint64_t offset,
                                          const void *data, uint32_t len);
-/* Bytes of weights in place and in all. */
+/* Bytes of the weights that are in place, and of all weights. */
 SOTTO_API void sotto_engine_load_progress(const sotto_engine *engine, uint64_t *loaded,
                                           uint64_t *total);
 
@@ -205,8 +214,8 @@ SOTTO_API sotto_status sotto_engine_tokenize(sotto_engine *engine, const char *t
                                              uint32_t flags, const int32_t **ids, uint32_t *n_ids);
 typedef enum sotto_detokenize_flags {
   SOTTO_DETOKENIZE_SPECIAL = 1, /* control tokens appear as their text */
-  SOTTO_DETOKENIZE_WHOLE = 2, /* a text from its start: the space that tokenizing put there goes */
-  SOTTO_DETOKENIZE_BYTES = 4, /* the tokens' own bytes, of half a character too; without: UTF-8 */
+  SOTTO_DETOKENIZE_WHOLE = 2,   /* a whole text: drops the space that tokenizing put in front */
+  SOTTO_DETOKENIZE_BYTES = 4,   /* the tokens' bytes as they are; else U+FFFD for invalid UTF-8 */
 } sotto_detokenize_flags;
 /* Valid until the next call that returns text. */
 SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32_t *ids,
@@ -217,7 +226,9 @@ SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32
  * "chat_template_kwargs": {…}}. chat_template: Jinja, or the name of one of the model's templates
  * ("default", "tool_use", "rag"); left out it is "tool_use", where there is such and tools are given,
  * else "default". `arguments` of tool calls may be objects or strings of JSON. now: Unix seconds for
- * templates that print the date. The rendered text comes along. */
+ * templates that print the date. Ids are valid until the next call that returns ids, the rendered
+ * text until the next call of this function. ERR_INVALID_JSON, ERR_INVALID_TEMPLATE,
+ * ERR_TEMPLATE_RAISED. */
 SOTTO_API sotto_status sotto_engine_apply_chat_template(sotto_engine *engine, const char *json,
                                                         uint32_t json_len, int64_t now,
                                                         const int32_t **ids, uint32_t *n_ids,
@@ -225,37 +236,44 @@ SOTTO_API sotto_status sotto_engine_apply_chat_template(sotto_engine *engine, co
 
 /* ---- generation ---- */
 SOTTO_API void sotto_request_default(sotto_request *request);
-/* Queue a request; *id is > 0. It is admitted when a sequence is free. ERR_BUSY: 64 are waiting. */
+/* Put a request into the queue; *id is greater than 0. It runs once fewer than n_parallel others
+ * do. ERR_BUSY when 64 are waiting, ERR_CONTEXT_LENGTH when the prompt is longer than n_ctx. */
 SOTTO_API sotto_status sotto_engine_add_request(sotto_engine *engine, const sotto_request *request,
                                                 uint32_t *id);
-/* A DONE event with FINISH_CANCELLED follows; what was computed stays in the cache. */
+/* End a request: a DONE event with FINISH_CANCELLED follows. What was computed stays in the
+ * cache. */
 SOTTO_API sotto_status sotto_engine_cancel(sotto_engine *engine, uint32_t id);
-/* Prompt tokens that are in the cache, and of those in the batch under way as many as is done of its
- * work. Of a request that is waiting or running. */
+/* How many of a waiting or running request's prompt tokens are computed: those in the cache, and of
+ * those in the batch under way the share of its work that is done. */
 SOTTO_API sotto_status sotto_engine_prompt_progress(sotto_engine *engine, uint32_t id,
                                                     uint32_t *n_done);
-/* Work for about budget_ms (0: one operation), then say why it stopped. All events must have been taken
- * before. */
+/* Work for about budget_ms milliseconds (0: for as short as possible), then say why it stopped. All
+ * events must have been taken before; while there are any it only returns STEP_EVENTS. */
 SOTTO_API sotto_step_result sotto_engine_step(sotto_engine *engine, double budget_ms);
-/* The oldest event, or false. */
+/* Take the oldest event; false when there is none. Its pointers are valid until the next step or
+ * next_event. */
 SOTTO_API bool sotto_engine_next_event(sotto_engine *engine, sotto_event *event);
 
 /* ---- KV state ---- */
-/* Snapshot of the longest cached prefix of these tokens (n_tokens 0: of the sequence used last), in
- * a form that any host and variant of the same model and cache types reads. Valid until the next call that returns
- * text. ERR_INVALID_STATE when nothing is cached. */
+/* A snapshot (tokens, keys and values) of the longest prefix of these tokens that is in the cache;
+ * with n_tokens 0 of all of the sequence used last. Any host and variant with the same model and
+ * cache types reads it. Valid until the next call that returns text. ERR_INVALID_STATE when nothing
+ * is cached. */
 SOTTO_API sotto_status sotto_engine_save_state(sotto_engine *engine, const int32_t *tokens,
                                                uint32_t n_tokens, const char **data, uint32_t *len);
-/* Put a snapshot into the cache: requests that begin with its tokens start behind them. A snapshot of
- * another model or cache type, a damaged or a truncated one is ERR_INVALID_STATE and changes nothing. */
+/* Put a snapshot of n_tokens into the cache: requests that begin with its tokens need not compute
+ * them. ERR_INVALID_STATE for a snapshot of another model or cache type and a damaged or truncated
+ * one; ERR_CONTEXT_LENGTH where it is longer than the room in the cache; ERR_BUSY while all
+ * sequences generate. */
 SOTTO_API sotto_status sotto_engine_load_state(sotto_engine *engine, const char *data, uint32_t len,
                                                uint32_t *n_tokens);
-/* Forget all cached sequences. */
+/* Forget all sequences in the cache that no running request uses. */
 SOTTO_API void sotto_engine_clear_cache(sotto_engine *engine);
 
-/* Name of the kernel variant in use, e.g. "simd128"; of the one that AUTO would pick before plan. */
+/* Name of the kernel variant in use, for example "simd128"; before plan, of the one that AUTO would
+ * begin with. */
 SOTTO_API const char *sotto_engine_variant(const sotto_engine *engine);
-/* Threads that compute, after start_load: as many as asked for, or as the host gave. 1 before. */
+/* Threads that compute: as many as asked for or as the host gave. 1 before start_load. */
 SOTTO_API uint32_t sotto_engine_n_threads(const sotto_engine *engine);
 
 /* ---- memory for hosts that cannot allocate on their own (JavaScript) ---- */
@@ -263,8 +281,8 @@ SOTTO_API void *sotto_host_alloc(uint32_t size);
 SOTTO_API void sotto_host_free(void *ptr);
 
 /* ---- hash ---- */
-/* SHA-256 (FIPS 180-4), added to as bytes arrive. state: sotto_hash_state_bytes() bytes of the caller's,
- * aligned to 8; digest: 32 bytes. */
+/* SHA-256 (FIPS 180-4), added to as bytes arrive. state: sotto_hash_state_bytes() bytes of the
+ * caller's, aligned to 8; digest: 32 bytes. */
 SOTTO_API uint32_t sotto_hash_state_bytes(void);
 SOTTO_API void sotto_hash_begin(void *state);
 SOTTO_API void sotto_hash_add(void *state, const void *data, uint32_t len);

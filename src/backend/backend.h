@@ -1,5 +1,5 @@
-/* What a backend is to the engine: it plans memory for a program, takes the program's weights, and runs
- * batches of tokens through the program, returning at a deadline to be called again. */
+/* What a backend is to the engine: it plans memory for a program, takes the program's weights, and
+ * runs batches of tokens through the program, returning at a deadline to be called again. */
 #ifndef SOTTO_BACKEND_BACKEND_H
 #define SOTTO_BACKEND_BACKEND_H
 
@@ -9,9 +9,9 @@
 #include "platform/pool.h"
 #include "program/program.h"
 
-/* Tokens that go through the program together, of one sequence or several. The tokens of a sequence stand
- * side by side, in the order of their positions, and pages for them have been reserved in the KV cache.
- * Borrowed from begin until run returns DONE or another batch begins. */
+/* Tokens that go through the program together, of one sequence or several. The tokens of a sequence
+ * stand side by side, in the order of their positions, and pages for them have been reserved in the
+ * KV cache. Borrowed from begin until run returns DONE or another batch begins. */
 typedef struct sotto_batch {
   uint32_t n_tokens;
   const sotto_token *tokens;
@@ -58,8 +58,9 @@ typedef struct sotto_backend_type {
   void (*free)(sotto_backend *backend);
   /* Start on a batch. One that is not done yet is given up. */
   void (*begin)(sotto_backend *backend, const sotto_batch *batch);
-  /* Go on with the batch until it is done, a weight is missing (ready[i] is true once placement i is
-   * complete), or sotto_time_ms() is past the deadline. Makes some progress even if it is already. */
+  /* Go on with the batch until it is done, a weight is missing (ready[i] is true once placement i
+   * is complete), or sotto_time_ms() is past the deadline. Makes some progress even if it is
+   * already. */
   sotto_run_result (*run)(sotto_backend *backend, const bool *ready, double deadline_ms);
   /* The share of the batch's work that is done, from 0 to 1. */
   double (*progress)(const sotto_backend *backend);

@@ -1,5 +1,5 @@
-/* Where the bytes of a weight go. A backend writes one placement for each weight of the program, and the
- * loader (load/) follows it. */
+/* Where the bytes of a weight go. A backend writes one placement for each weight of the program,
+ * and the loader (load/) follows it. */
 #ifndef SOTTO_BACKEND_PLACEMENT_H
 #define SOTTO_BACKEND_PLACEMENT_H
 

@@ -1,4 +1,4 @@
-/* The generator's inside: requests and slots, shared by generator.c (life, requests, the step),
+/* The generator's inside: jobs and slots, shared by generator.c (life, requests, the step),
  * schedule.c (slots, prefixes, batches), lookup.c (drafts) and emit.c (from logits to events). */
 #ifndef SOTTO_ENGINE_INTERNAL_H
 #define SOTTO_ENGINE_INTERNAL_H
@@ -8,37 +8,40 @@
 
 struct slot;
 
-/* A request from add to its DONE event. `tokens` are the prompt and what was generated; the sequence in
- * its slot says how many of them are computed, so that prompt, decode and recomputation are one thing:
- * tokens[seq.n_tokens ..] are still to go through the model. */
+/* A job: the life of a request in the engine, from add to its DONE event. `tokens` are the prompt
+ * and what was generated since. The first slot->seq.n_tokens of them are in the KV cache, and the
+ * rest are still to go through the model: the rest of a prompt, the last token picked, or after
+ * preemption all of them. */
 typedef struct job {
-  struct job *next; /* waiting: first come first; running: by age */
+  struct job *next; /* in the queue: next to be admitted first; running: oldest first */
   uint32_t id;
-  sotto_request options; /* pointers in it are ours */
-  size_t stop_bytes;     /* of its stop strings */
+  sotto_request options; /* copied; what its pointers point to is the job's */
+  size_t stop_bytes;     /* of its stop strings, NULs included */
   sotto_tokens tokens;
   uint32_t n_prompt;
-  uint32_t n_scored; /* prompt positions whose LOGITS event was given */
+  uint32_t n_scored; /* prompt positions whose LOGITS event has been queued */
   uint32_t n_cached; /* prompt tokens found in the cache */
   struct slot *slot; /* NULL while waiting */
-  uint32_t n_batch;  /* of `tokens`, that go into the batch being made */
-  uint32_t n_draft;  /* expected tokens that go in behind them */
+  uint32_t n_batch;  /* how many of `tokens` go into the batch */
+  uint32_t n_draft;  /* drafts that go into the batch behind them */
   sotto_lookup lookup;
   uint32_t draft_n, draft_n_accepted; /* in all batches so far */
   sotto_detokenizer detokenizer;
-  sotto_str held; /* text that may still turn into a stop string */
+  sotto_str held; /* text not given out yet: it may be the start of a stop string */
   bool prompt_reported;
-  double start_ms, prompt_end_ms; /* start 0: not begun */
+  double start_ms, prompt_end_ms; /* 0: not begun, still in the prompt */
 } job;
 
-/* A sequence of the cache: in use by a job, or kept for prefixes to come. */
+/* A place for one sequence: running for a job, or idle, with a sequence kept because later requests
+ * may begin with the same tokens (as the slots of llama.cpp's server). */
 typedef struct slot {
   sotto_kv_seq seq;
-  job *job;
-  uint64_t last_used;
+  job *job;           /* NULL: idle */
+  uint64_t last_used; /* the generator's clock at the last admission */
 } slot;
 
-/* An event as queued; texts and top lists are offsets into the step's buffers. */
+/* An event in the queue. Its text and top_logprobs are offsets into the step's buffers, which may
+ * still move; next_event makes pointers of them. */
 typedef struct queued_event {
   sotto_event event;
   size_t text, top;
@@ -48,8 +51,8 @@ struct sotto_generator {
   sotto_ctx *ctx;
   sotto_generator_config config;
   sotto_backend *backend;
-  const bool *ready; /* [weights] */
-  bool loaded;       /* all of them are */
+  const bool *ready; /* [n_weights] from the loader */
+  bool loaded;       /* all weights are ready */
   sotto_kv *kv;
   const sotto_tokenizer *tokenizer;
   sotto_sampler *sampler;
@@ -59,48 +62,53 @@ struct sotto_generator {
   uint32_t n_waiting, n_running, next_id;
   uint64_t clock; /* counts admissions, for last_used */
 
-  bool in_flight; /* `batch` is begun and not done */
+  bool in_flight; /* the backend has begun `batch` and is not done with it */
   sotto_batch batch;
-  sotto_token *batch_tokens; /* [n_batch] and so on: what batch points to */
+  /* [n_batch_loading] each, of the batch's tokens; `batch` points to them. batch_jobs[t] is NULL
+   * once the job of token t has ended. */
+  sotto_token *batch_tokens;
   uint32_t *batch_positions;
   const sotto_kv_seq **batch_seqs;
   job **batch_jobs;
   uint32_t *batch_outputs; /* [n_outputs] */
 
-  queued_event *events; /* [cap_events] of this step, taken from next_event on */
+  queued_event *events; /* [cap_events] of this step; those before next_event have been taken */
   size_t n_events, cap_events, next_event;
   sotto_str text;         /* of this step's events */
-  sotto_top_logprob *top; /* the same */
+  sotto_top_logprob *top; /* of this step's events */
   size_t n_top;
 };
 
 /* ---- generator.c ---- */
-/* Take a job out of its list and free it; its slot keeps what was computed. */
+/* Take a job out of its list and free it. Its slot becomes idle and keeps what was computed, unless
+ * the request forbids it (NO_CACHE). */
 void generator_drop_job(sotto_generator *g, job *j);
 
 /* ---- schedule.c ---- */
-/* Admit, reserve, fill g->batch. False when there is nothing to run. */
+/* Admit jobs to slots, reserve pages and fill g->batch. False when there is nothing to run. */
 bool generator_schedule(sotto_generator *g);
-/* Note the batch's tokens as computed, all but the drafts. */
+/* The batch is done: add its tokens to their sequences, but not the drafts. */
 void generator_commit_batch(sotto_generator *g);
-/* An idle slot with nothing in it: an empty one, else the least recently used cached one, emptied. NULL
- * when all are running. `except` is spared if possible. */
+/* An idle slot to begin a sequence in: an empty one, else the least recently used one, which is
+ * emptied. `except` is taken only if there is no other, and is then not emptied. NULL when all are
+ * running. */
 slot *generator_free_slot(sotto_generator *g, const slot *except);
+/* How many of tokens[n] the sequence begins with. */
 uint32_t generator_common_prefix(const sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);
 
-/* Whether an event is wanted of every prompt position. */
+/* Whether the request wants an event for every position of its prompt. */
 static inline bool generator_scores(const job *j) {
   return j->options.flags & (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_PROMPT_LOGPROBS);
 }
-/* Whether the job ends with its prompt and wants none of its logits. */
+/* Whether the request only puts its prompt into the cache, and wants no logits. */
 static inline bool generator_only_fills_cache(const job *j) {
   return j->options.max_tokens == 0 && !generator_scores(j);
 }
 
 /* ---- emit.c ---- */
-/* Sample and queue events for every output of the finished batch. */
+/* Sample from the outputs of the batch that is done, and queue the events. */
 void generator_emit_batch(sotto_generator *g);
-/* Queue the DONE event and drop the job. */
+/* Queue the job's DONE event and drop the job. */
 void generator_finish(sotto_generator *g, job *j, sotto_finish_reason reason, sotto_status status);
 
 #endif

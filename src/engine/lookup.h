@@ -1,41 +1,46 @@
-/* Prompt lookup (Saxena, "Prompt Lookup Decoding", 2023; HF's prompt_lookup_num_tokens, llama.cpp's
- * lookup): what followed the last tokens when they occurred before is what may follow now. Such drafts
- * go through the model beside the last token and are kept as far as sampling picks the same, so they
- * change how long an answer takes and nothing else.
+/* Prompt lookup (Saxena, "Prompt Lookup Decoding", 2023; prompt_lookup_num_tokens in HF
+ * transformers, lookup in llama.cpp): where the last tokens of a sequence have occurred before in
+ * it, the tokens that followed then are drafts for what follows now. Drafts go through the model in
+ * the same batch as the last token, and are kept as long as the sampler picks the same tokens. So
+ * they change how long an answer takes and nothing else.
  *
- * This file owns the search, the belief in what it finds and the price of drafts; schedule.c puts them
- * into batches, emit.c compares. */
+ * This file owns the search, the belief in what it finds and the price of drafts; schedule.c puts
+ * drafts into batches, and emit.c compares them with what was picked. */
 #ifndef SOTTO_ENGINE_LOOKUP_H
 #define SOTTO_ENGINE_LOOKUP_H
 
 #include "tokenizer/tokenizer.h"
 
-/* A match has at least 2 tokens; more than 8 are not told apart. */
+/* Tokens of a match: at least 2; a longer match than 8 counts as one of 8. */
 #define SOTTO_LOOKUP_SHORTEST 2
 #define SOTTO_LOOKUP_LONGEST  8
 
-/* Of one request; from sotto_lookup_init on. */
+/* The state of one request's lookup. */
 typedef struct sotto_lookup {
-  uint32_t source; /* tokens[source] is expected next; 0: nothing is */
-  uint32_t length; /* tokens before it that match the last ones, at most LONGEST */
-  float belief[SOTTO_LOOKUP_LONGEST + 1]; /* [length]: how often the expected token has come */
+  uint32_t source; /* tokens[source] is expected to come next; 0: nothing is */
+  uint32_t length; /* of the match in front of it, at most LONGEST */
+  /* [length of the match]: how often the expected token came, 0 to 1, a moving average */
+  float belief[SOTTO_LOOKUP_LONGEST + 1];
 } sotto_lookup;
 
 void sotto_lookup_init(sotto_lookup *lookup);
-/* Expect something after tokens[n]: go on with what was right so far, else search. */
+/* Find out what to expect behind tokens[n]: the match so far is followed while it was right, else a
+ * new one is searched for. */
 void sotto_lookup_find(sotto_lookup *lookup, const sotto_token *tokens, uint32_t n);
-/* tokens[n - 1] has been picked: was it expected? */
+/* tokens[n - 1] has just been picked: adapt the belief to whether it was expected. */
 void sotto_lookup_learn(sotto_lookup *lookup, const sotto_token *tokens, uint32_t n);
 
-/* How likely the expected tokens 0 to i are to come, all of them; 0 when nothing is expected. */
+/* The probability that the next i + 1 tokens are all as expected; 0 when nothing is expected. */
 float sotto_lookup_chance(const sotto_lookup *lookup, uint32_t i);
-/* The i-th expected token, if the chance is above 0. There is no last one: repetitions go on. */
+/* The i-th expected token, from 0, where sotto_lookup_chance is above 0. Behind the sequence's end
+ * the match is followed into the expected tokens themselves, so i has no limit. */
 sotto_token sotto_lookup_token(const sotto_lookup *lookup, const sotto_token *tokens, uint32_t n,
                                uint32_t i);
 
-/* Drafts worth considering beside a batch of n_tokens that are all decodes. */
+/* How many drafts are worth considering in a batch of n_tokens that are all decodes. */
 uint32_t sotto_lookup_room(uint32_t n_tokens);
-/* Do n_drafts more tokens, of which so many are expected to come true, make the batch faster? */
+/* Whether n_drafts more tokens in a batch of n_tokens, of which `expected` will be right on
+ * average, make generation faster. */
 bool sotto_lookup_pays(uint32_t n_tokens, uint32_t n_drafts, float expected);
 
 #endif

@@ -1,4 +1,4 @@
-/* Requests and events: the engine's public vocabulary (included by sotto.h). */
+/* Requests and events, as sotto.h has them (which includes this file). */
 #ifndef SOTTO_ENGINE_REQUEST_H
 #define SOTTO_ENGINE_REQUEST_H
 
@@ -11,11 +11,11 @@ typedef enum sotto_request_flags {
   SOTTO_REQUEST_LOGPROBS = 2,      /* fill logprob and top_logprobs of token events */
   SOTTO_REQUEST_PROMPT_LOGITS = 4, /* an event with the logits of every prompt position */
   SOTTO_REQUEST_LOGITS = 8,        /* token events carry the logits they were picked from */
-  SOTTO_REQUEST_NO_CACHE = 16,     /* neither reuse nor keep KV of this request */
-  SOTTO_REQUEST_SPECIAL = 32,      /* control tokens appear in the text */
-  SOTTO_REQUEST_NO_LOOKUP = 64, /* no drafts from earlier tokens: one pass a token, same answer */
-  SOTTO_REQUEST_PROMPT_LOGPROBS = 128, /* an event with the log-probability of every prompt token
-                                        * but the first, and no logits: the same bits everywhere */
+  SOTTO_REQUEST_NO_CACHE = 16,  /* neither reuse cached keys and values nor keep this request's */
+  SOTTO_REQUEST_SPECIAL = 32,   /* control tokens appear in the text */
+  SOTTO_REQUEST_NO_LOOKUP = 64, /* no drafts (engine/lookup.h); the answer is the same */
+  /* An event with the log-probability of every prompt token but the first, and no logits. */
+  SOTTO_REQUEST_PROMPT_LOGPROBS = 128,
 } sotto_request_flags;
 
 /* A request; start from sotto_request_default. All memory is copied. Ranges: base/limits.def. */
@@ -23,21 +23,22 @@ typedef struct sotto_request {
   sotto_sampling sampling;
   const int32_t *tokens; /* prompt ids, n_tokens >= 1 */
   uint32_t n_tokens;
-  /* UINT32_MAX: to the end of the context. 0 with PROMPT_LOGITS or PROMPT_LOGPROBS: only score; 0
-   * without: only put the prompt's keys and values into the cache, for requests to come. */
+  /* Most tokens to generate; UINT32_MAX: to the end of the context. 0 with PROMPT_LOGITS or
+   * PROMPT_LOGPROBS: only score the prompt. 0 without: only put its keys and values into the cache,
+   * for later requests. */
   uint32_t max_tokens;
   const sotto_bias *logit_bias;
   uint32_t n_logit_bias;
-  const char *stop; /* n_stop NUL-terminated strings, one behind the other */
+  const char *stop; /* n_stop strings, each with a NUL behind it */
   uint32_t n_stop;
   uint32_t top_logprobs; /* with LOGPROBS or PROMPT_LOGPROBS */
   uint32_t flags;        /* sotto_request_flags */
 } sotto_request;
 
 typedef enum sotto_event_type {
-  SOTTO_EVENT_PROMPT = 1, /* progress: n_prompt_done of prompt_n tokens are in the cache */
-  /* After prompt position `position`: with PROMPT_LOGITS the logits, with PROMPT_LOGPROBS (also with
-   * LOGPROBS beside PROMPT_LOGITS) the log-probability of the prompt's next token. */
+  SOTTO_EVENT_PROMPT = 1, /* progress: prompt_done of prompt_n tokens are in the cache */
+  /* After prompt position `position`: with PROMPT_LOGITS the logits, with PROMPT_LOGPROBS (also
+   * with LOGPROBS beside PROMPT_LOGITS) the log-probability of the prompt's next token. */
   SOTTO_EVENT_LOGITS = 2,
   SOTTO_EVENT_TOKEN = 3,
   SOTTO_EVENT_DONE = 4, /* the last event of a request; its id is free again */
@@ -54,8 +55,8 @@ typedef enum sotto_finish_reason {
 typedef struct sotto_event { /* pointers are valid until the next step or next_event */
   uint32_t type;             /* sotto_event_type */
   uint32_t request;          /* id */
-  int32_t token;     /* TOKEN: the token; LOGITS: the prompt's next token, -1 behind the last */
-  uint32_t position; /* of `token` in the sequence */
+  int32_t token;     /* TOKEN: that was picked; LOGITS: the prompt's next one, -1 at its end */
+  uint32_t position; /* TOKEN: of `token` in the sequence; LOGITS: of the token before it */
   const char *text;  /* TOKEN, DONE: new whole characters (UTF-8), possibly none */
   uint32_t text_len; /* bytes */
   float logprob;     /* of `token` */
@@ -66,12 +67,12 @@ typedef struct sotto_event { /* pointers are valid until the next step or next_e
   uint32_t status;           /* DONE with FINISH_ERROR: sotto_status */
   uint32_t prompt_n;         /* prompt tokens, cached ones included */
   uint32_t cache_n;          /* of them taken from the cache */
-  uint32_t prompt_done;      /* of them computed or cached so far */
+  uint32_t prompt_done;      /* of them computed or found in the cache so far */
   uint32_t predicted_n;      /* tokens generated so far */
-  double prompt_ms;          /* from the first step on this prompt to its last logits */
+  double prompt_ms;          /* from the job's first batch to the end of its prompt */
   double predicted_ms;       /* from then to now */
-  uint32_t draft_n;          /* drafts computed beside the answer's tokens so far */
-  uint32_t draft_n_accepted; /* of them picked */
+  uint32_t draft_n;          /* drafts that were computed so far */
+  uint32_t draft_n_accepted; /* of them picked by the sampler */
 } sotto_event;
 
 typedef enum sotto_step_result {

@@ -1,10 +1,11 @@
-/* The paged KV cache. Memory is divided into pages of 32 positions; a sequence is a list of
- * page numbers and the tokens whose keys and values are in them. Pages are reference-counted: sequences
+/* The paged KV cache. Memory is divided into pages of 32 positions; a sequence is a list of page
+ * numbers and the tokens whose keys and values are in them. Pages are reference-counted: sequences
  * that begin with the same tokens share pages, and a shared page is copied before it is written
  * (PagedAttention, Kwon et al. 2023).
  *
- * Layout in memory: all keys, then all values, each as [layer][page][KV head][32 positions][head_dim] in
- * the type of keys or of values. Layers may differ in their number and width of heads. */
+ * Layout in memory: all keys, then all values, each as [layer][page][KV head][32
+ * positions][head_dim] in the type of keys or of values. Layers may differ in their number and
+ * width of heads. */
 #ifndef SOTTO_KV_KV_H
 #define SOTTO_KV_KV_H
 
@@ -46,16 +47,16 @@ void sotto_kv_free(sotto_kv *kv);
 const sotto_kv_shape *sotto_kv_get_shape(const sotto_kv *kv);
 uint32_t sotto_kv_free_pages(const sotto_kv *kv);
 
-/* Allocates the sequence's lists of tokens and pages, long enough for it to hold all pages there are. */
+/* Allocates the sequence's lists of tokens and pages, long enough for it to hold all pages there
+ * are. */
 sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq);
 void sotto_kv_seq_free(sotto_kv *kv, sotto_kv_seq *seq);
 
-/* Make positions n_tokens to n_tokens + n_more - 1 writable: add free pages, and copy the last page if it
- * is shared.
- * False when too few pages are free (nothing has changed then). */
+/* Make positions n_tokens to n_tokens + n_more - 1 writable: add free pages, and copy the last page
+ * if it is shared. False when too few pages are free (nothing has changed then). */
 bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more);
-/* Add tokens to the sequence whose keys and values have been written at the next n positions, which were
- * reserved. */
+/* Add tokens to the sequence whose keys and values have been written at the next n positions, which
+ * were reserved. */
 void sotto_kv_append(sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);
 /* Keep the first n tokens and release the pages behind them, reserved ones included. */
 void sotto_kv_trim(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n);
@@ -66,13 +67,14 @@ void sotto_kv_share(sotto_kv *kv, sotto_kv_seq *dst, const sotto_kv_seq *src, ui
 void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head);
 void *sotto_kv_values(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head);
 
-/* Append a snapshot of the sequence's first n tokens to `out`: tokens, keys and values, little-endian and
- * the same on every host. `model` is the model's fingerprint (api/generate.c); it must be the same when
- * the snapshot is read, as must the types of the cache. ERR_OUT_OF_MEMORY. */
+/* Append a snapshot of the sequence's first n tokens to `out`: tokens, keys and values,
+ * little-endian and the same on every host. `model` is the model's fingerprint (api/generate.c); it
+ * must be the same when the snapshot is read, as must the types of the cache. ERR_OUT_OF_MEMORY. */
 sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t n, uint64_t model,
                            sotto_str *out);
-/* Fill an empty sequence from a snapshot. ERR_INVALID_STATE, and an empty sequence, where the snapshot is
- * damaged, of another model or too long for the free pages. */
+/* Fill an empty sequence from a snapshot. ERR_INVALID_STATE where the snapshot is damaged,
+ * truncated or of another model, ERR_CONTEXT_LENGTH where too few pages are free; the sequence is
+ * empty then. */
 sotto_status sotto_kv_load(sotto_kv *kv, sotto_kv_seq *seq, uint64_t model, const void *data,
                            size_t len);
 

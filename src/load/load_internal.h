@@ -34,11 +34,11 @@ struct sotto_load {
   open_range ranges[SOTTO_LOAD_MAX_RANGES];
 };
 
-/* Bytes of the file that are put into place together: a tile row, which is SOTTO_TILE_ROWS rows of the
- * tensor. All rows where the tensor has fewer, so that a vector is one tile row. */
+/* Bytes of the file that are put into place together: a tile row, which is SOTTO_TILE_ROWS rows of
+ * the tensor. All rows where the tensor has fewer, so that a vector is one tile row. */
 size_t sotto_load_tile_row_bytes(const sotto_placement *placement);
-/* Index into by_file of the placement that contains the file offset, or else of the first one behind it;
- * n where there is none. */
+/* Index into by_file of the placement that contains the file offset, or else of the first one
+ * behind it; n where there is none. */
 size_t sotto_load_find_by_file(const sotto_load *load, uint32_t file, uint64_t offset);
 
 #endif
