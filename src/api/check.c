@@ -1,5 +1,5 @@
-/* Whether a model would run, part by part, and if not why: each is asked for by itself, so that one refusal
- * does not hide the others. */
+/* Whether a model would run, part by part, and if not why: each is asked for by itself, so that one
+ * refusal does not hide the others. */
 #include "api/engine.h"
 #include "arch/arch.h"
 

@@ -1,5 +1,5 @@
-/* What would fit where a plan does not: shorter contexts, other types of KV cache. The plan itself is
- * engine.c's. */
+/* What would fit where a plan does not: shorter contexts, other types of KV cache. The plan itself
+ * is engine.c's. */
 #include "api/engine.h"
 
 #include <stdio.h>

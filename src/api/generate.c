@@ -32,8 +32,9 @@ bool sotto_engine_next_event(sotto_engine *e, sotto_event *event) {
   return e->generator && sotto_generator_next_event(e->generator, event);
 }
 
-/* A fingerprint of the model for snapshots: its program, shapes, types and names of all tensors, every
- * vector and the first tile row of every matrix. Fine-tuned siblings of a model differ in these. */
+/* A fingerprint of the model for snapshots: its program, shapes, types and names of all tensors,
+ * every vector and the first tile row of every matrix. Fine-tuned siblings of a model differ in
+ * these. */
 static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
   SOTTO_TRY(engine_need_load(e));
   if (!sotto_load_complete(e->load)) {

@@ -15,7 +15,8 @@ static const family families[] = {
 #undef X
 };
 
-/* Files that hold no model, but an adapter, a projector or statistics, may name a family all the same. */
+/* Files that hold no model, but an adapter, a projector or statistics, may name a family all the
+ * same. */
 static sotto_status check_kind(sotto_program *p) {
   const sotto_gguf_kv *kind = sotto_gguf_find(p->gguf, "general.type");
   if (!kind || kind->type != SOTTO_GGUF_STRING || kind->string.len == 0) return SOTTO_OK;

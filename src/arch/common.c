@@ -1,5 +1,5 @@
-/* Reading of keys that all families share; their meaning is llama.cpp's (gguf-py's constants, load_hparams
- * of llama-model.cpp), their formulas are named where they are used. */
+/* Reading of keys that all families share; their meaning is llama.cpp's (gguf-py's constants,
+ * load_hparams of llama-model.cpp), their formulas are named where they are used. */
 #include <math.h>
 #include <stdio.h>
 

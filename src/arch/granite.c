@@ -1,5 +1,6 @@
-/* Granite 3 (IBM): Llama with four scales (maximal update parametrisation, arXiv 2203.03466): embeddings
- * and what each sub-layer adds are multiplied, attention has its own factor, logits are divided. */
+/* Granite 3 (IBM): Llama with four scales (maximal update parametrisation, arXiv 2203.03466):
+ * embeddings and what each sub-layer adds are multiplied, attention has its own factor, logits are
+ * divided. */
 #include "arch/hparams.h"
 
 sotto_status sotto_granite_read(sotto_program *p, sotto_hparams *h) {

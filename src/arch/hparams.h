@@ -1,5 +1,5 @@
-/* Hyper-parameters: what a family reads of a file before it writes its program. They stay in this layer;
- * operations carry what they need. */
+/* Hyper-parameters: what a family reads of a file before it writes its program. They stay in
+ * arch/; operations carry what they need of them. */
 #ifndef SOTTO_ARCH_HPARAMS_H
 #define SOTTO_ARCH_HPARAMS_H
 
@@ -12,20 +12,22 @@ typedef struct sotto_hparams {
   uint32_t head_dim;
   float norm_eps;
   float attention_scale; /* of q·k */
-  bool qk_norm;          /* queries and keys are normed, head by head */
+  bool qk_norm;          /* queries and keys are normalised, head by head */
   sotto_rope rope;
-  uint32_t no_rope_step; /* each so-manieth layer has no positions; 0: none, 1: all */
+  uint32_t no_rope_step; /* every n-th layer has no rotary positions; 0: none, 1: all */
   float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
                                                        * adds, of logits; 1: none */
 } sotto_hparams;
 
-/* Keys of the file's architecture by what follows its name and the dot ("rope.freq_base"). Values of 0, which is
- * what llama.cpp writes for what a model does not have, count as absent. */
+/* Keys of the file's architecture by what follows its name and the dot ("rope.freq_base"). Values
+ * of 0, which is what llama.cpp writes for what a model does not have, count as absent. */
 sotto_status sotto_arch_u32(sotto_program *program, const char *key, uint32_t fallback,
                             uint32_t *out);
 sotto_status sotto_arch_f32(sotto_program *program, const char *key, float fallback, float *out);
 sotto_status sotto_arch_bool(sotto_program *program, const char *key, bool fallback, bool *out);
-/* One number for each layer, from a number or an array of n_layer; fallback may be NULL: it is required. */
+/* One number for each layer: (*out)[n_layer], in the program's arena, from a key that has one
+ * number for all layers or an array. fallback[n_layer] is for a missing key; NULL: the key is
+ * required. */
 sotto_status sotto_arch_per_layer(sotto_program *program, const char *key, uint32_t n_layer,
                                   const uint32_t *fallback, const uint32_t **out);
 /* ERR_INVALID_MODEL: "llama.rope.freq_base <what>" */
@@ -35,7 +37,8 @@ sotto_status sotto_arch_invalid(sotto_program *program, const char *key, const c
  * Fills in program->shape, kv_layers and causal. */
 sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
 
-/* Families (archs.def). Errors of reading are returned; errors of building stay in the program (sticky). */
+/* Families (archs.def). Errors of reading are returned; errors of building stay in the program
+ * (sticky). */
 #define X(name, models, read, write)                                                               \
   sotto_status read(sotto_program *program, sotto_hparams *hparams);                               \
   void write(sotto_program *program, const sotto_hparams *hparams);
@@ -43,7 +46,8 @@ sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
 #undef X
 
 /* ---- keys.c ---- */
-/* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming it. */
+/* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming
+ * it. */
 sotto_status sotto_arch_check_keys(sotto_program *program);
 
 #endif

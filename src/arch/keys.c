@@ -1,5 +1,5 @@
-/* The rule that a model runs only if all of it is understood, as far as metadata goes: keys.def says what
- * there is, the header which of it somebody honoured. */
+/* The rule that a model runs only if all of it is understood, as far as metadata goes: keys.def
+ * says what there is, the header which of it somebody honoured. */
 #include <stdio.h>
 
 #include "arch/hparams.h"

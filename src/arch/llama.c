@@ -1,8 +1,8 @@
 /* Llama: pre-norm transformer with RMSNorm, rotary positions, grouped-query attention and SwiGLU.
  * Touvron et al. 2023 (arXiv 2302.13971, 2307.09288); Llama 3 adds frequency factors to the rotary
- * positions. Any projection may have a bias, and q, k and v may lie in one tensor. Families that differ
- * from it by a norm, a scale or where positions are have files of their own and write their programs
- * here. */
+ * positions. Any projection may have a bias, and q, k and v may lie in one tensor. Families that
+ * differ from it by a norm, a scale or where positions are have files of their own and write their
+ * programs here. */
 #include "arch/hparams.h"
 
 #include <stdio.h>

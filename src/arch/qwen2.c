@@ -1,5 +1,5 @@
-/* Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): Llama with biases on q, k and v, and rotary pairs
- * that lie half a head apart. */
+/* Qwen2 and Qwen2.5 (arXiv 2407.10671, 2412.15115): Llama with biases on q, k and v, and rotary
+ * pairs that lie half a head apart. */
 #include "arch/hparams.h"
 
 sotto_status sotto_qwen2_read(sotto_program *p, sotto_hparams *h) {

@@ -1,5 +1,5 @@
-/* SmolLM3 (Hugging Face): Llama whose every fourth layer has no positions (NoPE, arXiv 2501.18795). No key
- * of the file says so. */
+/* SmolLM3 (Hugging Face): Llama whose every fourth layer has no positions (NoPE, arXiv 2501.18795).
+ * No key of the file says so. */
 #include "arch/hparams.h"
 
 sotto_status sotto_smollm3_read(sotto_program *p, sotto_hparams *h) {

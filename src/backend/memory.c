@@ -101,8 +101,8 @@ bool sotto_buffer_is_carried(const sotto_program *p, sotto_buffer_id id) {
   return false;
 }
 
-/* live[i * n_buffers + b]: buffer b holds a value that operation i reads, writes, or that is read later.
- * Walking backwards: a write of the whole buffer that does not read it ends the life. */
+/* live[i * n_buffers + b]: buffer b holds a value that operation i reads, writes, or that is read
+ * later. Walking backwards: a write of the whole buffer that does not read it ends the life. */
 static void find_lives(const sotto_program *p, bool *needed, bool *live) {
   const size_t n = p->n_buffers;
   memset(needed, 0, n);
@@ -117,8 +117,8 @@ static void find_lives(const sotto_program *p, bool *needed, bool *live) {
   }
 }
 
-/* meets[other]: that buffer in front of b lives at the same time. Only where b lives is looked at: models
- * with a width of their own in every layer have many buffers with short lives. */
+/* meets[other]: that buffer in front of b lives at the same time. Only where b lives is looked at:
+ * models with a width of their own in every layer have many buffers with short lives. */
 static void find_meeting(const sotto_program *p, const bool *live, size_t b, bool *meets) {
   memset(meets, 0, b);
   for (size_t i = 0; i < p->n_ops; i++) {
@@ -141,8 +141,8 @@ static space space_of(const sotto_program *p, const sotto_backend_config *config
   return (space){.size = ALIGN_UP(rows * p->buffers[b].dim), .carried = carried};
 }
 
-/* Puts buffer b at the lowest offset free of every earlier buffer that lives at the same time. `parts`: while
- * one part of a batch is in a stage, what is carried holds the other parts' rows. */
+/* Puts buffer b at the lowest offset free of every earlier buffer that lives at the same time.
+ * `parts`: while one part of a batch is in a stage, what is carried holds the other parts' rows. */
 static void find_room(space *spaces, size_t b, bool parts, const bool *meets) {
   space *s = &spaces[b];
   for (bool moved = true; moved;) {

@@ -20,7 +20,7 @@ typedef struct sotto_ctx {
   size_t bytes_peak;   /* most bytes_in_use has been */
   sotto_status status; /* of the last failure */
   char message[SOTTO_MESSAGE_SIZE];
-  const char *field; /* of the options or the request, that the last failure is about; NULL: none */
+  const char *field; /* option or request's field that the last failure is about, or NULL */
   struct sotto_warnings *warnings; /* base/warnings.h; NULL: they are dropped */
 } sotto_ctx;
 

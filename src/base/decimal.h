@@ -14,14 +14,14 @@ double sotto_decimal_parse(const char *text, size_t len);
 size_t sotto_decimal_digits(double v, char digits[17], int *point);
 
 #define SOTTO_DECIMAL_SIZE 32
-/* v as Python's repr writes it ("1.0", "1e-05", "1e+16", "inf", "nan"), NUL-terminated; the length.
- */
+/* v as Python's repr writes it ("1.0", "1e-05", "1e+16", "inf", "nan"), NUL-terminated; the
+ * length. */
 size_t sotto_decimal_repr(double v, char out[SOTTO_DECIMAL_SIZE]);
 
 #define SOTTO_DECIMAL_FIXED_SIZE 720
 #define SOTTO_DECIMAL_FIXED_MAX  340
-/* The finite v with `precision` decimals (-340 … 340; negative: rounded to tens, hundreds …), exactly
- * rounded, ties to even, NUL-terminated; the length. */
+/* The finite v with `precision` decimals (-340 … 340; negative: rounded to tens, hundreds …),
+ * exactly rounded, ties to even, NUL-terminated; the length. */
 size_t sotto_decimal_fixed(double v, int precision, char out[SOTTO_DECIMAL_FIXED_SIZE]);
 
 #endif

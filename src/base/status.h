@@ -8,7 +8,8 @@ typedef enum sotto_status {
 #undef X
 } sotto_status;
 
-/* The stable lower-case code of a status ("out_of_memory"); "unknown" for a number not in the table. */
+/* The stable lower-case code of a status ("out_of_memory"); "unknown" for a number not in the
+ * table. */
 const char *sotto_status_code(sotto_status status);
 
 /* Evaluate a fallible expression once; return its status from this function unless it is OK. */

@@ -1,4 +1,4 @@
-/* UTF-8 as the WHATWG Encoding Standard decodes it: an invalid sequence becomes one U+FFFD per
+/* UTF-8 as the WHATWG Encoding Standard decodes it: invalid bytes become one U+FFFD per
  * maximal subpart, which is also what Python's and Rust's lossy decoders do. */
 #ifndef SOTTO_BASE_UTF8_H
 #define SOTTO_BASE_UTF8_H
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Decode one code point from len >= 1 bytes: the number of bytes consumed (1..4), *code_point is
- * U+FFFD for an invalid sequence. */
+ * U+FFFD for invalid bytes. */
 size_t sotto_utf8_decode(const char *text, size_t len, uint32_t *code_point);
 /* Encode a code point (<= 0x10FFFF) into out[4]: the number of bytes written. */
 size_t sotto_utf8_encode(uint32_t code_point, char out[4]);

@@ -14,8 +14,8 @@ typedef struct sotto_warnings {
 void sotto_warnings_attach(sotto_ctx *ctx, sotto_warnings *warnings);
 void sotto_warnings_free(sotto_warnings *warnings);
 
-/* A warning of at most 511 bytes that names the thing and what follows from it. What was said already is
- * not said twice. The only failure is that of memory. */
+/* A warning of at most 511 bytes that names the thing and what follows from it. What was said
+ * already is not said twice. The only failure is that of memory. */
 sotto_status sotto_warn(sotto_ctx *ctx, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -2,7 +2,8 @@
 #include "engine/internal.h"
 #include "platform/time.h"
 
-/* An event of the job with its statistics filled in; the capacity was reckoned for the worst step. */
+/* An event of the job with its statistics filled in; the capacity was reckoned for the worst
+ * step. */
 static queued_event *queue(sotto_generator *g, const job *j, sotto_event_type type) {
   queued_event *queued = &g->events[g->n_events++];
   uint32_t computed = j->slot ? j->slot->seq.n_tokens : 0;
@@ -81,8 +82,8 @@ static size_t begun_stop(const job *j, const sotto_str *held) {
   return longest;
 }
 
-/* Text of a new token to the event, all but what may belong to a stop string. *stopped: one was found;
- * nothing from it on is given. */
+/* Text of a new token to the event, all but what may belong to a stop string. *stopped: one was
+ * found; nothing from it on is given. */
 static sotto_status emit_text(sotto_generator *g, job *j, queued_event *queued, sotto_token token,
                               bool *stopped) {
   *stopped = false;
@@ -181,8 +182,8 @@ static void emit_progress(sotto_generator *g) {
   }
 }
 
-/* Whether the batch's t-th token is one of the job's: every token but the drafts that were not picked.
- * A draft that was picked counts as computed from now on. */
+/* Whether the batch's t-th token is one of the job's: every token but the drafts that were not
+ * picked. A draft that was picked counts as computed from now on. */
 static bool is_picked(sotto_generator *g, job *j, uint32_t t) {
   const uint32_t position = g->batch_positions[t];
   if (position < j->slot->seq.n_tokens) return true;

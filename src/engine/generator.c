@@ -3,7 +3,8 @@
 #include "engine/internal.h"
 #include "platform/time.h"
 
-/* TOKEN + DONE per output, LOGITS per output, PROMPT per job, and cancellations of all that wait. */
+/* TOKEN + DONE per output, LOGITS per output, PROMPT per job, and cancellations of all that
+ * wait. */
 static size_t event_capacity(const sotto_generator_config *c) {
   return 3 * (size_t)c->n_outputs + 2 * (size_t)c->n_parallel + SOTTO_MAX_WAITING + 8;
 }

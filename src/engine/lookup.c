@@ -1,14 +1,14 @@
 /* Prompt lookup (lookup.h): the search, the belief in what it finds, the price of drafts. */
 #include "engine/lookup.h"
 
-/* The belief that a request begins with, and how much of it each new outcome replaces: drafts start after
- * some right guesses and stop after some wrong ones. Guesses go on being checked meanwhile, since that
- * needs no pass. */
+/* The belief that a request begins with, and how much of it each new outcome replaces: drafts start
+ * after some right guesses and stop after some wrong ones. Guesses go on being checked meanwhile,
+ * since that needs no pass. */
 #define BELIEF 0.7f
 #define RATE   0.1f
 
-/* The kernels multiply by four tokens together, and by the one to three left over one at a time. A pass
- * (a batch's way through the program) of SmolLM2 135M costs, in passes of one token (x86-64):
+/* The kernels multiply by four tokens together, and by the one to three left over one at a time. A
+ * pass (a batch's way through the program) of SmolLM2 135M costs, in passes of one token (x86-64):
  *
  *     tokens                       2     3     4     5     8     12
  *     wasmtime, Q4_0              2.0   2.9   3.3   4.2   6.7  10.0
@@ -17,9 +17,9 @@
  *     Node.js 24, Q8_0, 1 thread  1.9         2.2         4.8
  *     Node.js 24, Q4_0, 2 threads 1.7         2.1         3.9
  *
- * So drafts fill the batch up to a multiple of four tokens and no further: eight tokens in one pass bring
- * no more than in two. The price is that of the dearer host, where drafts beside a single sequence pay if
- * seven of eight are right. `npm run bench -- sequences` measures it. */
+ * So drafts fill the batch up to a multiple of four tokens and no further: eight tokens in one pass
+ * bring no more than in two. The price is that of the dearer host, where drafts beside a single
+ * sequence pay if seven of eight are right. `npm run bench -- sequences` measures it. */
 #define GEMM_TOKENS 4    /* that a GEMM takes together */
 #define GEMM_PRICE  3.3f /* of a pass of so many, in passes of one token */
 
@@ -30,8 +30,9 @@ void sotto_lookup_init(sotto_lookup *l) {
   }
 }
 
-/* The longest match wins, of several the latest. One walk back over all tokens takes some microseconds
- * per 10,000 of them, so an index would save nothing that counts beside a pass of milliseconds. */
+/* The longest match wins, of several the latest. One walk back over all tokens takes some
+ * microseconds per 10,000 of them, so an index would save nothing that counts beside a pass of
+ * milliseconds. */
 static void search(sotto_lookup *l, const sotto_token *tokens, uint32_t n) {
   uint32_t best = SOTTO_LOOKUP_SHORTEST - 1;
   if (n <= best) return;

@@ -102,8 +102,8 @@ static bool is_scoring(const job *j) {
   return generator_scores(j) && j->n_scored < j->n_prompt;
 }
 
-/* How many of the job's tokens go into this batch (a chunk of its prompt, or the one token of a decode),
- * where the batch has room for so many tokens and outputs. */
+/* How many of the job's tokens go into this batch (a chunk of its prompt, or the one token of a
+ * decode), where the batch has room for so many tokens and outputs. */
 static uint32_t prompt_chunk(const sotto_generator *g, const job *j, uint32_t room,
                              uint32_t outputs) {
   uint32_t left = (uint32_t)j->tokens.count - j->slot->seq.n_tokens;
@@ -149,8 +149,8 @@ static float next_chance(const job *j) {
   return j->n_draft + 1 < left ? sotto_lookup_chance(&j->lookup, j->n_draft) : 0;
 }
 
-/* Fill a batch of decodes up with the likeliest drafts, if that pays and pages are free: nobody makes
- * room for a draft. */
+/* Fill a batch of decodes up with the likeliest drafts, if that pays and pages are free: nobody
+ * makes room for a draft. */
 static void schedule_drafts(sotto_generator *g, const content *batch) {
   uint32_t room = sotto_lookup_room(batch->tokens), n = 0;
   if (room > batch->n_batch - batch->tokens) room = batch->n_batch - batch->tokens;
@@ -203,8 +203,8 @@ static bool all_ready(sotto_generator *g) {
 bool generator_schedule(sotto_generator *g) {
   while (g->waiting && g->n_running < g->config.n_parallel) admit(g, g->waiting);
   for (job *j = g->running; j; j = j->next) j->n_batch = j->n_draft = 0;
-  /* Decodes first, so that running answers keep flowing; then prompts, oldest first. Jobs already in
-   * the batch are older than any that preempt() may take, as both go by age. */
+  /* Decodes first, so that running answers keep flowing; then prompts, oldest first. Jobs already
+   * in the batch are older than any that preempt() may take, as both go by age. */
   content content = {
       .n_batch = all_ready(g) ? g->config.n_batch : g->config.n_batch_loading,
   };

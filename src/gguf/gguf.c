@@ -46,7 +46,7 @@ void sotto_gguf_free(sotto_gguf *g) {
   sotto_free(ctx, g, sizeof *g);
 }
 
-/* ---- joining the files of a split -------------------------------------------------------------- */
+/* ---- joining the files of a split ------------------------------------------------------------ */
 
 /* An integer key of a split; the fallback when it is absent. */
 static sotto_status split_key(sotto_gguf *g, uint32_t file, const char *key, uint32_t fallback,
@@ -148,7 +148,7 @@ static sotto_status join(sotto_gguf *g) {
   return SOTTO_OK;
 }
 
-/* ---- feeding ----------------------------------------------------------------------------------- */
+/* ---- feeding --------------------------------------------------------------------------------- */
 
 static sotto_status check_index(const sotto_gguf *g, uint32_t file) {
   if (file < g->n_files) return SOTTO_OK;
@@ -219,7 +219,7 @@ sotto_status sotto_gguf_end(sotto_gguf *g, uint32_t file) {
                     file + 1, f->len, sotto_gguf_where(f, buffer, sizeof buffer));
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 bool sotto_gguf_complete(const sotto_gguf *g) {
   return g->complete;

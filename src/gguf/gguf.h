@@ -2,8 +2,8 @@
  *
  * Bytes are pushed as they arrive; nothing is read. When a file's header is complete its metadata
  * and tensor table are checked as a whole: every length against the file's size, every tensor
- * against its type's block size, its neighbours and the end of the file. Tensor data itself is never
- * seen here (load/ places it). Format: GGUF v2 and v3, little-endian (ggml docs/gguf.md).
+ * against its type's block size, its neighbours and the end of the file. Tensor data itself is
+ * never seen here (load/ places it). Format: GGUF v2 and v3, little-endian (ggml docs/gguf.md).
  *
  * Limits: a header of 1 GiB, 65,536 keys of 1 to 65,535 bytes, 1,048,576 tensors with names of 1 to
  * 127 bytes. Keys and names are UTF-8 without control characters. */
@@ -69,9 +69,9 @@ void sotto_gguf_free(sotto_gguf *gguf);
 sotto_status sotto_gguf_set_file_size(sotto_gguf *gguf, uint32_t file, uint64_t size);
 
 /* Push the next `len` bytes of a file's header. *done becomes true once that header is complete;
- * *consumed then tells how many of these bytes belonged to it (len until then). The padding in front
- * of the tensor data does not belong to the header. Files of a split may be fed in any order. After a
- * failure nothing of that file can be read any more; the model can only be freed. */
+ * *consumed then tells how many of these bytes belonged to it (len until then). The padding in
+ * front of the tensor data does not belong to the header. Files of a split may be fed in any order.
+ * After a failure nothing of that file can be read any more; the model can only be freed. */
 sotto_status sotto_gguf_feed(sotto_gguf *gguf, uint32_t file, const void *data, size_t len,
                              size_t *consumed, bool *done);
 /* The source ended: an incomplete header becomes ERR_TRUNCATED_FILE naming what was being read. */
@@ -79,13 +79,13 @@ sotto_status sotto_gguf_end(sotto_gguf *gguf, uint32_t file);
 
 /* All headers are here; files of a split have been checked against each other. */
 bool sotto_gguf_complete(const sotto_gguf *gguf);
-/* OK when complete, and all tensors are of types that load; else an error that names what is missing, a
- * header or further files, or the tensor and its type. */
+/* OK when complete, and all tensors are of types that load; else an error that names what is
+ * missing, a header or further files, or the tensor and its type. */
 sotto_status sotto_gguf_check(const sotto_gguf *gguf);
 /* The number of files that the first file's header asks for (split.count; 1 when absent). */
 uint32_t sotto_gguf_split_count(const sotto_gguf *gguf);
-/* First byte of tensor data and the file size implied by the table (end of the last tensor); 0 until
- * that file's header is complete. */
+/* First byte of tensor data and the file size implied by the table (end of the last tensor); 0
+ * until that file's header is complete. */
 uint64_t sotto_gguf_data_start(const sotto_gguf *gguf, uint32_t file);
 uint64_t sotto_gguf_data_end(const sotto_gguf *gguf, uint32_t file);
 uint32_t sotto_gguf_n_files(const sotto_gguf *gguf);
@@ -103,14 +103,15 @@ const sotto_gguf_tensor *sotto_gguf_tensor_at(const sotto_gguf *gguf, size_t ind
 const sotto_gguf_kv *sotto_gguf_find(const sotto_gguf *gguf, const char *key);
 const sotto_gguf_tensor *sotto_gguf_find_tensor(const sotto_gguf *gguf, const char *name);
 
-/* Of those who honour what a key says: the same, and the key counts as honoured from then on. What is
- * left at the end says what a model asks for and does not get. */
+/* As sotto_gguf_find, for code that honours what the key says: the key counts as taken from then
+ * on. Keys that nobody has taken in the end ask for something that is not done (arch/keys.def). */
 const sotto_gguf_kv *sotto_gguf_take(const sotto_gguf *gguf, const char *key);
 bool sotto_gguf_is_taken(const sotto_gguf *gguf, const sotto_gguf_kv *kv);
 
-/* Typed access for architectures and tokenizers, which takes the key. A missing key without a default, a wrong type or a
- * value that does not fit (floats: that is not finite) is ERR_INVALID_MODEL naming the key. Signed
- * and unsigned integers of any width convert when the value fits; so do F32 and F64. */
+/* Typed access for architectures and tokenizers, which takes the key. A missing key without a
+ * default, a wrong type or a value that does not fit (floats: that is not finite) is
+ * ERR_INVALID_MODEL naming the key. Signed and unsigned integers of any width convert when the
+ * value fits; so do F32 and F64. */
 sotto_status sotto_gguf_u32(const sotto_gguf *gguf, const char *key, uint32_t *out);
 sotto_status sotto_gguf_u32_or(const sotto_gguf *gguf, const char *key, uint32_t fallback,
                                uint32_t *out);

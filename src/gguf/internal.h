@@ -30,19 +30,20 @@ typedef struct sotto_gguf_file {
 
   /* scan.c */
   scan_state state;
-  size_t at;                           /* everything before it has been checked */
-  size_t need;                         /* bytes that must be here for the next item */
-  size_t name_at;                      /* the length field of the key or tensor being read */
-  uint32_t type, element;              /* of the value being read */
-  uint64_t left;                       /* elements of the array being read that are still to come */
-  uint64_t n_kv, n_tensors, n_strings; /* claimed, claimed, elements of all string arrays so far */
+  size_t at;              /* everything before it has been checked */
+  size_t need;            /* bytes that must be here for the next item */
+  size_t name_at;         /* the length field of the key or tensor being read */
+  uint32_t type, element; /* of the value being read */
+  uint64_t left;          /* elements of the array being read that are still to come */
+  uint64_t n_kv, n_tensors,
+      n_strings; /* as claimed, as claimed, elements of string arrays so far */
   uint64_t kv_done, tensors_done;
   size_t tensors_at; /* where the tensor table starts */
 
   /* Once state is SCAN_DONE; pointers lead into `bytes`. */
   sotto_gguf_kv *kv;          /* [n_kv] */
   uint32_t *kv_by_key;        /* [n_kv] indices in order of the keys */
-  bool *taken;                /* [n_kv] somebody honours it */
+  bool *taken;                /* [n_kv] code honours the key */
   sotto_slice *strings;       /* [n_strings] */
   sotto_gguf_tensor *tensors; /* [n_tensors]; given up to sotto_gguf when the files are joined */
   uint64_t data_start, data_end;
@@ -59,7 +60,7 @@ struct sotto_gguf {
   uint32_t *tensors_by_name;
 };
 
-/* Take bytes of a header in: *consumed of them belong to it. */
+/* Scan the next bytes of a header; *consumed is how many of them belong to it. */
 sotto_status sotto_gguf_scan(sotto_gguf *gguf, uint32_t file, const unsigned char *data, size_t len,
                              size_t *consumed);
 /* What the scanner waits for, for messages: "metadata key 3 of 27 (llama.block_count)". */

@@ -1,7 +1,7 @@
 /* The scanner: walks a header's bytes as they arrive, wherever they are cut, and checks each length
  * before it is believed. It only finds out where the header ends; tables.c and tensors.c then read
- * the values from the bytes kept here. Memory grows with the bytes that arrived, never with a length
- * that a file claims. Layout (GGUF v3):
+ * the values from the bytes kept here. Memory grows with the bytes that arrived, never with a
+ * length that a file claims. Layout (GGUF v3):
  *
  *   "GGUF"  u32 version  u64 n_tensors  u64 n_kv
  *   n_kv times       string key, u32 type, value
@@ -41,7 +41,7 @@ const char *sotto_gguf_type_name(uint32_t type) {
   return type < N_TYPES ? types[type].name : "unknown";
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 /* The key or tensor name being read, once it is here whole and is fit to print. */
 static sotto_slice current_name(const sotto_gguf_file *f) {
@@ -74,7 +74,7 @@ const char *sotto_gguf_where(const sotto_gguf_file *f, char *buffer, size_t size
 #define WHERE(f)        sotto_gguf_where((f), (char[192]){0}, 192)
 #define INVALID(g, ...) sotto_fail((g)->ctx, SOTTO_ERR_INVALID_MODEL, __VA_ARGS__)
 
-/* ---- one item at a time ------------------------------------------------------------------------ */
+/* ---- one item at a time ---------------------------------------------------------------------- */
 
 /* *here tells whether the next n bytes have arrived. An error when they never can. */
 static sotto_status want(sotto_gguf *g, sotto_gguf_file *f, uint64_t n, bool *here) {
@@ -322,7 +322,7 @@ static sotto_status scan_one(sotto_gguf *g, sotto_gguf_file *f, bool *here) {
   }
 }
 
-/* ---- the bytes --------------------------------------------------------------------------------- */
+/* ---- the bytes ------------------------------------------------------------------------------- */
 
 static sotto_status append(sotto_gguf *g, sotto_gguf_file *f, const unsigned char *data, size_t n) {
   if (n > f->cap - f->len) {

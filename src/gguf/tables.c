@@ -87,7 +87,7 @@ sotto_status sotto_gguf_build_kv(sotto_gguf *g, sotto_gguf_file *f) {
   return SOTTO_OK;
 }
 
-/* ---- access ------------------------------------------------------------------------------------ */
+/* ---- access ---------------------------------------------------------------------------------- */
 
 const sotto_gguf_kv *sotto_gguf_file_find(const sotto_gguf_file *f, const char *key) {
   if (f->state != SCAN_DONE || f->failed) return NULL;

@@ -55,8 +55,8 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
       start += layout->page_bytes[half] * shape->n_pages;
     }
   }
-  /* No memset: rows are read only after they were written, and hosts that commit memory lazily give it to
-   * those pages alone that are used. */
+  /* No memset: rows are read only after they were written, and hosts that commit memory lazily give
+   * it to those pages alone that are used. */
   kv->n_free = shape->n_pages;
   for (uint32_t i = 0; i < shape->n_pages; i++) kv->free_list[i] = shape->n_pages - 1 - i;
   *out = kv;

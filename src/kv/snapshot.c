@@ -1,9 +1,10 @@
 /* KV snapshots: header, token ids, then every position's rows, and a checksum of it all.
  *
- *   "SOTTOKV3" | u64 model fingerprint | u64 bytes of a position's rows | u32 n_layer | u32 types of
- *   keys, values (GGUF's numbers) | u32 n_tokens | i32 tokens[n_tokens] | rows: for keys then values,
- *   each layer, each of its KV heads, each position: head_dim elements of the type | u64 FNV-1a of
- *   everything before it
+ *   "SOTTOKV3" | u64 model fingerprint | u64 bytes of a position's rows | u32 n_layer
+ *   | u32 types of keys, values (GGUF's numbers) | u32 n_tokens | i32 tokens[n_tokens]
+ *   | rows: for keys, then values: each layer, each of its KV heads, each position: head_dim
+ *     elements of the type
+ *   | u64 FNV-1a of everything before it
  * All little-endian (as is every host). Rows are those of the first n_tokens positions only, so a
  * snapshot does not depend on how pages were laid out. */
 #include "base/bytes.h"

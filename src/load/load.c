@@ -79,8 +79,8 @@ void sotto_load_free(sotto_load *load) {
   sotto_free(ctx, load, sizeof *load);
 }
 
-/* Put one tile row of a tensor into place: data[len] as in the file, from byte `offset` of the placement
- * on. The last tile row may have fewer rows. */
+/* Put one tile row of a tensor into place: data[len] as in the file, from byte `offset` of the
+ * placement on. The last tile row may have fewer rows. */
 static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
                           const unsigned char *data, size_t len) {
   const sotto_placement *p = &load->placements[index];

@@ -1,18 +1,18 @@
 /* The pool over POSIX threads (in browsers and Node.js: Emscripten's, which are workers).
  *
- * All coordination is one 64-bit word, the ticket: the number of the run, its number of tasks and the
- * next task to take. A thread takes a task by one compare-and-swap on the ticket, which fails where the
- * thread has read the ticket of an older run. So a run ends when its tasks are done, and waits for no
- * thread that has taken none. */
+ * All coordination is one 64-bit word, the ticket: the number of the run, its number of tasks and
+ * the next task to take. A thread takes a task by one compare-and-swap on the ticket, which fails
+ * where the thread has read the ticket of an older run. So a run ends when its tasks are done, and
+ * waits for no thread that has taken none. */
 #include "platform/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* How often a thread looks at the ticket before it goes to sleep: for about 50 microseconds, since the next
- * run mostly follows within that time, and to sleep and be woken takes longer than a small run.
- * WebAssembly has no instruction that pauses, so there a look takes about a nanosecond. */
+/* How often a thread looks at the ticket before it goes to sleep: for about 50 microseconds, since
+ * the next run mostly follows within that time, and to sleep and be woken takes longer than a small
+ * run. WebAssembly has no instruction that pauses, so there a look takes about a nanosecond. */
 #ifdef __EMSCRIPTEN__
 #define SPINS 50000
 #else
@@ -71,7 +71,8 @@ static void work(sotto_pool *pool, uint32_t thread) {
   uint64_t ticket = atomic_load(&pool->ticket);
   while (has_work(ticket)) {
     if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket + 1)) continue;
-    /* This thread has a task of the run: until it is done the run cannot end, nor fn and user change. */
+    /* This thread has a task of the run: until it is done the run cannot end, nor fn and user
+     * change. */
     uint32_t n_tasks = tasks_of(ticket);
     pool->fn(pool->user, next_of(ticket), thread);
     if (atomic_fetch_add(&pool->done, 1) + 1 == n_tasks && atomic_load(&pool->caller_sleeps)) {

@@ -1,4 +1,5 @@
-/* Building a program: buffers, weights checked against the file, operations checked against shapes. */
+/* Building a program: buffers, weights checked against the file, operations checked against
+ * shapes. */
 #include "program/build.h"
 
 #include <stdio.h>
@@ -154,8 +155,10 @@ sotto_weight_id sotto_program_vector(sotto_program *p, const char *name_format, 
   return sotto_program_vector_slice(p, name_format, layer, cols, 0, cols);
 }
 
-/* ---- operations: shapes of buffers and weights are fixed by the architecture's code, so a mismatch here
- * is a mistake in that code, found by the first test that builds the program ---- */
+/* ---- operations ---- */
+
+/* The shapes of buffers and weights are fixed by the architecture's code. So a mismatch here is a
+ * mistake in that code, found by the first test that builds the program. */
 
 static void emit(sotto_program *p, sotto_op op) {
   if (!ok(p) || !grow(p, (void **)&p->ops, p->n_ops, &p->cap_ops, sizeof *p->ops)) return;

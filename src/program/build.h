@@ -1,49 +1,53 @@
-/* Writing a program, for architectures. Building never fails midway: the builder keeps its first error
- * (sticky) and ignores what follows, so that an architecture reads like the paper;
+/* Writing a program, for architectures. Building never fails midway: the builder keeps its first
+ * error (sticky) and ignores what follows, so that an architecture reads like the paper;
  * sotto_program_finish reports it. */
 #ifndef SOTTO_PROGRAM_BUILD_H
 #define SOTTO_PROGRAM_BUILD_H
 
 #include "program/program.h"
 
-/* The first error of building; that of a tensor in the file which no operation uses, or not all of it:
- * such a model would run and answer wrongly. */
+/* Returns the first error of building. Also ERR_UNSUPPORTED_ARCHITECTURE for a tensor of the file
+ * that no weight covers, or not all of it: such a model would run and answer wrongly. */
 sotto_status sotto_program_finish(sotto_program *program);
 
-/* Asked for again under the same name with the same width it is the same buffer. */
+/* The buffer of this name, dim floats wide, which is made where there is none yet; with
+ * output_buffer it has a row for each wanted output. */
 sotto_buffer_id sotto_program_buffer(sotto_program *program, const char *name, uint32_t dim);
 sotto_buffer_id sotto_program_output_buffer(sotto_program *program, const char *name, uint32_t dim);
-/* The tensor `name_format` (one %u for the layer, or none), which must be rows x cols. */
+/* The tensor `name_format` (with one %u for the layer, or none) as a weight of rows x cols, which
+ * must be its shape; a vector of cols elements. */
 sotto_weight_id sotto_program_matrix(sotto_program *program, const char *name_format,
                                      uint32_t layer, uint64_t rows, uint64_t cols);
 sotto_weight_id sotto_program_vector(sotto_program *program, const char *name_format,
                                      uint32_t layer, uint64_t cols);
-/* Rows [first, first + rows) of a tensor of n_rows x cols; elements of one of n. */
+/* A slice: rows [first, first + rows) of a tensor of n_rows x cols; elements [first, first + cols)
+ * of a vector of n. */
 sotto_weight_id sotto_program_matrix_rows(sotto_program *program, const char *name_format,
                                           uint32_t layer, uint64_t n_rows, uint64_t cols,
                                           uint64_t first, uint64_t rows);
 sotto_weight_id sotto_program_vector_slice(sotto_program *program, const char *name_format,
                                            uint32_t layer, uint64_t n, uint64_t first,
                                            uint64_t cols);
+/* Whether the file has such a tensor. */
 bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
-/* Index of a new rotary table. */
+/* The index of a new rotary table. */
 uint32_t sotto_program_add_rope(sotto_program *program, const sotto_rope *rope);
 
 /* out[t] = row tokens[t] of table */
 void sotto_program_embed(sotto_program *program, sotto_buffer_id out, sotto_weight_id table);
-/* out = in / rms(in) * weight, each stretch of in that is as wide as weight by itself */
+/* out[t] = in[t] / rms(in[t]) * weight; where weight is a head wide, each head by itself */
 void sotto_program_rms_norm(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
                             sotto_weight_id weight, float eps);
 /* out[t] = weight · in[t] + bias; bias may be SOTTO_NONE */
 void sotto_program_matmul(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
                           sotto_weight_id weight, sotto_weight_id bias);
-/* logits[t] = weight · in[t]: the same where the output is to be the logits */
+/* out[t] = weight · in[t], where `out` is to be the logits */
 void sotto_program_logits(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
                           sotto_weight_id weight);
 /* x[t] = x[t] rotated by its token's position, in place, head by head */
 void sotto_program_rope(sotto_program *program, sotto_buffer_id x, uint32_t table,
                         uint32_t head_dim);
-/* KV cache of the layer at the tokens' positions = k, v */
+/* Keys and values of the layer in the KV cache, at the tokens' positions, = k, v */
 void sotto_program_kv_write(sotto_program *program, uint32_t layer, sotto_buffer_id k,
                             sotto_buffer_id v);
 /* out = softmax(q · K * scale) · V over each token's sequence: up to its own position, or where the

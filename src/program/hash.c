@@ -1,5 +1,5 @@
-/* A number for what a program computes: kinds, parameters and slices, field by field, so that it is the
- * same on every host. */
+/* A number for what a program computes: kinds, parameters and slices, field by field, so that it is
+ * the same on every host. */
 #include "base/hash.h"
 #include "program/program.h"
 

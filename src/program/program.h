@@ -1,7 +1,8 @@
-/* A model as a straight list of canonical operations over named buffers: what an architecture writes
- * and every backend lowers. Unfused, without branches, the same for every batch: buffers have one row
- * per token of the batch, or one per wanted output. An operation carries all its parameters; nothing else
- * of a model reaches a backend. program/build.h is how architectures write it. */
+/* A program: a model as a list of operations over named buffers, which the model's architecture
+ * writes (program/build.h) and each backend lowers to what it executes. It has no branches and is
+ * the same for every batch: a buffer has a row for each token of the batch, or for each wanted
+ * output. Operations are not fused and carry all their parameters; nothing else of a model reaches
+ * a backend. */
 #ifndef SOTTO_PROGRAM_PROGRAM_H
 #define SOTTO_PROGRAM_PROGRAM_H
 
@@ -19,7 +20,8 @@ typedef enum sotto_op_kind {
 typedef int32_t sotto_buffer_id;
 #define SOTTO_NONE (-1)
 
-/* float32 [rows][dim], rows = tokens of the batch, or wanted outputs. */
+/* Activations: float32 [rows][dim]. Rows are the batch's tokens, or with per_output its wanted
+ * outputs. */
 typedef struct sotto_buffer {
   const char *name;
   uint32_t dim;
@@ -35,32 +37,32 @@ typedef enum sotto_weight_kind {
 typedef struct sotto_weight {
   const sotto_gguf_tensor *tensor;
   sotto_weight_kind kind;
-  uint64_t first; /* row, or element */
+  uint64_t first; /* row of the tensor, or element of a vector */
   uint64_t rows, cols;
-  uint32_t stage; /* when it is first needed: 0 embedding, 1 + layer, last the output */
+  uint32_t stage; /* when it is first needed: 0 embedding, 1 + layer, then the output */
 } sotto_weight;
 
 typedef struct sotto_op {
   sotto_op_kind kind;
   sotto_buffer_id out, in[2];
   sotto_weight_id weight, bias;
-  uint32_t stage; /* as of weights: operations of one stage follow each other */
+  uint32_t stage; /* as of weights; operations of a stage stand side by side */
   union {
     struct {
       float eps;
-      uint32_t width; /* of what is normed by itself: the row, or each head of it */
+      uint32_t width; /* of what is normalised by itself: a whole row, or each head in it */
     } norm;
     struct {
-      bool feeds_logits; /* its rounding goes straight into them */
+      bool feeds_logits; /* so its activations are quantised more finely */
     } matmul;
     struct {
       uint32_t table; /* index into the program's ropes */
       uint32_t head_dim;
     } rope;
-    struct { /* of kv_write, too: the layer of the cache */
+    struct { /* ATTENTION and KV_WRITE; `layer` is that of the cache */
       uint32_t layer, n_head, n_head_kv, head_dim;
       float scale; /* of q·k */
-      bool causal; /* tokens see themselves and what comes before, or the whole text */
+      bool causal; /* a token sees itself and those before it; else the whole text */
     } attention;
     struct {
       float factor;
@@ -68,7 +70,7 @@ typedef struct sotto_op {
   };
 } sotto_op;
 
-/* What people ask of a model; backends do not. Heads and widths that differ by layer: the most. */
+/* A model's sizes, for people; backends do not read them. Where layers differ, the largest. */
 typedef struct sotto_model_shape {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_ff;
 } sotto_model_shape;
@@ -78,7 +80,7 @@ typedef struct sotto_program {
   sotto_arena arena;
   const sotto_gguf *gguf;
   sotto_model_shape shape;
-  bool causal;               /* else texts go through whole, and nothing follows them */
+  bool causal;               /* else a text goes through in one batch, and nothing follows it */
   sotto_kv_layer *kv_layers; /* [shape.n_layer] */
   sotto_rope *ropes;
   size_t n_ropes, cap_ropes;
@@ -89,15 +91,16 @@ typedef struct sotto_program {
   sotto_op *ops;
   size_t n_ops, cap_ops;
   sotto_buffer_id logits; /* the last buffer: [outputs][n_vocab] */
-  uint32_t stage;         /* that weights and operations taken now belong to */
+  uint32_t stage;         /* of weights and operations that are added now */
   sotto_status status;    /* first error of building */
 } sotto_program;
 
 void sotto_program_init(sotto_program *program, sotto_ctx *ctx, const sotto_gguf *gguf);
 void sotto_program_free(sotto_program *program);
-/* The program as text, one operation a line, shapes beside each buffer. */
+/* Append the program as text, an operation a line, with the shape of each buffer. */
 sotto_status sotto_program_print(const sotto_program *program, sotto_str *out);
-/* Equal for programs that compute the same from equal weights in a context of n_ctx positions. */
+/* A hash of all that decides what the program computes from its weights in a context of n_ctx
+ * positions: operations, parameters and the slices of tensors. */
 uint64_t sotto_program_hash(const sotto_program *program, uint32_t n_ctx);
 
 #endif

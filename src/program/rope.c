@@ -4,7 +4,8 @@
 
 #define TWO_PI 6.283185307179586
 
-/* The pair, as a real number, that makes so many rotations in n_ctx_orig positions (YaRN, section A.2). */
+/* The pair, as a real number, that makes so many rotations in n_ctx_orig positions (YaRN, section
+ * A.2). */
 static double pair_of_rotations(const sotto_rope *rope, double rotations) {
   return rope->n_rot * sotto_log(rope->n_ctx_orig / (rotations * TWO_PI)) /
          (2 * sotto_log((double)rope->base));

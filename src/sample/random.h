@@ -1,5 +1,6 @@
 /* Counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror, Shaw, "Parallel Random
- * Numbers: As Easy as 1, 2, 3" (2011). No state: the n-th number of a seed is a function of both. */
+ * Numbers: As Easy as 1, 2, 3" (2011). No state: the n-th number of a seed is a function of
+ * both. */
 #ifndef SOTTO_SAMPLE_RANDOM_H
 #define SOTTO_SAMPLE_RANDOM_H
 

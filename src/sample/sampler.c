@@ -1,6 +1,6 @@
 /* The sampler chain. The candidates left by the filters are kept as a prefix of the list of all
- * tokens in descending order of their logits; that list is sorted only as far as it is looked at, so
- * that one pass over the vocabulary is all that the usual settings cost. */
+ * tokens in descending order of their logits; that list is sorted only as far as it is looked at,
+ * so that one pass over the vocabulary is all that the usual settings cost. */
 #include "sample/sampler.h"
 
 #include <float.h>
@@ -33,7 +33,7 @@ void sotto_sampling_default(sotto_sampling *sampling) {
                                .repeat_last_n = 64};
 }
 
-/* ---- arguments --------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 sotto_status sotto_sampling_check(sotto_ctx *ctx, const sotto_sampling *s, const sotto_bias *bias,
                                   size_t n_bias, uint32_t n_vocab) {
@@ -95,7 +95,7 @@ size_t sotto_sampler_bytes(uint32_t n_vocab) {
   return sizeof(sotto_sampler) + (size_t)n_vocab * (sizeof(float) + 2 * sizeof(sotto_candidate));
 }
 
-/* ---- bias and penalties ------------------------------------------------------------------------ */
+/* ---- bias and penalties ---------------------------------------------------------------------- */
 
 static bool usable(float logit) {
   return logit <= FLT_MAX;
@@ -147,7 +147,7 @@ static sotto_status apply_penalties(sotto_sampler *s, const sotto_sampling *samp
   return SOTTO_OK;
 }
 
-/* ---- the sorted prefix ------------------------------------------------------------------------- */
+/* ---- the sorted prefix ----------------------------------------------------------------------- */
 
 /* Make sure that candidate i (< n_left) is sorted. */
 static void reach(sotto_sampler *s, size_t i) {
@@ -162,8 +162,8 @@ static double weight(const sotto_sampler *s, float logit, double temperature) {
   return sotto_exp(((double)logit - s->highest) / temperature);
 }
 
-/* The sum of the weights of all that is left: in the list's order where a filter has cut it, else in
- * order of ids. */
+/* The sum of the weights of all that is left: in the list's order where a filter has cut it, else
+ * in order of ids. */
 static double total_weight(sotto_sampler *s, size_t n_all, double temperature) {
   double sum = 0;
   if (s->n_left < n_all) {
@@ -175,7 +175,7 @@ static double total_weight(sotto_sampler *s, size_t n_all, double temperature) {
   return sum;
 }
 
-/* ---- filters ----------------------------------------------------------------------------------- */
+/* ---- filters --------------------------------------------------------------------------------- */
 
 static void filter_top_p(sotto_sampler *s, size_t n_all, double top_p) {
   double wanted = top_p * total_weight(s, n_all, 1.0), sum = 0;
@@ -226,7 +226,7 @@ static void filter_typical(sotto_sampler *s, double typical_p) {
   s->highest = (double)s->sorted[0].value;
 }
 
-/* ---- draw -------------------------------------------------------------------------------------- */
+/* ---- draw ------------------------------------------------------------------------------------ */
 
 static sotto_token draw(sotto_sampler *s, size_t n_all, double temperature, double uniform) {
   double wanted = uniform * total_weight(s, n_all, temperature), sum = 0;

@@ -15,8 +15,9 @@
  *
  * Each filter sees the probabilities renormalised over what the one before it left, and leaves at
  * least one token. Ties always go to the lower id. Random numbers are counter-based: a function of
- * seed and position only, so a token does not depend on what else runs in the engine. All arithmetic
- * is our own, in double from the softmax on, so the same logits give the same token on every host. */
+ * seed and position only, so a token does not depend on what else runs in the engine. All
+ * arithmetic is our own, in double from the softmax on, so the same logits give the same token on
+ * every host. */
 #ifndef SOTTO_SAMPLE_SAMPLER_H
 #define SOTTO_SAMPLE_SAMPLER_H
 
@@ -46,8 +47,8 @@ sotto_status sotto_sampler_pick(sotto_sampler *sampler, const sotto_sampling *sa
                                 sotto_token *out);
 
 /* log-softmax of one token, and of the k most likely ones (top[k]; sorted, ties to the lower id;
- * *n_top is min(k, n_vocab); meant for small k). Sums in double, in order of ids. The logits are finite or -inf, not all
- * -inf; a token outside the vocabulary gives -inf. */
+ * *n_top is min(k, n_vocab); meant for small k). Sums in double, in order of ids. The logits are
+ * finite or -inf, not all -inf; a token outside the vocabulary gives -inf. */
 float sotto_logprob(const float *logits, uint32_t n_vocab, sotto_token token);
 void sotto_top_logprobs(const float *logits, uint32_t n_vocab, uint32_t k, sotto_top_logprob *top,
                         uint32_t *n_top);

@@ -1,5 +1,5 @@
-/* How the next token is picked: the public vocabulary of sampling (included by sotto.h). sampler.h says
- * in which order the steps are taken, base/limits.def what the numbers may be. */
+/* How the next token is picked, as sotto.h has it (which includes this file). sampler.h says in
+ * which order the filters are applied, base/limits.def what the numbers may be. */
 #ifndef SOTTO_SAMPLE_SAMPLING_H
 #define SOTTO_SAMPLE_SAMPLING_H
 

@@ -49,7 +49,7 @@ float sotto_highest(const float *logits, size_t n) {
   return highest;
 }
 
-/* ---- log-probabilities ------------------------------------------------------------------------- */
+/* ---- log-probabilities ----------------------------------------------------------------------- */
 
 /* log sum exp(logits) */
 static double log_sum(const float *logits, uint32_t n) {

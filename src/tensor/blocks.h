@@ -1,5 +1,6 @@
-/* Quant blocks as they lie in a GGUF file: 32 consecutive weights of a row each, 256 of the K types.
- * d and m are float16. "Weight j" and "weight j+16" share byte qs[j] of the 4- and 5-bit formats:
+/* Quant blocks as they lie in a GGUF file: 32 consecutive weights of a row each, 256 of the K
+ * types. d and m are float16. "Weight j" and "weight j+16" share byte qs[j] of the 4- and 5-bit
+ * formats:
  *
  *   qs[j]:  bit 7 6 5 4 | 3 2 1 0        qh (little-endian 32 bits): bit j is the fifth bit (16)
  *           weight j+16 | weight j                                   of weight j, j = 0..31
@@ -62,9 +63,9 @@ typedef struct sotto_block_q5_k { /* the same, q in 0..31 */
   uint8_t qs[128];
 } sotto_block_q5_k;
 
-/* Sub-blocks of 16 weights with a scale of eight bits. Weight l of the 32 from 32 * b on, b = 4h + g:
- * its low four bits are bits 4 * (g / 2) … of ql[64 * h + 32 * (g % 2) + l], its high two are bits
- * 2 * g … of qh[32 * h + l]. */
+/* Sub-blocks of 16 weights with a scale of eight bits. Weight l of the 32 from 32 * b on, b = 4h +
+ * g: its low four bits are bits 4 * (g / 2) … of ql[64 * h + 32 * (g % 2) + l], its high two are
+ * bits 2 * g … of qh[32 * h + l]. */
 typedef struct sotto_block_q6_k { /* w = (q - 32) * (d * scale),  q in 0..63 */
   uint8_t ql[128];
   uint8_t qh[64];

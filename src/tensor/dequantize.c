@@ -1,5 +1,5 @@
-/* Rows to float32: what the bytes of each quantised format mean. ggml-quants.c (dequantize_row_*) is the
- * specification. */
+/* Rows to float32: what the bytes of each quantised format mean. ggml-quants.c (dequantize_row_*)
+ * is the specification. */
 #include "base/bytes.h"
 #include "tensor/blocks.h"
 #include "tensor/dtype.h"

@@ -101,7 +101,7 @@ bool sotto_row_is_finite(sotto_dtype type, const void *row, size_t n) {
   case SOTTO_BF16:
     for (size_t i = 0; i < n; i++) finite &= (sotto_read_u16(bytes + 2 * i) & 0x7F80) != 0x7F80;
     return finite;
-  default: { /* a block starts with its scale, and its minimum where it has one; or it ends with its scale */
+  default: { /* a block starts with its scale and any minimum, or it ends with its scale */
     const bool two =
         type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K;
     const size_t first = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;

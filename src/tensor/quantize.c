@@ -1,5 +1,6 @@
-/* Rows from float32. ggml-quants.c (quantize_row_*_ref) is the specification; where it leaves a conversion
- * of non-finite or overflowing values undefined, the quant is clamped into its range, NaN to 0. */
+/* Rows from float32. ggml-quants.c (quantize_row_*_ref) is the specification; where it leaves a
+ * conversion of non-finite or overflowing values undefined, the quant is clamped into its range,
+ * NaN to 0. */
 #include <float.h>
 #include <string.h>
 

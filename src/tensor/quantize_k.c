@@ -1,7 +1,7 @@
-/* Blocks of 256 weights from float32: sub-blocks are fitted by least squares, their scales then rounded,
- * and the quants chosen anew for the rounded scales. ggml-quants.c (quantize_row_q4_K_ref and so on) is the
- * specification, and the order of its sums is kept: the bytes are the same. Whatever is not finite gives
- * quants within their range. */
+/* Blocks of 256 weights from float32: sub-blocks are fitted by least squares, their scales then
+ * rounded, and the quants chosen anew for the rounded scales. ggml-quants.c (quantize_row_q4_K_ref
+ * and so on) is the specification, and the order of its sums is kept: the bytes are the same.
+ * Whatever is not finite gives quants within their range. */
 #include "tensor/quantize_k.h"
 
 #include <string.h>
@@ -19,8 +19,7 @@ static float magnitude(float x) {
   return __builtin_fabsf(x);
 }
 
-/* ---- Q4_K, Q5_K: x = scale * q - minimum ---------------------------------------------------------
- */
+/* ---- Q4_K, Q5_K: x = scale * q - minimum ---- */
 
 /* Steps of the search for a scale: the highest quant times 1 + (first + i / 10) / most. */
 typedef struct search {
@@ -28,7 +27,8 @@ typedef struct search {
   float first;
 } search;
 
-/* Scale and minimum (not negative) of 32 values, by weighted least squares around several guesses. */
+/* Scale and minimum (not negative) of 32 values, by weighted least squares around several
+ * guesses. */
 static float fit_line(const float *x, const float *weight, search s, uint8_t *q, float *minimum) {
   float min = x[0], max = x[0], sum_w = weight[0], sum_x = weight[0] * x[0];
   for (int i = 1; i < 32; i++) {
@@ -130,8 +130,7 @@ static void quantize_lines(const float *x, search s, uint16_t *d, uint16_t *dmin
   }
 }
 
-/* ---- Q6_K: x = scale * q, q in -32..31 ------------------------------------------------------------
- */
+/* ---- Q6_K: x = scale * q, q in -32..31 ---- */
 
 /* Scale of 16 values with the least squared error, each weighed by its own square. */
 static float fit_scale(const float *x, uint8_t *q) {

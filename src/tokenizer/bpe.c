@@ -1,6 +1,6 @@
-/* Byte-level BPE: the symbols of a piece are its bytes, and a list of merges ranks pairs of tokens, as
- * in the tokenizers library's BPE. Bytes that the vocabulary lacks are dropped, as there for models
- * without unk_token. */
+/* Byte-level BPE: the symbols of a piece are its bytes, and a list of merges ranks pairs of tokens,
+ * as in the tokenizers library's BPE. Bytes that the vocabulary lacks are dropped, as there for
+ * models without unk_token. */
 #include "tokenizer/merge.h"
 
 static size_t symbol(const sotto_tokenizer *t, const char *text, size_t left, uint32_t *id) {

@@ -1,20 +1,20 @@
 /* The components of a tokenizer: normaliser, pre-tokeniser, algorithm, decoder. Each is a struct of
- * functions, and models.def and pretokenizers.def say which go together. Special tokens, trust and the
- * streaming detokeniser stand around them and are the same for all. */
+ * functions, and models.def and pretokenizers.def say which go together. Special tokens, trust and
+ * the streaming detokeniser stand around them and are the same for all. */
 #ifndef SOTTO_TOKENIZER_COMPONENTS_H
 #define SOTTO_TOKENIZER_COMPONENTS_H
 
 #include "tokenizer/tokenizer.h"
 
-/* The text that the rest works on. */
+/* Makes the text that the other components work on. */
 typedef struct sotto_normalizer {
-  /* A stretch between special tokens, valid UTF-8, becomes its normalised form: itself, or written
-   * to `out`, which is empty. NULL: text stays as it is. */
+  /* Normalise *text, valid UTF-8 between two special tokens: leave it, or write the normalised text
+   * to `out`, which is empty, and let *text point there. NULL: text stays as it is. */
   sotto_status (*apply)(const sotto_tokenizer *t, sotto_slice *text, sotto_str *out);
   bool marks_are_spaces; /* U+2581 is a space, before anything is looked for in the text */
 } sotto_normalizer;
 
-/* Where merging may not cross: the end of the piece that starts at p < end. */
+/* Pre-tokenisation: the end of the piece that starts at p < end. Merges do not cross pieces. */
 typedef const char *sotto_split_fn(const sotto_tokenizer *t, const char *p, const char *end);
 
 /* Normaliser and pre-tokeniser go together (pretokenizers.def). */
@@ -26,14 +26,14 @@ typedef struct sotto_pre {
   bool add_bos;       /* when the file does not say */
 } sotto_pre;
 
-/* Memory for long pieces, kept from piece to piece. */
+/* Memory for merging long pieces, reused from piece to piece. */
 typedef struct sotto_scratch {
   sotto_ctx *ctx;
   void *data;
   size_t size;
 } sotto_scratch;
 
-/* A piece to tokens. */
+/* Makes tokens of a piece. */
 typedef struct sotto_algorithm {
   /* Read what it needs besides the vocabulary, once that has its table of bytes. */
   sotto_status (*load)(sotto_tokenizer *t, const sotto_gguf *gguf);
@@ -41,10 +41,10 @@ typedef struct sotto_algorithm {
   bool (*reachable)(const sotto_tokenizer *t, uint32_t id);
   sotto_status (*encode)(const sotto_tokenizer *t, sotto_scratch *scratch, sotto_slice piece,
                          sotto_tokens *out);
-  bool repeats; /* two tokens may have the same bytes: text becomes the first */
+  bool repeats; /* two tokens may have the same bytes; text becomes the first of them */
 } sotto_algorithm;
 
-/* What a token stands for. */
+/* Knows which bytes a token stands for. */
 typedef struct sotto_decoder {
   /* Write the bytes of a token of this text and kind to `out`, which has room for text.len: their
    * number, or SIZE_MAX when the text is the bytes. */

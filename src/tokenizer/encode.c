@@ -1,5 +1,6 @@
-/* Encoding: repair the text, cut out special tokens where they may be, normalise and pre-tokenise what
- * lies between, and hand each piece to the algorithm. Also the list of tokens that all this appends to. */
+/* Encoding: repair the text, cut out special tokens where they may be, normalise and pre-tokenise
+ * what lies between, and hand each piece to the algorithm. Also the list of tokens that all this
+ * appends to. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 
@@ -41,8 +42,9 @@ static bool has_mark(sotto_slice text) {
   return false;
 }
 
-/* `text` with U+FFFD for what is not UTF-8 and, if so wanted, a space for U+2581, and the spans that
- * go with it: a span keeps only the characters that lie wholly inside it. Both arrays hold n spans. */
+/* `text` with U+FFFD for what is not UTF-8 and, if so wanted, a space for U+2581, and the spans
+ * that go with it: a span keeps only the characters that lie wholly inside it. Both arrays hold n
+ * spans. */
 static sotto_status repair(sotto_slice text, bool spaces, const sotto_span *spans, size_t n,
                            sotto_str *out, sotto_span *moved) {
   size_t k = 0, at = 0;

@@ -49,8 +49,8 @@ struct sotto_tokenizer {
   uint8_t *flags;
 
   /* Hash table from bytes to the tokens that text can become. A bucket is 0 where it is empty, else
-   * id + 1 in the lower 24 bits and in the upper 8 a tag of the hash, so that bytes are rarely compared
-   * with a token that only shares the bucket. */
+   * id + 1 in the lower 24 bits and in the upper 8 a tag of the hash, so that bytes are rarely
+   * compared with a token that only shares the bucket. */
   uint32_t *buckets;
   uint32_t n_buckets;
   uint32_t longest;         /* bytes of the longest token in it */

@@ -1,5 +1,5 @@
-/* Merging of pieces that are too long for merge.h's arrays: a linked list and a heap, O(n log n) for whatever a
- * user pastes. */
+/* Merging of pieces that are too long for merge.h's arrays: a linked list and a heap, O(n log n)
+ * for whatever a user pastes. */
 #include "tokenizer/merge.h"
 
 /* A symbol stands in the list at the offset of its first byte. */

@@ -1,10 +1,11 @@
-/* Merging of one piece (Sennrich et al. 2016): of all adjacent pairs the one with the lowest rank
- * merges first, of equal ones the leftmost. What the symbols are and what a pair is worth is the
- * algorithm's.
+/* Merging of one piece into tokens (byte-pair encoding, Sennrich et al. 2016): a piece is cut into
+ * symbols; of all adjacent pairs of symbols the one with the lowest rank merges first, of equal
+ * ranks the leftmost. The algorithm (bpe.c, spm.c) says what the symbols are and what rank a pair
+ * has.
  *
- * Words are short: up to SOTTO_SHORT symbols the ranks stand in an array that is searched and closed
- * up. This case is inline, so that each algorithm gets its own copy: calls through pointers cost a
- * quarter of the speed. Longer pieces are merge.c's. */
+ * Words are short: up to SOTTO_SHORT symbols the ranks stand in an array that is searched and
+ * closed up. This case is inline, so that each algorithm gets its own copy: calls through pointers
+ * cost a quarter of the speed. Longer pieces are merge.c's. */
 #ifndef SOTTO_TOKENIZER_MERGE_H
 #define SOTTO_TOKENIZER_MERGE_H
 
@@ -12,16 +13,16 @@
 
 #define SOTTO_NO_RANK UINT32_MAX
 
-/* What a merging algorithm says about symbols, which are stretches of a piece. */
+/* What a merging algorithm says about symbols. A symbol covers some bytes of the piece. */
 typedef struct sotto_merger {
-  /* The first symbol of a rest of text, of `left` >= 1 bytes: its length; *id is its token, or
-   * SOTTO_NO_ID: it is dropped. */
+  /* Returns the length of the first symbol of text[left], left >= 1. *id is its token, or
+   * SOTTO_NO_ID where it has none and is dropped. */
   size_t (*symbol)(const sotto_tokenizer *t, const char *text, size_t left, uint32_t *id);
-  /* The rank of two neighbours, which cover `bytes`, and the id of what they become, or
-   * SOTTO_NO_RANK: they do not merge. */
+  /* Returns the rank of two adjacent symbols with the ids left and right, which together cover
+   * `bytes`; *id is the token they become. SOTTO_NO_RANK: they do not merge. */
   uint32_t (*pair)(const sotto_tokenizer *t, uint32_t left, uint32_t right, sotto_slice bytes,
                    uint32_t *id);
-  /* Append the tokens of a symbol that is left. */
+  /* Append the tokens of a symbol that is left when no pair merges any more. */
   sotto_status (*emit)(const sotto_tokenizer *t, uint32_t id, sotto_slice bytes, sotto_tokens *out);
 } sotto_merger;
 

@@ -1,7 +1,9 @@
-/* Normalisers: what happens to text before it is cut into pieces. SentencePiece's spaces are in spm.c.
+/* Normalisers: what happens to text before it is cut into pieces. SentencePiece's spaces are in
+ * spm.c.
  *
  * NFC, canonical composition (Unicode Standard Annex #15): text is taken from one stable starter to
- * the next, decomposed, put in canonical order and composed. Time is linear, whatever marks pile up. */
+ * the next, decomposed, put in canonical order and composed. Time is linear, whatever marks pile
+ * up. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 #include "tokenizer/nfc_tables.h"

@@ -1,7 +1,7 @@
 /* Special tokens: which ids the model gives a role, which end a turn, and how their text is found
- * in a prompt. They are looked up in one list sorted by text: at each position of the text the range
- * of tokens that still agree is narrowed byte by byte, so a look-up costs the length of the longest
- * match, not the number of special tokens. */
+ * in a prompt. They are looked up in one list sorted by text: at each position of the text the
+ * range of tokens that still agree is narrowed byte by byte, so a look-up costs the length of the
+ * longest match, not the number of special tokens. */
 #include <stdio.h>
 
 #include "base/utf8.h"
@@ -126,9 +126,9 @@ static sotto_token by_convention(const sotto_tokenizer *t, sotto_token id, sotto
   return right ? id : SOTTO_TOKEN_NONE;
 }
 
-/* SentencePiece puts a space in front where the file does not forbid it. Of byte-level tokenizers only
- * GPT-2's own pre-tokeniser can, which is not done here: the key stays for others to refuse. Elsewhere
- * converters write it and it means nothing. */
+/* SentencePiece puts a space in front where the file does not forbid it. Of byte-level tokenizers
+ * only GPT-2's own pre-tokeniser can, which is not done here: the key stays for others to refuse.
+ * Elsewhere converters write it and it means nothing. */
 static sotto_status read_space_prefix(sotto_tokenizer *t, const sotto_gguf *gguf) {
   const char *key = "tokenizer.ggml.add_space_prefix";
   if (t->model->pre == &sotto_pre_spm) return read_bool(t, gguf, key, true, &t->add_space_prefix);

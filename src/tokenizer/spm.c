@@ -1,12 +1,13 @@
 /* SentencePiece BPE (Kudo and Richardson 2018), model "llama": the symbols of a piece are its
- * characters, two neighbours merge when the vocabulary has what they spell together, and the highest
- * score of that goes first. Characters that it lacks become byte tokens (<0xXX>), or else <unk>, of
- * which a run gives one.
+ * characters, two neighbours merge when the vocabulary has what they spell together, and the
+ * highest score of that goes first. Characters that it lacks become byte tokens (<0xXX>), or else
+ * <unk>, of which a run gives one.
  *
- * What sentencepiece does to the whole text is done piece by piece: text is cut where two characters
- * meet that stand side by side in no token at all, so no merge could cross. Spaces are ' ' here from
- * the start; the vocabulary spells them U+2581, and a U+2581 in a text counts as one, as there.
- * Unused tokens, which sentencepiece resolves into the tokens they were merged from, are never made. */
+ * What sentencepiece does to the whole text is done piece by piece: text is cut where two
+ * characters meet that stand side by side in no token at all, so no merge could cross. Spaces are '
+ * ' here from the start; the vocabulary spells them U+2581, and a U+2581 in a text counts as one,
+ * as there. Unused tokens, which sentencepiece resolves into the tokens they were merged from, are
+ * never made. */
 #include "base/bytes.h"
 #include "base/utf8.h"
 #include "tokenizer/merge.h"
@@ -168,8 +169,8 @@ static uint32_t rank_of(float score) {
   return bits >> 31 ? bits : ~bits & 0x7FFFFFFF;
 }
 
-/* Converters that have no scores write one for all, or none. Vocabularies of SentencePiece BPE stand
- * in the order of their scores, so that order serves. */
+/* Converters that have no scores write one for all, or none. Vocabularies of SentencePiece BPE
+ * stand in the order of their scores, so that order serves. */
 static bool all_equal(const sotto_tokenizer *t) {
   uint32_t first = SOTTO_NO_ID;
   for (uint32_t id = 0; id < t->n_vocab; id++) {

@@ -36,7 +36,7 @@ void sotto_tokens_init(sotto_tokens *tokens, sotto_ctx *ctx);
 void sotto_tokens_free(sotto_tokens *tokens);
 sotto_status sotto_tokens_push(sotto_tokens *tokens, sotto_token id);
 
-/* A stretch [start, end) of text bytes that comes from a trusted author. */
+/* Bytes [start, end) of a text that a trusted author wrote. */
 typedef struct sotto_span {
   size_t start, end;
 } sotto_span;
@@ -49,7 +49,7 @@ void sotto_tokenizer_free(sotto_tokenizer *tokenizer);
 /* Append the ids of text to `out`, without BOS or EOS. Control tokens are recognised only where
  * they lie wholly inside one of the trusted spans (sorted, not overlapping, of which touching ones
  * count as one; n_trusted 0: nowhere). Time is O(n log n) in the length for any input; a long word
- * needs about 40 bytes of memory for each of its own. On failure `out` holds what it held. Safe
+ * needs about 40 bytes of memory for each of its own. On failure `out` is unchanged. Safe
  * from several threads at once when their `out` belong to different contexts. */
 sotto_status sotto_tokenizer_encode(const sotto_tokenizer *tokenizer, sotto_slice text,
                                     const sotto_span *trusted, size_t n_trusted, sotto_tokens *out);

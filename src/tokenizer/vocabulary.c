@@ -4,8 +4,8 @@
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define TYPES  "tokenizer.ggml.token_type"
-/* Buckets looked at for one key. Honest vocabularies need far fewer; a file made to collide must not make loading
- * quadratic. */
+/* Buckets looked at for one key. Honest vocabularies need far fewer; a file made to collide must
+ * not make loading quadratic. */
 #define MAX_PROBES 1024
 
 /* ---- bytes to token ------------------------------------------------------------------------- */
@@ -119,8 +119,8 @@ static sotto_status load_types(sotto_tokenizer *t, const sotto_gguf *gguf) {
   return SOTTO_OK;
 }
 
-/* Fill strings, start, n_bytes and PLAIN from the tokens of the file. Memory is allocated for the worst
- * case, every token stored twice, and cut to what was used. */
+/* Fill strings, start, n_bytes and PLAIN from the tokens of the file. Memory is allocated for the
+ * worst case, every token stored twice, and cut to what was used. */
 static sotto_status load_strings(sotto_tokenizer *t, const sotto_slice *strings) {
   uint64_t total = 0;
   for (uint32_t id = 0; id < t->n_vocab; id++) {
