@@ -8,7 +8,7 @@ const gzipped = (paths) =>
   paths.reduce((sum, path) => sum + gzipSync(readFileSync(path), { level: 9 }).length, 0)
 
 /** Only Node.js loads these. */
-const forNode = /(^|[/-])node\.js$|^worker\/file-reader\.js$|^source\/file\.js$/
+const forNode = /(^|[/-])node\.js$|^source\/file\.js$/
 
 /** All scripts, although a page needs one glue of several, and the largest module. */
 export function sottoBytes() {

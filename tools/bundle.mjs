@@ -13,11 +13,17 @@ const besideModules = {
     id.endsWith('.mjs') ? code.replace(/new URL\("(?=sotto-)/, 'new URL("../') : undefined,
 }
 
+/** From files of js/src/worker/entry to those of js/dist/worker. Callers give browser.js as workerUrl. */
+const workers = {
+  'engine-browser.js': 'browser.js',
+  'thread-browser.js': 'thread-browser.js',
+  'hash-browser.js': 'hash-browser.js',
+}
+
 export async function bundle() {
-  for (const name of ['browser.js', 'thread-browser.js', 'hash-browser.js']) {
-    const input = inRoot('js', 'src', 'worker', name)
+  for (const [entry, name] of Object.entries(workers)) {
+    const input = inRoot('js', 'src', 'worker', 'entry', entry)
     const bundled = await rolldown({ input, platform: 'browser', plugins: [besideModules] })
-    // As deep as the sources, so that relative URLs in them stay right.
     const file = join(inRoot('js', 'dist', 'worker'), name)
     await bundled.write({ file, format: 'es' })
   }

@@ -10,7 +10,8 @@ export { LIMITS } from './tables.js'
 export * from './types.js'
 
 /**
- * The worker and all that it imports in one file, made of ./worker/browser.js by the build. Bundlers
+ * The worker and all that it imports in one file, made of ./worker/entry/engine-browser.js by the
+ * build. Bundlers
  * find it by this very expression.
  * @param {string | undefined} url
  */

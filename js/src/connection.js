@@ -3,7 +3,7 @@
 // process alive; an idle one does not.
 import { abortError, SottoError, unpackError } from './errors.js'
 import { PROTOCOL } from './protocol.js'
-import { SourceServer } from './source/serve.js'
+import { SourceServer } from './source/remote-server.js'
 
 /** @import { CoreRequest, EngineEvent, FromWorker, LoadOptions, LoadedModel, SourceDescriptor, ToWorker } from './protocol.js' */
 /** @import { OpenableSource } from './source/source.js' */

@@ -1,12 +1,12 @@
 // loadModel and planModel: check the options, find out what the source is, start a worker and have it load,
 // or tell what loading would take.
 
-import { prefill } from './api/prefill.js'
+import { prefill } from './api/prefill-option.js'
 import { check, either, integer, limitedInteger, object, oneOf, string } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { abortError, invalidArgument, SottoError } from './errors.js'
-import { describeSources, openHandles } from './sources.js'
+import { describeSources, openHandles } from './source/resolve.js'
 import { CACHE_TYPES, VARIANTS } from './tables.js'
 
 /** @import { Callbacks, WorkerPort } from './connection.js' */

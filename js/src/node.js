@@ -42,7 +42,7 @@ function deviceMemory() {
 /** @type {import('./load.js').MainHost} */
 const host = {
   startWorker: (url) =>
-    startWorkerThread(new URL(url ?? './worker/node.js', import.meta.url), 'sotto'),
+    startWorkerThread(new URL(url ?? './worker/entry/engine-node.js', import.meta.url), 'sotto'),
   locate,
   blobsTravel: false,
   deviceMemory,

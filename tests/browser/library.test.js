@@ -153,7 +153,10 @@ test('errors are typed', async () => {
 })
 
 test('workerUrl and wasmUrl say where things are', async () => {
-  const options = { workerUrl: '/sotto/src/worker/browser.js', wasmUrl: '/sotto/dist/' }
+  const options = {
+    workerUrl: '/sotto/src/worker/entry/engine-browser.js',
+    wasmUrl: '/sotto/dist/',
+  }
   assert.deepEqual(await inPage('digest', { source: tiny, options }), expected)
 })
 

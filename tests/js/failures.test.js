@@ -66,9 +66,9 @@ for (const where of ['step', 'tokenize']) {
     const own = (name) => new URL(`../../js/src/worker/${name}.js`, import.meta.url)
     writeFileSync(
       file,
-      `import { CoreEngine } from '${own('engine')}'
+      `import { CoreEngine } from '${own('core-engine')}'
       CoreEngine.prototype.${where} = () => { throw new WebAssembly.RuntimeError('unreachable') }
-      await import('${own('node')}')`,
+      await import('${own('entry/engine-node')}')`,
     )
     const engine = await loadModel(tinyPath(), { workerUrl: pathToFileURL(file) })
     const stream = engine.completions.create({ prompt: [5, 6], stream: true })
@@ -80,7 +80,7 @@ for (const where of ['step', 'tokenize']) {
     await assert.rejects(readAll(), crashed)
     await assert.rejects(engine.memory(), crashed)
     const { details } = await engine.memory().catch((error) => error)
-    assert.match(details.stack, /worker.serve\.js/)
+    assert.match(details.stack, /worker.serve-engine\.js/)
     await engine.dispose()
   })
 }
@@ -95,7 +95,7 @@ function trapsInHeader(calls, userAgent = webKit) {
   const own = (name) => new URL(`../../js/src/worker/${name}.js`, import.meta.url)
   writeFileSync(
     file,
-    `import { CoreModule } from '${own('module')}'
+    `import { CoreModule } from '${own('core-module')}'
     if (${JSON.stringify(userAgent)}) Object.defineProperty(globalThis, 'navigator', {
       configurable: true, value: { userAgent: ${JSON.stringify(userAgent)} }
     })
@@ -106,7 +106,7 @@ function trapsInHeader(calls, userAgent = webKit) {
       if (traps) throw new WebAssembly.RuntimeError('unreachable')
       return call.call(this, name, ...args)
     }
-    await import('${own('node')}')`,
+    await import('${own('entry/engine-node')}')`,
   )
   return pathToFileURL(file)
 }
@@ -162,13 +162,13 @@ test('kernels that fail their test give way to the next ones, unless they were a
   writeFileSync(
     file,
     `import { SottoError } from '${own('errors')}'
-    import { CoreEngine } from '${own('worker/engine')}'
+    import { CoreEngine } from '${own('worker/core-engine')}'
     const { startLoad } = CoreEngine.prototype
     CoreEngine.prototype.startLoad = function (plan) {
       if (this.variant() === 'scalar') return startLoad.call(this, plan)
       throw new SottoError('internal_error', 'wrong results')
     }
-    await import('${own('worker/node')}')`,
+    await import('${own('worker/entry/engine-node')}')`,
   )
   const workerUrl = pathToFileURL(file)
   const engine = await loadModel(tinyPath(), { workerUrl })

@@ -11,10 +11,10 @@ import { blobSource } from '../../js/src/source/blob.js'
 import { bytesSource } from '../../js/src/source/bytes.js'
 import { fileSource } from '../../js/src/source/file.js'
 import { RemoteSources } from '../../js/src/source/remote.js'
-import { SourceServer } from '../../js/src/source/serve.js'
+import { SourceServer } from '../../js/src/source/remote-server.js'
+import { describeSources } from '../../js/src/source/resolve.js'
 import { PIECE } from '../../js/src/source/source.js'
 import { streamSource } from '../../js/src/source/stream.js'
-import { describeSources } from '../../js/src/sources.js'
 import { collect, pattern } from './lib/range-server.js'
 
 const body = pattern(3 * PIECE + 12_345)

@@ -1,5 +1,5 @@
 // The worker's end of a source that only the main thread can read: a stream, bytes in memory, an
-// object of the user's. Its other end is serve.js.
+// object of the user's. Its other end is remote-server.js.
 import { unpackError } from '../errors.js'
 import { SOURCE_CREDIT } from '../protocol.js'
 

@@ -1,7 +1,7 @@
 // sotto_request with JavaScript's values: a struct and what it points to, in the module's memory for one
 // call.
 
-/** @import { CoreModule } from './module.js' */
+/** @import { CoreModule } from './core-module.js' */
 /** @import { CoreRequest } from '../protocol.js' */
 
 const encoder = new TextEncoder()

@@ -4,9 +4,9 @@
 // Then come the weights (weights.js), and with them the prompt that was given along (prefill.js).
 import { sumOfUses } from '../cache/use.js'
 import { SottoError } from '../errors.js'
-import { CoreEngine } from './engine.js'
+import { CoreEngine } from './core-engine.js'
+import { CoreModule } from './core-module.js'
 import { ModelFileReader } from './file-reader.js'
-import { CoreModule } from './module.js'
 import { coreOptions, feedHeaders, overBudget, RESERVE, readHeaders } from './planner.js'
 import { Prefill } from './prefill.js'
 import { chooseThreads, Threads } from './threads.js'

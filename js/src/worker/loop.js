@@ -5,7 +5,7 @@ import { SottoError } from '../errors.js'
 import { promptTokens } from './prefill.js'
 
 /** @import { CoreRequest, EngineEvent } from '../protocol.js' */
-/** @import { CoreEngine } from './engine.js' */
+/** @import { CoreEngine } from './core-engine.js' */
 
 const STEP_MS = 20
 

@@ -1,15 +1,15 @@
 // What a model will need, before its body is fetched: reads the headers into an engine, holds its plan against
 // the limits, and says what would fit instead.
 import { SottoError } from '../errors.js'
-import { MAX_MEMORY } from './module.js'
+import { MAX_MEMORY } from './core-module.js'
 import { promptTokens } from './prefill.js'
 
 /** @import { CacheType, MemoryAlternative, MemoryLimits, MemoryPlan } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
-/** @import { CoreEngine } from './engine.js' */
+/** @import { CoreEngine } from './core-engine.js' */
 /** @import { ModelFileReader } from './file-reader.js' */
 /** @import { Job } from './loader.js' */
-/** @import { CoreModule } from './module.js' */
+/** @import { CoreModule } from './core-module.js' */
 
 // What the plan does not count: the module's stack and data, messages, requests, logits of events.
 export const RESERVE = 48 << 20

@@ -5,7 +5,7 @@ import { SottoError } from '../errors.js'
 
 /** @import { Progress } from '../types.js' */
 /** @import { CoreRequest, Prompt } from '../protocol.js' */
-/** @import { CoreEngine } from './engine.js' */
+/** @import { CoreEngine } from './core-engine.js' */
 
 const STEP_MS = 10
 const PROGRESS_EVERY_MS = 50

@@ -52,17 +52,6 @@ export function candidates(variant) {
 }
 
 /**
- * Where a module is: wasmUrl may name the file itself, or a folder (ending in "/") with all.
- * @param {ModuleName} name
- * @param {string | undefined} wasmUrl
- * @param {Record<ModuleName, URL>} own the files of this package
- */
-export function moduleUrl(name, wasmUrl, own) {
-  if (!wasmUrl) return own[name].href
-  return wasmUrl.endsWith('/') ? `${wasmUrl}sotto-${name}.wasm` : wasmUrl
-}
-
-/**
  * Compiles while downloading where the server names the type rightly.
  * @param {string} url
  */

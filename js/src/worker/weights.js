@@ -4,7 +4,7 @@
 import { SottoError } from '../errors.js'
 
 /** @import { Progress } from '../types.js' */
-/** @import { CoreEngine } from './engine.js' */
+/** @import { CoreEngine } from './core-engine.js' */
 /** @import { ModelFileReader } from './file-reader.js' */
 /** @import { Prefill } from './prefill.js' */
 

@@ -1,8 +1,8 @@
 // One engine in one module instance: sotto.h with JavaScript's values. Holds no promise and no
 // message; loader.js and loop.js drive it.
 import { SottoError } from '../errors.js'
+import { CoreModule } from './core-module.js'
 import { bytesOf, withRequest } from './core-request.js'
-import { CoreModule } from './module.js'
 
 /** @import { MemoryPlan, MemoryPlanNumbers, ModelInfo } from '../types.js' */
 /** @import { ChatTemplateInput, CoreRequest, EngineEvent } from '../protocol.js' */

@@ -1,8 +1,8 @@
-// The hashing worker's file in Node.js.
+// What is started as the hashing worker in Node.js and Deno.
 import { createHash } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
-import { nodeStorage } from '../cache/storage-node.js'
-import { serveHash } from './hash.js'
+import { nodeStorage } from '../../cache/storage-node.js'
+import { serveHash } from '../serve-hash.js'
 
 async function makeHash() {
   const hash = createHash('sha256')

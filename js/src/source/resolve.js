@@ -1,17 +1,17 @@
 // From what the caller gave to loadModel to a list of files: which the worker reads by itself (URLs,
 // paths, in browsers Blobs) and which the main thread reads for it (everything else).
-import { invalidArgument } from './errors.js'
-import { blobSource } from './source/blob.js'
-import { bytesSource } from './source/bytes.js'
-import { HttpSource } from './source/http.js'
-import { hubUrl, isHubFile } from './source/hub.js'
-import { isBuffer, readError } from './source/source.js'
-import { streamSource } from './source/stream.js'
+import { invalidArgument } from '../errors.js'
+import { blobSource } from './blob.js'
+import { bytesSource } from './bytes.js'
+import { HttpSource } from './http.js'
+import { hubUrl, isHubFile } from './hub.js'
+import { isBuffer, readError } from './source.js'
+import { streamSource } from './stream.js'
 
-/** @import { MainHost } from './load.js' */
-/** @import { SourceDescriptor } from './protocol.js' */
-/** @import { ModelSource, OpenableSource } from './source/source.js' */
-/** @import { FileHandle, HubFile, LoadModelOptions, ModelFile } from './types.js' */
+/** @import { MainHost } from '../load.js' */
+/** @import { SourceDescriptor } from '../protocol.js' */
+/** @import { ModelSource, OpenableSource } from './source.js' */
+/** @import { FileHandle, HubFile, LoadModelOptions, ModelFile } from '../types.js' */
 
 const SPLIT = /-00001-of-(\d{5})(\.gguf)$/
 const MAX_FILES = 1024

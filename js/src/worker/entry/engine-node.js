@@ -1,21 +1,15 @@
-// The worker's file in Node.js.
+// What loadModel starts as the engine's worker in Node.js and Deno.
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parentPort } from 'node:worker_threads'
-import { nodeStorage } from '../cache/storage-node.js'
-import { startWorkerThread } from '../connection-node.js'
-import { fileSource } from '../source/file.js'
-import { serve } from './serve.js'
-import { compileFromUrl, moduleError, moduleUrl } from './variant.js'
-
-const modules = {
-  simd128: new URL('../../dist/sotto-simd128.wasm', import.meta.url),
-  relaxed: new URL('../../dist/sotto-relaxed.wasm', import.meta.url),
-  'simd128-mt': new URL('../../dist/sotto-simd128-mt.wasm', import.meta.url),
-  'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
-}
+import { nodeStorage } from '../../cache/storage-node.js'
+import { startWorkerThread } from '../../connection-node.js'
+import { fileSource } from '../../source/file.js'
+import { moduleUrl } from '../module-files.js'
+import { serveEngine } from '../serve-engine.js'
+import { compileFromUrl, moduleError } from '../variant.js'
 
 /** @param {string} url or a path */
 async function compile(url) {
@@ -30,14 +24,14 @@ async function compile(url) {
 
 if (!parentPort) throw new Error('sotto/worker is started by loadModel')
 const port = parentPort
-const onMessage = serve({
+const onMessage = serveEngine({
   post: (message, transfer = []) => {
     port.postMessage(
       message,
       /** @type {import('node:worker_threads').TransferListItem[]} */ (transfer),
     )
   },
-  compile: (name, wasmUrl) => compile(moduleUrl(name, wasmUrl, modules)),
+  compile: (name, wasmUrl) => compile(moduleUrl(name, wasmUrl)),
   threads: {
     available: () => ({ processors: availableParallelism(), refusal: '' }),
     start: () => startWorkerThread(new URL('./thread-node.js', import.meta.url), 'sotto thread'),

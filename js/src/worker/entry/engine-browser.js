@@ -1,18 +1,11 @@
-// The worker's file in browsers.
-
-import { noStorage } from '../cache/problems.js'
-import { hasOpfs, opfsStorage } from '../cache/storage-opfs.js'
-import { SottoError } from '../errors.js'
-import { Helpers } from './helpers-browser.js'
-import { serve } from './serve.js'
-import { compileFromUrl, moduleUrl } from './variant.js'
-
-const modules = {
-  simd128: new URL('../../dist/sotto-simd128.wasm', import.meta.url),
-  relaxed: new URL('../../dist/sotto-relaxed.wasm', import.meta.url),
-  'simd128-mt': new URL('../../dist/sotto-simd128-mt.wasm', import.meta.url),
-  'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
-}
+// What the page starts as the engine's worker in browsers.
+import { noStorage } from '../../cache/problems.js'
+import { hasOpfs, opfsStorage } from '../../cache/storage-opfs.js'
+import { SottoError } from '../../errors.js'
+import { Helpers } from '../helpers-browser.js'
+import { moduleUrl } from '../module-files.js'
+import { serveEngine } from '../serve-engine.js'
+import { compileFromUrl } from '../variant.js'
 
 // Timers are clamped to 4 ms; a message to oneself comes back behind those that wait.
 const channel = new MessageChannel()
@@ -36,9 +29,9 @@ const post = (/** @type {any} */ message, /** @type {Transferable[]} */ transfer
   scope.postMessage(message, transfer)
 const helpers = new Helpers(post)
 
-const onMessage = serve({
+const onMessage = serveEngine({
   post,
-  compile: (name, wasmUrl) => compileFromUrl(moduleUrl(name, wasmUrl, modules)),
+  compile: (name, wasmUrl) => compileFromUrl(moduleUrl(name, wasmUrl)),
   threads: {
     available: () => ({ processors: navigator.hardwareConcurrency ?? 1, refusal: whyNoThreads() }),
     start: () => helpers.start(new URL('./thread-browser.js', import.meta.url)),
@@ -50,7 +43,7 @@ const onMessage = serve({
   startHasher({ wasmUrl }) {
     const port = helpers.start(new URL('./hash-browser.js', import.meta.url))
     const folder = wasmUrl?.endsWith('/') ? wasmUrl : undefined
-    port.post(/** @type {any} */ (moduleUrl('simd128', folder, modules)))
+    port.post(/** @type {any} */ (moduleUrl('simd128', folder)))
     return port
   },
   fileSource: (path) => {

@@ -1,6 +1,7 @@
-// A thread's file in Node.js and Deno. The modules are made for Web Workers; this gives them what they use of one.
+// What is started as a thread of a module in Node.js and Deno. Emscripten's code expects a Web Worker; this
+// gives it what it uses of one.
 import { parentPort } from 'node:worker_threads'
-import { becomeThread } from './glue-threads.js'
+import { becomeThread } from '../glue-threads.js'
 
 if (!parentPort) throw new Error('a thread is started by an engine')
 const port = parentPort

@@ -1,9 +1,10 @@
-// The hashing worker's file in browsers, whose own sha256 takes no pieces.
-import { opfsStorage } from '../cache/storage-opfs.js'
-import { serveHash } from './hash.js'
-import { takeChannel } from './helpers-browser.js'
-import { CoreModule } from './module.js'
-import { compileFromUrl } from './variant.js'
+// What is started as the hashing worker in browsers. Their own sha256 takes a file as a whole only, so this
+// one is computed by the module.
+import { opfsStorage } from '../../cache/storage-opfs.js'
+import { CoreModule } from '../core-module.js'
+import { takeChannel } from '../helpers-browser.js'
+import { serveHash } from '../serve-hash.js'
+import { compileFromUrl } from '../variant.js'
 
 const MEMORY = { initial: 0, maximum: 0 } // as little as there can be
 

@@ -17,7 +17,7 @@ import { Loop } from './loop.js'
 /** @import { MemoryPlan } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
 /** @import { LoadJob } from './loader.js' */
-/** @import { CoreEngine } from './engine.js' */
+/** @import { CoreEngine } from './core-engine.js' */
 /** @import { ThreadHost } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
 
@@ -40,7 +40,7 @@ import { Loop } from './loop.js'
  * @param {WorkerHost} host
  * @returns {(message: ToWorker) => void} to be called with each message
  */
-export function serve(host) {
+export function serveEngine(host) {
   const worker = new WorkerSide(host)
   host.post({ type: 'ready', protocol: PROTOCOL })
   return (message) => worker.onMessage(message)
