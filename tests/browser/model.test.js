@@ -64,7 +64,7 @@ test("an address that the page's policy refuses: the card says so, and what to d
   await visitor.model('failed')
   const text = await page.textContent('#failed-text')
   assert.match(text, /^http:.*Content-Security-Policy \(connect-src 'self' https:\) refuses/)
-  assert.match(text, /take one that it allows, or a file\.$/)
+  assert.match(text, /take one that it allows, or a file$/)
   await visitor.leave()
 })
 

@@ -1,6 +1,8 @@
 // Parts of the page that need no browser: the tree of versions, files of conversations, rates.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SottoError } from 'sotto'
+import { answerProblem, EmptyAnswer, loadProblem } from '../../web/src/problems.js'
 import { Rate } from '../../web/src/rate.js'
 import { AnswerClock, quantile, quantisationOf } from '../../web/src/statistics.js'
 import { exportText, importText } from '../../web/src/transfer.js'
@@ -152,4 +154,13 @@ test('figures of an answer', () => {
   ]
   assert.equal(quantisationOf({ tensors }), 'Q4_0')
   assert.equal(quantisationOf({}), 'unknown')
+})
+
+test("a problem shows its error's message word for word, and advice in whole sentences", () => {
+  const clause = new SottoError('invalid_argument', 'n_ctx: must be at most 4096')
+  const problem = loadProblem(clause)
+  assert.equal(problem.text, 'n_ctx: must be at most 4096')
+  assert.match(problem.advice, /^[A-Z].*\.$/)
+  assert.equal(answerProblem(new Error('iPhone says no')).text, 'iPhone says no')
+  assert.match(answerProblem(new EmptyAnswer()).text, /^[A-Z].*\.$/)
 })

@@ -119,7 +119,7 @@ export class ModelPicker {
       const { signal } = abort
       place.textContent = planText(await planModel(entry.source, { ...this.#options(), signal }))
     } catch (error) {
-      if (!abort.signal.aborted) place.textContent = `${loadProblem(error).text}`
+      if (!abort.signal.aborted) place.textContent = loadProblem(error).text
     }
   }
 

@@ -4,8 +4,20 @@ import { bytes, count } from './format.js'
 import { planText } from './plan-view.js'
 
 /** @import { MemoryPlan } from 'sotto' */
-/** @typedef {'retry' | 'smaller-context' | 'other-model' | 'reload-model' | 'new-chat' | 'settings'} Remedy */
-/** @typedef {{ title: string, text: string, advice: string, remedies: Remedy[] }} Problem */
+
+/**
+ * @typedef {'retry' | 'smaller-context' | 'other-model' | 'reload-model' | 'new-chat'
+ *   | 'settings'} Remedy
+ */
+
+/**
+ * What a card about a failure shows.
+ * @typedef {object} Problem
+ * @property {string} title
+ * @property {string} text the error's message, word for word
+ * @property {string} advice what it means and what to do; empty if there is nothing to add
+ * @property {Remedy[]} remedies the buttons
+ */
 
 /** @type {Record<Remedy, string>} what the buttons say */
 export const remedyNames = {
@@ -47,7 +59,7 @@ export const answerProblem = (error) =>
 /** Nothing failed, and there is nothing to show. */
 export class EmptyAnswer extends Error {
   constructor() {
-    super('The model ended before its first word. Other words or another temperature may help')
+    super('The model ended before its first word. Other words or another temperature may help.')
   }
 }
 
@@ -58,7 +70,7 @@ export class EmptyAnswer extends Error {
  * @returns {Problem}
  */
 function describe(error, title, usual) {
-  const text = sentence(error instanceof Error ? error.message : String(error))
+  const text = error instanceof Error ? error.message : String(error)
   if (!(error instanceof SottoError)) return { title, text, advice: '', remedies: usual }
   const plan = planOf(error)
   const advice = `${ERROR_CODES[error.code]}${plan ? ` ${planText(plan)}${wayOut(plan)}` : ''}`
@@ -79,7 +91,3 @@ function wayOut({ fits, alternatives: [best] }) {
   const type = cache_type_k === 'q8_0' ? ', kept in 8 bits' : ''
   return ` It fits with ${count(n_ctx)} tokens of context${type}: ${bytes(best.total)}.`
 }
-
-/** @param {string} text of an error, which may begin and end as a clause */
-const sentence = (text) =>
-  text.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase()).replace(/[^.!?…]$/, '$&.')
