@@ -41,7 +41,9 @@ export const cases = {
 
 export const shownCases = Object.keys(cases).filter((id) => !cases[id].hidden)
 
-/** Metrics of a case, by id. `better` is which way; `of` turns an engine's answer into the value. */
+/**
+ * Metrics of a case, by id. `better` is which way; `of` turns an engine's answer into the value.
+ */
 export function metricsOf({ prompt, long }) {
   const rate = (count, ms) => (count * 1000) / ms
   const prefill = { unit: 'tok/s', better: 'higher', of: (r) => rate(r.prompt_n, r.prompt_ms) }
@@ -65,7 +67,7 @@ export const requestsOf = ({ short, prompt, long, decode }) => ({
   long: { length: long, n: decode },
 })
 
-// ---- targets -------------------------------------------------------------------------------------
+// ---- targets ------------------------------------------------------------------------------------
 
 const q4 = ['smollm2-q4_0', 'smollm2-q4_1']
 const smol = [...q4, 'smollm2-q8_0']
@@ -76,8 +78,11 @@ const wllama = { peer: 'wllama', hosts: ['chromium'] }
 const native = { peer: 'native', hosts: ['chromium', 'node24'] }
 const single = { peer: 'llama-cpp-1', hosts: ['wasmtime'] }
 
-/** Ratios to reach: [must, stretch], how many times better than the peer. Where llama.cpp has vectors of 512
- * bits on three ports and wasm of 128, on Intel's processors, `intel`. */
+/**
+ * Ratios to reach: [must, stretch], how many times better than the peer. `intel` has those for
+ * Intel's processors, where llama.cpp computes on vectors of 512 bits at three ports and wasm on
+ * vectors of 128.
+ */
 export const targets = [
   { ...wllama, metric: 'decode', cases: q4, ratio: [6, 8] },
   { ...wllama, metric: 'decode', cases: ['smollm2-q8_0'], ratio: [5, 7] },
@@ -104,7 +109,7 @@ export const bounds = {
   size: 8,
 }
 
-// ---- files ---------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 /** Makes a case's file if it is missing, and adds what its header says. */
 export async function prepare(id) {

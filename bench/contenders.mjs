@@ -93,7 +93,7 @@ export function comparable(host, peer) {
   return peer.id !== 'wllama' && peer.threads === host.threads
 }
 
-// ---- sotto against itself ------------------------------------------------------------------------
+// ---- sotto against itself -----------------------------------------------------------------------
 
 const inNode = {
   ...{ kind: 'sotto', threads: 1, needs: 'web' },

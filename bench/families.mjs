@@ -1,5 +1,5 @@
-// `npm run bench -- families`: every family at the same shape, beside llama in the same rounds. The shape
-// is SmolLM2 135M's, weights are random Q4_0 with the default model's vocabulary.
+// `npm run bench -- families`: every family at the same shape, beside llama in the same rounds.
+// The shape is SmolLM2 135M's, weights are random Q4_0 with the default model's vocabulary.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { families, makeRandom } from '../models/make-random.mjs'

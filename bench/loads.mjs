@@ -1,5 +1,6 @@
-// `npm run bench -- loads`: loading in Chromium with an empty cache, a full one and one that a download has
-// left half full; with the hash and without; from a server that is as fast as it goes, and at 20 MB/s.
+// `npm run bench -- loads`: loading in Chromium with an empty cache, a full one and one that
+// a download has left half full; with the hash and without; from a server that is as fast as
+// it goes, and at 20 MB/s.
 import { createHash } from 'node:crypto'
 import { createReadStream, statSync } from 'node:fs'
 import { build } from '../tools/build.mjs'
@@ -16,7 +17,10 @@ import { spread, table } from './table.mjs'
 const MB_PER_S = 20
 const PROMPT_TOKENS = 64
 
-/** What is done in a fresh profile, one after the other; `expect` is what engine.info.cache has to say. */
+/**
+ * What is done in a fresh profile, one after the other; `expect` is what engine.info.cache
+ * has to say.
+ */
 const loads = (sha256) => [
   { name: 'no cache', options: { cache: 'no-store' }, expect: 'bypass' },
   { name: 'cold', options: { cache: 'reload' }, expect: 'miss' },

@@ -1,5 +1,5 @@
-// `npm run bench -- lookup`: answers with prompt lookup and without, in turn. One answer repeats its
-// prompt, one changes it, one has nothing to do with it. All must be the same with and without.
+// `npm run bench -- lookup`: answers with prompt lookup and without, in turn. One answer repeats
+// its prompt, one changes it, one has nothing to do with it. All must be the same with and without.
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { build } from '../tools/build.mjs'
@@ -13,10 +13,10 @@ import { Child } from './runners/child.mjs'
 import { ratios, summary } from './stats.mjs'
 import { spread, table } from './table.mjs'
 
-const letter = `The old lighthouse keeper climbed the narrow stairs every evening, carrying a lamp, a \
-book and a small loaf of bread. From the top he could see the whole bay, the fishing boats coming home \
-and the lights of the village. He wrote down the weather, the number of ships and the direction of the \
-wind, as his father had done before him.`
+const letter = `The old lighthouse keeper climbed the narrow stairs every evening, carrying a \
+lamp, a book and a small loaf of bread. From the top he could see the whole bay, the fishing boats \
+coming home and the lights of the village. He wrote down the weather, the number of ships and the \
+direction of the wind, as his father had done before him.`
 const code = `function total(items) {
   let sum = 0
   for (const item of items) {

@@ -1,4 +1,5 @@
-// What the figures belong to: the machine, its limits, and the versions of everything that took part.
+// What the figures belong to: the machine, its limits, and the versions of everything
+// that took part.
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'

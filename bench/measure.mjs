@@ -99,7 +99,7 @@ async function openAndLoad(run, contender, how, n_ctx) {
   }
 }
 
-// ---- loading -------------------------------------------------------------------------------------
+// ---- loading ------------------------------------------------------------------------------------
 
 /** Every sample has a process or a browser of its own, with nothing cached but what `how` says. */
 async function measureLoads(run, samples) {
@@ -153,7 +153,7 @@ async function fetchTime({ server, model }, contender) {
   }
 }
 
-// ---- requests ------------------------------------------------------------------------------------
+// ---- requests -----------------------------------------------------------------------------------
 
 /** All engines stay loaded; where memory does not suffice, they take turns. */
 async function measureRequests(run, samples) {

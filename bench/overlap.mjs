@@ -1,6 +1,6 @@
-// `npm run bench -- overlap`: a prompt of 1,024 tokens given to loadModel, and the same prompt behind
-// loading, from a source of 20 MB/s and from a file. What counts is how much of the prompt's time is left
-// when the last byte has come.
+// `npm run bench -- overlap`: a prompt of 1,024 tokens given to loadModel, and the same prompt
+// behind loading, from a source of 20 MB/s and from a file. What counts is how much of the prompt's
+// time is left when the last byte has come.
 import { existsSync } from 'node:fs'
 import { build } from '../tools/build.mjs'
 import { inRoot } from '../tools/lib/paths.mjs'

@@ -1,5 +1,5 @@
-// The packages of the peers: bench/package-lock.json pins them, and they go to bench/node_modules. No
-// script of theirs runs. Optional packages are binaries for other machines and graphics cards.
+// The packages of the peers: bench/package-lock.json pins them, and they go to bench/node_modules.
+// No script of theirs runs. Optional packages are binaries for other machines and graphics cards.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readText, writeText } from '../tools/lib/files.mjs'

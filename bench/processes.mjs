@@ -51,7 +51,9 @@ export function processTree(pid) {
   return [...tree]
 }
 
-/** CPU time of the machine, in ticks: of all kinds, of doing nothing, and of this process's family. */
+/**
+ * CPU time of the machine, in ticks: of all kinds, of doing nothing, and of this process's family.
+ */
 export function cpuTime() {
   const [line] = read('/proc/stat').split('\n')
   const ticks = line.split(/\s+/).slice(1, 9).map(Number)

@@ -1,5 +1,5 @@
-// Prompts of an exact number of tokens, as ids and as text: common words that are one token each with
-// the space before them, in random order. Every prompt is another, so that no cache knows it.
+// Prompts of an exact number of tokens, as ids and as text: common words that are one token each
+// with the space before them, in random order. Every prompt is another, so that no cache knows it.
 import { readGguf } from '../models/gguf.mjs'
 
 const SPACE = 'Ġ' // a space in byte-level vocabularies

@@ -1,5 +1,5 @@
-// Other processes on the machine: how much they took while something was measured, and waiting until
-// they are done.
+// Other processes on the machine: how much they took while something was measured, and waiting
+// until they are done.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuTime, othersShare } from './processes.mjs'
 

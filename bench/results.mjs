@@ -1,4 +1,5 @@
-// From samples to results: summaries, ratios with their targets, and shares of the machine's limits.
+// From samples to results: summaries, ratios with their targets, and shares of
+// the machine's limits.
 import { bounds, metricsOf, targets } from './cases.mjs'
 import { comparable } from './contenders.mjs'
 import { ratios, summary } from './stats.mjs'
@@ -86,9 +87,11 @@ function targetOf({ metric, model, host, names, threads, cpu, median }) {
 const met = (value, must, stretch) =>
   value >= stretch ? 'stretch' : value >= must ? 'must' : 'missed'
 
-// ---- shares of limits ----------------------------------------------------------------------------
+// ---- shares of limits ---------------------------------------------------------------------------
 
-/** Values held against a bound: { check, host, value, unit, bound, met }; bound null: for reading. */
+/**
+ * Values held against a bound: { check, host, value, unit, bound, met }; bound null: for reading.
+ */
 function checks({ model, contenders, samples, facts, limits }) {
   const list = []
   const middle = (id, metric) => summary(samples.get(id, metric).map(({ value }) => value))?.median

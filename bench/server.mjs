@@ -1,6 +1,6 @@
-// The benchmark's own server on 127.0.0.1: engines, peers and models. Cross-origin isolated, so that
-// there are threads; no content security policy, because peers start workers from blobs; nothing is
-// kept by the browser, so that every load is one.
+// The benchmark's own server on 127.0.0.1: engines, peers and models. Cross-origin isolated,
+// so that there are threads; no content security policy, because peers start workers from blobs;
+// nothing is kept by the browser, so that every load is one.
 import { inRoot } from '../tools/lib/paths.mjs'
 import { serve } from '../tools/lib/server.mjs'
 

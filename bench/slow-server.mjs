@@ -1,5 +1,5 @@
-// A server on 127.0.0.1 that sends a file by HTTP ranges, all connections together at so many bytes a
-// second. Pages of other origins may read it.
+// A server on 127.0.0.1 that sends a file by HTTP ranges, all connections together at so many bytes
+// a second. Pages of other origins may read it.
 import { once } from 'node:events'
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -14,8 +14,8 @@ export function summary(values) {
 }
 
 /**
- * How many times better the first is, round by round: samples are { round, value }, and a round that
- * only one of them has counts for nothing.
+ * How many times better the first is, round by round: samples are { round, value }, and a round
+ * that only one of them has counts for nothing.
  */
 export function ratios(ours, theirs, higherIsBetter) {
   const other = new Map(theirs.map(({ round, value }) => [round, value]))

@@ -75,14 +75,17 @@ function checkRows({ id, contenders, results, checks }) {
 /** The whole report of a run, as `schema.mjs` describes it; or only what has a target. */
 export function report(run, { targets = false } = {}) {
   const { machine, engines, limits, sizes, cases, missing } = run
+  const cores = `${machine.cores} cores (${machine.flags.join(' ')})`
   const lines = [
-    `${machine.cpu}, ${machine.cores} cores (${machine.flags.join(' ')}), ${machine.memory_gb} GB, ${machine.system}`,
+    `${machine.cpu}, ${cores}, ${machine.memory_gb} GB, ${machine.system}`,
     ...Object.entries(engines).map(([id, version]) => `${id}: ${version}`),
     ...missing.map(({ id, why }) => `${id}: not measured, ${why}`),
     ...limits.map(
       ({ threads, read_bytes_per_s, dot_macs_per_s, relaxed }) =>
-        `limits, ${threads} thread${threads > 1 ? 's' : ''}: reads ${number(read_bytes_per_s / 1e9)} GB/s, ` +
-        `${number(dot_macs_per_s / 1e9)} G integer products/s (${relaxed ? 'relaxed' : 'SIMD128'} dot in wasm)`,
+        `limits, ${threads} thread${threads > 1 ? 's' : ''}: ` +
+        `reads ${number(read_bytes_per_s / 1e9)} GB/s, ` +
+        `${number(dot_macs_per_s / 1e9)} G integer products/s ` +
+        `(${relaxed ? 'relaxed' : 'SIMD128'} dot in wasm)`,
     ),
   ]
   for (const { id, results } of cases) {
@@ -103,7 +106,8 @@ export function report(run, { targets = false } = {}) {
   const checks = kept(cases.flatMap(checkRows))
   if (sizes) {
     const value = `${number(sizes.ratio)} x`
-    const files = `${Math.round(sizes.sotto / 1000)} KB, wllama ${Math.round(sizes.wllama / 1000)} KB`
+    const kb = (bytes) => `${Math.round(bytes / 1000)} KB`
+    const files = `${kb(sizes.sotto)}, wllama ${kb(sizes.wllama)}`
     const bound = [`${sizes.bound} x`, sizes.met ? 'met' : 'MISSED']
     checks.push(['all', `wasm + JS gzipped: ${files}`, 'sotto', value, ...bound])
   }

@@ -1,5 +1,5 @@
-// Types of the Emscripten modules, copied beside them: sotto-simd128.mjs, sotto-relaxed.mjs, and the
-// same with -mt, which run several threads.
+// Types of the Emscripten modules, copied beside them: sotto-simd128.mjs, sotto-relaxed.mjs,
+// and the same with -mt, which run several threads.
 // The functions are those that src/api/sotto.h marks SOTTO_API, with an underscore before the name.
 // A 64-bit integer is a bigint.
 

@@ -1,6 +1,7 @@
-// A model of Llama 3.2 1B's shape, or of another and of another family, with random weights, to measure
-// on: large enough to leave every cache, and made here instead of fetched. Same seed, same bytes. The
-// tokenizer is another model's, filled up with unused tokens to Llama 3's 128256, so that any GGUF program loads the file.
+// A model of Llama 3.2 1B's shape, or of another and of another family, with random weights,
+// to measure on: large enough to leave every cache, and made here instead of fetched. Same seed,
+// same bytes. The tokenizer is another model's, filled up with unused tokens to Llama 3's 128256,
+// so that any GGUF program loads the file.
 //   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0|Q6_K|Q4_K_M
 import { isMain, main } from '../tools/lib/main.mjs'
 import { say } from '../tools/lib/report.mjs'
@@ -95,8 +96,8 @@ const MINIMUM = 7.5
 const q4kMean = 31.5 * MINIMUM
 
 /**
- * Of blocks of random bytes: the standard deviation of the weights at scale 1, and where the f16 are,
- * in scales.
+ * Of blocks of random bytes: the standard deviation of the weights at scale 1, and where
+ * the f16 are, in scales.
  */
 const formats = {
   Q4_0: { spread: Math.sqrt((16 ** 2 - 1) / 12), halves: [[0, 1]] },

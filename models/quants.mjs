@@ -1,5 +1,5 @@
-// Rows of weights to float32 and, but for K types, from it, as src/tensor/ defines them: ggml's reference
-// rounding.
+// Rows of weights to float32 and, but for K types, from it, as src/tensor/ defines them:
+// ggml's reference rounding.
 // float32 arithmetic is Math.fround after every operation.
 import { tensorTypes } from './gguf.mjs'
 

@@ -1,5 +1,5 @@
-// Rewrites a GGUF file with every quantised 2-D tensor, the embedding too, in another type; the rest
-// and the metadata stay as they are. The same policy as tests/golden/requantize.py.
+// Rewrites a GGUF file with every quantised 2-D tensor, the embedding too, in another type;
+// the rest and the metadata stay as they are. The same policy as tests/golden/requantize.py.
 //   node models/requantize.mjs IN.gguf OUT.gguf F16|Q4_0|Q4_1|Q8_0
 import { isMain, main } from '../tools/lib/main.mjs'
 import { say } from '../tools/lib/report.mjs'

@@ -1,5 +1,5 @@
-// A model's tokenizer without the model: a GGUF file of tokenizer.ggml.* made from a tokenizer.json, as
-// converters write it. For the tests; set-up makes those of vocabularies.json.
+// A model's tokenizer without the model: a GGUF file of tokenizer.ggml.* made from a
+// tokenizer.json, as converters write it. For the tests; set-up makes those of vocabularies.json.
 //   node models/vocabulary.mjs TOKENIZER.json OUT.gguf [PRE]      PRE: tokenizer.ggml.pre
 import { readFileSync } from 'node:fs'
 import { isMain, main } from '../tools/lib/main.mjs'
@@ -18,7 +18,9 @@ const bool = (value) => ({ type: 7, value: value ? 1 : 0 })
 const id = (value) => ({ type: 4, value })
 const array = (of, value) => ({ type: 9, of, value })
 
-/** Texts and kinds by id; ids that nothing has are unused, as in models whose embedding is padded. */
+/**
+ * Texts and kinds by id; ids that nothing has are unused, as in models whose embedding is padded.
+ */
 function tokensOf({ model, added_tokens: added }, sentencePiece) {
   const texts = []
   const kinds = []
@@ -40,8 +42,8 @@ function tokensOf({ model, added_tokens: added }, sentencePiece) {
 }
 
 /**
- * tokenizer.json has merges where sentencepiece has scores: a piece's score is that of the first merge
- * that gives it. Pieces that no merge gives, single characters, need none.
+ * tokenizer.json has merges where sentencepiece has scores: a piece's score is that of the first
+ * merge that gives it. Pieces that no merge gives, single characters, need none.
  */
 function scoresOf(texts, kinds, merges) {
   const ranks = new Map()
@@ -53,7 +55,9 @@ function scoresOf(texts, kinds, merges) {
   return texts.map((text, i) => score(text, i) + 0)
 }
 
-/** The metadata of a tokenizer. `pre` is for byte-level BPE; `roles` maps bos, eos to their texts. */
+/**
+ * The metadata of a tokenizer. `pre` is for byte-level BPE; `roles` maps bos, eos to their texts.
+ */
 export function vocabularyMetadata(json, { pre, roles = {} } = {}) {
   const sentencePiece = json.model.byte_fallback === true
   const { texts, kinds } = tokensOf(json, sentencePiece)

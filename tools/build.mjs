@@ -1,5 +1,5 @@
-// Builds CMake presets; CMakeLists.txt says what is built, this only calls it. And `site`, the chat page
-// for any static host (site.mjs), with the web preset that it is made of.
+// Builds CMake presets; CMakeLists.txt says what is built, this only calls it. And `site`,
+// the chat page for any static host (site.mjs), with the web preset that it is made of.
 //   node tools/build.mjs [--werror] [preset… | site]      (web if none is named)
 import { parseArgs } from 'node:util'
 import { isMain, main } from './lib/main.mjs'

@@ -1,5 +1,5 @@
-// The workers of the browser's library as one file each, for pages without a bundler: a worker starts
-// when its last import has come, and there would be twenty of them. Called by the build.
+// The workers of the browser's library as one file each, for pages without a bundler: a worker
+// starts when its last import has come, and there would be twenty of them. Called by the build.
 //   node tools/bundle.mjs
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
@@ -13,7 +13,10 @@ const besideModules = {
     id.endsWith('.mjs') ? code.replace(/new URL\("(?=sotto-)/, 'new URL("../') : undefined,
 }
 
-/** From files of js/src/worker/entry to those of js/dist/worker. Callers give browser.js as workerUrl. */
+/**
+ * From files of js/src/worker/entry to those of js/dist/worker. Callers give browser.js
+ * as workerUrl.
+ */
 const workers = {
   'engine-browser.js': 'browser.js',
   'thread-browser.js': 'thread-browser.js',

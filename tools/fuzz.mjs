@@ -1,5 +1,6 @@
-// Coverage-guided fuzzing with libFuzzer: builds preset fuzz and runs one target for a while. New
-// inputs go to build/fuzz/corpus/<name>; tests/fuzz/corpus/<name> is the seed that `npm test` replays.
+// Coverage-guided fuzzing with libFuzzer: builds preset fuzz and runs one target for a while.
+// New inputs go to build/fuzz/corpus/<name>; tests/fuzz/corpus/<name> is the seed that
+// `npm test` replays.
 //   npm run fuzz -- gguf [seconds]           explore
 //   npm run fuzz -- gguf --merge             add to the seed what covers something new
 import { mkdirSync } from 'node:fs'

@@ -7,6 +7,7 @@ import { inRoot, root } from './lib/paths.mjs'
 import { run } from './lib/proc.mjs'
 import { say, step } from './lib/report.mjs'
 import { checkBanned } from './lint/banned.mjs'
+import { checkColumns } from './lint/columns.mjs'
 import { checkIncludes } from './lint/includes.mjs'
 import { checkJsTables } from './lint/js-tables.mjs'
 import { checkLimits } from './lint/limits.mjs'
@@ -19,6 +20,7 @@ const checks = {
   'include directions': () => report(checkIncludes(root)),
   'banned calls': () => report(checkBanned(root)),
   'file lengths': () => report(checkLimits(root)),
+  'line lengths': () => report(checkColumns(root)),
   "README's tables": () => report(checkTables(root)),
   "JavaScript's tables": () => report(checkJsTables(root)),
   'clang-format': () => formatC({ check: true }),
@@ -30,7 +32,10 @@ function report(problems) {
   if (problems.length) throw new Error(problems.join('\n'))
 }
 
-/** Fails on instructions whose result differs between engines, and on size, in the modules that are built. */
+/**
+ * Fails on instructions whose result differs between engines, and on size, in the
+ * modules that are built.
+ */
 export async function lintModules() {
   for (const { path, bytes } of moduleSizes(root)) say(`  ${path}: ${bytes} bytes without names`)
   await step('sizes', () => report(checkSizes(root)))

@@ -1,6 +1,6 @@
-// Set-up: brings whatever is missing for a purpose, and nothing else. Plain Node.js, because it runs
-// before `npm ci`. Downloads go to .toolchain, node_modules and models/cache; programs of the system
-// come from apt. What the user already has is used: emcc, WASI_SDK_PATH, wasmtime, browsers.
+// Set-up: brings whatever is missing for a purpose, and nothing else. Plain Node.js, because it
+// runs before `npm ci`. Downloads go to .toolchain, node_modules and models/cache; programs of the
+// system come from apt. What the user already has is used: emcc, WASI_SDK_PATH, wasmtime, browsers.
 //   node tools/setup.mjs [start|cli|test]
 import { join } from 'node:path'
 import { clearLeftovers, withLock } from './lib/files.mjs'

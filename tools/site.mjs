@@ -1,5 +1,6 @@
-// The pages, chat and benchmark, as a folder for any static host: build/site. A script in one file for
-// each, the library's workers and modules as they are, and a service worker that knows every file by name.
+// The pages, chat and benchmark, as a folder for any static host: build/site. A script in
+// one file for each, the library's workers and modules as they are, and a service worker that
+// knows every file by name.
 //   npm run build -- site
 import { createHash } from 'node:crypto'
 import {
@@ -109,8 +110,8 @@ const styleSheet = () =>
   ].join('\n')
 
 /**
- * With its parts, the library's version, and the policy, for hosts that send no headers. What only a header
- * can say is left out.
+ * With its parts, the library's version, and the policy, for hosts that send no headers.
+ * What only a header can say is left out.
  */
 function page(name) {
   const inPage = policy.filter((rule) => !rule.startsWith('frame-ancestors')).join('; ')

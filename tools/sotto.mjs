@@ -1,5 +1,5 @@
-// `npm run -s sotto -- run -m model.gguf -p …`: the WASI command under wasmtime. It may see the folders of
-// the files that its options name, nothing else.
+// `npm run -s sotto -- run -m model.gguf -p …`: the WASI command under wasmtime. It may see the
+// folders of the files that its options name, nothing else.
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,8 +40,9 @@ function run(options, command) {
 }
 
 /**
- * WASI knows no signals, and wasmtime would end by one: it is started so that it does not hear Ctrl-C. A file
- * in the channel is there while an answer is under way, and the command ends the answer when it is gone.
+ * WASI knows no signals, and wasmtime would end by one: it is started so that it does not hear
+ * Ctrl-C. A file in the channel is there while an answer is under way, and the command ends the
+ * answer when it is gone.
  */
 function chat(options, command, channel) {
   const answering = join(channel, 'answering')

@@ -23,8 +23,8 @@ static void fill_tokens(int32_t *ids, uint32_t n, uint32_t n_vocab) {
   }
 }
 
-/* One run. A prompt's time ends with its logits. Generation starts at one token; its time is that of
- * the n_gen passes behind the first token picked. */
+/* One run. A prompt's time ends with its logits. Generation starts at one token; its time is that
+ * of the n_gen passes behind the first token picked. */
 static int run_once(cli *c, cli_model *model, const test *test, const int32_t *ids, double *ms) {
   sotto_engine *engine = model->engine;
   sotto_request request;

@@ -1,5 +1,6 @@
-/* sotto chat: a conversation, one message a line of standard input. The whole conversation goes
- * through the template each time; the engine finds that all but the last message is in its cache. */
+/* sotto chat: a conversation, one message a line of standard input. The whole conversation
+ * goes through the template each time; the engine finds that all but the last message
+ * is in its cache. */
 #define _DEFAULT_SOURCE 1 /* getline */
 
 #include <stdio.h>

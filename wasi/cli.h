@@ -1,8 +1,8 @@
 /* What the files of the command share: exit codes, messages, standard output, reading of files.
  *
  * The command is a user of api/sotto.h like any other host; of the core's inside it borrows base/
- * alone (growable strings, UTF-8, limits) and the lists of kernels and cache types. Whatever can fail returns an exit code, CLI_OK being 0, after the
- * reason went to standard error. */
+ * alone (growable strings, UTF-8, limits) and the lists of kernels and cache types. Whatever can
+ * fail returns an exit code, CLI_OK being 0, after the reason went to standard error. */
 #ifndef SOTTO_WASI_CLI_H
 #define SOTTO_WASI_CLI_H
 
@@ -61,12 +61,13 @@ void cli_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_flush(void);
 /* False once writing has failed: there is nobody left to work for. */
 bool cli_stdout_open(void);
-/* The exit code, given what became of standard output: a reader that closed its pipe is no error. */
+/* The exit code, given what became of standard output: a reader that closed its
+ * pipe is no error. */
 int cli_finish(int code);
 
 /* ---- the terminal ---- */
-/* A line on standard error, if that is a terminal: it takes the place of the one before, and the name
- * is cut so that it never wraps. */
+/* A line on standard error, if that is a terminal: it takes the place of the one before,
+ * and the name is cut so that it never wraps. */
 void cli_progress(const char *what, const char *name, int percent);
 /* Wipes that line out. */
 void cli_progress_end(void);

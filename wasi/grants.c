@@ -1,5 +1,6 @@
-/* Why a file cannot be opened. Under WASI a path that begins in no granted folder looks like a missing
- * file, and one that leads out of it like a lack of rights: the list of grants tells which it is. */
+/* Why a file cannot be opened. Under WASI a path that begins in no granted folder looks like
+ * a missing file, and one that leads out of it like a lack of rights: the list of grants
+ * tells which it is. */
 #include <errno.h>
 #include <string.h>
 

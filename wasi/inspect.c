@@ -1,4 +1,5 @@
-/* sotto inspect: what is in a model's files and what running it would take, from the headers alone. */
+/* sotto inspect: what is in a model's files and what running it would take, from
+ * the headers alone. */
 #include <string.h>
 
 #include "model.h"
@@ -125,7 +126,8 @@ static int print_text(cli *c, cli_model *model) {
   return CLI_OK;
 }
 
-/* What comes behind "model": verdicts, and where the model can be planned the plan and the program. */
+/* What comes behind "model": verdicts, and where the model can be planned the plan
+ * and the program. */
 static sotto_status append_rest_json(cli_model *model, sotto_str *out) {
   bool plannable;
   const bool runs = would_run(model, &plannable);

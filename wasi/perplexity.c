@@ -1,7 +1,8 @@
-/* sotto perplexity: exp of the mean negative log-likelihood of a text's tokens, each predicted from
- * those in front of it in its window. Windows are n_ctx tokens long, do not overlap, and begin with
- * BOS where the model wants one; every position behind the first is scored, in a last and shorter
- * window too. (llama.cpp scores the second half of full windows only and so reports lower values.) */
+/* sotto perplexity: exp of the mean negative log-likelihood of a text's tokens, each predicted
+ * from those in front of it in its window. Windows are n_ctx tokens long, do not overlap,
+ * and begin with BOS where the model wants one; every position behind the first is scored,
+ * in a last and shorter window too. (llama.cpp scores the second half of full windows only and so
+ * reports lower values.) */
 #include <math.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-// The machine's own limits at a number of threads, in wasm under V8: how fast memory is read, and how
-// many products of 8-bit integers are summed. Two loops, assembled here; no engine reads more bytes
-// or multiplies more often than they do.
+// The machine's own limits at a number of threads, in wasm under V8: how fast memory is read,
+// and how many products of 8-bit integers are summed. Two loops, assembled here; no engine reads
+// more bytes or multiplies more often than they do.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 const PAGE = 65536
@@ -9,7 +9,7 @@ const WINDOW_MS = 300
 const WINDOWS = 3
 const ACCUMULATORS = 12
 
-// ---- two functions in wasm -----------------------------------------------------------------------
+// ---- two functions in wasm ----------------------------------------------------------------------
 
 const leb = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)])
 const vector = (items) => [...leb(items.length), ...items.flat()]
@@ -79,7 +79,7 @@ function assemble(relaxed) {
   ])
 }
 
-// ---- threads -------------------------------------------------------------------------------------
+// ---- threads ------------------------------------------------------------------------------------
 
 /** Everyone waits for everyone. */
 function meet(counter, threads) {

@@ -39,8 +39,8 @@ const host = {
 export const loadModel = makeLoadModel(host)
 
 /**
- * What loading a model with these options would take, from its header alone; a plan that does not fit is no
- * error here.
+ * What loading a model with these options would take, from its header alone; a plan that does
+ * not fit is no error here.
  * @type {import('./load.js').PlanModel}
  */
 export const planModel = makePlanModel(host)

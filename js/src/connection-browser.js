@@ -1,12 +1,12 @@
-// The engine's Web Worker as a port, and the workers that the page makes for it: threads and hashing
-// (worker/helpers-browser.js).
+// The engine's Web Worker as a port, and the workers that the page makes for it: threads and
+// hashing (worker/helpers-browser.js).
 
 /** @import { FromWorker, ToWorker } from './protocol.js' */
 /** @import { WorkerPort } from './connection.js' */
 
 /**
- * Workers that have not been ended. Firefox 153 ends one by itself when it is waiting and nothing leads to it
- * but the promise that it would settle.
+ * Workers that have not been ended. Firefox 153 ends one by itself when it is waiting and nothing
+ * leads to it but the promise that it would settle.
  * @type {Set<Worker>}
  */
 const alive = new Set()

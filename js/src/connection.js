@@ -5,7 +5,8 @@ import { abortError, SottoError, unpackError } from './errors.js'
 import { PROTOCOL } from './protocol.js'
 import { SourceServer } from './source/remote-server.js'
 
-/** @import { CoreRequest, EngineEvent, FromWorker, LoadOptions, LoadedModel, SourceDescriptor, ToWorker } from './protocol.js' */
+/** @import { CoreRequest, EngineEvent, LoadOptions, LoadedModel } from './protocol.js' */
+/** @import { FromWorker, SourceDescriptor, ToWorker } from './protocol.js' */
 /** @import { OpenableSource } from './source/source.js' */
 /** @import { MemoryPlan, Progress } from './types.js' */
 
@@ -13,7 +14,8 @@ import { SourceServer } from './source/remote-server.js'
  * A worker as a host starts it.
  * @typedef {object} WorkerPort
  * @property {(message: ToWorker, transfer?: ArrayBuffer[]) => void} post
- * @property {(handlers: { onMessage: (message: FromWorker) => void, onFailure: (error: unknown) => void }) => void} listen
+ * @property {(handlers: { onMessage: (message: FromWorker) => void,
+ *   onFailure: (error: unknown) => void }) => void} listen
  * @property {() => Promise<void>} terminate
  * @property {(hold: boolean) => void} hold whether the worker keeps the process alive
  */
@@ -27,7 +29,10 @@ import { SourceServer } from './source/remote-server.js'
  */
 
 /** @typedef {{ resolve: (value: any) => void, reject: (error: unknown) => void }} Waiter */
-/** @typedef {{ onEvents: (events: EngineEvent[]) => void, onError: (error: unknown) => void }} Listener */
+/**
+ * @typedef {{ onEvents: (events: EngineEvent[]) => void, onError: (error: unknown) => void }}
+ *   Listener
+ */
 
 export class Connection {
   #port

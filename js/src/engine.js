@@ -1,5 +1,5 @@
-// A loaded model as its users hold it. Everything happens in the worker; what fails there comes back
-// as a SottoError, and no failure of a request spoils the engine.
+// A loaded model as its users hold it. Everything happens in the worker; what fails there comes
+// back as a SottoError, and no failure of a request spoils the engine.
 import { ChatCompletions, checkTemplate } from './api/chat.js'
 import { Completions, promptOf, promptRules } from './api/completions.js'
 import { Generation } from './api/generation.js'
@@ -11,7 +11,8 @@ import { LOGITS_CREDIT } from './protocol.js'
 import { asBytes } from './source/source.js'
 
 /** @import { Connection } from './connection.js' */
-/** @import { ChatMessage, CompletionRequest, LogitsStep, MemoryUse, Score, TemplateOptions, TokenizeOptions } from './types.js' */
+/** @import { ChatMessage, TemplateOptions, TokenizeOptions } from './types.js' */
+/** @import { CompletionRequest, LogitsStep, MemoryUse, Score } from './types.js' */
 /** @import { LoadedModel } from './protocol.js' */
 
 const tokenizeRules = { add_special: boolean, parse_special: boolean }
@@ -76,8 +77,8 @@ export class Engine {
   }
 
   /**
-   * How likely the model finds a text, token by token. Log-probabilities are the core's own, the same
-   * bits on every host, and so is their mean; the perplexity is the host's exponential of it.
+   * How likely the model finds a text, token by token. Log-probabilities are the core's own, the
+   * same bits on every host, and so is their mean; the perplexity is the host's exponential of it.
    * @param {string | ArrayLike<number>} prompt
    * @param {TokenizeOptions & { signal?: AbortSignal }} [options] add_special is true if left out
    * @returns {Promise<Score>}
@@ -101,8 +102,9 @@ export class Engine {
   }
 
   /**
-   * Every logit of a request, prompt and answer: for measuring and comparing. The engine waits for
-   * the reader. Takes what completions.create takes, but not stream; max_tokens 0: the prompt alone.
+   * Every logit of a request, prompt and answer: for measuring and comparing.
+   * The engine waits for the reader. Takes what completions.create takes, but not stream;
+   * max_tokens 0: the prompt alone.
    * @param {Omit<CompletionRequest, 'stream' | 'stream_options' | 'logprobs'>} request
    * @returns {AsyncGenerator<LogitsStep, void>}
    */

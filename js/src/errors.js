@@ -1,6 +1,6 @@
-// Every error that the library throws on purpose: one class, one table of codes. The codes of the
-// core are those of src/base/status.def; the rest is JavaScript's own. Aborting is not in the table:
-// it rejects with the signal's reason, an AbortError unless the caller chose another.
+// Every error that the library throws on purpose: one class, one table of codes. The codes of
+// the core are those of src/base/status.def; the rest is JavaScript's own. Aborting is not in the
+// table: it rejects with the signal's reason, an AbortError unless the caller chose another.
 
 /**
  * What each code means and what to do next. Tests hold the core's own list and the README's table
@@ -74,7 +74,10 @@ export const isAbort = (error) => error instanceof Error && error.name === 'Abor
 export const abortError = (message = 'The operation was aborted') =>
   new DOMException(message, 'AbortError')
 
-/** @typedef {{ code: SottoErrorCode, message: string, details: Record<string, any>, cause?: string }} ErrorMessage */
+/**
+ * @typedef {{ code: SottoErrorCode, message: string, details: Record<string, any>,
+ *   cause?: string }} ErrorMessage
+ */
 
 /**
  * Errors cross to and from the worker as plain data.

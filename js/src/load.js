@@ -1,5 +1,5 @@
-// loadModel and planModel: check the options, find out what the source is, start a worker and have it load,
-// or tell what loading would take.
+// loadModel and planModel: check the options, find out what the source is, start a worker and have
+// it load, or tell what loading would take.
 
 import { prefill } from './api/prefill-option.js'
 import { check, either, integer, limitedInteger, object, oneOf, string } from './check.js'
@@ -18,14 +18,20 @@ import { CACHE_TYPES, VARIANTS } from './tables.js'
  * What differs between browsers and Node.js on the main thread.
  * @typedef {object} MainHost
  * @property {(url: string | undefined) => WorkerPort} startWorker
- * @property {(text: string) => { kind: 'url', url: string } | { kind: 'path', path: string }} locate
+ * @property {(text: string) => { kind: 'url', url: string } | { kind: 'path',
+ *   path: string }} locate
  * @property {boolean} blobsTravel whether a worker can read a Blob that was sent to it
  * @property {() => number} deviceMemory in bytes; 0: not known
  */
 
 /** @typedef {ModelFile | FileHandle} AnyFile */
-/** @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel */
-/** @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<MemoryPlan>} PlanModel */
+/**
+ * @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<Engine>} LoadModel
+ */
+/**
+ * @typedef {(source: AnyFile | AnyFile[], options?: LoadModelOptions) => Promise<MemoryPlan>}
+ *   PlanModel
+ */
 
 /** @type {import('./check.js').Rule} */
 const retryRule = (value, field) =>
@@ -92,7 +98,8 @@ export const makePlanModel =
  * @param {MainHost} host
  * @param {AnyFile | AnyFile[]} source
  * @param {LoadModelOptions} options
- * @param {(connection: Connection, sources: { descriptors: SourceDescriptor[], local: OpenableSource[] }, options: LoadOptions, callbacks: Callbacks) => Promise<T>} work
+ * @param {(connection: Connection, sources: { descriptors: SourceDescriptor[],
+ *   local: OpenableSource[] }, options: LoadOptions, callbacks: Callbacks) => Promise<T>} work
  */
 async function withWorker(host, source, options, work) {
   const { signal, onProgress, onWarning, onPlan, workerUrl } = options

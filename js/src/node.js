@@ -30,7 +30,10 @@ export const modelCache = new ModelCache(() => nodeStorage())
  */
 export const openModelCache = (cacheDir) => new ModelCache(() => nodeStorage(cacheDir))
 
-/** A container may have less than the machine; without a limit it is 0 or a number beyond all memory. */
+/**
+ * A container may have less than the machine; without a limit it is 0 or a number
+ * beyond all memory.
+ */
 function deviceMemory() {
   try {
     return Math.min(totalmem(), process.constrainedMemory?.() || Infinity)
@@ -55,8 +58,8 @@ const host = {
 export const loadModel = makeLoadModel(host)
 
 /**
- * What loading a model with these options would take, from its header alone; a plan that does not fit is no
- * error here.
+ * What loading a model with these options would take, from its header alone; a plan that does
+ * not fit is no error here.
  * @type {import('./load.js').PlanModel}
  */
 export const planModel = makePlanModel(host)

@@ -8,7 +8,8 @@
 
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { SourceFacts } from './source/validator.js' */
-/** @import { CacheMode, CacheType, MemoryPlan, ModelInfo, Progress, RetryOptions, TokenLogprob, Variant } from './types.js' */
+/** @import { CacheMode, CacheType, RetryOptions, Variant } from './types.js' */
+/** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
 export const PROTOCOL = 8
 
@@ -28,13 +29,15 @@ export const LOGITS_CREDIT = 8
  */
 
 /**
- * @typedef {{ type: 'load', id: number, protocol: number, sources: SourceDescriptor[], options: LoadOptions }
+ * @typedef {{ type: 'load', id: number, protocol: number, sources: SourceDescriptor[],
+ *     options: LoadOptions }
  *   | { type: 'call', id: number, method: string, args: any[] }
  *   | { type: 'go-on', id: number }
  *   | { type: 'generate', id: number, request: CoreRequest, credit: number }
  *   | { type: 'credit', id: number, n: number }
  *   | { type: 'cancel', id: number }
- *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean, facts?: SourceFacts }
+ *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean,
+ *     facts?: SourceFacts }
  *   | { type: 'source-piece', id: number, data: Uint8Array }
  *   | { type: 'source-end', id: number }
  *   | { type: 'source-error', id: number, error: ErrorMessage }
@@ -51,7 +54,8 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'warning', warning: ErrorMessage }
  *   | { type: 'events', id: number, events: EngineEvent[] }
  *   | { type: 'source-open', id: number, index: number, firstLength: number }
- *   | { type: 'source-read', id: number, index: number, offset: number, length: number, credit: number }
+ *   | { type: 'source-read', id: number, index: number, offset: number, length: number,
+ *     credit: number }
  *   | { type: 'source-credit', id: number, n: number }
  *   | { type: 'source-cancel', id: number }
  *   | { type: 'source-close', index: number }
@@ -60,7 +64,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'fatal', error: ErrorMessage }} FromWorker
  */
 
-// ---- what the messages carry ---------------------------------------------------------------------
+// ---- what the messages carry --------------------------------------------------------------------
 
 /**
  * The part of the options that goes to the worker.

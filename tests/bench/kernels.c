@@ -1,8 +1,9 @@
 /* Speed of the matrix kernels: GMAC/s of every format and variant for one token (GEMV) and for 64
  * (GEMM), with narrow and wide activations, the best of several rounds, over 16 MB of weights in
- * matrices of 1536 x 768; of attention over 1024 keys, for one token (decode, of one cache again and
- * again, and of many in turn) and for 8 (prefill), 3 heads each, for every type of the KV cache; and GB/s of packing, with the check of what is packed.
- * Arguments: a part of a format's name, "attention" or "pack", to run only these. */
+ * matrices of 1536 x 768; of attention over 1024 keys, for one token (decode, of one cache again
+ * and again, and of many in turn) and for 8 (prefill), 3 heads each, for every type of the KV
+ * cache; and GB/s of packing, with the check of what is packed. Arguments: a part of a format's
+ * name, "attention" or "pack", to run only these. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,8 +95,8 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
   free(weights), free(row);
 }
 
-/* Calls over n caches, one after the other, as a model's layers have them: each page of a call is far
- * from the next, as all layers' parts of a page of positions lie together. */
+/* Calls over n caches, one after the other, as a model's layers have them: each page of a call is
+ * far from the next, as all layers' parts of a page of positions lie together. */
 typedef struct attentions {
   const sotto_kernels *kernels;
   sotto_attention args;

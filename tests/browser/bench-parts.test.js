@@ -106,7 +106,7 @@ test('a sample counts only if the engine computed all of it, and nothing else', 
   assert.throws(() => proven(undefined, asked), SpoiledSample)
 })
 
-test('a sample: rates without the first token, which is the prompt’s; nothing is reused', async () => {
+test('a sample: rates without the first token, which is the prompt’s; no reuse', async () => {
   const text = (piece) => ({ choices: [{ text: piece }] })
   const engine = engineOf([text('a'), text('b'), text('c'), { ...text(''), timings }])
   const { signal } = new AbortController()
@@ -223,7 +223,8 @@ test('a table in Markdown: llama-bench’s columns, and names that are only name
   assert.equal(rule.split('|').length, head.split('|').length)
   assert.equal(
     first,
-    '| A model \\| \\<b\\>bold\\</b\\> Q4\\_0 | 93.81 MiB | 134.52 M | wasm cpu | relaxed | 2 | pp256 | 1100.00 [1000.00..1200.00] |',
+    '| A model \\| \\<b\\>bold\\</b\\> Q4\\_0 | 93.81 MiB | 134.52 M | wasm cpu | relaxed ' +
+      '| 2 | pp256 | 1100.00 [1000.00..1200.00] |',
   )
   assert.match(table, /\| tg128 @ d512 \| 200\.00 \|/)
   assert.match(table, /\| ttft256 \| 240\.00 \[230\.00\.\.250\.00\] \|/)
@@ -255,9 +256,11 @@ test('browsers by their names', () => {
   const agents = {
     'Firefox 151': 'Mozilla/5.0 (X11; Linux x86_64; rv:151.0) Gecko/20100101 Firefox/151.0',
     'Safari 26.1':
-      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.1 Safari/605.1.15',
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 ' +
+      '(KHTML, like Gecko) Version/26.1 Safari/605.1.15',
     'Edge 140':
-      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0',
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 ' +
+      '(KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0',
   }
   for (const [name, agent] of Object.entries(agents)) assert.equal(browserName([], agent), name)
   assert.deepEqual(Object.values(agents).map(platformName), ['Linux', 'macOS', 'Windows'])

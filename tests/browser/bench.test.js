@@ -1,4 +1,5 @@
-// The benchmark's page in Chromium: a run and what it says, links with results, cancelling, failures.
+// The benchmark's page in Chromium: a run and what it says, links with results,
+// cancelling, failures.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { tinyPath } from '../js/lib/models.js'
@@ -16,7 +17,7 @@ after(() => site?.close())
 
 const come = (path = '/bench.html', options = {}) => BenchVisitor.come(site, path, options)
 
-test('a run with the default model: what it says while it measures, and figures that can be', async () => {
+test('a run with the default model: what it says meanwhile, and figures that can be', async () => {
   const visitor = await come('/bench.html?rounds=2', clipboard)
   const { page } = visitor
   await page.evaluate(() => {
@@ -218,7 +219,7 @@ test('a hostile or broken link gets a message, and nothing of it becomes HTML', 
   await visitor.leave()
 })
 
-test('a run is cancelled while it loads and while it measures, and can be begun again', async () => {
+test('a run is cancelled while it loads or measures, and can be begun again', async () => {
   const visitor = await come()
   const { page } = visitor
   await page.route('**/models/*.gguf', () => {}) // never answered

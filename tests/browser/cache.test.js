@@ -1,4 +1,5 @@
-// The cache in the browser's own file system: kept across pages, resumed after an end, shared by tabs.
+// The cache in the browser's own file system: kept across pages, resumed after an end,
+// shared by tabs.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'

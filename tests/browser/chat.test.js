@@ -1,5 +1,5 @@
-// Chatting on the built page: load with progress, ask, stop, ask again, edit and switch versions; by mouse
-// and by keyboard, on a desktop and on a phone.
+// Chatting on the built page: load with progress, ask, stop, ask again, edit and switch versions;
+// by mouse and by keyboard, on a desktop and on a phone.
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { after, before, test } from 'node:test'
@@ -129,11 +129,14 @@ test('answer again and edit make versions to switch between', async () => {
   await visitor.leave()
 })
 
-test('Enter that ends the composition of an input method sends nothing, whatever the order', async () => {
+test('Enter that ends an input method’s composition sends nothing, in either order', async () => {
   const visitor = await Visitor.come(site, quick)
   const { page } = visitor
   await visitor.model('ready')
-  /** The last keys of a word, as Chromium and Firefox tell them and as Safari does, then a key alone. */
+  /**
+   * The last keys of a word, as Chromium and Firefox tell them and as Safari does,
+   * then a key alone.
+   */
   const compose = (selector, key) =>
     page.locator(selector).evaluate((field, name) => {
       const press = (isComposing) => {

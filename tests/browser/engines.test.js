@@ -1,5 +1,5 @@
-// Firefox and WebKit: the same bits from every kind of source, chat, the cache or a warning that there is
-// none, and the built page.
+// Firefox and WebKit: the same bits from every kind of source, chat, the cache or a warning that
+// there is none, and the built page.
 import assert from 'node:assert/strict'
 import { statSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'

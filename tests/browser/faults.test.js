@@ -43,7 +43,7 @@ const inPage = {
   loaded: (url) => call('loaded', { url }),
 }
 
-test(`${seeds.length} plans of faults end in the right model or in a typed error, nothing is lost`, () =>
+test(`${seeds.length} plans of faults end in the right model or a typed error, nothing lost`, () =>
   runAll(
     (plan) => loadTwiceThroughFaults(plan, inPage),
     (...given) => judge(...given) ?? judgeSecond(...given),

@@ -1,5 +1,5 @@
-// The library in a page with a strict content security policy: the same bits as everywhere else, from
-// every kind of source, and typed errors.
+// The library in a page with a strict content security policy: the same bits as everywhere else,
+// from every kind of source, and typed errors.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openBrowser } from '../../tools/lib/browser.mjs'
@@ -44,7 +44,7 @@ for (const [variant, n_threads, n_batch, used] of [
   ['simd128', 1, 7, 'simd128'],
   ['scalar', 2, 64, 'scalar'],
 ]) {
-  test(`${variant} with ${n_threads} threads computes the same bits as native programs`, async () => {
+  test(`${variant} with ${n_threads} threads computes the bits of native programs`, async () => {
     const options = { variant, n_threads, n_batch }
     const result = await inPage('hash', { source: real, ...options, request: goldenRequest })
     assert.deepEqual(result, { hash: expectedHash, positions: 96, variant: used, n_threads })

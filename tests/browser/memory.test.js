@@ -1,6 +1,7 @@
-// Peak memory of a page that loads the real default model and answers until the context is full: at most the
-// packed weights, the KV cache and 64 MB, by the browser's own measure: from a server that keeps models out of
-// the browser's own cache, as fast as it goes, and from one that does not, over a gigabit line.
+// Peak memory of a page that loads the real default model and answers until the context is full:
+// at most the packed weights, the KV cache and 64 MB, by the browser's own measure: from a server
+// that keeps models out of the browser's own cache, as fast as it goes, and from one that does not,
+// over a gigabit line.
 import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -67,9 +68,10 @@ for (const kind of ['module', 'shared module', 'buffer']) {
 }
 
 /**
- * The most that the page had to itself while it loaded and answered, above what it has when it is empty. Peaks
- * are known of what is resident, and that counts the browser's own files too, once it runs code of theirs:
- * so a tiny model goes first, and what the page has to itself after that counts as well.
+ * The most that the page had to itself while it loaded and answered, above what it has when it
+ * is empty. Peaks are known of what is resident, and that counts the browser's own files too,
+ * once it runs code of theirs: so a tiny model goes first, and what the page has to itself
+ * after that counts as well.
  */
 async function peakOf(options, from) {
   const empty = await newPage()

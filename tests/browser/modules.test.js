@@ -1,4 +1,5 @@
-// The built modules compile in the browser, on a page that is isolated and allows no foreign script.
+// The built modules compile in the browser, on a page that is isolated and allows
+// no foreign script.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// Models of another origin, in a real browser: what a page is not allowed to see must do no harm, and a
-// network that goes away and comes back is waited for.
+// Models of another origin, in a real browser: what a page is not allowed to see must do no harm,
+// and a network that goes away and comes back is waited for.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { after, before, beforeEach, test } from 'node:test'
@@ -50,7 +50,9 @@ after(async () => {
 const address = () => `http://127.0.0.1:${models.address().port}/tiny.gguf`
 const digest = (given) => page.evaluate(async (a) => (await import('/work.js')).digest(a), given)
 
-/** The range that was asked for, with headers that no page of another origin sees but the length. */
+/**
+ * The range that was asked for, with headers that no page of another origin sees but the length.
+ */
 function part(request, response) {
   const [, from, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range)
   const end = Math.min(file.length, last ? Number(last) + 1 : file.length)

@@ -1,4 +1,5 @@
-// The service worker: the page without a network, threads without the host's headers, a new version.
+// The service worker: the page without a network, threads without the host's headers,
+// a new version.
 import assert from 'node:assert/strict'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -60,7 +61,7 @@ test('on a host without headers the page isolates itself and has threads', async
   await site.close()
 })
 
-test('where there is no service worker either, one thread computes and the page says why', async () => {
+test('without a service worker either, one thread computes and the page says why', async () => {
   const site = await startSite({ more: bare })
   const visitor = await Visitor.come(site)
   const { page } = visitor

@@ -1,5 +1,5 @@
-// What a model says, or a file claims that it said, does nothing but show itself; and the page is one
-// that people who do not see it, or use no mouse, can use.
+// What a model says, or a file claims that it said, does nothing but show itself; and the page is
+// one that people who do not see it, or use no mouse, can use.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -114,7 +114,8 @@ test('Markdown: what is written comes out, with colours and copy buttons', async
   const code = 'def f(x):\n    return "<b>"  # why'
   await show(
     page,
-    `# Title\n\nSome *soft* and **loud** text with \`code\`.\n\n- one\n  - two\n\n1. a\n2. b\n\n\`\`\`python\n${code}\n\`\`\`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done`,
+    '# Title\n\nSome *soft* and **loud** text with `code`.\n\n- one\n  - two\n\n1. a\n2. b\n\n' +
+      `\`\`\`python\n${code}\n\`\`\`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n- [x] done`,
   )
   const body = page.locator('.message.assistant .body')
   assert.equal(await body.locator('h1').textContent(), 'Title')
@@ -133,7 +134,10 @@ test('Markdown: what is written comes out, with colours and copy buttons', async
 test('text that grows piece by piece ends as if it had come at once', async () => {
   const visitor = await Visitor.come(site)
   const { page } = visitor
-  const text = `# Title\n\nFirst\nparagraph.\n\n1. one\n\n2. two\n   - deep\n\nname\n===\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\`\`\`js\nlet x = 1\n\nlet y\n\`\`\`\n\n> quote\n\nSee [x].\n\n[x]: https://example.com\n`
+  const text =
+    '# Title\n\nFirst\nparagraph.\n\n1. one\n\n2. two\n   - deep\n\nname\n===\n\n' +
+    '| a | b |\n|---|---|\n| 1 | 2 |\n\n```js\nlet x = 1\n\nlet y\n```\n\n> quote\n\n' +
+    'See [x].\n\n[x]: https://example.com\n'
   await show(page, text)
   const wanted = await page.innerHTML('.message.assistant .body')
   await page.click('#new-chat')
@@ -174,7 +178,8 @@ for (const [name, options] of Object.entries({
     await visitor.ask('Hello')
     await show(
       page,
-      '# Title\n\ntext [link](https://example.com)\n\n```js\nlet x = 1 // y\n```\n\n| a |\n|---|\n| 1 |',
+      '# Title\n\ntext [link](https://example.com)\n\n```js\nlet x = 1 // y\n```\n\n' +
+        '| a |\n|---|\n| 1 |',
     )
     await check('chatting')
     for (const button of ['model-button', 'settings-button']) {

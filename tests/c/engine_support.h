@@ -1,4 +1,5 @@
-/* Whole engines for tests: a model file loaded through the public API, requests run to their end. */
+/* Whole engines for tests: a model file loaded through the public API, requests
+ * run to their end. */
 #ifndef SOTTO_TESTS_ENGINE_SUPPORT_H
 #define SOTTO_TESTS_ENGINE_SUPPORT_H
 

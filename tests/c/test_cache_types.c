@@ -1,6 +1,6 @@
 /* The engine with every type of KV cache: close to float32, the same bits whatever the cuts and the
- * company, memory as planned, states of one type only. The model is a tiny one whose header makes two
- * heads of 32 of its four of 16, since blocks of 32 need them. */
+ * company, memory as planned, states of one type only. The model is a tiny one whose header makes
+ * two heads of 32 of its four of 16, since blocks of 32 need them. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -122,7 +122,8 @@ TEST(cache_types_give_the_same_bits_for_any_cut_company_and_number_of_threads) {
   }
 }
 
-/* A shared page is copied before it is written; what was cached gives the bits that were computed. */
+/* A shared page is copied before it is written; what was cached gives the bits
+ * that were computed. */
 TEST(cache_types_share_prefixes) {
   for (uint32_t k = 0; k < SOTTO_N_CACHE_TYPES; k++) {
     sotto_engine *e = open_wide("models/tiny/tiny-q4_0.gguf", with(k, SOTTO_CACHE_Q8_0));

@@ -1,8 +1,8 @@
-/* Llama files with one thing in them that is easily passed over: a bias, an older key, a position that
- * sees what follows it. Each is made of the tiny float32 model; what is right is llama.cpp's best token
- * behind each of the ids (37 i + 11) mod 300, i = 0..15, taken in one batch, and its logit behind the
- * last. To compute that anew, run this test natively with SOTTO_WRITE_CASES=<folder> and
- * tests/golden/llama_logits.cpp on what it leaves there. */
+/* Llama files with one thing in them that is easily passed over: a bias, an older key,
+ * a position that sees what follows it. Each is made of the tiny float32 model;
+ * what is right is llama.cpp's best token behind each of the ids (37 i + 11) mod 300, i = 0..15,
+ * taken in one batch, and its logit behind the last. To compute that anew, run this test natively
+ * with SOTTO_WRITE_CASES=<folder> and tests/golden/llama_logits.cpp on what it leaves there. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* The engine through its public API, on the tiny models: right against HF transformers, the same bits
- * whatever the cuts and the company, and sound in every corner of a request's life. */
+/* The engine through its public API, on the tiny models: right against HF transformers, the same
+ * bits whatever the cuts and the company, and sound in every corner of a request's life. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -106,8 +106,9 @@ static const int32_t prompt[] = {5,  17, 42, 99, 120, 7,  33, 64, 200, 210, 3,  
 #define N_PROMPT   (sizeof prompt / sizeof *prompt)
 #define ALL_LOGITS (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
-/* The log-probabilities of the prompt are those of its logits, no logits come along, and they have the same
- * bits on every host, however the prompt is cut: tests/golden/score-hash.txt, for JavaScript too. */
+/* The log-probabilities of the prompt are those of its logits, no logits come along, and they
+ * have the same bits on every host, however the prompt is cut: tests/golden/score-hash.txt,
+ * for JavaScript too. */
 TEST(engine_prompt_logprobs) {
   size_t len;
   char *golden_hash = test_read_file("tests/golden/score-hash.txt", &len);
@@ -361,8 +362,8 @@ TEST(engine_reuses_prefixes_without_changing_bits) {
   sotto_engine_free(e);
 }
 
-/* Six streams of up to 72 positions in a pool of 128: cached sequences are evicted, young requests are
- * sent back and computed again, and nobody's bits change. */
+/* Six streams of up to 72 positions in a pool of 128: cached sequences are evicted, young requests
+ * are sent back and computed again, and nobody's bits change. */
 TEST(engine_survives_a_pool_that_is_too_small) {
   sotto_engine *e = open_model(TINY("q4_1"), &small, whole);
   REQUIRE(e != NULL);

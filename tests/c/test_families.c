@@ -1,14 +1,15 @@
-/* Every family and K-quant mixture against HF transformers on its tiny model (models/tiny/families.py,
- * kquants.py): the plain float32 backend nearly the same, the packed one within a stated bound, and with
- * the same bits however a sequence came to be. */
+/* Every family and K-quant mixture against HF transformers on its tiny model
+ * (models/tiny/families.py, kquants.py): the plain float32 backend nearly the same, the packed one
+ * within a stated bound, and with the same bits however a sequence came to be. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "engine_support.h"
 #include "test.h"
 
-/* Bounds of the largest difference, relative to the largest logit. Float32 weights in the packed backend
- * meet float32 activations: what remains is the cache in f16. Quantised ones meet activations of 8 bits. */
+/* Bounds of the largest difference, relative to the largest logit. Float32 weights in the
+ * packed backend meet float32 activations: what remains is the cache in f16. Quantised ones meet
+ * activations of 8 bits. */
 #define NAIVE     1e-4
 #define FLOATS    5e-3
 #define QUANTISED 5e-2
@@ -45,8 +46,8 @@ static const struct family {
 
 #define ALL_LOGITS (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
-/* tests/golden/<name>.golden (transformers) or .llama.golden (llama.cpp): "SGLL", u32 version, P, V,
- * i32 ids[P], f32 logits[P][V]. */
+/* tests/golden/<name>.golden (transformers) or .llama.golden (llama.cpp): "SGLL", u32 version, P,
+ * V, i32 ids[P], f32 logits[P][V]. */
 typedef struct golden {
   char *file;
   uint32_t n, n_vocab;
@@ -85,8 +86,8 @@ static uint32_t best_of(const float *logits, uint32_t n) {
   return best;
 }
 
-/* Largest difference from the reference over all positions, relative to the largest logit; printed with
- * how often the best token is the same. */
+/* Largest difference from the reference over all positions, relative to the largest logit;
+ * printed with how often the best token is the same. */
 static double measure(const struct family *f, const char *kind, uint32_t backend) {
   golden g;
   if (!read_golden_of(f, kind, &g)) return INFINITY;
@@ -136,8 +137,8 @@ TEST(families_packed_stays_near_transformers) {
   }
 }
 
-/* llama.cpp rounds activations in blocks of 256, as far from transformers as ours in blocks of 32: the two
- * roundings add up. */
+/* llama.cpp rounds activations in blocks of 256, as far from transformers as ours in blocks of 32:
+ * the two roundings add up. */
 TEST(families_packed_stays_near_llama_cpp_with_quantised_weights) {
   for (size_t i = 0; i < N_FAMILIES; i++) {
     if (strncmp(families[i].name, "kquant-", 7) != 0) continue;
@@ -260,7 +261,8 @@ TEST(families_keep_states_of_other_positions_out) {
   check_state("family-llama-rope-yarn", 64, "family-llama-rope-yarn", 128, true);
 }
 
-/* Three at once, and then in a pool that is too small for them, so that the youngest is sent back. */
+/* Three at once, and then in a pool that is too small for them, so that the youngest
+ * is sent back. */
 TEST(families_give_the_same_bits_in_company) {
   const uint32_t flags = SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS | SOTTO_REQUEST_NO_CACHE;
   EACH(f) {
@@ -286,8 +288,8 @@ TEST(families_give_the_same_bits_in_company) {
   }
 }
 
-/* A family that is not causal takes a text as a whole: another engine gives the same bits, and the same
- * engine again. */
+/* A family that is not causal takes a text as a whole: another engine gives the same bits,
+ * and the same engine again. */
 TEST(families_that_are_not_causal_take_whole_texts) {
   for (const struct family *f = families; f < families + N_FAMILIES; f++) {
     golden g;

@@ -196,7 +196,7 @@ TEST(gguf_typed_access) {
   free(b.data);
 }
 
-/* ---- malformed files --------------------------------------------------------------------------- */
+/* ---- malformed files ------------------------------------------------------------------------- */
 
 static void ok_tensor(gguf_writer *w, const char *name) {
   gguf_write_tensor(w, name, SOTTO_F32, 1, (uint64_t[]){8}, NULL, 32);
@@ -358,7 +358,8 @@ TEST(gguf_malformed_files_get_typed_errors_that_name_the_thing) {
                ctx.message);
         break;
       }
-      /* As a plain stream the same files end in some typed error, or wait for more until the end. */
+      /* As a plain stream the same files end in some typed error, or wait for more
+       * until the end. */
       status = parse(&ctx, &b, UNKNOWN, chunk);
       bool size_matters =
           !strcmp(cases[c].name, "offset_behind_end") || !strcmp(cases[c].name, "size_behind_end");
@@ -508,7 +509,7 @@ TEST(gguf_refuses_misuse) {
   CHECK(ctx.bytes_in_use == 0);
 }
 
-/* ---- splits ------------------------------------------------------------------------------------ */
+/* ---- splits ---------------------------------------------------------------------------------- */
 
 /* Part `no` of a model of three tensors in three files. */
 static bytes part(uint16_t no, uint16_t count, const char *tensor, int32_t total) {
@@ -585,7 +586,7 @@ TEST(gguf_inconsistent_splits_are_refused) {
   SPLIT(2, order, "number 1 of 2", part(0, 2, "b", 2), part(0, 2, "b", 2));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 typedef struct failing {
   long left; /* allocations that still succeed */
@@ -654,7 +655,7 @@ TEST(gguf_many_names_with_common_prefixes_stay_fast) {
   free(b.data);
 }
 
-/* ---- a real model ------------------------------------------------------------------------------ */
+/* ---- a real model ---------------------------------------------------------------------------- */
 
 TEST(gguf_real_header_parses) {
   if (!test_file_exists(MODEL)) return; /* fetched by the set-up */

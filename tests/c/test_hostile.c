@@ -1,5 +1,5 @@
-/* Damaged and hostile model files through the whole engine: a typed error or a model that runs; never a
- * crash, and the next model loads as if nothing had been. */
+/* Damaged and hostile model files through the whole engine: a typed error or a model that runs;
+ * never a crash, and the next model loads as if nothing had been. */
 #include <stdlib.h>
 
 #include "base/ctx.h"
@@ -175,7 +175,8 @@ TEST(hostile_unknown_architecture_lists_the_known) {
   free(data);
 }
 
-/* Each part of a model is judged by itself, so the family is asked about tensors that do not load too. */
+/* Each part of a model is judged by itself, so the family is asked about tensors that
+ * do not load too. */
 TEST(hostile_vectors_of_types_that_do_not_load_are_judged) {
   static const struct {
     uint32_t type;
@@ -258,7 +259,8 @@ static sotto_status plan_claimed(sotto_engine *e, unsigned char *file, size_t le
   return sotto_engine_plan(e, plan);
 }
 
-/* The reference takes four bytes a weight: here more than 64 bits count, which must not look like few. */
+/* The reference takes four bytes a weight: here more than 64 bits count, which must
+ * not look like few. */
 TEST(hostile_sums_of_sizes_do_not_wrap) {
   sotto_engine_options options = small;
   options.backend = SOTTO_BACKEND_NAIVE;
@@ -276,8 +278,8 @@ TEST(hostile_sums_of_sizes_do_not_wrap) {
   }
 }
 
-/* A width of its own in every layer makes as many buffers: their plan, made for many lengths of the context
- * in search of one that fits, once took a quarter of a minute. */
+/* A width of its own in every layer makes as many buffers: their plan, made for many lengths of the
+ * context in search of one that fits, once took a quarter of a minute. */
 TEST(hostile_many_widths_are_planned_at_once) {
   enum { LAYERS = 300 };
   int32_t n_ff[LAYERS];

@@ -1,5 +1,6 @@
-/* Every kernel of every variant of this module against scalar, bit for bit: sweeps over sizes around
- * the vectors' and tiles', extreme values, cuts of rows and tokens, and guards around results. */
+/* Every kernel of every variant of this module against scalar, bit for bit:
+ * sweeps over sizes around the vectors' and tiles', extreme values, cuts of rows and tokens,
+ * and guards around results. */
 #include <stdlib.h>
 
 #include "kernels/kernels.h"
@@ -265,8 +266,9 @@ TEST(kernels_gemv_same_bits_for_any_number_of_streams) {
 #undef X
 }
 
-/* Activations that are all +-limit against weights that are all alike and extreme: the sum is known
- * without a kernel. Scales are 1, minima 0; of K types, all but the first sub-block have scale 0. */
+/* Activations that are all +-limit against weights that are all alike and extreme:
+ * the sum is known without a kernel. Scales are 1, minima 0; of K types, all but the first
+ * sub-block have scale 0. */
 static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) {
   enum { ROWS = 8, TOKENS = 5, K = 256 };
   const size_t k = sotto_dtype_block_weights(type), row = (size_t)sotto_dtype_row_bytes(type, k);
@@ -364,8 +366,8 @@ TEST(kernels_quantize_act_same_bits_in_all_variants) {
   }
 }
 
-/* Keys or values: pages of exact size, each an element past the alignment of malloc. What lies past n_keys
- * is NaN, and a single sight of it would show. */
+/* Keys or values: pages of exact size, each an element past the alignment of malloc.
+ * What lies past n_keys is NaN, and a single sight of it would show. */
 typedef struct pages {
   void **at;
   size_t n;
@@ -646,7 +648,7 @@ TEST(kernels_are_selected_by_name_and_family) {
   }
 }
 
-/* ---- the self-test sees any kernel that is off by one bit ----------------------------------------
+/* ---- the self-test sees any kernel that is off by one bit ---------------------------------------
  */
 
 static void spoil(void *result, size_t byte) {

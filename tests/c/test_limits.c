@@ -1,5 +1,5 @@
-/* base/limits.def at the engine's door: what is outside is refused with the field and its range, what is at
- * either end is not. */
+/* base/limits.def at the engine's door: what is outside is refused with the field and its range,
+ * what is at either end is not. */
 #include <math.h>
 
 #include "base/limits.h"
@@ -11,7 +11,8 @@
 
 static const int32_t prompt[] = {1, 2, 3};
 
-/* Sets what the limit is of: false if that is no part of what is given, or cannot hold the value. */
+/* Sets what the limit is of: false if that is no part of what is given, or cannot
+ * hold the value. */
 static bool set_option(sotto_engine_options *o, sotto_limit_id id, double value) {
   if (value < 0 || (id != SOTTO_LIMIT_memory_budget && value > UINT32_MAX)) return false;
   switch (id) {

@@ -1,4 +1,5 @@
-/* Prompt lookup: what it finds and believes, and that an engine says the same with and without it. */
+/* Prompt lookup: what it finds and believes, and that an engine says the same with
+ * and without it. */
 #include <stdlib.h>
 
 #include "api/engine.h"

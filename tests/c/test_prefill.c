@@ -1,5 +1,5 @@
-/* Prompts that are computed while weights arrive: as far as the weights are, with the same bits, and with
- * an end to every way of giving up. */
+/* Prompts that are computed while weights arrive: as far as the weights are, with the same bits,
+ * and with an end to every way of giving up. */
 #include <stdlib.h>
 
 #include "engine_support.h"
@@ -48,8 +48,8 @@ static bool feed_piece(loading *l) {
                SOTTO_OK);
 }
 
-/* Step and feed in turn until so many requests are done. Returns how many prompt tokens of the first were
- * computed when only the last piece was missing that it needs. */
+/* Step and feed in turn until so many requests are done. Returns how many prompt tokens of the
+ * first were computed when only the last piece was missing that it needs. */
 static uint32_t run_while_loading(loading *l, uint32_t first_id, uint32_t n, outcome *outcomes) {
   uint32_t done = 0, computed = 0;
   for (uint32_t i = 0; i < n; i++) outcomes[i] = (outcome){.hash = HASH_START};

@@ -46,9 +46,10 @@ static sotto_token pick(sotto_sampler *sampler, const sotto_sampling *s, uint64_
   return token;
 }
 
-/* ---- random numbers ---------------------------------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------- */
 
-/* The known answers published with the paper (Random123, kat_vectors, philox4x32 with 10 rounds). */
+/* The known answers published with the paper (Random123, kat_vectors, philox4x32
+ * with 10 rounds). */
 TEST(random_philox_known_answers) {
   static const uint32_t cases[3][10] = {
       {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
@@ -70,7 +71,7 @@ TEST(random_philox_known_answers) {
   CHECK(fabs(sum / 20000 - 0.5) < 0.01);
 }
 
-/* ---- golden ------------------------------------------------------------------------------------ */
+/* ---- golden ---------------------------------------------------------------------------------- */
 
 typedef struct golden {
   sotto_ctx ctx;
@@ -213,7 +214,7 @@ TEST(sampler_random_numbers_and_logprobs_as_the_reference) {
   close_golden(&g);
 }
 
-/* ---- distribution, ties, determinism ----------------------------------------------------------- */
+/* ---- distribution, ties, determinism --------------------------------------------------------- */
 
 /* Pearson's test with 15 degrees of freedom: 37.7 is exceeded once in 1,000 seeds. */
 static double chi_square(sotto_sampler *sampler, const sotto_sampling *s, const float *logits,
@@ -321,7 +322,7 @@ TEST(sampler_depends_on_nothing_but_its_arguments) {
   free(other);
 }
 
-/* ---- arguments and hopeless input -------------------------------------------------------------- */
+/* ---- arguments and hopeless input ------------------------------------------------------------ */
 
 TEST(sampler_refuses_every_invalid_argument) {
   sotto_ctx ctx;

@@ -1,5 +1,5 @@
-/* Chat templates against the reference renderer: every conversation of tests/golden/templates, and every
- * case of the template language, or that it is refused by name. */
+/* Chat templates against the reference renderer: every conversation of tests/golden/templates,
+ * and every case of the template language, or that it is refused by name. */
 #include <stdlib.h>
 
 #include "chat/template.h"

@@ -1,5 +1,5 @@
-/* tokenizer/ against the reference library with the vocabularies of several families. These come from
- * set-up; the ids are kept as hashes (tests/golden/README.md). */
+/* tokenizer/ against the reference library with the vocabularies of several families.
+ * These come from set-up; the ids are kept as hashes (tests/golden/README.md). */
 #include <stdlib.h>
 
 #include "base/json.h"

@@ -1,5 +1,5 @@
-/* SentencePiece BPE on small vocabularies: scores, spaces, bytes, what is unknown; and what a file may
- * leave out or get wrong, with the warnings for it. */
+/* SentencePiece BPE on small vocabularies: scores, spaces, bytes, what is unknown; and what a file
+ * may leave out or get wrong, with the warnings for it. */
 #include <math.h>
 #include <stdlib.h>
 #include <time.h>

@@ -45,8 +45,8 @@ TEST(threads_of_decoding_are_what_measures_fastest) {
   CHECK(cpu_threads_next(&t) == 1);
 }
 
-/* Steps of a kind on a machine where candidate i takes ms[i], and ten times as long in its first 900 ms
- * if it is `cold`. Other work takes half of the time. */
+/* Steps of a kind on a machine where candidate i takes ms[i], and ten times as long in its first
+ * 900 ms if it is `cold`. Other work takes half of the time. */
 static uint32_t settle(cpu_choice *choice, const double *ms, uint32_t cold, int *n_steps) {
   double now = 1000;
   for (*n_steps = 0; choice->stage != CPU_CHOICE_SETTLED && *n_steps < 100000; ++*n_steps) {
@@ -86,7 +86,8 @@ TEST(kernels_of_a_matmul_are_what_measures_fastest) {
   CHECK(choice.n == 3 && cpu_choice_next(&choice)->kernels == &other[1]);
 }
 
-/* A variant that is far behind is asked twice, not eight times, and none before the leader has run a while. */
+/* A variant that is far behind is asked twice, not eight times, and none before the leader
+ * has run a while. */
 TEST(kernels_that_are_far_behind_cost_two_samples) {
   sotto_kernels other[2] = {sotto_kernels_scalar, sotto_kernels_scalar};
   other[1].gemm_Q8_0 = sotto_kernels_scalar.gemm_Q4_0;

@@ -30,8 +30,10 @@ const unsupportedTypes = ['Q3_K']
 
 const architecture = (list) => list.keys.get('general.architecture').value
 
-/** Inspects the list's file; `change` may alter the keys or the table before it is written. Resolves to
- * why it would not run, but for its size, and to what it warns of. */
+/**
+ * Inspects the list's file; `change` may alter the keys or the table before it is written. Resolves
+ * to why it would not run, but for its size, and to what it warns of.
+ */
 async function inspect(name, change = () => {}) {
   const list = readList(name)
   const table = tensorTable(list, facts[name])
@@ -79,7 +81,7 @@ for (const name of lists) {
   })
 }
 
-// ---- what must not be passed over ----------------------------------------------------------------
+// ---- what must not be passed over ---------------------------------------------------------------
 
 const set = (key, type, value) => (keys) => keys.set(key, { type, value })
 
@@ -105,7 +107,7 @@ for (const [name, key, type, value] of forward) {
   })
 }
 
-test('smollm2-135m-instruct: refused with an array of which a zero asks for something', async () => {
+test('smollm2-135m-instruct: refused with an array whose zeros ask for something', async () => {
   const key = 'llama.attention.rope_pattern'
   const pattern = { type: 'arr', of: 'u32', count: 4, value: [1, 1, 1, 0] }
   assertNamed(await inspect('smollm2-135m-instruct', (keys) => keys.set(key, pattern)), key)

@@ -29,7 +29,7 @@ const launch = (args) => {
 
 const ask = ['-p', 'Hello', '--temp', '0', '-n', '8']
 
-test('a model beside the current folder, one behind a link, and a state to be written', async () => {
+test('a model beside the current folder, one behind a link, a state to be written', async () => {
   const expected = await succeeds(['run', '-m', tiny('f32'), ...ask])
   const save = ['--save-state', '../states/new']
   for (const path of ['../my models/x.gguf', '../hub/snapshots/r/x.gguf']) {

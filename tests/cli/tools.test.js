@@ -38,7 +38,7 @@ test('tokenize: special tokens only where the text is trusted', async () => {
   assert.equal(outside.code, 1)
 })
 
-test('tokenize: the space that SentencePiece puts in front of a text is not part of it', async () => {
+test('tokenize: the space that SentencePiece puts before a text is not part of it', async () => {
   const path = join(scratch, 'pieces.gguf')
   const list = readList('llama-2-7b-chat')
   writeHeader(path, list, tensorTable(list))

@@ -67,7 +67,8 @@ const cases = [
   // other values
   [
     [...run, '--variant', 'avx2'],
-    "--variant: 'avx2' is none of auto|scalar|simd128|relaxed|relaxed_i32|relaxed_i16|relaxed_s8|relaxed_u8",
+    "--variant: 'avx2' is none of auto|scalar|simd128|" +
+      'relaxed|relaxed_i32|relaxed_i16|relaxed_s8|relaxed_u8',
   ],
   [[...run, '--backend', 'gpu'], "--backend: 'gpu' is none of cpu|naive"],
   [

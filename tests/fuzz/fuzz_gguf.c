@@ -1,5 +1,5 @@
-/* The GGUF parser on any bytes, cut anywhere, as one file or two parts, with and without known sizes
- * and with allocations that fail.
+/* The GGUF parser on any bytes, cut anywhere, as one file or two parts, with and without known
+ * sizes and with allocations that fail.
  * Input: u8 flags (bit 0: sizes are known, bit 1: two files, bit 2: the second file first),
  *        u8 seed of the cuts (0: in one piece), u8 allocations until one fails (255: none),
  *        u8 length of the first of two files in 16ths of the rest; then the files' bytes. */

@@ -1,8 +1,9 @@
-/* What follows a header: whether the model would run, what it needs, its program and descriptions; and of
- * models that are small, weights of any bytes and a short text through the program.
- * Input: u8 flags (below), u8 allocations until one fails in threes (255: none), u8 seed of cuts and
- *        weights, u8 n_ctx, u8 n_batch and n_parallel, u8 backend and types of the cache, u8 budget,
- *        u8 request; then what model_file.h says, or a file's header as it is. */
+/* What follows a header: whether the model would run, what it needs, its program and descriptions;
+ * and of models that are small, weights of any bytes and a short text through the program.
+ * Input: u8 flags (below), u8 a third of the allocations that succeed before one fails (255: none
+ *        fails), u8 seed of cuts and weights, u8 n_ctx, u8 n_batch and n_parallel, u8 backend and
+ *        types of the cache, u8 budget, u8 request; then what model_file.h says, or a file's header
+ *        as it is. */
 #include <stdlib.h>
 
 #include "api/engine.h"
@@ -94,7 +95,7 @@ static void check(run *r, uint32_t statuses[N_CHECKS]) {
   }
   REQUIRE(sotto_engine_check(r->e, N_CHECKS, &check) == SOTTO_OK && !check.part[0]);
   if (r->memory.refused) return;
-  /* types, architecture, tokenizer, chat template, memory: a plan is refused for what comes first */
+  /* Of types, architecture and tokenizer, a plan is refused for the first that is refused. */
   for (uint32_t i = 0; i < 3; i++) {
     if (statuses[i] == SOTTO_OK) continue;
     REQUIRE(statuses[4] == statuses[i]);

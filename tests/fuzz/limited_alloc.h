@@ -1,5 +1,5 @@
-/* An allocator for fuzz targets that fails after so many allocations, or at so many bytes, and counts
- * what is live. */
+/* An allocator for fuzz targets that fails after so many allocations, or at so many bytes,
+ * and counts what is live. */
 #ifndef SOTTO_TESTS_LIMITED_ALLOC_H
 #define SOTTO_TESTS_LIMITED_ALLOC_H
 

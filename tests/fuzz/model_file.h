@@ -1,8 +1,9 @@
-/* The header of a small model's file, made of a fuzzer's input: shapes that fit each other, then edits of
- * keys and tensors, so that few random bytes reach the program, the plan and the kernels.
- * Input: u8 family, layers, n_embd, heads and KV heads, width of heads, n_ff, vocabulary, type of matrices,
- *        type of embedding and output, type of vectors, features (below), rotary scaling; one more u8
- *        for each layer where layers differ; then edits, each a u8 kind and what it takes. */
+/* The header of a small model's file, made of a fuzzer's input: shapes that fit each other, then
+ * edits of keys and tensors, so that few random bytes reach the program, the plan and the kernels.
+ * Input: u8 family, layers, n_embd, heads and KV heads, width of heads, n_ff, vocabulary,
+ *        type of matrices, type of embedding and output, type of vectors, features (below),
+ *        rotary scaling; one more u8 for each layer where layers differ; then edits, each a u8 kind
+ *        and what it takes. */
 #ifndef SOTTO_TESTS_MODEL_FILE_H
 #define SOTTO_TESTS_MODEL_FILE_H
 

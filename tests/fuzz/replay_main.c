@@ -1,5 +1,5 @@
-/* Replays fuzzing inputs without libFuzzer: every file of the folders (or files) named on the command
- * line goes through LLVMFuzzerTestOneInput. A missing or empty corpus is an error. */
+/* Replays fuzzing inputs without libFuzzer: every file of the folders (or files) named on the
+ * command line goes through LLVMFuzzerTestOneInput. A missing or empty corpus is an error. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <stdint.h>

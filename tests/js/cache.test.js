@@ -1,6 +1,6 @@
-// The cache of models: what was downloaded is not asked for again, whatever ended the download; nothing is
-// used that the server no longer has, that is torn, or that has another hash; without storage loading goes
-// on without it.
+// The cache of models: what was downloaded is not asked for again, whatever ended the download;
+// nothing is used that the server no longer has, that is torn, or that has another hash;
+// without storage loading goes on without it.
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -171,7 +171,7 @@ test('what is no model is not kept, and a page to log in takes nothing away', as
   assert.equal((await use(url, cacheDir, { cache: 'only-if-cached' })).status, 'hit')
 })
 
-test('without ETag and date: a whole file is asked about by its size, a part is not used', async (t) => {
+test('without ETag and date a whole file is judged by its size, a part is not used', async (t) => {
   const cacheDir = newPlace()
   const server = await serve(t, () => ({ etag: null }))
   const url = `${server.url}/model.gguf`
@@ -252,7 +252,7 @@ test('storage that fails is a warning, and the model loads', async (t) => {
   }
 })
 
-// ---- an entry by itself: bytes of several segments -------------------------------------------------
+// ---- an entry by itself: bytes of several segments ----------------------------------------------
 
 const size = 2 * SEGMENT_BYTES + 1000
 const url = 'https://models.example/big.gguf'

@@ -1,4 +1,5 @@
-// engine.chat.completions: the template in the file, OpenAI's shapes, and a model that really answers.
+// engine.chat.completions: the template in the file, OpenAI's shapes, and a model
+// that really answers.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { loadModel } from 'sotto'

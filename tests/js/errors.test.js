@@ -28,7 +28,7 @@ test('every code of the core has its entry', () => {
   )
 })
 
-test('every code that the library throws has its entry, and every entry somebody who throws it', () => {
+test('every code that the library throws has its entry, and every entry is thrown', () => {
   const used = new Set([...coreCodes, ...thrown])
   assert.deepEqual(
     [...used].filter((code) => !codes.includes(code)),

@@ -1,5 +1,5 @@
-// A worker that does not start, ends or traps: every call in waiting is rejected with a typed error,
-// nothing hangs, and disposing still works.
+// A worker that does not start, ends or traps: every call in waiting is rejected with a typed
+// error, nothing hangs, and disposing still works.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -88,7 +88,9 @@ for (const where of ['step', 'tokenize']) {
 const agent = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko)'
 const webKit = `${agent} Version/18.6 Safari/605.1.15`
 
-/** The file of a worker whose module traps at these calls for a piece of a header, counted from 0. */
+/**
+ * The file of a worker whose module traps at these calls for a piece of a header, counted from 0.
+ */
 function trapsInHeader(calls, userAgent = webKit) {
   const name = `trap-header-${calls.join('-')}-${userAgent.length}`
   const file = join(folder, `${name}.mjs`)
@@ -111,7 +113,7 @@ function trapsInHeader(calls, userAgent = webKit) {
   return pathToFileURL(file)
 }
 
-test('a module that traps in a header has a second try in WebKit, with a warning, and not a third', async () => {
+test('a module that traps in a header has two tries in WebKit, with a warning', async () => {
   const expected = await withTiny(logitsDigest)
   const stream = () => new Blob([tinyBytes()]).stream()
   for (const n_threads of [1, 2]) {
@@ -156,7 +158,7 @@ test('a warning that nobody listens to goes to the console', async (t) => {
   assert.match(warn.mock.calls[0].arguments[0], /trapped/)
 })
 
-test('kernels that fail their test give way to the next ones, unless they were asked for', async () => {
+test('kernels that fail their test give way to the next, unless they were asked for', async () => {
   const file = join(folder, 'untrue.mjs')
   const own = (name) => new URL(`../../js/src/${name}.js`, import.meta.url)
   writeFileSync(

@@ -1,5 +1,5 @@
-// Families beside the default model's: the bits that native programs and wasmtime compute, models that
-// only score, and what is refused or warned of because not all of a model is understood.
+// Families beside the default model's: the bits that native programs and wasmtime compute, models
+// that only score, and what is refused or warned of because not all of a model is understood.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -77,7 +77,7 @@ test('a tensor that the family has no place for is refused by its name', async (
   })
 })
 
-test('a key that nobody knows is a warning, and so is a context beyond the trained one', async () => {
+test('a key that nobody knows is a warning, as is a context beyond the trained one', async () => {
   const bytes = renamed(
     tinyBytes('f32'),
     'llama.rope.dimension_count',

@@ -1,5 +1,6 @@
-// Loading through a server that fails in every way there is: at the end there is the right model or a typed
-// error, never another model and never a wait without end; and with a cache, what has come is not lost.
+// Loading through a server that fails in every way there is: at the end there is the right
+// model or a typed error, never another model and never a wait without end; and with a cache,
+// what has come is not lost.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,6 +1,7 @@
-// The same bits everywhere: the hash over the logits of the default model is the one that native
-// programs and wasmtime compute, for the vector variants that this Node.js runs (once/ has the scalar
-// one), for any way of cutting the prompt, for any number of threads, and beside another sequence.
+// The same bits everywhere: the hash over the logits of the default model is the one that
+// native programs and wasmtime compute, for the vector variants that this Node.js runs
+// (once/ has the scalar one), for any way of cutting the prompt, for any number of threads,
+// and beside another sequence.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { logitsHash } from './lib/fnv.js'

@@ -1,5 +1,5 @@
-// Reading a URL: ranges where the server has them, the plain stream where not, and every way in which
-// a server can get it wrong.
+// Reading a URL: ranges where the server has them, the plain stream where not, and every way in
+// which a server can get it wrong.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SottoError } from '../../js/src/errors.js'

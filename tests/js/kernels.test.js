@@ -1,5 +1,5 @@
-// The kernels' own tests in this engine: what a kernel may use differs from engine to engine, and with
-// that the variants that run here and not under wasmtime.
+// The kernels' own tests in this engine: what a kernel may use differs from engine to engine,
+// and with that the variants that run here and not under wasmtime.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'

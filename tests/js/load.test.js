@@ -1,5 +1,5 @@
-// loadModel: every kind of source gives the same model, whatever its pieces; every failure is typed,
-// says what to do, and leaves nothing behind.
+// loadModel: every kind of source gives the same model, whatever its pieces; every failure is
+// typed, says what to do, and leaves nothing behind.
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'

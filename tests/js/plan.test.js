@@ -1,4 +1,5 @@
-// The memory plan: told before the body of a file is asked for, exact, and with what would fit instead.
+// The memory plan: told before the body of a file is asked for, exact, and with what
+// would fit instead.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -64,7 +65,8 @@ test('over the budget: refused with the numbers, before the body is asked for', 
   const [small, same] = plan.alternatives.map(({ options }) => options)
   assert.ok(small.n_ctx > same.n_ctx && same.n_ctx > 1024)
   assert.deepEqual([small.cache_type_k, same.cache_type_k], ['q8_0', 'f16'])
-  const advice = `150.0 MB are allowed: n_ctx ${same.n_ctx} would fit, and n_ctx ${small.n_ctx} with`
+  const fits = `n_ctx ${same.n_ctx} would fit, and n_ctx ${small.n_ctx} with`
+  const advice = `150.0 MB are allowed: ${fits}`
   assert.ok(error.message.includes(advice), error.message)
 })
 
@@ -88,7 +90,7 @@ test('what would fit instead fits, and is the most that does', async () => {
   })
 })
 
-test('where no context fits there are no alternatives; a prompt needs one that holds it', async () => {
+test('where no context fits are no alternatives; a prompt needs one that holds it', async () => {
   const none = await refusal(realPath, { memory_budget: 90 * MB })
   assert.deepEqual(none.details.plan.alternatives, [])
   assert.match(none.message, /no context fits; use a smaller or more strongly quantised model/)
@@ -104,7 +106,8 @@ test('where no context fits there are no alternatives; a prompt needs one that h
     backend: 'naive',
   })
   assert.equal(naive.alternatives.length, 1)
-  const heads = await planModel(tinyPath(), { memory_budget: 1 * MB, n_ctx: 65536 }) // of 16: no q8_0
+  // Its heads are 16 wide, which q8_0 with its blocks of 32 cannot keep.
+  const heads = await planModel(tinyPath(), { memory_budget: 1 * MB, n_ctx: 65536 })
   assert.deepEqual(
     heads.alternatives.map(({ options }) => options.cache_type_k),
     ['f16'],
@@ -196,7 +199,8 @@ test('a plan looks into the cache and leaves nothing there', async () => {
   const url = `${server.url}/model.gguf`
   const plan = await planModel(url, { cacheDir })
   assert.deepEqual(await cache.list(), [])
-  const error = await refusal(url, { cacheDir, memory_budget: 1 }) // will be loaded with other options
+  // What was read is kept: the model is going to be loaded with other options.
+  const error = await refusal(url, { cacheDir, memory_budget: 1 })
   assert.ok(error.details.plan.total === plan.total)
   const [{ loaded }] = await cache.list()
   assert.ok(loaded > 1.5 * MB && loaded <= HEADER, `${loaded} bytes`)

@@ -1,5 +1,6 @@
-// loadModel with a prompt: it is computed while weights arrive, in the order in which the program needs
-// them, ends with every failure of loading, and is in the cache afterwards with the same bits.
+// loadModel with a prompt: it is computed while weights arrive, in the order in which the
+// program needs them, ends with every failure of loading, and is in the cache afterwards
+// with the same bits.
 import assert from 'node:assert/strict'
 import { open } from 'node:fs/promises'
 import { before, test } from 'node:test'
@@ -184,8 +185,10 @@ const rises = (list) =>
     if (i >= 4) assert.ok(value >= list[i - 4], `${value} after ${list.slice(i - 4, i)}`)
   })
 
-test('ranges come in the order of the program with a prompt, else in that of the file', async () => {
-  /** The layer that an offset of the default model belongs to; its file has them as text is sorted. */
+test('ranges come in the program’s order with a prompt, else in the file’s', async () => {
+  /**
+   * The layer that an offset of the default model belongs to; its file has them as text is sorted.
+   */
   let layerAt
   let start // of the body
   await watched((source, ranges) =>

@@ -1,5 +1,6 @@
-// A thousand short generations on twice as many threads as there are processors, several at once, some of
-// them aborted: whatever is not aborted says what it says alone, and the engine is none the worse.
+// A thousand short generations on twice as many threads as there are processors, several at once,
+// some of them aborted: whatever is not aborted says what it says alone, and the engine
+// is none the worse.
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { test } from 'node:test'

@@ -1,5 +1,5 @@
-// Engines with several threads: what they compute, how they end, and what happens where there can be
-// no threads.
+// Engines with several threads: what they compute, how they end, and what happens where
+// there can be no threads.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

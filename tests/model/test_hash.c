@@ -1,7 +1,7 @@
-/* The same bits everywhere: one hash over the logits of 64 prompt and 32 generated tokens of the default
- * model, for every kernel variant of this module, for several cuts of the prompt, alone and beside
- * another sequence. tests/golden/logits-hash.txt holds it for all hosts; JavaScript's tests compare with
- * the same file. */
+/* The same bits everywhere: one hash over the logits of 64 prompt and 32 generated tokens of
+ * the default model, for every kernel variant of this module, for several cuts of the prompt,
+ * alone and beside another sequence. tests/golden/logits-hash.txt holds it for all hosts;
+ * JavaScript's tests compare with the same file. */
 #include <stdlib.h>
 
 #include "engine_support.h"

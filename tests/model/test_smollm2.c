@@ -1,5 +1,6 @@
-/* The default model against HF transformers: teacher-forced over 512 tokens of mixed text
- * (tests/golden/README.md). These take minutes without optimisation, so they run in release builds. */
+/* The default model against HF transformers: teacher-forced over 512 tokens of mixed
+ * text (tests/golden/README.md). These take minutes without optimisation, so they run
+ * in release builds. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { checkBanned } from '../../tools/lint/banned.mjs'
+import { checkColumns } from '../../tools/lint/columns.mjs'
 import { checkIncludes } from '../../tools/lint/includes.mjs'
 import { checkJsTables, jsTables } from '../../tools/lint/js-tables.mjs'
 import { checkLimits } from '../../tools/lint/limits.mjs'
@@ -99,6 +100,25 @@ test('files that are too long are found', () => {
   assert.deepEqual(
     problems.map((problem) => problem.split(':')[0]),
     ['src/base/b.c', 'src/base/b.h', 'js/x.js'],
+  )
+})
+
+test('lines that are too long are found; a URL may be', () => {
+  const url = `https://example.com/${'x'.repeat(100)}`
+  const problems = checkTree(checkColumns, {
+    'js/src/fits.js': `// ${'x'.repeat(97)}\n// ${'ü'.repeat(97)}\n`,
+    'js/src/long.js': `\n// ${'x'.repeat(98)}\n`,
+    'tests/c/long.h': `/* ${'x'.repeat(98)} */\n`,
+    'tools/url.mjs': `// ${url}\nconst url =\n  '${url}',\n`,
+    'tools/words.mjs': `// see ${url}\n`,
+    'web/style/long.css': `a { b: ${'x'.repeat(100)} }\n`,
+    'web/index.html': 'x'.repeat(200),
+    'models/cache/long.js': 'x'.repeat(200),
+    'js/node_modules/a/long.js': 'x'.repeat(200),
+  })
+  assert.deepEqual(
+    problems.map((problem) => problem.split(': ')[0]),
+    ['js/src/long.js:2', 'tests/c/long.h:1', 'tools/words.mjs:1', 'web/style/long.css:1'],
   )
 })
 

@@ -1,4 +1,5 @@
-// What README's first lines promise: the picture is there, and the figures are those of the measurements.
+// What README's first lines promise: the picture is there, and the figures are those
+// of the measurements.
 import assert from 'node:assert/strict'
 import { readFileSync, statSync } from 'node:fs'
 import { test } from 'node:test'

@@ -16,8 +16,8 @@ export const flags = [
 ]
 
 /**
- * A browser with a profile on disk, as people have it, and its one context; both end together. `more` are
- * Playwright's options of a context.
+ * A browser with a profile on disk, as people have it, and its one context; both end together.
+ * `more` are Playwright's options of a context.
  */
 export async function openProfile(more = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'sotto-profile-'))

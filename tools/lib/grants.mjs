@@ -1,6 +1,6 @@
-// What the command may see of the disk: the folders of the files that its options name, and nothing else.
-// wasmtime follows no link out of a granted folder, and no absolute link at all, so a file that is reached
-// through links is named by the path where it really lies.
+// What the command may see of the disk: the folders of the files that its options name,
+// and nothing else. wasmtime follows no link out of a granted folder, and no absolute link at all,
+// so a file that is reached through links is named by the path where it really lies.
 import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { inRoot } from './paths.mjs'
@@ -45,7 +45,10 @@ export function grant(args, cwd, options = fileOptions()) {
   return { args: placed, folders: [...folders] }
 }
 
-/** @returns {{ path: string, folder: string }} how the command reaches a file, which may not be there yet */
+/**
+ * @returns {{ path: string, folder: string }} how the command reaches a file, which
+ *   may not be there yet
+ */
 function placeOf(path, cwd) {
   const typed = path.replace(/^(\.\/+)+(?=.)/, '') // as the command's C library has it
   const full = resolve(cwd, typed)
@@ -61,7 +64,8 @@ function placeOf(path, cwd) {
     (target, i) => dirname(target) === dirname(own) && basename(target) === basename(files[i]),
   )
   if (files.length === 1 || together) return { path: own, folder: dirname(own) }
-  // The parts of a model find each other by their names, so the links stay, and all between is granted.
+  // The parts of a model find each other by their names, so the links stay, and all
+  // between is granted.
   return {
     path: join(folder, basename(full)),
     folder: commonFolder(path, [folder, ...real], files),
@@ -104,7 +108,8 @@ function commonFolder(path, paths, links) {
   const absolute = links.some((file) => isLink(file) && isAbsolute(readlinkSync(file)))
   if (!absolute && dirname(common) !== common) return common
   throw new Error(
-    `${path}: wasmtime follows links neither out of a granted folder nor by their whole path, and the ` +
-      'parts of this model lead to other names. Copy them into one folder, under the names of the links',
+    `${path}: wasmtime follows links neither out of a granted folder nor by their whole path, ` +
+      'and the parts of this model lead to other names. ' +
+      'Copy them into one folder, under the names of the links',
   )
 }

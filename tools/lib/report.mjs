@@ -19,10 +19,18 @@ function minutes(ms) {
 }
 
 /** What takes two columns of a terminal, or may. */
-const wide =
-  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6\p{Extended_Pictographic}]/u
+const wide = new RegExp(
+  '[' +
+    '\\p{Script=Han}\\p{Script=Hangul}\\p{Script=Hiragana}\\p{Script=Katakana}' +
+    '\\u3000-\\u303f\\uff01-\\uff60\\uffe0-\\uffe6\\p{Extended_Pictographic}' +
+    ']',
+  'u',
+)
 
-/** As much of a line as leaves the terminal's last column free: what wraps cannot be wiped out again. */
+/**
+ * As much of a line as leaves the terminal's last column free: what wraps cannot
+ * be wiped out again.
+ */
 export function fit(line, columns) {
   const letters = [...stripVTControlCharacters(line).replace(/\p{Cc}/gu, ' ')]
   const widths = letters.map((letter) => (wide.test(letter) ? 2 : 1))

@@ -34,8 +34,8 @@ const types = {
 }
 
 /**
- * Models are for the library's own cache. Chromium copies what may go into the browser's into buffers, and a
- * fast server fills them sooner than the garbage collector frees them.
+ * Models are for the library's own cache. Chromium copies what may go into the browser's into
+ * buffers, and a fast server fills them sooner than the garbage collector frees them.
  */
 const modelHeaders = { 'Cache-Control': 'no-store' }
 

@@ -1,5 +1,5 @@
-// Calls that src/ does not make: it prints nothing, ends no process, opens no file, allocates through
-// one function, and takes no function from libm whose result differs between hosts.
+// Calls that src/ does not make: it prints nothing, ends no process, opens no file, allocates
+// through one function, and takes no function from libm whose result differs between hosts.
 import { eachMatch, filesUnder, read, stripC } from './source.mjs'
 
 const rules = [

@@ -1,6 +1,6 @@
 // A layer of src/ includes only itself and the layers above it in src/layers.txt, and writes its
-// includes as "layer/file.h". A layer whose folder has a rooms.txt is divided in the same way: a room
-// includes itself and the rooms above it there, files beside the rooms include all of them.
+// includes as "layer/file.h". A layer whose folder has a rooms.txt is divided in the same way:
+// a room includes itself and the rooms above it there, files beside the rooms include all of them.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { eachMatch, filesUnder, layersOf, read, roomsOf, stripC } from './source.mjs'
@@ -12,7 +12,9 @@ const generated = new Set([
   'tokenizer/unicode_tables.h',
 ])
 
-/** The room that "layer/room/file.h" lies in, by its number; files beside the rooms come behind them. */
+/**
+ * The room that "layer/room/file.h" lies in, by its number; files beside the rooms come last.
+ */
 function roomOf(rooms, path) {
   const [, room, file] = path.split('/')
   return file ? rooms.indexOf(room) : rooms.length

@@ -1,5 +1,5 @@
-// js/src/tables.js: what JavaScript has to know of the core's tables before there is a module to ask.
-// `npm run format` writes it, the lint compares.
+// js/src/tables.js: what JavaScript has to know of the core's tables before there is a module to
+// ask. `npm run format` writes it, the lint compares.
 import { read } from './source.mjs'
 import { rows } from './tables.mjs'
 

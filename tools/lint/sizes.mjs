@@ -1,5 +1,5 @@
-// What people download before a model stays small: modules without their debug names, and the largest
-// of the web's with its JavaScript, gzipped.
+// What people download before a model stays small: modules without their debug names, and the
+// largest of the web's with its JavaScript, gzipped.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sottoBytes } from '../../bench/sizes.mjs'

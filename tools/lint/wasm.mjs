@@ -108,7 +108,9 @@ function readBody(reader, end, visit) {
   if (reader.at !== end) throw new Error('an instruction crosses the end of its function')
 }
 
-/** Calls visit(functionIndex, opcode, sub) for each instruction; the index is within the section. */
+/**
+ * Calls visit(functionIndex, opcode, sub) for each instruction; the index is within the section.
+ */
 export function eachInstruction(bytes, visit) {
   eachSection(bytes, (section, reader) => {
     if (section !== CODE) return
@@ -123,7 +125,10 @@ export function eachInstruction(bytes, visit) {
 const CUSTOM = 0
 const CODE = 10
 
-/** Calls `visit(section, reader, size)` at the beginning of each section's contents; size is with its head. */
+/**
+ * Calls `visit(section, reader, size)` at the beginning of each section's contents;
+ * size is with its head.
+ */
 function eachSection(bytes, visit) {
   const reader = new Reader(bytes)
   if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0x61) throw new Error('no wasm module')

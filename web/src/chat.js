@@ -1,5 +1,5 @@
-// Asking: sends what is shown to the engine, streams the answer into the conversation, and keeps what
-// came, however it ended. Knows nothing of the document; views listen.
+// Asking: sends what is shown to the engine, streams the answer into the conversation, and keeps
+// what came, however it ended. Knows nothing of the document; views listen.
 import { EmptyAnswer } from './problems.js'
 import { Signal } from './signal.js'
 import { AnswerClock } from './statistics.js'
@@ -15,8 +15,8 @@ import { addMessage, choose, dropMessage, find, shownPath } from './tree.js'
  * @typedef {object} ChatListener
  * @property {() => void} onShape other messages are shown than before
  * @property {(message: Message, clock: AnswerClock) => void} onPiece
- * @property {(message: Message, clock: AnswerClock, error: unknown) => void} onEnd error: undefined if
- *   it ended well or was stopped
+ * @property {(message: Message, clock: AnswerClock, error: unknown) => void} onEnd error:
+ *   undefined if it ended well or was stopped
  */
 
 export class Chat {

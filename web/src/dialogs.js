@@ -1,4 +1,5 @@
-// Dialogs of the browser's own kind: opening, closing by a click beside them, and asking for a word.
+// Dialogs of the browser's own kind: opening, closing by a click beside them,
+// and asking for a word.
 import { byId } from './dom.js'
 
 /** @param {string} id */

@@ -80,8 +80,9 @@ export function textButton(className, text, onClick) {
 }
 
 /**
- * Whether a key belongs to an input method: the Enter that accepts a word of Japanese sends nothing. Safari
- * tells of that Enter after the composition has ended, and knows it by this code alone.
+ * Whether a key belongs to an input method: the Enter that accepts a word of Japanese
+ * sends nothing. Safari tells of that Enter after the composition has ended, and knows
+ * it by this code alone.
  * @param {KeyboardEvent} event
  */
 export const isComposing = ({ isComposing, keyCode }) => isComposing || keyCode === 229

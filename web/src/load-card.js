@@ -1,5 +1,5 @@
-// The card about the model while it is not ready: progress, pause, what went wrong; and the chip in the
-// bar that names it.
+// The card about the model while it is not ready: progress, pause, what went wrong; and the chip in
+// the bar that names it.
 import { announce, byId, textButton } from './dom.js'
 import { bytes, count, remaining, threads } from './format.js'
 import { drawPlan } from './plan-view.js'

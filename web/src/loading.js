@@ -3,8 +3,8 @@
 /** @import { ModelEntry } from './types.js' */
 
 /**
- * A file is held against its hash, and one that is kept is used without asking its server if that could
- * tell nothing new, or cannot be asked.
+ * A file is held against its hash, and one that is kept is used without asking its server if that
+ * could tell nothing new, or cannot be asked.
  * @param {ModelEntry} entry
  * @param {(warning: Error) => void} onWarning
  * @returns {object}

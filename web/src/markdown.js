@@ -1,5 +1,5 @@
-// Markdown to the document, safely: HTML in it stays text, pictures become links (a picture would tell
-// its server who reads), and whatever comes out passes DOMPurify before it is in the page.
+// Markdown to the document, safely: HTML in it stays text, pictures become links (a picture would
+// tell its server who reads), and whatever comes out passes DOMPurify before it is in the page.
 import DOMPurify from 'dompurify'
 import { Marked } from 'marked'
 import { make } from './dom.js'
@@ -28,10 +28,11 @@ const marked = new Marked({
 })
 
 const allowed = {
-  ALLOWED_TAGS:
-    'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead tr ul'.split(
-      ' ',
-    ),
+  ALLOWED_TAGS: [
+    ...['h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'p', 'hr', 'br', 'blockquote', 'ul', 'ol', 'li'],
+    ...['pre', 'code', 'em', 'strong', 'del', 'span', 'a'],
+    ...['table', 'thead', 'tbody', 'tr', 'th', 'td'],
+  ],
   ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align'],
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:)/i,
   ALLOW_DATA_ATTR: false,
@@ -45,7 +46,9 @@ const sanitise = (html) => DOMPurify.sanitize(html, allowed)
 /** How many blocks at the end may still change their meaning while text is added. */
 const OPEN_BLOCKS = 2
 
-/** @typedef {{ raw: string, node: HTMLElement | undefined }} Block node: none for what shows nothing */
+/**
+ * @typedef {{ raw: string, node: HTMLElement | undefined }} Block node: none for what shows nothing
+ */
 
 /** Text that grows, in an element. Only blocks that changed are made anew. */
 export class MarkdownView {
@@ -161,8 +164,8 @@ function colour(code, text, language) {
 }
 
 /**
- * Code that only got longer keeps its box, so that a selection, the focus and the scroll position in
- * it survive.
+ * Code that only got longer keeps its box, so that a selection, the focus and the scroll
+ * position in it survive.
  * @param {HTMLElement} block
  * @param {Token} token
  */

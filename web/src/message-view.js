@@ -1,5 +1,5 @@
-// One message on the page: its text, its buttons, its versions. A question is shown as it was typed, an
-// answer as Markdown, drawn at most once a frame.
+// One message on the page: its text, its buttons, its versions. A question is shown as it was
+// typed, an answer as Markdown, drawn at most once a frame.
 import { copyText, iconButton, isComposing, make, textButton } from './dom.js'
 import { duration, perSecond } from './format.js'
 import { MarkdownView } from './markdown.js'

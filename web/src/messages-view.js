@@ -1,4 +1,5 @@
-// The messages that are shown of the open conversation, the problem below them, and staying at the end.
+// The messages that are shown of the open conversation, the problem below them,
+// and staying at the end.
 import { announce, byId, copyText, make, textButton, yieldToPage } from './dom.js'
 import { MessageView } from './message-view.js'
 import { Pin } from './pin.js'

@@ -1,16 +1,10 @@
-// Choosing a model: the site's list, an address, files; what the cache holds; what a model would need.
+// Choosing a model: the site's list, an address, files; what the cache holds;
+// what a model would need.
 import { modelCache, planModel } from 'sotto'
 import { confirmDialog, openDialog } from './dialogs.js'
 import { byId, icon, make, textButton } from './dom.js'
 import { bytes } from './format.js'
-import {
-  cachedModels,
-  entryFromFiles,
-  entryFromUrl,
-  fileName,
-  isCached,
-  siteModels,
-} from './models.js'
+import { cachedModels, entryFromFiles, entryFromUrl, fileName, siteModels } from './models.js'
 import { notice } from './notices.js'
 import { planText } from './plan-view.js'
 import { loadProblem } from './problems.js'
@@ -135,7 +129,10 @@ export class ModelPicker {
       : ''
   }
 
-  /** @param {Promise<unknown>} deleting fails for a model that is being loaded, here or in another tab */
+  /**
+   * @param {Promise<unknown>} deleting fails for a model that is being loaded,
+   *   here or in another tab
+   */
   async #afterDeleting(deleting) {
     await deleting.catch(({ message }) => notice(message))
     await this.#drawCache()

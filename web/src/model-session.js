@@ -63,7 +63,8 @@ export class ModelSession {
       this.state.value = { phase: 'ready', entry, engine, quantisation }
       modelCache.persist().catch(() => {})
     } catch (error) {
-      if (this.#loading !== abort || abort.signal.aborted) return // paused, given up, or another one
+      // Paused or given up, or another model is being loaded.
+      if (this.#loading !== abort || abort.signal.aborted) return
       this.state.value = { phase: 'failed', entry, error }
     }
   }

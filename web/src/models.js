@@ -1,4 +1,5 @@
-// Which models there are to choose: those of the site's list, and those that the library's cache holds.
+// Which models there are to choose: those of the site's list, and those that the
+// library's cache holds.
 import { modelCache } from 'sotto'
 import { titleFrom } from './tree.js'
 

@@ -1,4 +1,5 @@
-// Short lines above the conversation: what the visitor may want to know, with at most one thing to do.
+// Short lines above the conversation: what the visitor may want to know, with at
+// most one thing to do.
 import { byId, make, textButton } from './dom.js'
 
 /**

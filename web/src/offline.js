@@ -1,5 +1,5 @@
-// The service worker: makes the page work without a network, and isolates it where the host sends no
-// headers for that (several threads need it).
+// The service worker: makes the page work without a network, and isolates it where the host sends
+// no headers for that (several threads need it).
 import { notice } from './notices.js'
 
 const TRIED = 'sotto-isolating'

@@ -1,5 +1,5 @@
-// The two panels at the sides: beside the conversation where there is room, over it as drawers where
-// there is not. The choice is remembered for wide windows only.
+// The two panels at the sides: beside the conversation where there is room, over it as drawers
+// where there is not. The choice is remembered for wide windows only.
 import { byId } from './dom.js'
 
 /** @import { Settings } from './settings.js' */

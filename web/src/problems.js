@@ -1,4 +1,5 @@
-// What to tell when something fails: what it was, what it means, and what can be done about it here.
+// What to tell when something fails: what it was, what it means, and what can be
+// done about it here.
 import { ERROR_CODES, SottoError } from 'sotto'
 import { bytes, count } from './format.js'
 import { planText } from './plan-view.js'

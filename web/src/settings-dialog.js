@@ -1,4 +1,5 @@
-// The form of the settings. Changes count at once; those of loading count when a model is loaded next.
+// The form of the settings. Changes count at once; those of loading count when a
+// model is loaded next.
 import { openDialog } from './dialogs.js'
 import { byId, make } from './dom.js'
 import { checked, fields } from './settings.js'

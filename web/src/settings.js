@@ -1,5 +1,5 @@
-// What the visitor may set, its ranges, and what of it goes where. The page's address can name some of
-// it for one visit, for answers that can be repeated: ?temperature=0&seed=1
+// What the visitor may set, its ranges, and what of it goes where. The page's address can name some
+// of it for one visit, for answers that can be repeated: ?temperature=0&seed=1
 import { LIMITS } from 'sotto'
 import { Signal } from './signal.js'
 
@@ -112,7 +112,10 @@ export const fields = {
   },
 }
 
-/** @typedef {{ values: Record<string, number | null>, compact: boolean, sidebar: boolean, statistics: boolean, lastModel: string, system: string }} SettingsData */
+/**
+ * @typedef {{ values: Record<string, number | null>, compact: boolean, sidebar: boolean,
+ *   statistics: boolean, lastModel: string, system: string }} SettingsData
+ */
 
 /** @returns {SettingsData} */
 const initial = () => ({

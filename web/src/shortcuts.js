@@ -26,7 +26,8 @@ const plain = (/** @type {string} */ key) => (/** @type {KeyboardEvent} */ event
   event.key === key && !event.ctrlKey && !event.metaKey && !event.altKey && !writing()
 
 /**
- * @param {Record<'newChat' | 'stop' | 'focus' | 'models' | 'sidebar' | 'statistics' | 'settings' | 'copyLast' | 'regenerate', () => void>} actions
+ * @param {Record<'newChat' | 'stop' | 'focus' | 'models' | 'sidebar' |
+ *   'statistics' | 'settings' | 'copyLast' | 'regenerate', () => void>} actions
  */
 export function prepareShortcuts(actions) {
   const showHelp = () => openDialog('shortcuts')

@@ -15,7 +15,10 @@ export class Sidebar {
   #onOpen
   #list = byId('conversations')
 
-  /** @param {{ chat: Chat, library: Library, onOpen: () => void }} parts onOpen: a conversation is shown */
+  /**
+   * @param {{ chat: Chat, library: Library, onOpen: () => void }} parts onOpen:
+   *   a conversation is shown
+   */
   constructor({ chat, library, onOpen }) {
     this.#chat = chat
     this.#library = library

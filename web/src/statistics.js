@@ -4,7 +4,10 @@ import { count, threads } from './format.js'
 /** @import { Engine, Timings } from 'sotto' */
 /** @import { AnswerFacts } from './types.js' */
 
-/** Pieces and milliseconds that a speed is taken over, at least: several pieces may come at one time. */
+/**
+ * Pieces and milliseconds that a speed is taken over, at least: several pieces
+ * may come at one time.
+ */
 const SMOOTH = 12
 const SMOOTH_MS = 250
 

@@ -1,5 +1,5 @@
-// What the page keeps in the browser: conversations, the heads of their list, settings. In IndexedDB;
-// where there is none (private windows, full disks) in memory, and the page says so.
+// What the page keeps in the browser: conversations, the heads of their list, settings.
+// In IndexedDB; where there is none (private windows, full disks) in memory, and the page says so.
 import { openDB } from 'idb'
 import { merge } from './tree.js'
 

@@ -1,5 +1,5 @@
-// Conversations as a JSON file, and back. A file is somebody else's data: everything in it is checked,
-// and what does not fit is refused with the place where it is. Plain data, no document.
+// Conversations as a JSON file, and back. A file is somebody else's data: everything in it is
+// checked, and what does not fit is refused with the place where it is. Plain data, no document.
 import { newId } from './tree.js'
 
 /** @import { AnswerFacts, Conversation, Message } from './types.js' */

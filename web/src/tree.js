@@ -1,5 +1,6 @@
-// A conversation as a tree: editing a question or asking again adds a version beside the old one, and
-// `choice` says which is shown. Plain data, no document; what changes a conversation says so by name.
+// A conversation as a tree: editing a question or asking again adds a version beside the old one,
+// and `choice` says which is shown. Plain data, no document; what changes a conversation
+// says so by name.
 
 /** @import { Conversation, Message } from './types.js' */
 
@@ -96,7 +97,8 @@ export function choose(conversation, message) {
 }
 
 /**
- * Takes over what another tab has added to the same conversation: messages, and words of its answers.
+ * Takes over what another tab has added to the same conversation: messages, and
+ * words of its answers.
  * @param {Conversation} mine
  * @param {Conversation} other
  * @returns {boolean} whether there was anything

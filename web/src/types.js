@@ -38,7 +38,8 @@
  * @property {number} updated
  * @property {string} system prompt; empty: none
  * @property {Message[]} messages parents before their children
- * @property {Record<string, string>} choice which child is shown, by the parent's id ('' for the first)
+ * @property {Record<string, string>} choice which child is shown, by the parent's id
+ *   ('' for the first)
  */
 
 /**
@@ -60,7 +61,8 @@
 /**
  * Where the page stands with its model.
  * @typedef {{ phase: 'none' }
- *   | { phase: 'loading', entry: ModelEntry, plan?: MemoryPlan, step: string, loaded: number, total: number, speed: number, remaining: number }
+ *   | { phase: 'loading', entry: ModelEntry, plan?: MemoryPlan, step: string, loaded: number,
+ *     total: number, speed: number, remaining: number }
  *   | { phase: 'paused', entry: ModelEntry, plan?: MemoryPlan, loaded: number, total: number }
  *   | { phase: 'failed', entry: ModelEntry, error: unknown }
  *   | { phase: 'ready', entry: ModelEntry, engine: Engine, quantisation: string }} ModelState

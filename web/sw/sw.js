@@ -1,6 +1,7 @@
-// The service worker. Keeps the page's own files, all of one version, so that the page works without a
-// network; and says with each of them that the page is cross-origin isolated, for hosts that send no
-// such headers. Everything else, models and other origins above all, it does not touch.
+// The service worker. Keeps the page's own files, all of one version, so that the page works
+// without a network; and says with each of them that the page is cross-origin isolated,
+// for hosts that send no such headers. Everything else, models and other origins above all,
+// it does not touch.
 import { files, version } from 'virtual:precache'
 
 const PREFIX = 'sotto-site-'

@@ -8,7 +8,8 @@ import { checkRequest, coreRequest, maxTokens } from './request.js'
 /** @import { Connection } from '../connection.js' */
 /** @import { Generation } from './generation.js' */
 /** @import { CompletionStream } from './reply.js' */
-/** @import { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatLogprobs } from '../types.js' */
+/** @import { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from '../types.js' */
+/** @import { ChatLogprobs } from '../types.js' */
 /** @import { ChatTemplateInput, EngineEvent } from '../protocol.js' */
 
 /** @type {Rule} */

@@ -1,4 +1,5 @@
-// The prompt that loadModel computes while weights arrive: the beginning of a conversation, or of a text.
+// The prompt that loadModel computes while weights arrive: the beginning of a conversation,
+// or of a text.
 import { check, object } from '../check.js'
 import { invalidArgument } from '../errors.js'
 import { checkTemplate } from './chat.js'

@@ -1,5 +1,5 @@
-// A URL with the cache in between: what is there is read from it, the rest from the server, and kept. When
-// the cache fails, loading does not: it goes on without, and a warning says so.
+// A URL with the cache in between: what is there is read from it, the rest from the server,
+// and kept. When the cache fails, loading does not: it goes on without, and a warning says so.
 import { LONG_RANGE, readError } from '../source/source.js'
 import { revalidate } from '../source/validator.js'
 import { judgeKept } from './freshness.js'
@@ -18,7 +18,8 @@ import { Verifier } from './verify.js'
 
 /**
  * @typedef {object} CacheHost
- * @property {() => Storage | undefined} openStorage none: there shall be no cache; throws where it cannot be
+ * @property {() => Storage | undefined} openStorage none: there shall be no cache;
+ *   throws where it cannot be
  * @property {StartHasher} startHasher
  * @property {(warning: SottoError) => void} warn
  */
@@ -40,7 +41,9 @@ export class CachedSource {
   /** The server has answered. */
   #connected = false
   #hasFailed = false
-  /** @type {{ entry?: Entry, done: Promise<void> }} of which entry it is known whether it is fresh */
+  /**
+   * @type {{ entry?: Entry, done: Promise<void> }} of which entry it is known whether it is fresh
+   */
   #judged = { done: Promise.resolve() }
   /** Bytes are hashed as they come, since nothing keeps them. */
   #sequential = false
@@ -49,8 +52,8 @@ export class CachedSource {
   /**
    * @param {HttpSource} http
    * @param {CacheHost} host
-   * @param {{ url: string, mode: CacheMode, sha256?: string, peek?: boolean }} options peek: only a look
-   *   at the file: nobody is waited for, and an entry that is not there is not made
+   * @param {{ url: string, mode: CacheMode, sha256?: string, peek?: boolean }} options peek:
+   *   only a look at the file: nobody is waited for, and an entry that is not there is not made
    */
   constructor(http, host, { url, mode, sha256 = '', peek = false }) {
     this.#http = http
@@ -266,8 +269,8 @@ export class CachedSource {
   }
 
   /**
-   * After the last read: gets what loading had no use for, and compares the hash where one is known. A
-   * model whose bytes are others is thrown away.
+   * After the last read: gets what loading had no use for, and compares the hash where one is
+   * known. A model whose bytes are others is thrown away.
    * @param {AbortSignal} signal
    */
   async finish(signal) {

@@ -1,6 +1,6 @@
-// One file in the cache, of which a part may be there. Bytes go into segments as they come; the manifest
-// lists them only after they were flushed, so that a crash costs at most what came since. A segment that
-// is whole is never written again, and may be read by all tabs and processes.
+// One file in the cache, of which a part may be there. Bytes go into segments as they come; the
+// manifest lists them only after they were flushed, so that a crash costs at most what came since.
+// A segment that is whole is never written again, and may be read by all tabs and processes.
 
 import { makeValidator } from '../source/validator.js'
 import {

@@ -10,11 +10,12 @@ import { isComplete } from './manifest.js'
 const isPage = (facts) => /^text\/html\b/i.test(facts?.contentType ?? '')
 
 /**
- * use: it is; reset: another version has to replace it; leave: the answer is no model, and nothing that it
- * says counts.
+ * use: it is; reset: another version has to replace it; leave: the answer is no model,
+ * and nothing that it says counts.
  * @param {Manifest} manifest of what was kept
  * @param {SourceFacts | undefined} facts of what the server has
- * @param {{ stated: string, wanted: string | undefined }} sha256 by the caller, and by the server too
+ * @param {{ stated: string, wanted: string | undefined }} sha256 by the caller,
+ *   and by the server too
  * @returns {{ verdict: 'use' | 'reset' | 'leave', by: CacheUse['validated_by'] }}
  */
 export function judgeKept(manifest, facts, { stated, wanted }) {

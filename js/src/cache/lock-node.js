@@ -1,6 +1,6 @@
-// A lock that goes when its holder goes, process or worker thread: a local socket that is listened on. On
-// Linux its name is abstract, on Windows it is a pipe's: nothing of it lies on a disk. Elsewhere it is a
-// file, which one that died may leave behind: nobody answers there.
+// A lock that goes when its holder goes, process or worker thread: a local socket that is listened
+// on. On Linux its name is abstract, on Windows it is a pipe's: nothing of it lies on a disk.
+// Elsewhere it is a file, which one that died may leave behind: nobody answers there.
 import { createHash } from 'node:crypto'
 import { unlink } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'

@@ -1,5 +1,5 @@
-// What people do with the cache: see what is there, delete, make room, ask that it stays. Works on pages,
-// in workers and in Node.js.
+// What people do with the cache: see what is there, delete, make room, ask that it stays.
+// Works on pages, in workers and in Node.js.
 import { SottoError } from '../errors.js'
 import { readManifest } from './entry.js'
 import { isComplete, keyOf } from './manifest.js'

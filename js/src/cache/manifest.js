@@ -1,6 +1,6 @@
-// What an entry of the cache knows of itself: a small JSON file beside its segments. It lists only bytes
-// that were flushed before it was written. Two files take turns, so that one of them is always whole: a
-// write that a crash cut short leaves no JSON, and then the other counts.
+// What an entry of the cache knows of itself: a small JSON file beside its segments.
+// It lists only bytes that were flushed before it was written. Two files take turns, so that one of
+// them is always whole: a write that a crash cut short leaves no JSON, and then the other counts.
 import { makeValidator } from '../source/validator.js'
 import { Ranges } from './ranges.js'
 

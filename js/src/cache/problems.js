@@ -11,7 +11,8 @@ export function withoutCache(name, url, cause) {
   const text = cause instanceof Error ? cause.message : String(cause)
   const details = { url }
   if (isFull(cause)) {
-    const message = `${name}: storage is full, loading goes on without it. Delete models that nobody uses.`
+    const full = `${name}: storage is full, loading goes on without it.`
+    const message = `${full} Delete models that nobody uses.`
     return new SottoError('cache_full', message, { cause, details })
   }
   const message = `${name}: loading goes on without the cache: ${text}`
@@ -24,8 +25,8 @@ const isFull = (error) => error?.name === 'QuotaExceededError' || error?.code ==
 export const noStorage = () =>
   new SottoError(
     'cache_unavailable',
-    'There is no storage here: the page needs a secure context (HTTPS or localhost) and a browser ' +
-      'with an origin private file system.',
+    'There is no storage here: the page needs a secure context (HTTPS or localhost) ' +
+      'and a browser with an origin private file system.',
   )
 
 /** @param {string} name */
@@ -41,7 +42,8 @@ export const notCached = (name) =>
  */
 export function hashMismatch(name, found, wanted) {
   const message =
-    `${name} has the sha256 ${found}, not ${wanted}: it was damaged on its way or is another file. ` +
+    `${name} has the sha256 ${found}, not ${wanted}: ` +
+    'it was damaged on its way or is another file. ' +
     'What was kept of it is thrown away; load it again.'
   return new SottoError('hash_mismatch', message, { details: { source: name, found, wanted } })
 }

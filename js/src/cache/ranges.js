@@ -1,4 +1,5 @@
-// Which bytes of a file are there: a sorted list of ranges [start, end) that neither touch nor overlap.
+// Which bytes of a file are there: a sorted list of ranges [start, end) that neither
+// touch nor overlap.
 
 /** @typedef {[start: number, end: number]} Range */
 
@@ -47,7 +48,8 @@ export class Ranges {
   }
 
   /**
-   * What is to be done at an offset: take what is there up to `end`, or get what is missing up to it.
+   * What is to be done at an offset: take what is there up to `end`, or get what
+   * is missing up to it.
    * @param {number} at
    * @returns {{ there: boolean, end: number }}
    */

@@ -1,5 +1,5 @@
-// An entry as the tabs and processes of a machine share it: who has its lock writes it, the others read
-// what is there, behind the writer, and one of them goes on in its place should it end.
+// An entry as the tabs and processes of a machine share it: who has its lock writes it, the others
+// read what is there, behind the writer, and one of them goes on in its place should it end.
 import { Entry, readManifest } from './entry.js'
 import { isComplete, keyOf } from './manifest.js'
 import { readSegments } from './segments.js'
@@ -8,7 +8,10 @@ import { Follower, Leader } from './share.js'
 /** @import { Validator } from '../source/validator.js' */
 /** @import { Folder, Lock, Storage } from './storage.js' */
 
-/** @typedef {{ there: boolean, end: number, validator: Validator }} Run of bytes of one version of the file */
+/**
+ * @typedef {{ there: boolean, end: number, validator: Validator }} Run of bytes of one
+ *   version of the file
+ */
 
 export class SharedEntry {
   #storage
@@ -114,8 +117,8 @@ export class SharedEntry {
   }
 
   /**
-   * Whether the byte at an offset is there, and where that ends. Behind a writer it waits until it is there,
-   * or the entry is ours.
+   * Whether the byte at an offset is there, and where that ends. Behind a writer it waits until it
+   * is there, or the entry is ours.
    * @param {number} at
    * @param {AbortSignal} signal
    * @returns {Promise<Run>}

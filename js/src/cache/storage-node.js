@@ -13,7 +13,10 @@ const flush = promisify(fdatasync)
 const segmentName = (/** @type {number} */ index) => `${String(index).padStart(5, '0')}.segment`
 const isMissing = (/** @type {any} */ error) => error?.code === 'ENOENT'
 
-/** SOTTO_CACHE_DIR, which may be empty: no cache; else the folder that the system has for such things. */
+/**
+ * SOTTO_CACHE_DIR, which may be empty: no cache; else the folder that the system
+ * has for such things.
+ */
 export function defaultCacheDir() {
   const { SOTTO_CACHE_DIR, XDG_CACHE_HOME, LOCALAPPDATA } = process.env
   if (SOTTO_CACHE_DIR !== undefined) return SOTTO_CACHE_DIR
@@ -53,7 +56,8 @@ export function nodeStorage(directory = defaultCacheDir()) {
     persist: async () => true,
     async lock(key, options) {
       await mkdir(directory, { recursive: true })
-      // The same folder has one number, whatever path leads to it, and the same path may be another's folder.
+      // The same folder has one number, whatever path leads to it, and the same path may
+      // be another's folder.
       const { dev, ino } = await stat(directory, { bigint: true })
       return takeLock(`${dev} ${ino} ${key}`, options)
     },

@@ -1,5 +1,5 @@
-// The cache in browsers: the origin's private file system. Segments are written in workers only, where
-// files can be written at once; all else works on pages, too.
+// The cache in browsers: the origin's private file system. Segments are written in workers only,
+// where files can be written at once; all else works on pages, too.
 import { SottoError } from '../errors.js'
 import { ByteReader } from '../source/byte-reader.js'
 import { BUFFER } from '../source/source.js'
@@ -22,8 +22,8 @@ export const hasOpfs = () =>
 /** @param {unknown} cause @returns {never} */
 function refused(cause) {
   const text = cause instanceof Error ? cause.message : String(cause)
-  const message = `The browser refuses its private file system, as some do in private windows: ${text}`
-  throw new SottoError('cache_unavailable', message, { cause })
+  const refusal = 'The browser refuses its private file system, as some do in private windows'
+  throw new SottoError('cache_unavailable', `${refusal}: ${text}`, { cause })
 }
 
 /** @returns {Promise<FileSystemDirectoryHandle>} */
@@ -199,8 +199,8 @@ const isHeld = (error) =>
 let canOpenToRead = true
 
 /**
- * More than ten times as fast as a stream. Undefined where others have the file open, in browsers that let
- * only one have it, or where files cannot be opened so.
+ * More than ten times as fast as a stream. Undefined where others have the file open, in browsers
+ * that let only one have it, or where files cannot be opened so.
  * @param {FileSystemFileHandle} handle
  */
 async function openToRead(handle) {

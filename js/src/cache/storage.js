@@ -1,16 +1,18 @@
-// Where entries are kept: a folder of folders, in the origin's private file system (storage-opfs.js) or on
-// disk (storage-node.js). Types only: both do the same.
+// Where entries are kept: a folder of folders, in the origin's private file system
+// (storage-opfs.js) or on disk (storage-node.js). Types only: both do the same.
 
 /**
  * @typedef {object} Storage
  * @property {() => Promise<string[]>} keys of the entries
- * @property {(key: string, make: boolean) => Promise<Folder | undefined>} folder none and make: made
+ * @property {(key: string, make: boolean) => Promise<Folder | undefined>} folder
+ *   none and make: made
  * @property {(key: string) => Promise<void>} remove an entry with all it has
  * @property {() => Promise<{ usage: number, quota: number }>} estimate in bytes
  * @property {() => Promise<boolean>} persist asks that the browser evicts nothing by itself
- * @property {(key: string, options: { wait: boolean, signal?: AbortSignal }) => Promise<Lock | undefined>} lock
- *   the right to write an entry, of one at a time on this machine; without `wait` undefined if another
- *   has it. Whoever dies gives it back
+ * @property {(key: string, options: { wait: boolean,
+ *   signal?: AbortSignal }) => Promise<Lock | undefined>} lock the right to write an entry,
+ *   of one at a time on this machine; without `wait` undefined if another has it.
+ *   Whoever dies gives it back
  */
 
 /** @typedef {{ release(): void }} Lock */
@@ -22,8 +24,9 @@
  * @property {(name: string, text: string) => Promise<void>} writeText all of it, and flushed
  * @property {(index: number) => Promise<number>} segmentSize bytes; none: 0
  * @property {(index: number) => Promise<Writable>} openSegment to write; made if there is none
- * @property {(index: number, start: number, end: number, signal: AbortSignal) => AsyncIterable<Uint8Array>} readSegment
- *   of a segment that nobody writes any more. Pieces are good until the next is asked for
+ * @property {(index: number, start: number, end: number,
+ *   signal: AbortSignal) => AsyncIterable<Uint8Array>} readSegment of a segment that nobody writes
+ *   any more. Pieces are good until the next is asked for
  */
 
 /**

@@ -1,5 +1,5 @@
-// The sha256 of a file while it comes: in a worker of its own, which reads what the cache has in whole
-// segments, behind the writer, or is sent the bytes where there is no cache.
+// The sha256 of a file while it comes: in a worker of its own, which reads what the cache has in
+// whole segments, behind the writer, or is sent the bytes where there is no cache.
 
 /** @import { WorkerPort } from '../connection.js' */
 /** @import { OpenableSource } from '../source/source.js' */
@@ -10,7 +10,10 @@
  *   | { type: 'bytes', data: Uint8Array<ArrayBuffer> }
  *   | { type: 'end' }} ToHasher entry: all up to `end`
  */
-/** @typedef {{ type: 'digest', hex: string } | { type: 'error', message: string } | { type: 'taken' }} FromHasher */
+/**
+ * @typedef {{ type: 'digest', hex: string } | { type: 'error',
+ *   message: string } | { type: 'taken' }} FromHasher
+ */
 /** @typedef {() => WorkerPort} StartHasher */
 
 const MOST_AHEAD = 16 // messages with bytes

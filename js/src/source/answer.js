@@ -1,5 +1,5 @@
-// One request and its answer: which bytes of the file it has, and reading them as they come. An answer
-// that keeps silent for too long counts as a broken connection.
+// One request and its answer: which bytes of the file it has, and reading them as they come.
+// An answer that keeps silent for too long counts as a broken connection.
 import { SottoError } from '../errors.js'
 import { ByteReader } from './byte-reader.js'
 import { explained } from './policy.js'
@@ -11,8 +11,8 @@ import { isEncoded } from './validator.js'
  * What an answer is to a request for bytes `from` to `to`:
  *   part       of the file, the right one, from `start` to before `end` of `size` bytes
  *   whole      the file from its start on
- *   unnamed    a part that does not say which: pages of another origin see no Content-Range unless the
- *              server exposes it
+ *   unnamed    a part that does not say which: pages of another origin see no Content-Range
+ *              unless the server exposes it
  *   wrong      none of these
  * @typedef {{ kind: 'part', end: number, size: number }
  *   | { kind: 'whole', size: number | undefined }
@@ -123,7 +123,8 @@ export function judge({ status, headers, type }, asked) {
     return { kind: 'wrong', why: 'status 416', size: size === undefined ? size : Number(size) }
   }
   if (status !== 206) {
-    // A page of another origin does not see that a body was compressed; one asked for by range is not.
+    // A page of another origin cannot see whether a body was compressed, and then the length is not
+    // the file's. Bodies that were asked for by range are not compressed.
     return { kind: 'whole', size: type === 'cors' && !asked ? undefined : length }
   }
   if (!asked) return { kind: 'wrong', why: 'status 206' }

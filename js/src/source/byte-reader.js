@@ -1,10 +1,11 @@
-// The bytes of a ReadableStream. Where the stream can fill a buffer that is given to it, it gets the same
-// one again and again: nothing is left for the garbage collector, whatever the stream's length.
+// The bytes of a ReadableStream. Where the stream can fill a buffer that is given to it,
+// it gets the same one again and again: nothing is left for the garbage collector, whatever
+// the stream's length.
 import { BUFFER } from './source.js'
 
 /**
- * Readers whose next bytes are on their way. Chromium 156 takes the stream of a Blob for garbage where nothing
- * but a waiting read leads to it: that never answered then.
+ * Readers whose next bytes are on their way. Chromium 156 takes the stream of a Blob for garbage
+ * where nothing but a waiting read leads to it: that never answered then.
  * @type {Set<ByteReader>}
  */
 const waiting = new Set()
@@ -34,8 +35,8 @@ export class ByteReader {
 
   /**
    * @param {number} most bytes
-   * @returns {Promise<Uint8Array | undefined>} the next ones, good until the next call; undefined at
-   *   the end
+   * @returns {Promise<Uint8Array | undefined>} the next ones, good until the next call;
+   *   undefined at the end
    */
   async read(most) {
     waiting.add(this)

@@ -1,7 +1,7 @@
-// A URL. The first request asks for a range: a server that answers it with the right 206 is read by
-// ranges from then on, any other in file order from one response. The last answer that was not read to its
-// end is kept: a read that goes on where it stands takes it over. What breaks off is asked for again from
-// where it stopped, as long as the file is the same.
+// A URL. The first request asks for a range: a server that answers it with the right 206 is
+// read by ranges from then on, any other in file order from one response. The last answer
+// that was not read to its end is kept: a read that goes on where it stands takes it over.
+// What breaks off is asked for again from where it stopped, as long as the file is the same.
 import { SottoError } from '../errors.js'
 import { ask, judge } from './answer.js'
 import { Lanes } from './lanes.js'
@@ -19,8 +19,8 @@ const LARGEST_SKIP = 1 << 16
 const HASTE = { attempts: 0, stallMs: 5000 } // none but the first
 
 /**
- * How a server hands out a file from the middle: by ranges that say where they lie; only to the end, which
- * the length of the answer proves; or not at all.
+ * How a server hands out a file from the middle: by ranges that say where they lie; only to the
+ * end, which the length of the answer proves; or not at all.
  * @typedef {'ranges' | 'tail' | 'whole'} Manner
  */
 
@@ -116,7 +116,8 @@ export class HttpSource {
       if (found.kind === 'unnamed' && found.length) return this.#begin(tail, 'tail', found.length)
       tail.cancel()
     }
-    const whole = await this.#ask(undefined, signal, patience) // an empty file, or a server that knows no ranges
+    // An empty file, or a server that knows no ranges.
+    const whole = await this.#ask(undefined, signal, patience)
     const found = judge(whole.response)
     if (found.kind === 'whole') return this.#begin(whole, 'whole', found.size)
     whole.cancel()
@@ -244,7 +245,8 @@ export class HttpSource {
     const size = found.kind === 'unnamed' ? found.length && offset + found.length : found.size
     const other = validatorOf(response.headers, size)
     const version = compare(first, other)
-    // Also where the answer is of the wrong kind: one without this range may be one of another file.
+    // Also where the answer is of the wrong kind: one without this range may be
+    // one of another file.
     const cut = response.status === 416 && size !== undefined && size !== this.size
     if (version === 'other' || cut) {
       throw new SottoError(

@@ -1,5 +1,6 @@
-// A file in a repository of Hugging Face, or of a mirror with the same paths, as its URL. Nothing that a
-// caller gives can leave the repository: what an attacker may have chosen is one segment of a path.
+// A file in a repository of Hugging Face, or of a mirror with the same paths, as its URL.
+// Nothing that a caller gives can leave the repository: what an attacker may have chosen is
+// one segment of a path.
 import { check, string } from '../check.js'
 import { invalidArgument } from '../errors.js'
 

@@ -1,5 +1,6 @@
-// How many requests to one server run at once: one at first; another for as long as somebody waits and
-// the last that was added made the whole faster; fewer when the server says that it has too many.
+// How many requests to one server run at once: one at first; another for as long as somebody
+// waits and the last that was added made the whole faster; fewer when the server says
+// that it has too many.
 
 const WINDOW_MS = 250
 /** What a connection more has to bring. */

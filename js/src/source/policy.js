@@ -1,5 +1,6 @@
-// Requests that the page's own Content-Security-Policy refuses. fetch fails with them as with any network;
-// the event that the browser fires beside it tells them apart, before or after the failure.
+// Requests that the page's own Content-Security-Policy refuses. fetch fails with them as
+// with any network; the event that the browser fires beside it tells them apart, before
+// or after the failure.
 import { SottoError } from '../errors.js'
 
 /**
@@ -47,7 +48,8 @@ export async function explained(error, url, name) {
       'take one that it allows, or a file'
     return new SottoError('io_error', text, { details: { source: name, policy: rule } })
   }
-  // Of a page that came by https browsers refuse it without a word, and WebKit's workers hear of no violation.
+  // Of a page that came by https browsers refuse it without a word, and WebKit's workers
+  // hear of no violation.
   if (protocol !== 'http:') return error
   const may = "the page's Content-Security-Policy or the browser may refuse an http: address"
   return new TypeError(`${error.message} (${may}; try https:, or a file)`)

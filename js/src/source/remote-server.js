@@ -61,7 +61,9 @@ export class SourceServer {
     }
   }
 
-  /** @param {{ id: number, index: number, offset: number, length: number, credit: number }} message */
+  /**
+   * @param {{ id: number, index: number, offset: number, length: number, credit: number }} message
+   */
   async #read({ id, index, offset, length, credit }) {
     const source = this.#sources[index]
     /** @type {Read} */

@@ -1,5 +1,5 @@
-// From what the caller gave to loadModel to a list of files: which the worker reads by itself (URLs,
-// paths, in browsers Blobs) and which the main thread reads for it (everything else).
+// From what the caller gave to loadModel to a list of files: which the worker reads by itself
+// (URLs, paths, in browsers Blobs) and which the main thread reads for it (everything else).
 import { invalidArgument } from '../errors.js'
 import { blobSource } from './blob.js'
 import { bytesSource } from './bytes.js'

@@ -1,5 +1,5 @@
-// When to ask a server again, and when to give up. What may pass is thrown as a TryAgain or comes from
-// fetch; a SottoError is final.
+// When to ask a server again, and when to give up. What may pass is thrown as a TryAgain or comes
+// from fetch; a SottoError is final.
 import { SottoError } from '../errors.js'
 
 /** @import { RetryOptions } from '../types.js' */
@@ -60,7 +60,8 @@ export class Attempts {
   }
 
   /**
-   * Waits before the next attempt, for the network too. Throws what it was given where there is none.
+   * Waits before the next attempt, for the network too. Throws what it was given
+   * where there is none.
    * @param {unknown} error
    * @param {AbortSignal} signal
    * @param {boolean} [counts] false: somebody else's progress is what this one waits for
@@ -73,7 +74,8 @@ export class Attempts {
     const wrong = error instanceof TryAgain && error.wrong
     if (this.#failed >= Math.min(this.#most, wrong ? WRONG_ANSWERS : Infinity)) throw error
     const doubled = pauseMs * 2 ** Math.max(0, this.#failed - 1)
-    const jittered = doubled * (0.5 + Math.random() / 2) // those who failed together come back apart
+    // Clients that failed at the same moment must not all come back at the same moment.
+    const jittered = doubled * (0.5 + Math.random() / 2)
     const wanted = error instanceof TryAgain ? error.after : 0
     await pause(Math.min(Math.max(jittered, wanted), longestPauseMs), signal)
     // What broke the connection may be known only now.
@@ -99,7 +101,8 @@ export function retryAfter(headers) {
 /**
  * @param {number} ms
  * @param {AbortSignal} signal
- * @param {(done: () => void) => () => void} [orWhen] calls `done` to end it early; returns its undoing
+ * @param {(done: () => void) => () => void} [orWhen] calls `done` to end it early;
+ *   returns its undoing
  * @returns {Promise<void>}
  */
 function pause(ms, signal, orWhen = () => () => {}) {

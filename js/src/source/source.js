@@ -11,17 +11,17 @@ import { SottoError } from '../errors.js'
  * @property {number} [size] in bytes, if known
  * @property {boolean} supportsRanges read may be called several times, at once, with any offset. If
  *   not, it is called once, with offset 0 and length Infinity
- * @property {(offset: number, length: number, signal: AbortSignal) => AsyncIterable<Uint8Array>} read
- *   yields the bytes in pieces of any size; each is used before the next is asked for
+ * @property {(offset: number, length: number, signal: AbortSignal) => AsyncIterable<Uint8Array>}
+ *   read yields the bytes in pieces of any size; each is used before the next is asked for
  */
 
 /**
  * A source as the loader drives it: `open` finds out size and supportsRanges. `firstLength` is how
  * much the first read will ask for, so that one request can serve both.
- * `rangeLength` is how long a range it likes to be asked for: one that hands out a range in pieces, as
- * they come, likes long ones. `ahead` is how many bytes it has on their way behind those read so far.
- * `finish` is called after the last read of a load that has succeeded so far; `use` says what the cache had.
- * `checks` says that `finish` will compare a hash.
+ * `rangeLength` is how long a range it likes to be asked for: one that hands out a range in pieces,
+ * as they come, likes long ones. `ahead` is how many bytes it has on their way behind those
+ * read so far. `finish` is called after the last read of a load that has succeeded so far;
+ * `use` says what the cache had. `checks` says that `finish` will compare a hash.
  * `reject` is called instead when the bytes are no model.
  * `facts` is what a server said about the file, once it is open.
  * @typedef {ModelSource & {
@@ -44,7 +44,10 @@ export const PIECE = 1 << 20
 /** What a file or a response is read into, again and again; one for each range that is open. */
 export const BUFFER = 1 << 17
 
-/** Ranges of a source that hands them out in pieces as they come: each costs a request, or little more. */
+/**
+ * Ranges of a source that hands them out in pieces as they come: each costs a request,
+ * or little more.
+ */
 export const LONG_RANGE = 1 << 26
 
 /**

@@ -1,4 +1,5 @@
-// What an answer says about the file behind it: which version it is, and its digest (RFC 9110, 9530).
+// What an answer says about the file behind it: which version it is, and its digest
+// (RFC 9110, 9530).
 
 /**
  * Tells one version of a file from another.
@@ -15,7 +16,8 @@
  * @property {string} url that answered, after redirects; may carry a signature that expires
  * @property {string | undefined} contentType
  * @property {Validator} validator
- * @property {string | undefined} sha256 of the whole file, in lower-case hex, if the server states one
+ * @property {string | undefined} sha256 of the whole file, in lower-case hex,
+ *   if the server states one
  */
 
 /**
@@ -58,7 +60,8 @@ export const makeValidator = ({ etag, lastModified, size }) => ({
  * @returns {'same' | 'other' | 'unknown'}
  */
 export function compare(first, other) {
-  if (first.strong && other.etag === undefined) return 'unknown' // another's answer: a page to log in, say
+  // Something else than the file's server answered: a page to log in, say.
+  if (first.strong && other.etag === undefined) return 'unknown'
   const known = first.size !== undefined && other.size !== undefined
   if (known && first.size !== other.size) return 'other'
   if (first.strong) return held(first.etag, other.etag)
@@ -98,7 +101,8 @@ const bare = (etag) => etag?.replace(/^W\//, '')
 export const isEncoded = (headers) => (headers.get('content-encoding') ?? 'identity') !== 'identity'
 
 /**
- * A plain ETag is no digest, however much it looks like one: some hosts use another hash of as many digits.
+ * A plain ETag is no digest, however much it looks like one: some hosts use another
+ * hash of as many digits.
  * @param {Headers} headers
  */
 function sha256Of(headers) {

@@ -1,6 +1,6 @@
-// One instance of the compiled core: its memory, its functions, and moving data in and out. Pointers
-// are unsigned here, views are made anew whenever memory has grown, and every failed status becomes
-// a SottoError with the core's own message.
+// One instance of the compiled core: its memory, its functions, and moving data in and out.
+// Pointers are unsigned here, views are made anew whenever memory has grown, and every failed
+// status becomes a SottoError with the core's own message.
 import createRelaxed from '../../dist/sotto-relaxed.mjs'
 import createSimd128 from '../../dist/sotto-simd128.mjs'
 import { SottoError } from '../errors.js'
@@ -26,8 +26,8 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const glues = { relaxed: createRelaxed, simd128: createSimd128, ...threaded }
 
 /**
- * Of the modules with threads: who starts them, how many besides the caller's, and who is told of one
- * that fails later.
+ * Of the modules with threads: who starts them, how many besides the caller's, and who is told
+ * of one that fails later.
  * @typedef {{ threads: Threads, more: number, onFailure: (error: SottoError) => void }} Team
  */
 

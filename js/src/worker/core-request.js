@@ -1,5 +1,5 @@
-// sotto_request with JavaScript's values: a struct and what it points to, in the module's memory for one
-// call.
+// sotto_request with JavaScript's values: a struct and what it points to, in the module's
+// memory for one call.
 
 /** @import { CoreModule } from './core-module.js' */
 /** @import { CoreRequest } from '../protocol.js' */

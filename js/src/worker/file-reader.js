@@ -1,6 +1,6 @@
-// One file of a model while it loads. The bytes read for its header are kept until there is an engine:
-// they may be parsed twice, and a stream cannot go back. The body may begin in the last of them: nothing more
-// of it is asked for before the header is complete.
+// One file of a model while it loads. The bytes read for its header are kept until there is an
+// engine: they may be parsed twice, and a stream cannot go back. The body may begin in the last of
+// them: nothing more of it is asked for before the header is complete.
 import { SottoError } from '../errors.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
@@ -61,8 +61,8 @@ export class ModelFileReader {
   }
 
   /**
-   * Reads from the start until `use` says that the header is complete, or the file ends. Where this was
-   * begun before, what it read comes first.
+   * Reads from the start until `use` says that the header is complete, or the file ends.
+   * Where this was begun before, what it read comes first.
    * @param {(bytes: Uint8Array) => boolean} use
    * @param {(loaded: number) => void} onRead
    */
@@ -167,7 +167,8 @@ export class ModelFileReader {
   async finish() {
     if (!this.#source.finish) return
     if (!this.supportsRanges) {
-      for await (const _ of this.#sequential()); // what is behind the last tensor belongs to the file
+      // Bytes behind the last tensor belong to the file, and so to its hash.
+      for await (const _ of this.#sequential());
     }
     await this.#source.finish(this.#signal)
   }

@@ -6,8 +6,8 @@ import createSimd128 from '../../dist/sotto-simd128-mt.mjs'
 export const threaded = { 'relaxed-mt': createRelaxed, 'simd128-mt': createSimd128 }
 
 /**
- * The first message to a thread says which module's it is; Emscripten's code takes over from there and
- * knows a thread by its worker's name.
+ * The first message to a thread says which module's it is; Emscripten's code takes over from there
+ * and knows a thread by its worker's name.
  * @param {{ module: string }} message
  */
 export function becomeThread({ module }) {

@@ -1,7 +1,7 @@
 // The workers beside the engine's in browsers, for threads and hashing. The page makes them
-// (connection-browser.js) and each talks to the engine's worker through a channel: in Firefox 153 a worker
-// that makes one itself may wait forever for a notice that the new one has taken, wherever somebody listens
-// for workers, as its developer tools and WebDriver do.
+// (connection-browser.js) and each talks to the engine's worker through a channel: in Firefox
+// 153 a worker that makes one itself may wait forever for a notice that the new one has taken,
+// wherever somebody listens for workers, as its developer tools and WebDriver do.
 
 /** @import { FromWorker, ToWorker } from '../protocol.js' */
 /** @import { WorkerPort } from '../connection.js' */
@@ -54,7 +54,8 @@ export class Helpers {
 }
 
 /**
- * In such a worker: calls `onPort` with its end of the channel. What waits there comes once it listens.
+ * In such a worker: calls `onPort` with its end of the channel. What waits there
+ * comes once it listens.
  * @param {(port: MessagePort) => void} onPort
  */
 export function takeChannel(onPort) {

@@ -1,7 +1,8 @@
-// From sources to a loaded engine, or to the plan of one. The module, its threads and the first bytes come at
-// the same time. The header is read into a memory that can grow to what models of that size need, and the
-// engine stays in it if there is room for the plan (planner.js); else it moves to one that is made to the plan.
-// Then come the weights (weights.js), and with them the prompt that was given along (prefill.js).
+// From sources to a loaded engine, or to the plan of one. The module, its threads and the first
+// bytes come at the same time. The header is read into a memory that can grow to what models
+// of that size need, and the engine stays in it if there is room for the plan (planner.js);
+// else it moves to one that is made to the plan. Then come the weights (weights.js), and with them
+// the prompt that was given along (prefill.js).
 import { sumOfUses } from '../cache/use.js'
 import { SottoError } from '../errors.js'
 import { CoreEngine } from './core-engine.js'
@@ -34,11 +35,14 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
  * @property {ThreadHost} threads
  * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
- * @property {(plan: MemoryPlan) => Promise<void>} onPlan nothing of the body is asked for until it resolves
+ * @property {(plan: MemoryPlan) => Promise<void>} onPlan nothing of the body is asked
+ *   for until it resolves
  * @property {(warning: SottoError) => void} onWarning
  * @property {(error: SottoError) => void} onCrash
  */
-/** @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now */
+/**
+ * @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now
+ */
 /** @typedef {{ initial: number, maximum: number }} Size of a memory, in bytes */
 
 /**
@@ -96,8 +100,9 @@ export async function planOnly(given) {
 }
 
 /**
- * The plan, and the engine that has read the headers for it: at the second try, in a new instance, where an
- * engine is known to trap for no reason. It is a warning then, and everywhere else a trap is one.
+ * The plan, and the engine that has read the headers for it: at the second try, in a new instance,
+ * where an engine is known to trap for no reason. It is a warning then, and everywhere
+ * else a trap is one.
  * @param {Job} job
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
@@ -181,8 +186,8 @@ function threadsOf(engine, { n: wanted, reason }) {
 }
 
 /**
- * An engine with everything allocated: the one that has read the headers, or else one that reads them
- * again in a memory made to the plan.
+ * An engine with everything allocated: the one that has read the headers, or else one that reads
+ * them again in a memory made to the plan.
  * @param {Job} job
  * @param {Candidate[]} choice
  * @param {ModelFileReader[]} files

@@ -163,13 +163,15 @@ export class Loop {
 const whole = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * A token as text. What is no whole characters is spelled as OpenAI does, so that no two tokens look alike.
+ * A token as text. What is no whole characters is spelled as OpenAI does, so that no
+ * two tokens look alike.
  * @param {Uint8Array} bytes
  */
 function textOf(bytes) {
   try {
     return whole.decode(bytes)
   } catch {
-    return `bytes:${Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0'))
+    return `bytes:${hex.map((digits) => `\\x${digits}`).join('')}`
   }
 }

@@ -1,5 +1,6 @@
-// Where the compiled modules are: beside the package's sources, or where the caller says. The path is
-// written so that it holds here and in js/dist/worker, where the build puts the workers in one file each.
+// Where the compiled modules are: beside the package's sources, or where the caller says.
+// The path is written so that it holds here and in js/dist/worker, where the build puts the
+// workers in one file each.
 
 /** @import { ModuleName } from './variant.js' */
 
@@ -13,7 +14,8 @@ const own = {
 
 /**
  * @param {ModuleName} name
- * @param {string | undefined} wasmUrl the file itself, or a folder (ending in "/") that has them all
+ * @param {string | undefined} wasmUrl the file itself, or a folder (ending in "/")
+ *   that has them all
  */
 export function moduleUrl(name, wasmUrl) {
   if (!wasmUrl) return own[name].href

@@ -1,5 +1,5 @@
-// What a model will need, before its body is fetched: reads the headers into an engine, holds its plan against
-// the limits, and says what would fit instead.
+// What a model will need, before its body is fetched: reads the headers into an engine, holds its
+// plan against the limits, and says what would fit instead.
 import { SottoError } from '../errors.js'
 import { MAX_MEMORY } from './core-module.js'
 import { promptTokens } from './prefill.js'

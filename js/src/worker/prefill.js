@@ -1,6 +1,7 @@
-// A prompt that is computed while the weights arrive. Its request wants no token, only keys and values in
-// the cache. What has arrived is always taken first; the engine steps when nothing is there, and where
-// it lacks the next weight, nothing happens until one comes. So reading never waits longer than a step.
+// A prompt that is computed while the weights arrive. Its request wants no token,
+// only keys and values in the cache. What has arrived is always taken first; the engine steps
+// when nothing is there, and where it lacks the next weight, nothing happens until one comes.
+// So reading never waits longer than a step.
 import { SottoError } from '../errors.js'
 
 /** @import { Progress } from '../types.js' */

@@ -1,6 +1,6 @@
-// The worker's end of the protocol, the same for both hosts: loads once, then answers calls and runs
-// generations. A trap in the module ends everything: the main thread is told and nothing more is
-// answered.
+// The worker's end of the protocol, the same for both hosts: loads once, then answers calls
+// and runs generations. A trap in the module ends everything: the main thread is told and
+// nothing more is answered.
 import { CachedSource } from '../cache/cached-source.js'
 import { packError, SottoError } from '../errors.js'
 import { PROTOCOL } from '../protocol.js'
@@ -10,12 +10,12 @@ import { RemoteSources } from '../source/remote.js'
 import { load, planOnly } from './loader.js'
 import { Loop } from './loop.js'
 
-/** @import { EngineEvent, FromWorker, LoadedModel, SourceDescriptor, ToWorker } from '../protocol.js' */
+/** @import { EngineEvent, FromWorker, LoadOptions, LoadedModel } from '../protocol.js' */
+/** @import { SourceDescriptor, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { Storage } from '../cache/storage.js' */
 /** @import { WorkerPort } from '../connection.js' */
 /** @import { MemoryPlan } from '../types.js' */
-/** @import { LoadOptions } from '../protocol.js' */
 /** @import { LoadJob } from './loader.js' */
 /** @import { CoreEngine } from './core-engine.js' */
 /** @import { ThreadHost } from './threads.js' */
@@ -27,7 +27,8 @@ import { Loop } from './loop.js'
  * What differs between a Web Worker and a worker thread.
  * @typedef {object} WorkerHost
  * @property {(message: FromWorker, transfer?: ArrayBuffer[]) => void} post
- * @property {(name: ModuleName, wasmUrl: string | undefined) => Promise<WebAssembly.Module>} compile
+ * @property {(name: ModuleName, wasmUrl: string | undefined) => Promise<WebAssembly.Module>}
+ *   compile
  * @property {ThreadHost} threads
  * @property {(path: string) => OpenableSource} fileSource
  * @property {() => Promise<void>} yieldToEvents

@@ -1,11 +1,13 @@
-// The hashing worker: sha256 of a file's bytes in their order, some of which it reads from the cache, some
-// of which it is sent. See cache/verify.js.
+// The hashing worker: sha256 of a file's bytes in their order, some of which it reads from the
+// cache, some of which it is sent. See cache/verify.js.
 import { readSegments } from '../cache/segments.js'
 
 /** @import { Folder, Storage } from '../cache/storage.js' */
 /** @import { FromHasher, ToHasher } from '../cache/verify.js' */
 
-/** @typedef {{ add(bytes: Uint8Array): void, end(): string }} Hash end: the digest in hexadecimal */
+/**
+ * @typedef {{ add(bytes: Uint8Array): void, end(): string }} Hash end: the digest in hexadecimal
+ */
 
 /**
  * @param {Storage | undefined} storage

@@ -1,6 +1,7 @@
-// The threads of one module instance: how many there shall be, and the workers that they run in. All of
-// them are ready before the instance is, because the engine's worker has no time for them later. They
-// may be started before there is anything for them to do, so that their files come meanwhile.
+// The threads of one module instance: how many there shall be, and the workers that they run in.
+// All of them are ready before the instance is, because the engine's worker has no time for
+// them later. They may be started before there is anything for them to do, so that their
+// files come meanwhile.
 import { SottoError } from '../errors.js'
 
 /** @import { WorkerPort } from '../connection.js' */
@@ -9,12 +10,18 @@ import { SottoError } from '../errors.js'
 /**
  * What a host has for threads.
  * @typedef {object} ThreadHost
- * @property {() => { processors: number, refusal: string }} available refusal: why there can be none
+ * @property {() => { processors: number, refusal: string }} available refusal:
+ *   why there can be none
  * @property {() => WorkerPort} start
  */
 
-/** @typedef {{ onmessage: (event: { data: any }) => void, postMessage: (message: any) => void, terminate: () => void }} GlueWorker */
-/** @typedef {{ n: number, reason: string }} ThreadChoice reason: why there are fewer than asked for */
+/**
+ * @typedef {{ onmessage: (event: { data: any }) => void, postMessage: (message: any) => void,
+ *   terminate: () => void }} GlueWorker
+ */
+/**
+ * @typedef {{ n: number, reason: string }} ThreadChoice reason: why there are fewer than asked for
+ */
 
 const MOST_BY_DEFAULT = 8
 const START_MS = 30_000
@@ -60,7 +67,8 @@ export class Threads {
   }
 
   /**
-   * Waits for `starting`, an instance that starts its threads by makeWorker, or for one that does not.
+   * Waits for `starting`, an instance that starts its threads by makeWorker, or
+   * for one that does not.
    * @template T
    * @param {Promise<T>} starting
    * @param {(error: SottoError) => void} onFailure called for a thread that fails later

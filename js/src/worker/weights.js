@@ -1,6 +1,7 @@
-// The weights on their way from the files into the engine: by ranges, several at once, or from a source
-// that only streams. Ranges come in the order of the files, few and long; with a prompt to be computed
-// meanwhile in that of the program, and short, so that layers come one after the other and not at once.
+// The weights on their way from the files into the engine: by ranges, several at once,
+// or from a source that only streams. Ranges come in the order of the files, few and long;
+// with a prompt to be computed meanwhile in that of the program, and short, so that layers come one
+// after the other and not at once.
 import { SottoError } from '../errors.js'
 
 /** @import { Progress } from '../types.js' */
@@ -20,13 +21,13 @@ const PROGRESS_EVERY_MS = 50
  */
 
 /**
- * Resolves when all weights are there, and the prompt is in the cache; no step is under way or follows
- * when it is rejected.
+ * Resolves when all weights are there, and the prompt is in the cache; no step is under way or
+ * follows when it is rejected.
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
  * @param {Reading} reading
- * @returns {Promise<{ weights: number, prefill: number }>} milliseconds of the one, and of what was left
- *   of the other
+ * @returns {Promise<{ weights: number, prefill: number }>} milliseconds of the one, and of what
+ *   was left of the other
  */
 export async function readWeights(files, engine, reading) {
   const { abort, prefill } = reading
@@ -96,6 +97,7 @@ async function readAll(files, engine, { onProgress, abort, prefill }) {
 
 /** @param {ModelFileReader} file @param {number} end @param {number} wanted */
 function truncated(file, end, wanted) {
-  const message = `${file.name} ends at byte ${end}; the model needs at least ${wanted}. Fetch it again.`
+  const needs = `the model needs at least ${wanted}`
+  const message = `${file.name} ends at byte ${end}; ${needs}. Fetch it again.`
   return new SottoError('truncated_file', message, { details: { source: file.name, end, wanted } })
 }

@@ -49,8 +49,10 @@ export function changed(change) {
 }
 
 /** As a link without compression carries it. */
-export const plainFragment = (value) =>
-  `#r=j${Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')}`
+export function plainFragment(value) {
+  const json = typeof value === 'string' ? value : JSON.stringify(value)
+  return `#r=j${Buffer.from(json).toString('base64url')}`
+}
 
 export class BenchVisitor extends Visitor {
   /** @param {string} state of the page: idle, running, result or shared */

@@ -9,16 +9,20 @@ import { openWebkit } from './webkit.js'
  * @property {(url: string) => Promise<void>} go opens a page and waits until it is loaded
  * @property {(work: (...given: any[]) => any, ...given: any[]) => Promise<any>} evaluate calls a
  *   function in the page; what goes in and what comes out is JSON
- * @property {(condition: (...given: any[]) => boolean, ...given: any[]) => Promise<void>} until waits
- *   for something to be so in the document
+ * @property {(condition: (...given: any[]) => boolean, ...given: any[]) => Promise<void>} until
+ *   waits for something to be so in the document
  * @property {(selector: string) => Promise<void>} click
- * @property {(selector: string, text: string) => Promise<void>} ask types a text, and Enter behind it
+ * @property {(selector: string, text: string) => Promise<void>} ask types a text,
+ *   and Enter behind it
  * @property {() => Promise<string[]>} problems of the page that is
  *   open: errors, violations of the policy
  * @property {() => Promise<void>} close ends the browser
  */
 
-/** @type {{ name: string, open: () => Promise<Tab>, threads: boolean, cache: boolean, speaks: boolean }[]} `speaks`: its workers hear of violations of the policy */
+/**
+ * @type {{ name: string, open: () => Promise<Tab>, threads: boolean, cache: boolean,
+ *   speaks: boolean }[]} `speaks`: its workers hear of violations of the policy
+ */
 export const engines = [
   { name: 'Firefox', open: openFirefox, threads: true, cache: true, speaks: true },
   { name: 'WebKitGTK', open: openWebkit, threads: false, cache: false, speaks: false },

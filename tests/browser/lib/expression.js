@@ -1,7 +1,9 @@
-// Functions of a test as text that a page evaluates, whatever drives it. What goes in and what comes out is
-// JSON, and so the same in every browser.
+// Functions of a test as text that a page evaluates, whatever drives it. What goes in and what
+// comes out is JSON, and so the same in every browser.
 
-/** The text of a promise of JSON: of what `work`, which sees nothing of the test, gives for `given`. */
+/**
+ * The text of a promise of JSON: of what `work`, which sees nothing of the test, gives for `given`.
+ */
 export const call = (work, given) =>
   `(async () => JSON.stringify(await (${work})(...${JSON.stringify(given)})) ?? 'null')()`
 

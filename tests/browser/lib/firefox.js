@@ -1,5 +1,5 @@
-// A headless Firefox with a fresh profile, driven by puppeteer through WebDriver BiDi, which Firefox speaks
-// itself.
+// A headless Firefox with a fresh profile, driven by puppeteer through WebDriver BiDi,
+// which Firefox speaks itself.
 import { launch } from 'puppeteer-core'
 import { firefox } from '../../../tools/setup/system.mjs'
 import { call, until } from './expression.js'
@@ -36,8 +36,8 @@ export async function openFirefox() {
 }
 
 /**
- * The page calls back with what it has: told to wait for a promise itself, Firefox 153 now and then never
- * answers.
+ * The page calls back with what it has: told to wait for a promise itself, Firefox 153 now
+ * and then never answers.
  */
 async function evaluator(browser, page) {
   const waiting = new Map()

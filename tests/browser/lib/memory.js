@@ -1,8 +1,9 @@
-// How much memory a page takes, as the browser counts it itself: the dumps of its memory-infra. They say for
-// each process what it has to itself at the moment (the "memory footprint" of the browser's task manager), and
-// how much was resident at most since the dump before: no peak is missed between two samples. Both count
-// everything in the process: pages, workers, modules, buffers, compiled code.
-// performance.measureUserAgentSpecificMemory() would not do: Chromium 156 leaves out WebAssembly's memory.
+// How much memory a page takes, as the browser counts it itself: the dumps of its memory-infra.
+// They say for each process what it has to itself at the moment (the "memory footprint"
+// of the browser's task manager), and how much was resident at most since the dump before:
+// no peak is missed between two samples. Both count everything in the process: pages, workers,
+// modules, buffers, compiled code. performance.measureUserAgentSpecificMemory() would not do:
+// Chromium 156 leaves out WebAssembly's memory.
 
 const traceConfig = {
   includedCategories: ['disabled-by-default-memory-infra'],
@@ -13,8 +14,9 @@ const traceConfig = {
 const hex = (text) => Number.parseInt(text, 16)
 
 /**
- * By process id, in bytes: what the process has to itself, and the most that was resident since the last dump.
- * Waits until the page's workers have ended: one that does not answer would hold the dump up for 15 s.
+ * By process id, in bytes: what the process has to itself, and the most that was resident since
+ * the last dump. Waits until the page's workers have ended: one that does not answer would hold
+ * the dump up for 15 s.
  */
 export async function dump(page) {
   const browser = page.context().browser()

@@ -1,5 +1,5 @@
-// The built page in Chromium, as a visitor has it: a profile of its own each time, and everything noted
-// that should not be: errors, violations of the policy, requests that leave the origin.
+// The built page in Chromium, as a visitor has it: a profile of its own each time, and everything
+// noted that should not be: errors, violations of the policy, requests that leave the origin.
 import assert from 'node:assert/strict'
 import { openProfile } from '../../../tools/lib/browser.mjs'
 import { inRoot } from '../../../tools/lib/paths.mjs'

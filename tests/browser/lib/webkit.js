@@ -1,5 +1,5 @@
-// WebKitGTK's MiniBrowser in a display of its own, driven by selenium through WebKitWebDriver. Each session
-// is a private window: that is all the driver gives. Nothing special is needed for root.
+// WebKitGTK's MiniBrowser in a display of its own, driven by selenium through WebKitWebDriver. Each
+// session is a private window: that is all the driver gives. Nothing special is needed for root.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -1,4 +1,5 @@
-// Reads Blobs while garbage is collected all the time (the browser lends gc()); returns how many were read.
+// Reads Blobs while garbage is collected all the time (the browser lends gc());
+// returns how many were read.
 import { ByteReader } from '/sotto/src/source/byte-reader.js'
 
 const SIZE = 1 << 20

@@ -40,10 +40,11 @@ const fileTypes = {
   32: 'BF16',
 }
 
-// ---- metadata ------------------------------------------------------------------------------------
+// ---- metadata -----------------------------------------------------------------------------------
 
 const TEMPLATE =
-  "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+  "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] " +
+  "+ '<|im_end|>\\n' }}{% endfor %}"
 
 /** GPT-2's symbols of the 256 bytes. */
 function byteSymbols() {
@@ -55,7 +56,9 @@ function byteSymbols() {
 const BYTES_AT = 1000 // ids of the bytes; nothing real in a list's special ids comes near
 const MERGES = 200 // of the made-up ones, their results behind the bytes
 
-/** A vocabulary of the list's length in which only bytes, merges and special tokens mean something. */
+/**
+ * A vocabulary of the list's length in which only bytes, merges and special tokens mean something.
+ */
 function vocabulary(keys) {
   const n = keys.get('tokenizer.ggml.tokens').count
   const spm = keys.get('tokenizer.ggml.model').value === 'llama'
@@ -95,8 +98,8 @@ function parseValue(type, text) {
 }
 
 /**
- * A list: `keys` is a Map of key to { type, value } or, for arrays, { type, of, count, value }, where
- * one value stands for a whole array; `tensors` counts the real file's tensors of each type.
+ * A list: `keys` is a Map of key to { type, value } or, for arrays, { type, of, count, value },
+ * where one value stands for a whole array; `tensors` counts the real file's tensors of each type.
  */
 export function readList(name) {
   const keys = new Map()
@@ -122,7 +125,7 @@ export function readList(name) {
   return { keys, tensors }
 }
 
-// ---- tensors -------------------------------------------------------------------------------------
+// ---- tensors ------------------------------------------------------------------------------------
 
 /** Whether llama.cpp's mixtures give this layer's attn_v and ffn_down more bits. */
 const moreBits = (layer, n) => {
@@ -143,9 +146,9 @@ function matrixType(base, name, layer, n, tied) {
 }
 
 /**
- * The tensor table of the list's family and sizes: { name, type, shape }. What no key says stands in
- * `facts`: tied (no output matrix), ropeFreqs, longRope, embedding (its type where it is not the
- * mixture's).
+ * The tensor table of the list's family and sizes: { name, type, shape }. What no key says
+ * stands in `facts`: tied (no output matrix), ropeFreqs, longRope, embedding (its type where it
+ * is not the mixture's).
  */
 export function tensorTable({ keys }, facts = {}) {
   const arch = keys.get('general.architecture').value
@@ -218,7 +221,7 @@ export function tensorTable({ keys }, facts = {}) {
   return table
 }
 
-// ---- writing -------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 class Bytes {
   #parts = []

@@ -11,7 +11,10 @@ export class Terminal {
   #seen = 0
   #heard = () => {}
 
-  /** @param {string[]} words @param {{ columns?: number, env?: Record<string, string> }} [options] */
+  /**
+   * @param {string[]} words
+   * @param {{ columns?: number, env?: Record<string, string> }} [options]
+   */
   constructor(words, { columns = 80, env = {} } = {}) {
     const line = `stty cols ${columns}; exec ${words.map(quoted).join(' ')}`
     this.child = spawn('script', ['-qec', line, '/dev/null'], {

@@ -1,6 +1,6 @@
-// Loads a tiny model through a plan of faults, with a cache or without, and says what came of it. Who loads is
-// a parameter: a place has load(source, options), which resolves with digest and cache, and loaded(url), how
-// much the cache has of a file and how long it takes it to be.
+// Loads a tiny model through a plan of faults, with a cache or without, and says what came of it.
+// Who loads is a parameter: a place has load(source, options), which resolves with digest and
+// cache, and loaded(url), how much the cache has of a file and how long it takes it to be.
 import { createHash } from 'node:crypto'
 import { loadModel, openModelCache } from 'sotto'
 import { faultServer } from './fault-server.js'
@@ -58,7 +58,8 @@ export async function loadThroughFaults(plan, place = here()) {
 }
 
 /**
- * The same with a cache, and once more when the server is well again, from what the first left there.
+ * The same with a cache, and once more when the server is well again, from what
+ * the first left there.
  * @param {import('./faults.js').FaultPlan} plan
  */
 export async function loadTwiceThroughFaults(plan, place) {

@@ -1,5 +1,5 @@
-// Runs plans of faults and says what is wrong with what came of them. FAULT_SEED=n replays one plan, and
-// FAULT_SEEDS=n runs that many.
+// Runs plans of faults and says what is wrong with what came of them. FAULT_SEED=n replays one
+// plan, and FAULT_SEEDS=n runs that many.
 import assert from 'node:assert/strict'
 import { digestOf, versions } from './fault-load.js'
 import { faultPlan } from './faults.js'

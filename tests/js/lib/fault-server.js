@@ -1,5 +1,5 @@
-// An HTTP server that serves one file, under any path, as badly as a plan says (faults.js). What it sent is
-// noted, so that a test can see what was fetched twice.
+// An HTTP server that serves one file, under any path, as badly as a plan says (faults.js).
+// What it sent is noted, so that a test can see what was fetched twice.
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
@@ -10,8 +10,8 @@ const page = '<!doctype html><title>Log in</title>'
 /**
  * @param {Uint8Array[]} versions of the file: the second is what it changes to
  * @param {import('./faults.js').FaultPlan} plan
- * @returns `url`; `requests`: { kind, range } of each; `sent`: { version, from, to } of what was written;
- *   `heal`: from now on it does everything right
+ * @returns `url`; `requests`: { kind, range } of each; `sent`: { version, from, to } of what was
+ *   written; `heal`: from now on it does everything right
  */
 export async function faultServer(versions, plan) {
   const requests = []

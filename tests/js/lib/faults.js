@@ -1,5 +1,5 @@
-// What a server does wrong, request by request, as a function of a seed: a failure can be replayed from
-// the seed alone.
+// What a server does wrong, request by request, as a function of a seed: a failure can be replayed
+// from the seed alone.
 import { random } from './random.js'
 
 /** After these a patient reader gets the file all the same. */
@@ -43,9 +43,10 @@ const CORRUPT = 'corrupt'
 /**
  * @typedef {object} FaultPlan
  * @property {number} seed
- * @property {{ ranges: boolean, tag: 'strong' | 'weak' | 'none', date: boolean, length: boolean }} traits
- *   of the server: length is whether streams say theirs
- * @property {{ kind: string, at: number }[]} faults of the requests in turn; `at` is a share of the body
+ * @property {{ ranges: boolean, tag: 'strong' | 'weak' | 'none', date: boolean, length: boolean }}
+ *   traits of the server: length is whether streams say theirs
+ * @property {{ kind: string, at: number }[]} faults of the requests in turn; `at`
+ *   is a share of the body
  * @property {boolean} forever whether they begin again when all have been used
  * @property {boolean} passes whether the load has to succeed
  * @property {boolean} corrupts whether only a digest can tell that the load has to fail

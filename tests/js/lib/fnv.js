@@ -1,5 +1,5 @@
-// FNV-1a with 64 bits, as tests/golden/logits-hash.txt has it: over logits, position by position. Plain
-// JavaScript that a page can import too.
+// FNV-1a with 64 bits, as tests/golden/logits-hash.txt has it: over logits, position by position.
+// Plain JavaScript that a page can import too.
 
 const PRIME_LOW = 0x1b3 // the prime is 2^40 + 0x1b3
 

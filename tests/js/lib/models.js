@@ -26,7 +26,9 @@ export const withTiny = (work, options = {}) => withEngine(tinyPath(), options, 
 /** A context that takes minutes to fill: what goes to its end is still under way. */
 export const endlessContext = { n_ctx: 65536 }
 
-/** Resolves once a stream that was asked for now has its first token: what came before is at work. */
+/**
+ * Resolves once a stream that was asked for now has its first token: what came before is at work.
+ */
 export async function firstToken(engine) {
   const stream = await engine.completions.create({ prompt, max_tokens: 8, stream: true })
   for await (const chunk of stream) if (chunk) break

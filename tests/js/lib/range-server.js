@@ -1,5 +1,5 @@
-// A file server that can be told to misbehave: each request's answer is made by a function, and every
-// request is remembered.
+// A file server that can be told to misbehave: each request's answer is made by a function,
+// and every request is remembered.
 import { createServer } from 'node:http'
 
 /**

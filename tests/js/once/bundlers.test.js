@@ -1,7 +1,7 @@
-// The packed package in other people's builds: Vite and webpack, development and production, and
-// plain ES modules. Each page loads a model in Chromium, with two threads and the worker that checks its
-// sha256, and says what it computed; production and plain pages run under the strict content security
-// policy that the README promises.
+// The packed package in other people's builds: Vite and webpack, development and production,
+// and plain ES modules. Each page loads a model in Chromium, with two threads and the worker that
+// checks its sha256, and says what it computed; production and plain pages run under the strict
+// content security policy that the README promises.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

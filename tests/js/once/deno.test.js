@@ -1,5 +1,5 @@
-// The library in Deno, whose worker_threads are not quite those of Node.js: the same logits, with threads
-// that start, and nothing that is told of on the way.
+// The library in Deno, whose worker_threads are not quite those of Node.js: the same logits,
+// with threads that start, and nothing that is told of on the way.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

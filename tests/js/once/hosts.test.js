@@ -1,5 +1,5 @@
-// What the command under wasmtime and Node.js have in common: a saved state moves from one to the other and
-// back, and a text has the same score.
+// What the command under wasmtime and Node.js have in common: a saved state moves from one to the
+// other and back, and a text has the same score.
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

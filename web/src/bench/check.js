@@ -1,5 +1,5 @@
-// A result out of a link is somebody else's data: everything in it is checked, what is not known is left
-// out, and what does not fit is refused with the place where it is.
+// A result out of a link is somebody else's data: everything in it is checked, what is not known is
+// left out, and what does not fit is refused with the place where it is.
 import { isLine, LONGEST_LINE } from './line.js'
 import { FORMAT, VERSION } from './result.js'
 import { kinds } from './tests.js'
@@ -23,7 +23,8 @@ export function checkResult(data) {
   if (all.format !== FORMAT) throw new LinkError('This link has no result of this benchmark in it.')
   if (Number.isInteger(all.version) && Number(all.version) > VERSION) {
     throw new LinkError(
-      `This result was made by a newer version of the page (format ${all.version}; this one reads ${VERSION}). Reload the page and try again.`,
+      'This result was made by a newer version of the page ' +
+        `(format ${all.version}; this one reads ${VERSION}). Reload the page and try again.`,
     )
   }
   if (all.version !== VERSION) throw wrong('version', String(VERSION))

@@ -3,7 +3,10 @@
 /** @import { Result } from './result.js' */
 
 /** @typedef {{ brand: string, version: string }} Brand */
-/** @typedef {{ brands?: Brand[], platform?: string, getHighEntropyValues?: (names: string[]) => Promise<Record<string, string>> }} AgentData */
+/**
+ * @typedef {{ brands?: Brand[], platform?: string,
+ *   getHighEntropyValues?: (names: string[]) => Promise<Record<string, string>> }} AgentData
+ */
 
 /** @returns {Promise<Result['environment']>} */
 export async function environment() {

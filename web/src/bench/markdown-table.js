@@ -1,4 +1,5 @@
-// A result as a table in Markdown, in llama-bench's columns, with the latencies and the machine below.
+// A result as a table in Markdown, in llama-bench's columns, with the latencies
+// and the machine below.
 import { bytes, duration } from '../format.js'
 import { summary } from './summary.js'
 import { kinds, shortName } from './tests.js'
@@ -31,8 +32,10 @@ export function markdownTable(result, link) {
       spread(test),
     ]),
     '',
-    `Median [lowest..highest] of ${run.rounds} rounds, warm-up not counted. ${plain(machineWords(result))}.`,
-    `Loaded in ${duration(load.ms.total)} (${loadWords(load)}); at most ${bytes(memory.peak)} of memory in use.`,
+    `Median [lowest..highest] of ${run.rounds} rounds, warm-up not counted. ` +
+      `${plain(machineWords(result))}.`,
+    `Loaded in ${duration(load.ms.total)} (${loadWords(load)}); ` +
+      `at most ${bytes(memory.peak)} of memory in use.`,
     ...warnings(result),
     ...(link ? ['', link] : []),
   ]

@@ -1,17 +1,21 @@
-// One request, measured: by the engine's own clock what it computed, by the page's what a reader sees.
+// One request, measured: by the engine's own clock what it computed, by the page's
+// what a reader sees.
 import { quantile } from '../statistics.js'
 
 /** @import { Engine, Timings } from 'sotto' */
 /** @import { Ask, Kind } from './tests.js' */
 
-/** @typedef {{ values: Partial<Record<Kind, number>>, gaps: number[] }} Sample times in ms, rates per second */
+/**
+ * @typedef {{ values: Partial<Record<Kind, number>>, gaps: number[] }} Sample times in ms,
+ *   rates per second
+ */
 
 /** What the engine computed is not what was asked for: the sample says nothing. */
 export class SpoiledSample extends Error {}
 
 /**
- * Greedy, without an end, without anything that was computed before, and without drafts: every token
- * costs a pass. The first token belongs to the prompt, so `n` more are asked for.
+ * Greedy, without an end, without anything that was computed before, and without drafts:
+ * every token costs a pass. The first token belongs to the prompt, so `n` more are asked for.
  * @param {Engine} engine
  * @param {number[]} prompt
  * @param {number} n
@@ -60,7 +64,8 @@ export function proven(timings, { prompt, n }) {
   const asked = `asked for ${prompt} and ${n} tokens`
   if (cache_n || prompt_n !== prompt || predicted_n !== n + 1 || draft_n)
     throw new SpoiledSample(
-      `${asked}, got ${prompt_n} and ${predicted_n - 1}, ${cache_n} from the cache, ${draft_n} drafted`,
+      `${asked}, got ${prompt_n} and ${predicted_n - 1}, ` +
+        `${cache_n} from the cache, ${draft_n} drafted`,
     )
   if (!(prompt_ms > 0) || (n > 0 && !(predicted_ms > 0)))
     throw new SpoiledSample(`${asked}, which took no time that this clock could see`)

@@ -1,5 +1,5 @@
-// The page of the benchmark: a model and tests are chosen, a run is under way, or a result is shown,
-// which may have come with the address.
+// The page of the benchmark: a model and tests are chosen, a run is under way, or a result is
+// shown, which may have come with the address.
 import { modelCache } from 'sotto'
 import { prepareDialogs } from '../dialogs.js'
 import { announce, byId, copyText, saveFile } from '../dom.js'
@@ -147,7 +147,10 @@ async function measureAgain() {
 }
 for (const id of ['run-again', 'run-here']) byId(id).addEventListener('click', measureAgain)
 
-/** @param {string} id @param {(button: HTMLButtonElement, result: Result, link: string) => void} work */
+/**
+ * @param {string} id
+ * @param {(button: HTMLButtonElement, result: Result, link: string) => void} work
+ */
 const onClick = (id, work) => {
   const button = byId(id, HTMLButtonElement)
   button.addEventListener('click', () => {

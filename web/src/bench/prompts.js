@@ -1,10 +1,11 @@
-// Prompts of an exact number of tokens: those of common words in random order. Every prompt is another,
-// so that nothing that was computed before could answer it.
+// Prompts of an exact number of tokens: those of common words in random order. Every prompt is
+// another, so that nothing that was computed before could answer it.
 
 /** @import { Engine } from 'sotto' */
 
-const words = `time people water good work place little house country small night part even last school
-story eye talk river stone winter letter music garden paper window bread morning street color answer`
+const words = `time people water good work place little house country small night part even last
+school story eye talk river stone winter letter music garden paper window bread morning street color
+answer`
 
 /**
  * @param {Engine} engine

@@ -1,4 +1,5 @@
-// A result on the page: figures, bars, the course of a generation, the table, and what it was measured on.
+// A result on the page: figures, bars, the course of a generation, the table, and what
+// it was measured on.
 import { Chart } from '../chart.js'
 import { byId, make } from '../dom.js'
 import { ago, bytes, count, duration, threads } from '../format.js'
@@ -128,12 +129,19 @@ function row(test) {
 function course(trace) {
   if (!trace.length) return 'No times'
   const { median, min, max } = summary(trace)
-  return `Milliseconds between tokens: ${figure(median)} in the middle, ${figure(min)} to ${figure(max)}`
+  const range = `${figure(min)} to ${figure(max)}`
+  return `Milliseconds between tokens: ${figure(median)} in the middle, ${range}`
 }
 
 /** @param {Result['run']} run */
 const method = ({ rounds }) =>
-  `Medians of ${rounds === 1 ? 'one round' : `${rounds} rounds`}, after a warm-up that does not count. Every prompt is another and nothing is reused, which the engine’s own counts prove. No drafts. Speeds are by the engine’s clock, times between tokens as the page gets them.`
+  [
+    `Medians of ${rounds === 1 ? 'one round' : `${rounds} rounds`},`,
+    'after a warm-up that does not count.',
+    'Every prompt is another and nothing is reused, which the engine’s own counts prove.',
+    'No drafts.',
+    'Speeds are by the engine’s clock, times between tokens as the page gets them.',
+  ].join(' ')
 
 /** @param {Result} result */
 function facts({ created, sotto, model, engine, load, memory, environment }) {

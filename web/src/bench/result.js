@@ -11,7 +11,10 @@ export const VERSION = 1
 
 /** One figure with a sample from every round. @typedef {Figure & { samples: number[] }} Test */
 
-/** Where the weights came from; hit, partial, miss and bypass are the library's cache. @typedef {'hit' | 'partial' | 'miss' | 'bypass' | 'file'} LoadSource */
+/**
+ * Where the weights came from; hit, partial, miss and bypass are the library's cache.
+ * @typedef {'hit' | 'partial' | 'miss' | 'bypass' | 'file'} LoadSource
+ */
 
 /**
  * @typedef {object} Result
@@ -38,8 +41,8 @@ export const VERSION = 1
  * @property {number} load.fetched_bytes
  * @property {Record<'worker' | 'module' | 'header' | 'weights' | 'total', number>} load.ms as
  *   engine.info.load_ms has them
- * @property {Record<'plan' | 'weights' | 'kv' | 'scratch' | 'peak' | 'module', number>} memory bytes; plan:
- *   all that was planned; peak: most in use at once; module: WebAssembly's memory
+ * @property {Record<'plan' | 'weights' | 'kv' | 'scratch' | 'peak' | 'module', number>} memory
+ *   bytes; plan: all that was planned; peak: most in use at once; module: WebAssembly's memory
  * @property {object} environment
  * @property {string} environment.browser
  * @property {string} environment.platform
@@ -57,8 +60,8 @@ export const VERSION = 1
  */
 
 /**
- * The figure that stands for a kind: of prompts and first tokens the longest, of the rest those with
- * the emptiest context.
+ * The figure that stands for a kind: of prompts and first tokens the longest, of the rest those
+ * with the emptiest context.
  * @param {Result} result
  * @param {Figure['kind']} kind
  */

@@ -38,10 +38,14 @@ const ATTEMPTS = 3
 
 /**
  * Where a run stands: loading bytes, or at one of its requests.
- * @typedef {{ phase: 'load', progress: Progress } | { phase: 'warm-up' | 'measure', round: number, rounds: number, what: string, done: number, all: number, tests: Test[] }} Step
+ * @typedef {{ phase: 'load', progress: Progress } | { phase: 'warm-up' | 'measure', round: number,
+ *   rounds: number, what: string, done: number, all: number, tests: Test[] }} Step
  */
 
-/** @param {RunOptions} options @returns {Promise<Result>} rejects with the signal's reason when it is cancelled */
+/**
+ * @param {RunOptions} options
+ * @returns {Promise<Result>} rejects with the signal's reason when it is cancelled
+ */
 export async function runBench(options) {
   const watch = new Watch()
   /** @type {Engine | undefined} */

@@ -20,7 +20,8 @@ export class Setup {
 
   /**
    * @param {() => void} onRun
-   * @param {string} search of the page's address: ?model, preset, rounds and threads are the first values
+   * @param {string} search of the page's address: ?model, preset, rounds and threads
+   *   are the first values
    */
   constructor(onRun, search) {
     const given = new URLSearchParams(search)
@@ -70,7 +71,8 @@ export class Setup {
       model.sha256 ? entry.sha256 === model.sha256 : entry.name === model.name
     const entry = (await siteModels()).find(same)
     if (entry) return this.choose(entry)
-    this.#note.textContent = `This page does not list ${model.name}: choose its file or address to measure the same.`
+    const advice = 'choose its file or address to measure the same.'
+    this.#note.textContent = `This page does not list ${model.name}: ${advice}`
     this.#note.hidden = false
   }
 

@@ -1,5 +1,6 @@
-// A result in the fragment of an address, which no server gets to see: #r=z… is base64url of deflated
-// JSON, #r=j… of JSON as it is, for browsers that cannot deflate. What comes back is checked.
+// A result in the fragment of an address, which no server gets to see: #r=z… is
+// base64url of deflated JSON, #r=j… of JSON as it is, for browsers that cannot deflate.
+// What comes back is checked.
 import { checkResult, LinkError } from './check.js'
 
 /** @import { Result } from './result.js' */
@@ -70,8 +71,8 @@ async function unpack(packed) {
 /**
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {CompressionStream | DecompressionStream | undefined} stream
- * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} none where there is no stream, or what came out
- *   was more than a result can be: no more than that is unpacked
+ * @returns {Promise<Uint8Array<ArrayBuffer> | undefined>} none where there is no stream,
+ *   or what came out was more than a result can be: no more than that is unpacked
  */
 async function through(bytes, stream) {
   if (!stream) return undefined

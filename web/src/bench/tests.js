@@ -4,11 +4,15 @@
 /** Positions of the context that a run loads its model with: room for the longest request. */
 export const N_CTX = 1280
 
-/** A prompt that is computed, and tokens that are generated behind it one by one. @typedef {{ prompt: number, n: number }} Ask */
+/**
+ * A prompt that is computed, and tokens that are generated behind it one by one.
+ * @typedef {{ prompt: number, n: number }} Ask
+ */
 
 /**
- * What people compare, by the names of llama-bench: pp512 is a prompt of 512 tokens, tg128 are 128
- * tokens one by one, @ d512 behind 512 others. One token must come before the first, so tg128 has it.
+ * What people compare, by the names of llama-bench: pp512 is a prompt of 512 tokens,
+ * tg128 are 128 tokens one by one, @ d512 behind 512 others. One token must come before the
+ * first, so tg128 has it.
  * @type {Record<string, { label: string, rounds: number, asks: Ask[] }>}
  */
 export const presets = {
@@ -49,8 +53,8 @@ const FIRST_AFTER = 256
 const SHORTER = [128, 64, 32, 16, 8]
 
 /**
- * The requests of a preset that a context holds. Where it does not hold the tokens to generate behind
- * the shortest prompt, there are fewer of them.
+ * The requests of a preset that a context holds. Where it does not hold the tokens to generate
+ * behind the shortest prompt, there are fewer of them.
  * @param {string} preset
  * @param {number} positions
  * @returns {Ask[]}
@@ -65,15 +69,18 @@ export function asksFor(preset, positions) {
 }
 
 /**
- * The same once through the short ones, so that the browser has translated the code and the engine has
- * tried its kernels before anything counts.
+ * The same once through the short ones, so that the browser has translated the code and the engine
+ * has tried its kernels before anything counts.
  * @param {Ask[]} asks
  */
 export const warmUpOf = (asks) => asks.filter(({ prompt }) => prompt <= FIRST_AFTER)
 
 /** What a figure is. @typedef {'prefill' | 'decode' | 'first' | 'gap_p50' | 'gap_p95'} Kind */
 
-/** A figure: its kind, how many tokens it is about, behind how many. @typedef {{ kind: Kind, tokens: number, depth: number }} Figure */
+/**
+ * A figure: its kind, how many tokens it is about, behind how many.
+ * @typedef {{ kind: Kind, tokens: number, depth: number }} Figure
+ */
 
 /** @type {Record<Kind, { unit: 'tokens/s' | 'ms' | 'lower' }>} */
 export const kinds = {

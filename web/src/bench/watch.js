@@ -17,7 +17,9 @@ export class Watch {
     this.#stayAwake()
   }
 
-  /** Ever-growing; a number that has grown meanwhile, or a hidden page, is a disturbed measurement. */
+  /**
+   * Ever-growing; a number that has grown meanwhile, or a hidden page, is a disturbed measurement.
+   */
   get disturbances() {
     return this.#disturbances
   }

@@ -42,13 +42,18 @@ export const machineWords = ({ environment, engine, sotto, created }) =>
 export const platformWords = ({ platform, architecture }) =>
   [platform, architecture].filter(Boolean).join(' ')
 
-/** What a reader has to know before believing the figures. @param {Result} result @returns {string[]} */
+/**
+ * What a reader has to know before believing the figures.
+ * @param {Result} result
+ * @returns {string[]}
+ */
 export function warnings({ run, engine, environment }) {
   const list = []
   const times = (/** @type {number} */ n) => (n === 1 ? 'one measurement' : `${n} measurements`)
   if (run.disturbed)
     list.push(
-      `The page was hidden or stood still during ${times(run.disturbed)}: the browser may have slowed it down.`,
+      `The page was hidden or stood still during ${times(run.disturbed)}: ` +
+        'the browser may have slowed it down.',
     )
   if (run.discarded)
     list.push(`${times(run.discarded)} did not compute what they should have and are left out.`)

@@ -13,7 +13,10 @@ const channel = new MessageChannel()
 const waiting = []
 channel.port1.onmessage = () => waiting.shift()?.()
 
-/** @typedef {{ postMessage: (message: any, transfer: Transferable[]) => void, onmessage: any }} Scope */
+/**
+ * @typedef {{ postMessage: (message: any, transfer: Transferable[]) => void,
+ *   onmessage: any }} Scope
+ */
 const scope = /** @type {Scope} */ (/** @type {unknown} */ (globalThis))
 
 function whyNoThreads() {

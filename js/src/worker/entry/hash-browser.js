@@ -1,5 +1,5 @@
-// What is started as the hashing worker in browsers. Their own sha256 takes a file as a whole only, so this
-// one is computed by the module.
+// What is started as the hashing worker in browsers. Their own sha256 takes a file as a whole only,
+// so this one is computed by the module.
 import { opfsStorage } from '../../cache/storage-opfs.js'
 import { CoreModule } from '../core-module.js'
 import { takeChannel } from '../helpers-browser.js'

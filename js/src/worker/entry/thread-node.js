@@ -1,5 +1,5 @@
-// What is started as a thread of a module in Node.js and Deno. Emscripten's code expects a Web Worker; this
-// gives it what it uses of one.
+// What is started as a thread of a module in Node.js and Deno. Emscripten's code expects a Web
+// Worker; this gives it what it uses of one.
 import { parentPort } from 'node:worker_threads'
 import { becomeThread } from '../glue-threads.js'
 

@@ -1,0 +1,107 @@
+// What a loaded engine answers with: OpenAI's replies and chunks, scores, logits. Types only.
+
+/** @typedef {'stop' | 'length'} FinishReason */
+
+/**
+ * @typedef {object} Usage
+ * @property {number} prompt_tokens
+ * @property {number} completion_tokens
+ * @property {number} total_tokens
+ * @property {{ cached_tokens: number }} prompt_tokens_details
+ */
+
+/**
+ * llama-server's statistics. prompt_n leaves out the cache_n tokens found in the cache.
+ * @typedef {object} Timings
+ * @property {number} cache_n
+ * @property {number} prompt_n
+ * @property {number} prompt_ms
+ * @property {number} prompt_per_second
+ * @property {number} predicted_n
+ * @property {number} predicted_ms
+ * @property {number} predicted_per_second
+ * @property {number} draft_n tokens drafted by prompt lookup
+ * @property {number} draft_n_accepted of them in the answer
+ */
+
+/**
+ * `bytes` are the token's own, also where they are only part of a character.
+ * @typedef {{ token: string, logprob: number, bytes: number[] }} TokenLogprob
+ */
+/** @typedef {TokenLogprob & { top_logprobs: TokenLogprob[] }} ChatLogprob */
+/** @typedef {{ content: ChatLogprob[], refusal: null }} ChatLogprobs */
+
+/**
+ * @typedef {object} TextLogprobs
+ * @property {string[]} tokens
+ * @property {number[]} token_logprobs
+ * @property {Record<string, number>[]} top_logprobs
+ * @property {number[]} text_offset
+ */
+
+/** @typedef {{ role: 'assistant', content: string, refusal: null }} AssistantMessage */
+/**
+ * @typedef {{ index: 0, message: AssistantMessage, logprobs: ChatLogprobs | null,
+ *   finish_reason: FinishReason }} ChatChoice
+ */
+/** @typedef {{ role?: 'assistant', content?: string }} ChatDelta */
+/**
+ * @typedef {{ index: 0, delta: ChatDelta, logprobs: ChatLogprobs | null,
+ *   finish_reason: FinishReason | null }} ChatChunkChoice
+ */
+/**
+ * @typedef {{ index: 0, text: string, logprobs: TextLogprobs | null, finish_reason: FinishReason }}
+ *   TextChoice
+ */
+/**
+ * @typedef {{ index: 0, text: string, logprobs: TextLogprobs | null,
+ *   finish_reason: FinishReason | null }} TextChunkChoice
+ */
+
+/**
+ * @typedef {object} ReplyHead
+ * @property {string} id
+ * @property {number} created Unix seconds
+ * @property {string} model
+ */
+
+/**
+ * @typedef {ReplyHead & { object: 'chat.completion', choices: [ChatChoice], usage: Usage,
+ *   timings: Timings }} ChatCompletion
+ */
+/**
+ * @typedef {ReplyHead & { object: 'chat.completion.chunk', choices: ChatChunkChoice[],
+ *   usage?: Usage | null, timings?: Timings }} ChatCompletionChunk
+ */
+/**
+ * @typedef {ReplyHead & { object: 'text_completion', choices: [TextChoice], usage: Usage,
+ *   timings: Timings }} Completion
+ */
+/**
+ * @typedef {ReplyHead & { object: 'text_completion', choices: TextChunkChoice[],
+ *   usage?: Usage | null, timings?: Timings }} CompletionChunk
+ */
+
+/**
+ * @typedef {object} Score
+ * @property {number[]} tokens the text's, without the first: there is nothing to predict it from
+ * @property {number[]} logprobs of each token given those before it
+ * @property {number} nll the mean of the negative log-probabilities
+ * @property {number} perplexity
+ */
+
+/**
+ * @typedef {object} LogitsStep
+ * @property {'prompt' | 'predicted'} kind
+ * @property {number} position
+ * @property {number} token of a prompt the one that comes next, -1 behind its last; of an answer
+ *   the one that was picked
+ * @property {Float32Array} logits
+ */
+
+/**
+ * Bytes: what the engine has allocated, the most it ever had, and the module's whole memory.
+ * @typedef {{ in_use: number, peak: number, module: number }} MemoryUse
+ */
+
+export {}
