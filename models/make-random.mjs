@@ -96,8 +96,8 @@ const MINIMUM = 7.5
 const q4kMean = 31.5 * MINIMUM
 
 /**
- * Of blocks of random bytes: the standard deviation of the weights at scale 1, and where
- * the f16 are, in scales.
+ * For blocks of random bytes: the standard deviation of the weights at scale 1, and where
+ * the f16 scales lie.
  */
 const formats = {
   Q4_0: { spread: Math.sqrt((16 ** 2 - 1) / 12), halves: [[0, 1]] },

@@ -1,6 +1,5 @@
-// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, README's tables and
-// JavaScript's. `npm run
-// format` rewrites; the lint only checks.
+// Formatters: clang-format for C, Biome for JavaScript, JSON and CSS, and the tables in README and
+// in JavaScript that are made of the core's. `npm run format` rewrites; the lint only checks.
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMain, main } from './lib/main.mjs'

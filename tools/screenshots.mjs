@@ -135,7 +135,10 @@ const bench = '/bench.html?rounds=3'
 const tall = { viewport: { width: 1280, height: 1840 } }
 const tallPhone = { ...phone, viewport: { width: 390, height: 2300 } }
 
-/** Of the result that was measured for its picture; the later ones show it as somebody else's. */
+/**
+ * The link to the result that was measured for its picture. Later pictures open it as a
+ * result of somebody else.
+ */
 let fragment = ''
 
 async function measured(page) {

@@ -33,7 +33,7 @@ await main(async () => {
   }
 })
 
-/** Ctrl-C goes to both; wasmtime ends by it. */
+/** The terminal sends Ctrl-C to wasmtime too, which ends by it. */
 function run(options, command) {
   process.on('SIGINT', () => {})
   return ended(spawn(wasmtime(), [...options, ...command], { cwd, stdio: 'inherit' }))
@@ -51,7 +51,7 @@ function chat(options, command, channel) {
   const child = spawn('sh', deaf, { cwd, stdio: 'inherit' })
   let last = Number.NEGATIVE_INFINITY
   process.on('SIGINT', () => {
-    // npm hears it as well, and passes it on.
+    // npm gets Ctrl-C as well and passes it on: one key comes twice.
     const again = performance.now() - last < SAME_INTERRUPT_MS
     if (again) return
     last = performance.now()

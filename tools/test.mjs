@@ -61,7 +61,8 @@ const testsIn = (folder) => filesUnder(root, folder, /\.test\.m?js$/)
 async function nodeTests(node, files) {
   if (!files.length) return say('  no tests yet')
   const args = ['--test', '--test-reporter=spec', ...files.map((path) => inRoot(path))]
-  // Ports come again, and with them URLs: no cache but where a test wants one.
+  // Servers of several tests get the same port and so the same URLs: no cache but
+  // where a test wants one.
   const programs = { WASMTIME: wasmtime(), CHROMIUM: chromium() ?? '', FIREFOX: firefox() ?? '' }
   const env = { ...programs, WEBKIT_DRIVER: webkitDriver() ?? '', SOTTO_CACHE_DIR: '' }
   await run(node, args, { show: true, env })

@@ -14,7 +14,7 @@ typedef struct test {
   double *ms;               /* one per repetition */
 } test;
 
-/* Ids that no cache knows, the same every time. */
+/* Pseudo-random ids, the same in every run; no cache has them. */
 static void fill_tokens(int32_t *ids, uint32_t n, uint32_t n_vocab) {
   uint64_t state = 1;
   for (uint32_t i = 0; i < n; i++) {

@@ -100,7 +100,7 @@ static int answer(chat *chat) {
     cli_printf("\n");
     cli_flush();
     cli_note_timings(c, &chat->model, &reply);
-    /* A question that was interrupted before the first word was perhaps not the right one. */
+    /* A question whose answer was interrupted before its first word is taken back. */
     if (reply.finish_reason == SOTTO_FINISH_CANCELLED && !reply.text.len) {
       drop_messages(chat, chat->count - 1, chat->count);
     } else {

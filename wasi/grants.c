@@ -1,6 +1,6 @@
-/* Why a file cannot be opened. Under WASI a path that begins in no granted folder looks like
- * a missing file, and one that leads out of it like a lack of rights: the list of grants
- * tells which it is. */
+/* Why a file cannot be opened. Under WASI a path outside of the granted folders fails like a
+ * missing file, and one that climbs out of them like a lack of rights. The list of grants tells
+ * these from real ones. */
 #include <errno.h>
 #include <string.h>
 

@@ -126,8 +126,7 @@ static int print_text(cli *c, cli_model *model) {
   return CLI_OK;
 }
 
-/* What comes behind "model": verdicts, and where the model can be planned the plan
- * and the program. */
+/* The members after "model": the checks and, if memory can be planned, the plan and the program. */
 static sotto_status append_rest_json(cli_model *model, sotto_str *out) {
   bool plannable;
   const bool runs = would_run(model, &plannable);

@@ -259,7 +259,7 @@ int cli_parse(cli *c, int argc, char **argv) {
     if (option->type == CLI_FLAG) {
       if (value) return cli_usage_error("%s takes no value", full_name(option));
     } else if (!value) {
-      /* A forgotten value shows when the next argument is an option itself. */
+      /* If the next argument is an option, the value was forgotten. */
       if (i + 1 >= argc) return cli_usage_error("%s needs a value: %s %s", arg, arg, option->value);
       if (find(c, argv[i + 1], &other)) {
         return cli_usage_error("%s needs a value: %s %s, not the option '%s' (write %s=%s if that "

@@ -5,8 +5,8 @@
 /** @import { WorkerPort } from './connection.js' */
 
 /**
- * Workers that have not been ended. Firefox 153 ends one by itself when it is waiting and nothing
- * leads to it but the promise that it would settle.
+ * Workers that have not been ended. They are kept here because Firefox 153 collects a worker as
+ * garbage while it waits, if only a promise that waits for its answer refers to it.
  * @type {Set<Worker>}
  */
 const alive = new Set()

@@ -126,7 +126,8 @@ function startWorker(host, url) {
   try {
     return host.startWorker(url === undefined ? undefined : String(url))
   } catch (cause) {
-    // A service worker has none to start; a page starts none of another origin.
+    // A service worker cannot start workers (ReferenceError); a page cannot start
+    // one of another origin.
     const code = cause instanceof ReferenceError ? 'unsupported_environment' : 'worker_failed'
     throw new SottoError(code, `Cannot start a worker: ${cause}`, { cause })
   }

@@ -68,10 +68,10 @@ for (const kind of ['module', 'shared module', 'buffer']) {
 }
 
 /**
- * The most that the page had to itself while it loaded and answered, above what it has when it
- * is empty. Peaks are known of what is resident, and that counts the browser's own files too,
- * once it runs code of theirs: so a tiny model goes first, and what the page has to itself
- * after that counts as well.
+ * The most that the page had to itself while it loaded and answered, above what it has when it is
+ * empty. Peaks are known of resident memory only, which counts the browser's own files too once
+ * code of theirs has run. So a tiny model goes first, and what the page has to itself after that
+ * is the other measure.
  */
 async function peakOf(options, from) {
   const empty = await newPage()

@@ -11,8 +11,8 @@
 
 static const int32_t prompt[] = {1, 2, 3};
 
-/* Sets what the limit is of: false if that is no part of what is given, or cannot
- * hold the value. */
+/* Sets the field that the limit is about; so does set_field. False if the struct has no such field,
+ * or the field cannot hold the value. */
 static bool set_option(sotto_engine_options *o, sotto_limit_id id, double value) {
   if (value < 0 || (id != SOTTO_LIMIT_memory_budget && value > UINT32_MAX)) return false;
   switch (id) {

@@ -265,8 +265,8 @@ static void normalise(const sotto_tokenizer *t, sotto_str *text) {
   sotto_str_free(&out);
 }
 
-/* All tokens' bytes in a row; counts the bytes of control tokens. The unknown token
- * any text makes. */
+/* The bytes of all tokens one after the other; counts those of control tokens. Any text can make
+ * the unknown token. */
 static void decode(const sotto_tokenizer *t, const sotto_tokens *tokens, sotto_str *out,
                    size_t *control) {
   *control = 0;

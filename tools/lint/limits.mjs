@@ -1,4 +1,4 @@
-// File lengths: a file that outgrows these wants to be two.
+// File lengths: a file that is longer should be two.
 import { filesUnder, read } from './source.mjs'
 
 const limits = [

@@ -21,7 +21,7 @@ for (const [name, rules] of Object.entries({ ...languages, typescript, xml, yaml
   highlighter.registerLanguage(name, rules)
 }
 
-/** Longer code stays plain: colouring it would hold the page up. */
+/** Characters. Longer code stays plain: colouring it would hold the page up. */
 const LONGEST = 20_000
 
 /**

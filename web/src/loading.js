@@ -3,8 +3,8 @@
 /** @import { ModelEntry } from './types.js' */
 
 /**
- * A file is held against its hash, and one that is kept is used without asking its server if that
- * could tell nothing new, or cannot be asked.
+ * A file whose hash is known is checked against it. A file in the cache is used without asking its
+ * server if the hash is known or there is no network.
  * @param {ModelEntry} entry
  * @param {(warning: Error) => void} onWarning
  * @returns {object}

@@ -53,7 +53,8 @@ function watchUpdates(registration) {
   offer(registration.waiting)
   registration.addEventListener('updatefound', () => {
     const { active, installing } = registration
-    // The first one is no news: WebKit may tell of it when it has taken the page over already.
+    // The first service worker is no new version, although WebKit may announce it when it has taken
+    // the page over already.
     if (!active) return
     installing?.addEventListener('statechange', () => {
       if (installing.state === 'installed') offer(registration.waiting)

@@ -51,7 +51,7 @@ export class Panel {
     else this.#button.focus()
   }
 
-  /** Out of the way, if it is over the conversation. */
+  /** Closes a panel that covers the conversation. */
   leave() {
     if (this.isDrawer) this.#set(false)
   }

@@ -169,7 +169,7 @@ export class Settings {
   load() {
     const { memory_budget, ...options } = this.#given('load')
     const bytes = memory_budget === undefined ? {} : { memory_budget: memory_budget * 1e6 }
-    // Half of the memory for the conversation at a loss that is hard to measure.
+    // q8_0 takes half of the memory for the conversation, at a loss that is hard to measure.
     const types = this.data.value.compact
       ? /** @type {const} */ ({ cache_type_k: 'q8_0', cache_type_v: 'q8_0' })
       : {}

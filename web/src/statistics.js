@@ -5,7 +5,7 @@ import { count, threads } from './format.js'
 /** @import { AnswerFacts } from './types.js' */
 
 /**
- * Pieces and milliseconds that a speed is taken over, at least: several pieces
+ * A speed is taken over at least so many pieces and milliseconds, because several pieces
  * may come at one time.
  */
 const SMOOTH = 12

@@ -100,7 +100,7 @@ const common = {
   cache_prompt: boolean,
   prompt_lookup: boolean,
   signal: abortSignal,
-  // For OpenAI's sake: fine where they ask for what happens anyway.
+  // Fields of OpenAI's that are accepted if they ask for what happens anyway.
   model: string,
   user: string,
   n: oneOf(1),

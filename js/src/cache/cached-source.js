@@ -18,8 +18,8 @@ import { Verifier } from './verify.js'
 
 /**
  * @typedef {object} CacheHost
- * @property {() => Storage | undefined} openStorage none: there shall be no cache;
- *   throws where it cannot be
+ * @property {() => Storage | undefined} openStorage undefined: no cache is wanted;
+ *   throws where storage is refused
  * @property {StartHasher} startHasher
  * @property {(warning: SottoError) => void} warn
  */
@@ -34,7 +34,7 @@ export class CachedSource {
   #url
   #sha256
   #peek
-  /** @type {SharedEntry | undefined} none: the cache is not used, or no more */
+  /** @type {SharedEntry | undefined} undefined: the cache is not used, or has failed */
   #shared
   /** @type {Verifier | undefined} */
   #verifier
@@ -42,7 +42,8 @@ export class CachedSource {
   #connected = false
   #hasFailed = false
   /**
-   * @type {{ entry?: Entry, done: Promise<void> }} of which entry it is known whether it is fresh
+   * The entry that was last compared with what the server has now, and when that is done.
+   * @type {{ entry?: Entry, done: Promise<void> }}
    */
   #judged = { done: Promise.resolve() }
   /** Bytes are hashed as they come, since nothing keeps them. */
@@ -53,7 +54,7 @@ export class CachedSource {
    * @param {HttpSource} http
    * @param {CacheHost} host
    * @param {{ url: string, mode: CacheMode, sha256?: string, peek?: boolean }} options peek:
-   *   only a look at the file: nobody is waited for, and an entry that is not there is not made
+   *   only the header is wanted: no other writer is waited for, and no entry is made
    */
   constructor(http, host, { url, mode, sha256 = '', peek = false }) {
     this.#http = http
@@ -239,7 +240,8 @@ export class CachedSource {
   }
 
   /**
-   * What the cache does: if it fails, it is done without, as long as there is a server.
+   * Does what concerns the cache. If that fails, loading goes on without the cache, as long
+   * as there is a server.
    * @param {AbortSignal} signal
    * @param {() => Promise<void>} work
    */
@@ -293,7 +295,10 @@ export class CachedSource {
     return verified && (this.#wanted ?? sha256) === sha256
   }
 
-  /** Behind the writer; without a cache the hash needs the file from front to back. */
+  /**
+   * The hashing worker reads from the cache behind the writer. Without a cache it is sent the
+   * bytes, and the file has to be read from front to back.
+   */
   #beginHash() {
     this.#verifier ??= new Verifier(this.#host.startHasher)
     this.#hashShared()

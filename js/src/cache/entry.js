@@ -19,7 +19,7 @@ import { readSegments } from './segments.js'
 /** @import { Folder, Storage, Writable } from './storage.js' */
 
 const MANIFESTS = ['manifest-0.json', 'manifest-1.json']
-/** What a crash costs: this, and what comes while that is being flushed, */
+/** A crash loses at most this much, and what comes while it is being flushed, */
 const COMMIT_BYTES = 8 << 20
 const COMMIT_MS = 2000
 /** which is at most this. */

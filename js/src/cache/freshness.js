@@ -10,8 +10,8 @@ import { isComplete } from './manifest.js'
 const isPage = (facts) => /^text\/html\b/i.test(facts?.contentType ?? '')
 
 /**
- * use: it is; reset: another version has to replace it; leave: the answer is no model,
- * and nothing that it says counts.
+ * use: it is; reset: the server has another version, which has to replace it; leave: the answer is
+ * a web page instead of a model, and what was kept stays.
  * @param {Manifest} manifest of what was kept
  * @param {SourceFacts | undefined} facts of what the server has
  * @param {{ stated: string, wanted: string | undefined }} sha256 by the caller,
@@ -23,7 +23,7 @@ export function judgeKept(manifest, facts, { stated, wanted }) {
   const { same, by } = revalidate(manifest.validator, facts?.validator ?? makeValidator({}))
   if (!same && isPage(facts)) return { verdict: 'leave', by } // what is there is worth more
   const other = stated && manifest.sha256 && stated !== manifest.sha256
-  // Halves of two versions of one size would make a third: only a hash could tell.
+  // Two versions of the same size could be mixed into one file, and only a hash would show it.
   const mixes = by === 'size' && !isComplete(manifest) && !wanted
   return { verdict: !same || other || mixes ? 'reset' : 'use', by }
 }

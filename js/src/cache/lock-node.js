@@ -1,6 +1,7 @@
-// A lock that goes when its holder goes, process or worker thread: a local socket that is listened
-// on. On Linux its name is abstract, on Windows it is a pipe's: nothing of it lies on a disk.
-// Elsewhere it is a file, which one that died may leave behind: nobody answers there.
+// A lock that is free again as soon as its holder ends, be that a process or a worker thread:
+// a local socket that the holder listens on. On Linux its name is abstract, on Windows it is that
+// of a pipe, and neither lies on a disk. Elsewhere it is a file. A holder that died leaves that
+// behind, but nobody answers at it, so that it is known to be free.
 import { createHash } from 'node:crypto'
 import { unlink } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'

@@ -1,6 +1,6 @@
 // One download for all tabs: who holds an entry's lock says how far it has come, the others
-// read what is in whole segments. The lock is asked for all the while: if its holder ends,
-// whoever gets it goes on.
+// read what is in whole segments. They ask for the lock all the while: if its holder ends,
+// one of them gets it and goes on.
 
 /** @import { Lock, Storage } from './storage.js' */
 /** @import { Validator } from '../source/validator.js' */

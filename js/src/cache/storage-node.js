@@ -56,8 +56,8 @@ export function nodeStorage(directory = defaultCacheDir()) {
     persist: async () => true,
     async lock(key, options) {
       await mkdir(directory, { recursive: true })
-      // The same folder has one number, whatever path leads to it, and the same path may
-      // be another's folder.
+      // Locks go by the folder's device and number: several paths may lead to one folder,
+      // and in another container the same path may be another folder.
       const { dev, ino } = await stat(directory, { bigint: true })
       return takeLock(`${dev} ${ino} ${key}`, options)
     },

@@ -82,7 +82,7 @@ const opfsFolder = (directory) => ({
         return await (await (await directory.getFileHandle(name)).getFile()).text()
       } catch (error) {
         if (isMissing(error)) return undefined
-        // Somebody has just written it. It is read only now and then: so the next attempt is lucky.
+        // Somebody has just written it, which happens rarely: the next attempt will succeed.
         const isStale = error instanceof DOMException && error.name === 'NotReadableError'
         if (!isStale || attempt === READS) throw error
       }
@@ -176,7 +176,7 @@ async function openFile(directory, name) {
 }
 
 /**
- * Whoever reads, or ended a moment ago, has its files for a little longer than its lock.
+ * A tab that reads, or that has just ended, keeps its files open a little longer than its lock.
  * @template T
  * @param {() => Promise<T>} work
  */
@@ -199,8 +199,9 @@ const isHeld = (error) =>
 let canOpenToRead = true
 
 /**
- * More than ten times as fast as a stream. Undefined where others have the file open, in browsers
- * that let only one have it, or where files cannot be opened so.
+ * A file opened for synchronous reading, which is more than ten times as fast as a stream.
+ * Undefined if somebody else has it open and the browser lets only one, and in browsers that cannot
+ * open files for reading alone.
  * @param {FileSystemFileHandle} handle
  */
 async function openToRead(handle) {

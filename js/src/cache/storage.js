@@ -4,15 +4,15 @@
 /**
  * @typedef {object} Storage
  * @property {() => Promise<string[]>} keys of the entries
- * @property {(key: string, make: boolean) => Promise<Folder | undefined>} folder
- *   none and make: made
+ * @property {(key: string, make: boolean) => Promise<Folder | undefined>} folder undefined if there
+ *   is none, unless `make` says to make it
  * @property {(key: string) => Promise<void>} remove an entry with all it has
  * @property {() => Promise<{ usage: number, quota: number }>} estimate in bytes
  * @property {() => Promise<boolean>} persist asks that the browser evicts nothing by itself
  * @property {(key: string, options: { wait: boolean,
  *   signal?: AbortSignal }) => Promise<Lock | undefined>} lock the right to write an entry,
- *   of one at a time on this machine; without `wait` undefined if another has it.
- *   Whoever dies gives it back
+ *   which one at a time has on this machine; without `wait` undefined if another has it.
+ *   It is free again when its holder ends
  */
 
 /** @typedef {{ release(): void }} Lock */
@@ -20,9 +20,10 @@
 /**
  * An entry's files.
  * @typedef {object} Folder
- * @property {(name: string) => Promise<string | undefined>} readText a small file; none: undefined
+ * @property {(name: string) => Promise<string | undefined>} readText a small file;
+ *   undefined if there is none
  * @property {(name: string, text: string) => Promise<void>} writeText all of it, and flushed
- * @property {(index: number) => Promise<number>} segmentSize bytes; none: 0
+ * @property {(index: number) => Promise<number>} segmentSize bytes; 0 if there is none
  * @property {(index: number) => Promise<Writable>} openSegment to write; made if there is none
  * @property {(index: number, start: number, end: number,
  *   signal: AbortSignal) => AsyncIterable<Uint8Array>} readSegment of a segment that nobody writes

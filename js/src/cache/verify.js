@@ -1,5 +1,5 @@
-// The sha256 of a file while it comes: in a worker of its own, which reads what the cache has in
-// whole segments, behind the writer, or is sent the bytes where there is no cache.
+// The sha256 of a file while it comes: in a worker of its own. With a cache it reads the whole
+// segments behind the writer; without one it is sent the bytes.
 
 /** @import { WorkerPort } from '../connection.js' */
 /** @import { OpenableSource } from '../source/source.js' */

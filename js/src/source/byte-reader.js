@@ -4,13 +4,13 @@
 import { BUFFER } from './source.js'
 
 /**
- * Readers whose next bytes are on their way. Chromium 156 takes the stream of a Blob for garbage
- * where nothing but a waiting read leads to it: that never answered then.
+ * Readers whose next bytes are on their way. They are kept here because Chromium 156 collects the
+ * stream of a Blob as garbage if only a waiting read refers to it, and the read never ends.
  * @type {Set<ByteReader>}
  */
 const waiting = new Set()
 
-/** Node.js's own streams only copy into it, from buffers of theirs. */
+/** Streams of Node.js would only copy into the buffer, from buffers of their own. */
 const FILLS = !globalThis.process?.versions?.node
 
 export class ByteReader {

@@ -16,15 +16,16 @@ import { compare, factsOf, identifies, validatorOf } from './validator.js'
 /** @import { SourceFacts, Validator } from './validator.js' */
 
 const LARGEST_SKIP = 1 << 16
-const HASTE = { attempts: 0, stallMs: 5000 } // none but the first
+// No second attempt, and five seconds to answer.
+const HASTE = { attempts: 0, stallMs: 5000 }
 
 /**
- * How a server hands out a file from the middle: by ranges that say where they lie; only to the
- * end, which the length of the answer proves; or not at all.
+ * How a server hands out a file from an offset on: `ranges` that say where they lie; `tail`: only
+ * up to the end, where the answer's length tells that it begins at the offset; `whole`: not at all.
  * @typedef {'ranges' | 'tail' | 'whole'} Manner
  */
 
-/** Reads of one source may wait for each other: each is to be read on, or left. */
+/** Reads of one source may wait for each other, so each has to be read to its end or left. */
 /** @implements {OpenableSource} */
 export class HttpSource {
   /** @type {number | undefined} */
@@ -82,7 +83,7 @@ export class HttpSource {
   /**
    * @param {number} firstLength
    * @param {AbortSignal} signal
-   * @param {boolean} [once] there is a way out, should the server not answer soon
+   * @param {boolean} [once] one attempt and a short wait: the cache can do without the server
    */
   async open(firstLength, signal, once = false) {
     const patience = once ? { ...this.#patience, ...HASTE } : this.#patience
@@ -245,8 +246,7 @@ export class HttpSource {
     const size = found.kind === 'unnamed' ? found.length && offset + found.length : found.size
     const other = validatorOf(response.headers, size)
     const version = compare(first, other)
-    // Also where the answer is of the wrong kind: one without this range may be
-    // one of another file.
+    // Checked for answers of the wrong kind too: a file that has become shorter refuses the range.
     const cut = response.status === 416 && size !== undefined && size !== this.size
     if (version === 'other' || cut) {
       throw new SottoError(

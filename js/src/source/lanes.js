@@ -3,7 +3,7 @@
 // that it has too many.
 
 const WINDOW_MS = 250
-/** What a connection more has to bring. */
+/** One more connection has to make the whole so many times as fast. */
 const GROWTH = 1.1
 
 export class Lanes {

@@ -8,7 +8,7 @@ import { SottoError } from '../errors.js'
  *   disposition: 'enforce' | 'report' }} Violation
  */
 
-/** Longer than an event takes that is on its way already. */
+/** Milliseconds: longer than an event needs that has been fired already. */
 const WAIT_MS = 100
 
 /** @type {Map<string, string>} origins that were refused, and the rule that did it */
@@ -48,8 +48,8 @@ export async function explained(error, url, name) {
       'take one that it allows, or a file'
     return new SottoError('io_error', text, { details: { source: name, policy: rule } })
   }
-  // Of a page that came by https browsers refuse it without a word, and WebKit's workers
-  // hear of no violation.
+  // A page that came by https may load nothing by http. Browsers refuse that without saying so,
+  // and workers in WebKit get no event of a violation either.
   if (protocol !== 'http:') return error
   const may = "the page's Content-Security-Policy or the browser may refuse an http: address"
   return new TypeError(`${error.message} (${may}; try https:, or a file)`)

@@ -60,8 +60,8 @@ export class Attempts {
   }
 
   /**
-   * Waits before the next attempt, for the network too. Throws what it was given
-   * where there is none.
+   * Waits before the next attempt, while offline for the network too. Throws the error it was given
+   * if there is to be no other attempt.
    * @param {unknown} error
    * @param {AbortSignal} signal
    * @param {boolean} [counts] false: somebody else's progress is what this one waits for

@@ -16,14 +16,17 @@ import { SottoError } from '../errors.js'
  */
 
 /**
- * A source as the loader drives it: `open` finds out size and supportsRanges. `firstLength` is how
- * much the first read will ask for, so that one request can serve both.
- * `rangeLength` is how long a range it likes to be asked for: one that hands out a range in pieces,
- * as they come, likes long ones. `ahead` is how many bytes it has on their way behind those
- * read so far. `finish` is called after the last read of a load that has succeeded so far;
- * `use` says what the cache had. `checks` says that `finish` will compare a hash.
- * `reject` is called instead when the bytes are no model.
- * `facts` is what a server said about the file, once it is open.
+ * A source as the loader drives it. Numbers are bytes.
+ * - open: finds out size and supportsRanges. `firstLength` is how much the first read will ask for,
+ *   so that one request can serve both
+ * - rangeLength: how long a range to ask for. Sources that hand out a range in pieces as they come
+ *   take long ones
+ * - ahead: how much is on its way behind what was read so far
+ * - finish: called after the last read of a load that has succeeded so far
+ * - checks: whether `finish` will compare a hash
+ * - reject: called instead of `finish` when the bytes are no model
+ * - use: what the cache had
+ * - facts: what a server said about the file, once it is open
  * @typedef {ModelSource & {
  *   name: string,
  *   rangeLength?: number,
@@ -45,8 +48,8 @@ export const PIECE = 1 << 20
 export const BUFFER = 1 << 17
 
 /**
- * Ranges of a source that hands them out in pieces as they come: each costs a request,
- * or little more.
+ * Ranges of a source that hands them out in pieces as they come: a longer one costs no more memory,
+ * and saves requests.
  */
 export const LONG_RANGE = 1 << 26
 

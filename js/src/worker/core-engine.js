@@ -91,10 +91,10 @@ export class CoreEngine {
   }
 
   /**
-   * With as much of n_ctx as fits, and another KV cache.
+   * A plan with as much of n_ctx as fits, and another KV cache.
    * @param {number} typeK SOTTO_CACHE_…
    * @param {number} typeV
-   * @returns {MemoryPlanNumbers | undefined} none: the model's heads do not take these types
+   * @returns {MemoryPlanNumbers | undefined} undefined: the model's heads do not take these types
    */
   planFitting(typeK, typeV) {
     const { ptr } = this.#structs.plan
@@ -107,7 +107,7 @@ export class CoreEngine {
     return /** @type {MemoryPlanNumbers} */ ({ ...numbers, fits: fits === 1 })
   }
 
-  /** The engine's last words, for what is no failure of a call. */
+  /** The engine's last message, where no call has failed. */
   message() {
     return this.module.string(this.module.call('sotto_engine_message', this.ptr))
   }

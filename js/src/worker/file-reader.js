@@ -84,7 +84,7 @@ export class ModelFileReader {
   }
 
   /**
-   * A page to log in, say, is no model: then it matters who sent what.
+   * If the bytes are no model but a page to log in, say, the error names the address and the type.
    * @param {(bytes: Uint8Array) => boolean} use
    * @param {Uint8Array} bytes
    */
@@ -101,7 +101,10 @@ export class ModelFileReader {
     }
   }
 
-  /** The header will not be parsed again: what the body may begin in is all that is left of it. */
+  /**
+   * The header will not be parsed again: of its bytes only those are kept in which
+   * the body may begin.
+   */
   forgetHeader() {
     this.#headAt = this.#headLength - (this.head.at(-1)?.length ?? 0)
     this.head = this.head.slice(-1)

@@ -22,7 +22,7 @@ import { readWeights } from './weights.js'
 /** @import { Candidate, ModuleName } from './variant.js' */
 
 const MB = 1 << 20
-// Room besides a model's file when its header has not been read: context, scratch, vocabulary.
+// Bytes beside a model's file while its header has not been read: context, scratch, vocabulary.
 const HEADROOM = 512 * MB
 const PER_THREAD = 320 << 10 // stack and the like
 const NO_MODEL = ['invalid_model', 'truncated_file']
@@ -100,9 +100,9 @@ export async function planOnly(given) {
 }
 
 /**
- * The plan, and the engine that has read the headers for it: at the second try, in a new instance,
- * where an engine is known to trap for no reason. It is a warning then, and everywhere
- * else a trap is one.
+ * The plan, and the engine that has read the headers for it. Where the JavaScript engine is known
+ * to trap for no reason (webkit.js), a trap is a warning and a new instance makes the second try.
+ * Everywhere else a trap is an error.
  * @param {Job} job
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
@@ -142,7 +142,7 @@ async function withFiles(job, work) {
 }
 
 /**
- * Of a memory that the headers are read in.
+ * Size of the memory that the headers are read in.
  * @param {ModelFileReader[]} files the first is open
  * @returns {Size}
  */
@@ -163,7 +163,7 @@ function stopwatch() {
 }
 
 /**
- * Begins what the first engine will wait for.
+ * Starts compiling and the threads, which the first engine will wait for.
  * @param {Job} job
  * @param {Candidate} candidate
  * @returns {Threads | undefined}
@@ -196,7 +196,8 @@ function threadsOf(engine, { n: wanted, reason }) {
  * @returns {Promise<CoreEngine>}
  */
 async function startEngine(job, [candidate, ...others], files, plan, first) {
-  // A snapshot of the KV state is made inside the memory, and so is one that is put back.
+  // The total has plan.kv already. It is added once more for a snapshot of the KV state, which lies
+  // in this memory when it is made and when it is put back.
   const size = { initial: plan.total, maximum: plan.total + RESERVE + plan.kv }
   const fits = first && size.maximum <= first.size.maximum
   if (!fits) first?.engine.module.end()

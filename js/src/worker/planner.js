@@ -22,7 +22,7 @@ const limitsOf = ({ core, device_memory: device }) => ({
 })
 
 /**
- * The limit that counts: who sets a budget knows more than the device says about itself.
+ * The limit that counts. A budget takes the place of what the device says about itself.
  * @param {MemoryLimits} limits
  * @returns {{ limit: number, limited_by: MemoryPlan['limited_by'] }}
  */
@@ -136,7 +136,7 @@ function whatFits({ options, prompt }, engine) {
     .sort((a, b) => b.options.n_ctx - a.options.n_ctx)
 }
 
-/** What the core does not know of its limit. */
+/** Where a limit comes from, which the core does not know. */
 const reasons = {
   budget: '',
   device: '. The limit is what this device says it has; memory_budget takes its place',

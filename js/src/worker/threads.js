@@ -67,8 +67,8 @@ export class Threads {
   }
 
   /**
-   * Waits for `starting`, an instance that starts its threads by makeWorker, or
-   * for one that does not.
+   * Waits until the instance is there whose threads makeWorker starts. Fails if one of them
+   * fails or takes too long.
    * @template T
    * @param {Promise<T>} starting
    * @param {(error: SottoError) => void} onFailure called for a thread that fails later
@@ -106,7 +106,10 @@ export class Threads {
     }
   }
 
-  /** A worker as Emscripten's code wants it. Its own handling of errors only tells the console. */
+  /**
+   * A worker as Emscripten's code wants it. Errors are handled here, because that code only
+   * writes them to the console.
+   */
   makeWorker() {
     return this.#waiting.shift() ?? this.#start()
   }

@@ -1,7 +1,7 @@
 // The weights on their way from the files into the engine: by ranges, several at once,
-// or from a source that only streams. Ranges come in the order of the files, few and long;
-// with a prompt to be computed meanwhile in that of the program, and short, so that layers come one
-// after the other and not at once.
+// or from a source that only streams. Ranges are few and long, in the order of the files.
+// With a prompt to be computed meanwhile they are short, in the order in which the program needs
+// them, so that layers come one after the other and not all at once.
 import { SottoError } from '../errors.js'
 
 /** @import { Progress } from '../types.js' */
@@ -21,13 +21,13 @@ const PROGRESS_EVERY_MS = 50
  */
 
 /**
- * Resolves when all weights are there, and the prompt is in the cache; no step is under way or
- * follows when it is rejected.
+ * Resolves when all weights are there and the prompt is in the cache. When it rejects, the engine
+ * has stopped computing.
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
  * @param {Reading} reading
- * @returns {Promise<{ weights: number, prefill: number }>} milliseconds of the one, and of what
- *   was left of the other
+ * @returns {Promise<{ weights: number, prefill: number }>} milliseconds until the weights were
+ *   there, and from then on until the prompt was computed
  */
 export async function readWeights(files, engine, reading) {
   const { abort, prefill } = reading

@@ -36,8 +36,8 @@ export async function openFirefox() {
 }
 
 /**
- * The page calls back with what it has: told to wait for a promise itself, Firefox 153 now
- * and then never answers.
+ * The page calls back when it has a result. If Firefox 153 itself is asked to wait for a promise,
+ * it sometimes never answers.
  */
 async function evaluator(browser, page) {
   const waiting = new Map()

@@ -28,7 +28,8 @@ export async function environment() {
 }
 
 /**
- * Name and version. Of several brands, the one that is neither made up nor what others are made of.
+ * Name and version. Browsers list several brands: one that is made up, Chromium, which they are
+ * made of, and their own, which is wanted.
  * @param {Brand[]} brands
  * @param {string} userAgent for browsers that have no brands
  */

@@ -14,8 +14,9 @@ import { quantile } from '../statistics.js'
 export class SpoiledSample extends Error {}
 
 /**
- * Greedy, without an end, without anything that was computed before, and without drafts:
- * every token costs a pass. The first token belongs to the prompt, so `n` more are asked for.
+ * Generates greedily, past every end token, reuses nothing that was computed before,
+ * and drafts nothing: every token costs one pass. The first token belongs to the prompt,
+ * so `n` more are asked for.
  * @param {Engine} engine
  * @param {number[]} prompt
  * @param {number} n
@@ -39,7 +40,7 @@ export async function measure(engine, prompt, n, signal) {
   /** @type {Timings | undefined} */
   let timings
   for await (const chunk of stream) {
-    // A token without text of its own, half a character, comes with the next.
+    // A token that is only a part of a character comes with the next one.
     if (chunk.choices[0]?.text || (chunk.timings && !times.length)) times.push(performance.now())
     timings = chunk.timings ?? timings
   }

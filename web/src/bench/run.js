@@ -19,7 +19,7 @@ import { Watch } from './watch.js'
 
 /** Seconds for all samples of a request; the first is taken however long it lasts. */
 const PATIENCE_S = 60
-/** A few frames. */
+/** Milliseconds: a few frames, in which what was told gets drawn. */
 const DRAWN_MS = 50
 /** Of a request whose samples are spoiled, how often it is tried in a round. */
 const ATTEMPTS = 3

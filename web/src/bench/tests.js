@@ -10,9 +10,9 @@ export const N_CTX = 1280
  */
 
 /**
- * What people compare, by the names of llama-bench: pp512 is a prompt of 512 tokens,
- * tg128 are 128 tokens one by one, @ d512 behind 512 others. One token must come before the
- * first, so tg128 has it.
+ * What people compare, by the names of llama-bench: pp512 is a prompt of 512 tokens, tg128 are 128
+ * tokens generated one by one, tg128 @ d512 the same behind 512 others. Generation needs a token to
+ * go on from, so the prompt of tg128 is one token.
  * @type {Record<string, { label: string, rounds: number, asks: Ask[] }>}
  */
 export const presets = {
@@ -69,8 +69,8 @@ export function asksFor(preset, positions) {
 }
 
 /**
- * The same once through the short ones, so that the browser has translated the code and the engine
- * has tried its kernels before anything counts.
+ * The short requests, which are made once before anything counts: the browser has translated the
+ * code by then, and the engine has tried its kernels.
  * @param {Ask[]} asks
  */
 export const warmUpOf = (asks) => asks.filter(({ prompt }) => prompt <= FIRST_AFTER)

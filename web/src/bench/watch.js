@@ -18,7 +18,8 @@ export class Watch {
   }
 
   /**
-   * Ever-growing; a number that has grown meanwhile, or a hidden page, is a disturbed measurement.
+   * How often the page was disturbed so far. If this has grown during a measurement, or the page is
+   * hidden, the measurement was disturbed.
    */
   get disturbances() {
     return this.#disturbances
@@ -51,7 +52,8 @@ export class Watch {
     try {
       this.#lock = await navigator.wakeLock?.request('screen')
     } catch {
-      // Not allowed, or the battery is low: hidden then, and noticed.
+      // Not allowed, or the battery is low. If the screen goes off, the page is hidden,
+      // and that is noticed.
     }
   }
 }
