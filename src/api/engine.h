@@ -59,8 +59,8 @@ sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape 
                                sotto_memory_plan *plan);
 /* Fails with ERR_MEMORY_BUDGET; the message has the plan's numbers and says what would fit. */
 sotto_status engine_over_budget(sotto_engine *engine);
-/* One of the model's chat templates after the other, with its name; start with *at = 0. NULL behind the
- * last one. */
+/* One of the model's chat templates after the other, with its name; start with *at = 0. NULL behind
+ * the last one. */
 const sotto_gguf_kv *engine_next_template(const sotto_engine *engine, size_t *at,
                                           sotto_slice *name);
 /* The template that a request names, brings along or needs; valid until the next call. */

@@ -221,14 +221,13 @@ typedef enum sotto_detokenize_flags {
 SOTTO_API sotto_status sotto_engine_detokenize(sotto_engine *engine, const int32_t *ids,
                                                uint32_t n_ids, uint32_t flags, const char **text,
                                                uint32_t *len);
-/* A conversation to prompt ids through the model's own template. `json` is an object:
- * {"messages": […], "tools": […], "add_generation_prompt": true, "chat_template": "…",
- * "chat_template_kwargs": {…}}. chat_template: Jinja, or the name of one of the model's templates
- * ("default", "tool_use", "rag"); left out it is "tool_use", where there is such and tools are given,
- * else "default". `arguments` of tool calls may be objects or strings of JSON. now: Unix seconds for
- * templates that print the date. Ids are valid until the next call that returns ids, the rendered
- * text until the next call of this function. ERR_INVALID_JSON, ERR_INVALID_TEMPLATE,
- * ERR_TEMPLATE_RAISED. */
+/* A conversation to prompt ids through the model's own template. `json` is an object: {"messages":
+ * […], "tools": […], "add_generation_prompt": true, "chat_template": "…", "chat_template_kwargs":
+ * {…}}. chat_template: Jinja, or the name of one of the model's templates ("default", "tool_use",
+ * "rag"); left out it is "tool_use", where there is such and tools are given, else "default".
+ * `arguments` of tool calls may be objects or strings of JSON. now: Unix seconds for templates that
+ * print the date. Ids are valid until the next call that returns ids, the rendered text until the
+ * next call of this function. ERR_INVALID_JSON, ERR_INVALID_TEMPLATE, ERR_TEMPLATE_RAISED. */
 SOTTO_API sotto_status sotto_engine_apply_chat_template(sotto_engine *engine, const char *json,
                                                         uint32_t json_len, int64_t now,
                                                         const int32_t **ids, uint32_t *n_ids,

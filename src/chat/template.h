@@ -2,13 +2,13 @@
  * transformers does (trim_blocks, lstrip_blocks, its tojson, strftime_now, raise_exception).
  *
  * Provenance: every string the interpreter handles remembers, run by run, whether its bytes were
- * written in the template (literals, template text, bos_token and the like) or came from the caller's
- * messages and tools. The output lists the trusted stretches; only there may the tokenizer see
- * special tokens. Operations keep provenance (slicing, trim, replace, concatenation, join, split);
- * what cannot keep it is untrusted.
+ * written in the template (literals, template text, bos_token and the like) or came from the
+ * caller's messages and tools. The output lists the trusted stretches; only there may the tokenizer
+ * see special tokens. Operations keep provenance (slicing, trim, replace, concatenation, join,
+ * split); what cannot keep it is untrusted.
  *
- * Templates are hostile input: nesting, iterations, output size and memory are bounded, and there is
- * no access to anything but the values given. */
+ * Templates are hostile input: nesting, iterations, output size and memory are bounded, and there
+ * is no access to anything but the values given. */
 #ifndef SOTTO_CHAT_TEMPLATE_H
 #define SOTTO_CHAT_TEMPLATE_H
 

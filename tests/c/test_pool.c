@@ -1,4 +1,5 @@
-/* platform/pool: every task is done once, whatever the number of threads and however busy the cores. */
+/* platform/pool: every task is done once, whatever the number of threads and however busy the
+ * cores. */
 #include "platform/pool.h"
 
 #include "platform/time.h"

@@ -4,7 +4,7 @@
 import { filesUnder, read } from './source.mjs'
 
 const COLUMNS = 100
-const folders = ['bench', 'cmake', 'js', 'models', 'tests', 'tools', 'wasi', 'web']
+const folders = ['bench', 'cmake', 'js', 'models', 'src', 'tests', 'tools', 'wasi', 'web']
 const written = /\.([cm]?js|[cm]?ts|css|c|h|def)$/
 const downloaded = /^models\/cache\//
 const onlyUrl = /^\W*https?:\/\/\S+\W*$/

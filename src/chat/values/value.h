@@ -59,7 +59,8 @@ typedef struct span {
 
 typedef enum trust { UNTRUSTED, TRUSTED, MIXED } trust;
 
-/* A string of valid UTF-8, indexed by code points. Each byte was written by the template, or not. */
+/* A string of valid UTF-8, indexed by code points. Each byte was written by the template, or
+ * not. */
 typedef struct str {
   const char *data;
   uint32_t len, chars; /* bytes; code points */
