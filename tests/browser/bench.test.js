@@ -50,7 +50,7 @@ test('a run with the default model: what it says meanwhile, and figures that can
   console.log(`tasks longer than 50 ms: ${tasks.map(Math.round).join(', ') || 'none'}`)
 
   const json = await visitor.json()
-  assert.deepEqual([json.format, json.version, json.sotto], ['sotto-bench', 1, '0.1.0'])
+  assert.deepEqual([json.format, json.version, json.sotto], ['sotto-bench', 1, '0.2.0'])
   assert.deepEqual(json.run, { preset: 'standard', rounds: 2, disturbed: 0, discarded: 0 })
   assert.equal(json.model.bytes, 98362432)
   assert.match(json.model.sha256, /^b179c952/)

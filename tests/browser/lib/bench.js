@@ -5,7 +5,7 @@ export const result = {
   format: 'sotto-bench',
   version: 1,
   created: '2026-05-04T03:02:01.000Z',
-  sotto: '0.1.0',
+  sotto: '0.2.0',
   model: {
     name: 'A model | <b>bold</b>',
     architecture: 'llama',

@@ -40,7 +40,7 @@ before(async () => {
   const folder = join(app, 'node_modules', 'sotto')
   mkdirSync(folder, { recursive: true })
   await run('npm', ['pack', '--silent', '--pack-destination', app], { cwd: inRoot('js') })
-  await run('tar', ['xzf', join(app, 'sotto-0.1.0.tgz'), '--strip-components=1', '-C', folder])
+  await run('tar', ['xzf', join(app, 'sotto-0.2.0.tgz'), '--strip-components=1', '-C', folder])
   writeFileSync(join(app, 'package.json'), '{ "type": "module" }\n')
   writeFileSync(join(app, 'index.html'), html('/main.js'))
   writeFileSync(join(app, 'main.js'), main('sotto'))
