@@ -49,7 +49,7 @@ TEST(threads_of_decoding_are_what_measures_fastest) {
  * 900 ms if it is `cold`. Other work takes half of the time. */
 static uint32_t settle(cpu_choice *choice, const double *ms, uint32_t cold, int *n_steps) {
   double now = 1000;
-  for (*n_steps = 0; choice->stage != CPU_CHOICE_SETTLED && *n_steps < 100000; ++*n_steps) {
+  for (*n_steps = 0; choice->round != CPU_CHOICE_SETTLED && *n_steps < 100000; ++*n_steps) {
     cpu_choice_next(choice);
     const uint32_t i = choice->running;
     const double took = ms[i] * (i == cold && now < 1900 ? 10 : 1);
@@ -69,11 +69,11 @@ TEST(kernels_of_a_matmul_are_what_measures_fastest) {
   cpu_choice choice;
   int n;
   cpu_choice_init(&choice, &set, SOTTO_Q4_0, 1); /* all the same: nothing to choose */
-  CHECK(choice.stage == CPU_CHOICE_SETTLED && choice.n == 1 &&
+  CHECK(choice.round == CPU_CHOICE_SETTLED && choice.n == 1 &&
         cpu_choice_next(&choice)->kernels == &other[0]);
   for (uint32_t cold = 0; cold < 4; cold++) {
     cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
-    CHECK(choice.stage != CPU_CHOICE_SETTLED && cpu_choice_next(&choice)->kernels == &other[0]);
+    CHECK(choice.round != CPU_CHOICE_SETTLED && cpu_choice_next(&choice)->kernels == &other[0]);
     CHECK(settle(&choice, first, cold, &n) == 0 && n < 20000);
     cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
     CHECK(settle(&choice, last, cold, &n) == 2 && n < 20000);
@@ -96,7 +96,7 @@ TEST(kernels_that_are_far_behind_cost_two_samples) {
   double now = 1000;
   int n_slow = 0;
   cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
-  while (choice.stage != CPU_CHOICE_SETTLED) {
+  while (choice.round != CPU_CHOICE_SETTLED) {
     const bool slow = cpu_choice_next(&choice)->kernels == &other[1];
     CHECK(!slow || now >= 2000);
     n_slow += slow && choice.phase == CPU_CHOICE_TRIAL;
@@ -117,17 +117,17 @@ TEST(kernels_read_as_many_streams_as_measure_fastest) {
       double now = 1000;
       cpu_choice_init(&choice, &set, one_kernel ? SOTTO_Q4_0 : SOTTO_Q8_0, 8);
       int n_start = 0; /* what a process that answers once waits for */
-      CHECK(choice.stage == CPU_CHOICE_START);
-      for (int i = 0; i < 100000 && choice.stage != CPU_CHOICE_SETTLED; i++) {
+      CHECK(choice.round == CPU_CHOICE_START);
+      for (int i = 0; i < 100000 && choice.round != CPU_CHOICE_SETTLED; i++) {
         const cpu_candidate *c = cpu_choice_next(&choice);
         double took = c->kernels == &other[1] ? 0.04 : 0.05;
         if (c->n_streams == 8) took *= faster ? 0.8 : 0.95;
-        if (choice.stage == CPU_CHOICE_START) n_start++;
+        if (choice.round == CPU_CHOICE_START) n_start++;
         cpu_choice_note(&choice, 1e6, now, now + took);
         now += took;
       }
       const cpu_candidate *c = cpu_choice_next(&choice);
-      CHECK(choice.stage == CPU_CHOICE_SETTLED && c->kernels == &other[!one_kernel]);
+      CHECK(choice.round == CPU_CHOICE_SETTLED && c->kernels == &other[!one_kernel]);
       CHECK(c->n_streams == (faster ? 8 : 1));
       CHECK(n_start > 20 && n_start < 200);
     }

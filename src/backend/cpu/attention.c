@@ -16,7 +16,8 @@ static uint32_t n_rep(const sotto_op *op) {
 }
 
 /* Made for the operation whose KV heads serve the most query heads. */
-uint32_t cpu_attention_block_tokens(const sotto_program *p, const sotto_backend_config *config) {
+uint32_t cpu_attention_query_block_tokens(const sotto_program *p,
+                                          const sotto_backend_config *config) {
   uint32_t tokens = BLOCK_ROWS;
   for (size_t i = 0; i < p->n_ops; i++) {
     if (p->ops[i].kind != SOTTO_OP_ATTENTION) continue;
@@ -32,7 +33,7 @@ uint64_t cpu_attention_scratch(const sotto_program *p, const sotto_backend_confi
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
     if (op->kind != SOTTO_OP_ATTENTION) continue;
-    const uint64_t rows = (uint64_t)cpu_attention_block_tokens(p, config) * n_rep(op);
+    const uint64_t rows = (uint64_t)cpu_attention_query_block_tokens(p, config) * n_rep(op);
     const uint64_t floats = sotto_attention_scratch(rows, config->n_ctx, op->attention.head_dim);
     if (floats > most) most = floats;
   }
@@ -45,15 +46,15 @@ static uint32_t units_per_block(const sotto_op *op, uint32_t heads) {
 
 void cpu_attention_prepare(cpu_backend *b) {
   const sotto_batch *batch = &b->part;
-  const uint32_t most = b->block_tokens;
-  b->n_blocks = 0;
+  const uint32_t most = b->query_block_tokens;
+  b->n_query_blocks = 0;
   for (uint32_t t = 0; t < batch->n_tokens; t++) {
     const bool follows = t > 0 && batch->seqs[t] == batch->seqs[t - 1] &&
                          batch->positions[t] == batch->positions[t - 1] + 1 &&
-                         t - b->blocks[b->n_blocks - 1] < most;
-    if (!follows) b->blocks[b->n_blocks++] = t;
+                         t - b->query_blocks[b->n_query_blocks - 1] < most;
+    if (!follows) b->query_blocks[b->n_query_blocks++] = t;
   }
-  b->blocks[b->n_blocks] = batch->n_tokens;
+  b->query_blocks[b->n_query_blocks] = batch->n_tokens;
 }
 
 /* Query heads of a unit. All heads of a KV head are the least work; fewer may keep more threads
@@ -62,8 +63,8 @@ static uint32_t unit_heads(const cpu_backend *b, const sotto_op *op) {
   uint64_t least = UINT64_MAX;
   uint32_t best = 1;
   for (uint32_t heads = n_rep(op); heads > 0; heads--) {
-    const uint64_t units = (uint64_t)b->n_blocks * units_per_block(op, heads);
-    const uint64_t rows = (uint64_t)heads * b->part.n_tokens / b->n_blocks;
+    const uint64_t units = (uint64_t)b->n_query_blocks * units_per_block(op, heads);
+    const uint64_t rows = (uint64_t)heads * b->part.n_tokens / b->n_query_blocks;
     const uint64_t cost = (units + active_threads(b) - 1) / active_threads(b) * (rows + PAGE_ROWS);
     if (cost >= least) continue;
     least = cost;
@@ -73,7 +74,7 @@ static uint32_t unit_heads(const cpu_backend *b, const sotto_op *op) {
 }
 
 uint64_t cpu_attention_units(const cpu_backend *b, const sotto_op *op) {
-  return (uint64_t)b->n_blocks * units_per_block(op, unit_heads(b, op));
+  return (uint64_t)b->n_query_blocks * units_per_block(op, unit_heads(b, op));
 }
 
 /* Keys that the first token of a block sees, or where attention is not causal all of its
@@ -88,9 +89,9 @@ static uint32_t n_keys(const cpu_backend *b, const sotto_op *op, const uint32_t 
 
 uint64_t cpu_attention_unit_macs(const cpu_backend *b, const sotto_op *op) {
   uint64_t most = 0;
-  for (uint32_t i = 0; i < b->n_blocks; i++) {
-    const uint64_t n_tokens = b->blocks[i + 1] - b->blocks[i];
-    const uint64_t n = n_tokens * (n_keys(b, op, b->blocks + i) + n_tokens - 1);
+  for (uint32_t i = 0; i < b->n_query_blocks; i++) {
+    const uint64_t n_tokens = b->query_blocks[i + 1] - b->query_blocks[i];
+    const uint64_t n = n_tokens * (n_keys(b, op, b->query_blocks + i) + n_tokens - 1);
     if (n > most) most = n;
   }
   return 2 * most * unit_heads(b, op) * op->attention.head_dim;
@@ -100,7 +101,7 @@ void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, 
   const uint32_t heads = unit_heads(b, op), d = op->attention.head_dim,
                  per_block = units_per_block(op, heads),
                  per_kv_head = per_block / op->attention.n_head_kv;
-  const uint32_t *block = b->blocks + unit / per_block;
+  const uint32_t *block = b->query_blocks + unit / per_block;
   const uint32_t kv_head = (uint32_t)(unit % per_block) / per_kv_head;
   const uint32_t first = (uint32_t)(unit % per_kv_head) * heads; /* of the KV head's */
   const uint32_t n_heads = n_rep(op) - first < heads ? n_rep(op) - first : heads;

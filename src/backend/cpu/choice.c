@@ -1,7 +1,7 @@
 #include "backend/cpu/choice.h"
 
 /* Of so many matmuls one tries another candidate than the leader: odd numbers, so that it is each
- * of a layer's in turn. At the start nobody knows the leader. */
+ * of a layer's in n_matmuls. At the start nobody knows the leader. */
 #define TRY_EVERY          15
 #define TRY_EVERY_AT_START 3
 /* A sample is long enough for a clock that ticks every 0.1 ms; so many make a trial. */
@@ -49,13 +49,13 @@ static void compete_all(cpu_choice *choice, uint32_t n_streams) {
   }
 }
 
-/* The candidates of a stage; the leader of the one before leads. */
-static void enter(cpu_choice *choice, cpu_choice_stage stage, cpu_candidate leader) {
-  choice->stage = stage;
+/* The candidates of a round; the leader of the one before leads. */
+static void enter(cpu_choice *choice, cpu_choice_round round, cpu_candidate leader) {
+  choice->round = round;
   choice->n = choice->leader = 0;
-  choice->phase = stage == CPU_CHOICE_START ? CPU_CHOICE_TRIAL : CPU_CHOICE_ALONE;
+  choice->phase = round == CPU_CHOICE_START ? CPU_CHOICE_TRIAL : CPU_CHOICE_ALONE;
   choice->begin_ms = 0;
-  if (stage == CPU_CHOICE_KERNELS) {
+  if (round == CPU_CHOICE_KERNELS) {
     compete_all(choice, leader.n_streams);
   } else {
     compete(choice, leader.kernels, 1);
@@ -65,7 +65,7 @@ static void enter(cpu_choice *choice, cpu_choice_stage stage, cpu_candidate lead
          choice->candidates[choice->leader].n_streams != leader.n_streams)
     choice->leader++;
   choice->running = choice->leader;
-  if (choice->n == 1) choice->stage = CPU_CHOICE_SETTLED;
+  if (choice->n == 1) choice->round = CPU_CHOICE_SETTLED;
 }
 
 void cpu_choice_init(cpu_choice *choice, const sotto_kernel_set *set, sotto_dtype type,
@@ -93,10 +93,10 @@ static void decide(cpu_choice *choice) {
     const double to_beat = median(&choice->candidates[choice->leader]);
     if (median(&choice->candidates[i]) < to_beat * MARGIN) choice->leader = i;
   }
-  if (choice->stage == CPU_CHOICE_KERNELS)
-    choice->stage = CPU_CHOICE_SETTLED;
+  if (choice->round == CPU_CHOICE_KERNELS)
+    choice->round = CPU_CHOICE_SETTLED;
   else
-    enter(choice, choice->stage + 1, choice->candidates[choice->leader]);
+    enter(choice, choice->round + 1, choice->candidates[choice->leader]);
 }
 
 static bool is_hopeless(const cpu_choice *choice, const cpu_candidate *candidate) {
@@ -111,14 +111,14 @@ static bool wants_samples(const cpu_choice *choice, const cpu_candidate *candida
   case CPU_CHOICE_WARM_UP: return candidate->n_samples < N_WARM_SAMPLES;
   case CPU_CHOICE_TRIAL: break;
   }
-  const uint32_t n = choice->stage == CPU_CHOICE_START ? N_START_SAMPLES : N_SAMPLES;
+  const uint32_t n = choice->round == CPU_CHOICE_START ? N_START_SAMPLES : N_SAMPLES;
   return candidate->n_samples < n && !is_hopeless(choice, candidate);
 }
 
 const cpu_candidate *cpu_choice_next(cpu_choice *choice) {
   choice->running = choice->leader;
-  const uint32_t every = choice->stage == CPU_CHOICE_START ? TRY_EVERY_AT_START : TRY_EVERY;
-  if (choice->stage != CPU_CHOICE_SETTLED && ++choice->turn % every == 0) {
+  const uint32_t every = choice->round == CPU_CHOICE_START ? TRY_EVERY_AT_START : TRY_EVERY;
+  if (choice->round != CPU_CHOICE_SETTLED && ++choice->n_matmuls % every == 0) {
     for (uint32_t i = 0; i < choice->n; i++)
       if (i != choice->leader && wants_samples(choice, &choice->candidates[i])) choice->running = i;
   }

@@ -3,7 +3,7 @@
  * is best so far, some run what is to be tried, each is timed, and the fastest stays. Nothing is
  * computed for the sake of measuring, and real data and threads are measured.
  *
- * Stages, one after the other:
+ * Rounds, one after the other:
  *   START    the variant that is the best guess, with one stream and with several, from the first
  *            step on: a process that answers one question must gain from the choice, too
  *   STREAMS  the same again, when browsers have optimised the code that is called often
@@ -23,12 +23,12 @@ typedef struct cpu_candidate {
   uint32_t n_samples;
 } cpu_candidate;
 
-typedef enum cpu_choice_stage {
+typedef enum cpu_choice_round {
   CPU_CHOICE_START,
   CPU_CHOICE_STREAMS,
   CPU_CHOICE_KERNELS,
   CPU_CHOICE_SETTLED,
-} cpu_choice_stage;
+} cpu_choice_round;
 
 typedef enum cpu_choice_phase {
   CPU_CHOICE_ALONE,   /* the leader runs */
@@ -40,10 +40,10 @@ typedef struct cpu_choice {
   const sotto_kernel_set *set;
   sotto_dtype type;
   uint32_t most_streams;
-  cpu_choice_stage stage;
+  cpu_choice_round round;
   cpu_candidate candidates[SOTTO_MAX_VARIANTS];
-  uint32_t n, leader, running, turn;
-  cpu_choice_phase phase; /* of the stage */
+  uint32_t n, leader, running, n_matmuls;
+  cpu_choice_phase phase; /* of the round */
   double begin_ms;        /* of the phase's first step; 0 before */
 } cpu_choice;
 

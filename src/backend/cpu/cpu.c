@@ -24,14 +24,14 @@ static uint32_t widest_matmul_input(const sotto_program *p) {
 static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config,
                         cpu_backend *b) {
   uint64_t rows = config->n_part > config->n_outputs ? config->n_part : config->n_outputs;
-  uint64_t n = widest_matmul_input(p), n_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
+  uint64_t n = widest_matmul_input(p), n_query_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
   uint64_t floats = sotto_buffers_plan(p, config, b ? b->offsets : NULL);
   if (floats == UINT64_MAX) return UINT64_MAX;
   const uint64_t sizes[] = {
       floats * sizeof(float),
       sotto_act_bytes((n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK * SOTTO_ACT_BLOCK, rows),
-      rows * n_blocks * sizeof(float),
-      rows * n_blocks * sizeof(int32_t),
+      rows * n_query_blocks * sizeof(float),
+      rows * n_query_blocks * sizeof(int32_t),
       config->n_threads * cpu_attention_scratch(p, config) * sizeof(float),
       (uint64_t)p->n_ropes * config->n_batch * sotto_widest_rope(p) * sizeof(float),
       sotto_widest_rope(p) * sizeof(float),
@@ -50,12 +50,12 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
     b->act.sum = (int32_t *)(b->scratch + at[3]);
     b->attention = (float *)(b->scratch + at[4]);
     b->attention_scratch = cpu_attention_scratch(p, config);
-    b->block_tokens = cpu_attention_block_tokens(p, config);
+    b->query_block_tokens = cpu_attention_query_block_tokens(p, config);
     b->cos_sin = (float *)(b->scratch + at[5]);
     b->frequencies = (float *)(b->scratch + at[6]);
     b->rope_stride = sotto_widest_rope(p);
     b->pages = (const void **)(b->scratch + at[7]);
-    b->blocks = (uint32_t *)(b->scratch + at[8]);
+    b->query_blocks = (uint32_t *)(b->scratch + at[8]);
   }
   return total;
 }

@@ -71,10 +71,10 @@ typedef struct cpu_backend {
   float *frequencies; /* [rope_stride] */
   uint32_t rope_stride;
   const void **pages; /* [n_threads][2][n_ctx / 32] */
-  uint32_t
-      *blocks; /* [n_blocks + 1]: the part's tokens blocks[i] … go through attention together */
-  uint32_t n_blocks;
-  uint32_t block_tokens; /* most tokens of one */
+  /* [n_query_blocks + 1]: the tokens query_blocks[i] … of the part go through attention together */
+  uint32_t *query_blocks;
+  uint32_t n_query_blocks;
+  uint32_t query_block_tokens; /* most tokens of a query block */
 
   cpu_threads threads;
   double batch_ms; /* that the batch has run */
@@ -133,8 +133,8 @@ static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64
 /* Floats of scratch per thread. */
 uint64_t cpu_attention_scratch(const sotto_program *program, const sotto_backend_config *config);
 /* Most tokens of a block. */
-uint32_t cpu_attention_block_tokens(const sotto_program *program,
-                                    const sotto_backend_config *config);
+uint32_t cpu_attention_query_block_tokens(const sotto_program *program,
+                                          const sotto_backend_config *config);
 /* Cut the batch into blocks. */
 void cpu_attention_prepare(cpu_backend *backend);
 uint64_t cpu_attention_units(const cpu_backend *backend, const sotto_op *op);

@@ -7,12 +7,12 @@
 /* Elementwise steps of fewer values stay on the caller's thread: a meeting of threads costs
  * more. */
 #define SERIAL_VALUES 16384
-/* Chunks per thread: so many that a slower thread can take fewer; but none that is over in less
+/* Tasks per thread: so many that a slower thread can take fewer; but none that is over in less
  * than about 25 microseconds, as each costs a dispute over who takes it and a new place in
  * memory. */
-#define CHUNKS_PER_THREAD 4
-#define CHUNK_MACS        1500000
-#define ATTENTION_FACTOR  4 /* attention takes longer for a multiply-add */
+#define TASKS_PER_THREAD 4
+#define TASK_MACS        1500000
+#define ATTENTION_FACTOR 4 /* attention takes longer for a multiply-add */
 
 bool cpu_step_is_by_row(const cpu_step *step) {
   return step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION;
@@ -56,7 +56,7 @@ void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   cpu_matmul_kind *kind = &b->matmuls[step->matmul_kind];
   cpu_choice *choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
   const cpu_candidate *chosen = cpu_choice_next(choice);
-  if (choice->stage == CPU_CHOICE_SETTLED) choice = NULL;
+  if (choice->round == CPU_CHOICE_SETTLED) choice = NULL;
   if (step->kind == CPU_MATMUL) {
     b->float_streams = chosen->n_streams;
     b->float_choice = choice;
@@ -186,21 +186,21 @@ static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint
   }
 }
 
-typedef struct cpu_job {
+typedef struct cpu_tasks {
   cpu_backend *backend;
   const cpu_step *step;
   uint64_t first, n_units;
-  uint32_t n_chunks;
-} cpu_job;
+  uint32_t n_tasks;
+} cpu_tasks;
 
-static void run_chunk(void *user, uint32_t chunk, uint32_t thread) {
-  const cpu_job *job = user;
-  run_units(job->backend, job->step, job->first + job->n_units * chunk / job->n_chunks,
-            job->first + job->n_units * (chunk + 1) / job->n_chunks, thread);
+static void run_task(void *user, uint32_t task, uint32_t thread) {
+  const cpu_tasks *tasks = user;
+  run_units(tasks->backend, tasks->step, tasks->first + tasks->n_units * task / tasks->n_tasks,
+            tasks->first + tasks->n_units * (task + 1) / tasks->n_tasks, thread);
 }
 
-/* How many chunks are worth the threads' meeting. */
-static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
+/* How many tasks are worth the threads' meeting. */
+static uint32_t n_tasks(const cpu_backend *b, const cpu_step *step, uint64_t n_units) {
   const uint32_t threads = active_threads(b);
   if (threads == 1) return 1;
   if (cpu_step_is_by_row(step)) {
@@ -211,16 +211,16 @@ static uint32_t n_chunks(const cpu_backend *b, const cpu_step *step, uint64_t n_
     }
     if (values < SERIAL_VALUES) return 1;
   }
-  uint64_t n = threads * CHUNKS_PER_THREAD, worth = n;
+  uint64_t n = threads * TASKS_PER_THREAD, worth = n;
   if (!cpu_step_is_by_row(step)) {
     const uint64_t factor = step->kind == CPU_ATTENTION ? ATTENTION_FACTOR : 1;
-    worth = n_units * cpu_unit_macs(b, step) * factor / CHUNK_MACS;
+    worth = n_units * cpu_unit_macs(b, step) * factor / TASK_MACS;
   }
   if (worth < n) n = worth > threads ? worth / threads * threads : threads;
   return (uint32_t)(n_units < n ? n_units : n);
 }
 
 void cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
-  cpu_job job = {b, step, first, last - first, n_chunks(b, step, last - first)};
-  sotto_pool_run(b->config.pool, job.n_chunks, run_chunk, &job);
+  cpu_tasks tasks = {b, step, first, last - first, n_tasks(b, step, last - first)};
+  sotto_pool_run(b->config.pool, tasks.n_tasks, run_task, &tasks);
 }
