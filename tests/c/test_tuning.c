@@ -106,6 +106,20 @@ TEST(kernels_that_are_far_behind_cost_two_samples) {
   CHECK(n_slow == 2 && cpu_choice_next(&choice)->kernels == &other[0]);
 }
 
+/* Strict instructions compete with relaxed ones for Q8_0 alone. */
+TEST(kernels_of_another_family_compete_for_q8_0_alone) {
+  sotto_kernels relaxed = sotto_kernels_scalar;
+  relaxed.family = "relaxed";
+  relaxed.gemm_Q4_0 = sotto_kernels_scalar.gemm_Q4_1;
+  relaxed.gemm_Q8_0 = sotto_kernels_scalar.gemm_Q4_0;
+  const sotto_kernel_set set = {.members = {&relaxed, &sotto_kernels_scalar}, .n = 2};
+  cpu_choice choice;
+  cpu_choice_init(&choice, &set, SOTTO_Q4_0, 1);
+  CHECK(choice.round == CPU_CHOICE_SETTLED && cpu_choice_next(&choice)->kernels == &relaxed);
+  cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
+  CHECK(choice.round == CPU_CHOICE_KERNELS && choice.n == 2);
+}
+
 /* Both numbers of streams show what they do, at once and again when the machine is warm. */
 TEST(kernels_read_as_many_streams_as_measure_fastest) {
   sotto_kernels other[2] = {sotto_kernels_scalar, sotto_kernels_scalar};

@@ -1,5 +1,7 @@
 #include "backend/cpu/choice.h"
 
+#include <string.h>
+
 /* Of so many matmuls one tries another candidate than the leader: odd numbers, so that it is each
  * of a layer's in n_matmuls. At the start nobody knows the leader. */
 #define TRY_EVERY          15
@@ -39,11 +41,19 @@ static bool is_last_choice(const sotto_kernels *kernels, sotto_dtype type) {
   return type == SOTTO_Q8_0 && kernels->splits_Q8_0;
 }
 
+/* Kernels of another family than the best guess's: slower by half and more, but for Q8_0, whose
+ * eight bits the relaxed dots of some engines take in two steps. */
+static bool is_outclassed(const cpu_choice *choice, const sotto_kernels *kernels) {
+  return choice->type != SOTTO_Q8_0 &&
+         strcmp(kernels->family, choice->set->members[0]->family) != 0;
+}
+
 static void compete_all(cpu_choice *choice, uint32_t n_streams) {
   for (int last = 0; last < 2; last++) {
     for (uint32_t i = 0; i < choice->set->n; i++) {
       const sotto_kernels *kernels = choice->set->members[i];
-      if (is_last_choice(kernels, choice->type) == last && !is_known(choice, kernels))
+      if (is_last_choice(kernels, choice->type) == last && !is_known(choice, kernels) &&
+          !is_outclassed(choice, kernels))
         compete(choice, kernels, n_streams);
     }
   }
