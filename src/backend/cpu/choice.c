@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Of so many matmuls one tries another candidate than the leader: odd numbers, so that it is each
- * of a layer's in n_matmuls. At the start nobody knows the leader. */
+ * of a layer's in turn. At the start nobody knows the leader. */
 #define TRY_EVERY          15
 #define TRY_EVERY_AT_START 3
 /* A sample is long enough for a clock that ticks every 0.1 ms; so many make a trial. */

@@ -24,14 +24,14 @@ static uint32_t widest_matmul_input(const sotto_program *p) {
 static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config,
                         cpu_backend *b) {
   uint64_t rows = config->n_part > config->n_outputs ? config->n_part : config->n_outputs;
-  uint64_t n = widest_matmul_input(p), n_query_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
+  uint64_t n = widest_matmul_input(p), n_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
   uint64_t floats = sotto_buffers_plan(p, config, b ? b->offsets : NULL);
   if (floats == UINT64_MAX) return UINT64_MAX;
   const uint64_t sizes[] = {
       floats * sizeof(float),
       sotto_act_bytes((n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK * SOTTO_ACT_BLOCK, rows),
-      rows * n_query_blocks * sizeof(float),
-      rows * n_query_blocks * sizeof(int32_t),
+      rows * n_blocks * sizeof(float),
+      rows * n_blocks * sizeof(int32_t),
       config->n_threads * cpu_attention_scratch(p, config) * sizeof(float),
       (uint64_t)p->n_ropes * config->n_batch * sotto_widest_rope(p) * sizeof(float),
       sotto_widest_rope(p) * sizeof(float),

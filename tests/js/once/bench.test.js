@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { cases } from '../../../bench/cases.mjs'
 import { plan } from '../../../bench/cli.mjs'
 import { caseResults } from '../../../bench/results.mjs'
 import { schemaProblems } from '../../../bench/schema.mjs'
@@ -58,15 +59,7 @@ test('a target counts against the number of threads that llama.cpp is faster wit
     get: (id, metric) =>
       rates[id]?.[metric] ? [{ round: 0, value: rates[id][metric], others: 0 }] : [],
   }
-  const sizes = {
-    n_ctx: 1280,
-    memory_ctx: 1024,
-    warm: 64,
-    short: 16,
-    prompt: 256,
-    long: 1024,
-    decode: 64,
-  }
+  const { sizes } = cases['smollm2-q4_0']
   const contenders = [
     { id: 'chromium', kind: 'sotto', label: 'sotto', threads: 2 },
     { id: 'llama-cpp', kind: 'peer', label: 'llama.cpp', threads: 2 },
