@@ -30,45 +30,43 @@ ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   return (weights){{wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)}};
 }
 
-/* Of each plane of activations: the first and the second half of a block (five and six bits), the
- * nibbles (Q8_0), or one sum. */
+/* Of each word of four activations: the first and the second half of a block (five and six bits),
+ * the nibbles (Q8_0), or one sum. */
 typedef struct sums {
   v128_t low[2], high[2];
-  v128_t wide[2][2]; /* six bits: int32, by half and plane */
+  v128_t wide[2][2]; /* six bits: int32, by half and word */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
+ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+                         int part) {
   v128_t zero = wasm_i32x4_const_splat(0);
   if (part == 0) s.low[0] = s.low[1] = s.high[0] = s.high[1] = zero;
   if (!layout.halves) return s;
-  s.wide[part][0] = half_correction(first, layout.offset, part);
+  s.wide[part][0] = half_correction(act, block, layout.offset, part);
   s.wide[part][1] = zero;
   return s;
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           act_layout act) {
-  for (int p = 0; p < act.planes; p++) {
-    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                           const v128_t x[2]) {
+  for (int p = 0; p < act.words; p++) {
+    s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(x[p], w.v[0]));
     if (layout.bits == 8)
-      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[1]));
+      s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(x[p], w.v[1]));
   }
   return s;
 }
 
-ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                            act_layout act) {
-  if (layout.bits == 4 || layout.bits == 8) return dot_low(layout, s, w, x, act);
-  for (int p = 0; p < act.planes; p++) {
-    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(a, w.v[0]));
-  }
+ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                            const v128_t x[2]) {
+  if (layout.bits == 4 || layout.bits == 8) return dot_low(layout, act, s, w, x);
+  for (int p = 0; p < act.words; p++)
+    s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(x[p], w.v[0]));
   return s;
 }
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
-  for (int p = 0; p < planes && layout.bits == 6; p++) {
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
+  for (int p = 0; p < act.words && layout.bits == 6; p++) {
     v128_t *narrow = part ? &s.high[p] : &s.low[p];
     s.wide[part][p] = wasm_i32x4_add(s.wide[part][p], wasm_i32x4_extadd_pairwise_i16x8(*narrow));
     *narrow = wasm_i32x4_const_splat(0);
@@ -79,11 +77,11 @@ ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
   return layout.bits == 6 ? 2 : 1;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
                            int part) {
   const int offset = layout.bits == 8 ? 128 : layout.offset;
   v128_t sum[2];
-  for (int p = 0; p < planes; p++) {
+  for (int p = 0; p < act.words; p++) {
     if (layout.bits == 6) {
       sum[p] = s.wide[part][p];
       continue;
@@ -93,24 +91,24 @@ ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *firs
     if (layout.bits == 8) high = wasm_i32x4_shl(high, 4);
     if (layout.bits != 4) sum[p] = wasm_i32x4_add(sum[p], high);
   }
-  if (planes == 2) sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
+  if (act.words == 2) sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
   if (offset == 0 || layout.halves) return sum[0];
-  return wasm_i32x4_add(sum[0], correction(first, offset));
+  return wasm_i32x4_add(sum[0], correction(act, block, offset));
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
-  return planes == 1 && layout.bits == 4 ? 2 : 1;
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
+  return act.words == 1 && layout.bits == 4 ? 2 : 1;
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
-  return planes == 1 && n_vectors(layout) == 1;
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
+  return act.words == 1 && n_vectors(layout) == 1;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
 #define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__relaxed_i16(const sotto_gemm *g) {                                     \
-    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME);                                                     \
+    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME, int8s);                                              \
   }
 #include "kernels/tiles.def"
 #undef T

@@ -27,48 +27,48 @@ ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   return (weights){{wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)}};
 }
 
-/* Of each plane of activations. */
+/* Of each word of four activations. */
 typedef struct sums {
   v128_t low[2], sign[2]; /* Q8_0 */
   v128_t high[2];         /* the second half, where it has a scale of its own */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
+ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+                         int part) {
   v128_t zero = wasm_i32x4_const_splat(0);
   if (part == 0) {
     s = (sums){{zero, zero}, {zero, zero}, {zero, zero}};
     if (layout.halves)
-      s.low[0] = half_correction(first, layout.offset, 0);
+      s.low[0] = half_correction(act, block, layout.offset, 0);
     else if (layout.offset)
-      s.low[0] = correction(first, layout.offset);
+      s.low[0] = correction(act, block, layout.offset);
   } else if (layout.halves) {
-    s.high[0] = half_correction(first, layout.offset, 1);
+    s.high[0] = half_correction(act, block, layout.offset, 1);
   }
   return s;
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           act_layout act) {
-  for (int p = 0; p < act.planes; p++) {
-    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[0], s.low[p]);
-    if (layout.bits == 8) s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[1], s.sign[p]);
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                           const v128_t x[2]) {
+  for (int p = 0; p < act.words; p++) {
+    s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[0], s.low[p]);
+    if (layout.bits == 8)
+      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[1], s.sign[p]);
   }
   return s;
 }
 
-ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                            act_layout act) {
-  if (!layout.halves) return dot_low(layout, s, w, x, act);
-  for (int p = 0; p < act.planes; p++) {
-    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.high[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[0], s.high[p]);
+ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                            const v128_t x[2]) {
+  if (!layout.halves) return dot_low(layout, act, s, w, x);
+  for (int p = 0; p < act.words; p++) {
+    s.high[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[0], s.high[p]);
   }
   return s;
 }
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
-  (void)layout, (void)planes, (void)part;
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
+  (void)layout, (void)act, (void)part;
   return s;
 }
 ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
@@ -76,24 +76,24 @@ ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
   return 1;
 }
 
-ALWAYS_INLINE v128_t of_planes(const v128_t sum[2], int planes) {
-  return planes == 1 ? sum[0] : wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
+ALWAYS_INLINE v128_t of_words(act_layout act, const v128_t sum[2]) {
+  return act.words == 1 ? sum[0] : wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
                            int part) {
-  (void)first;
-  v128_t sum = of_planes(part ? s.high : s.low, planes);
+  (void)block;
+  v128_t sum = of_words(act, part ? s.high : s.low);
   if (layout.bits < 8) return sum;
-  return wasm_i32x4_sub(sum, wasm_i32x4_shl(of_planes(s.sign, planes), 7));
+  return wasm_i32x4_sub(sum, wasm_i32x4_shl(of_words(act, s.sign), 7));
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
-  return planes == 1 && layout.bits < 8 ? 2 : 1;
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
+  return act.words == 1 && layout.bits < 8 ? 2 : 1;
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
-  (void)layout, (void)planes;
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
+  (void)layout, (void)act;
   return false;
 }
 
@@ -101,7 +101,7 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 
 #define T(NAME, ...)                                                                               \
   void sotto_gemm_##NAME##__relaxed_i32(const sotto_gemm *g) {                                     \
-    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME);                                                     \
+    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME, int8s_broadcast);                                    \
   }
 #include "kernels/tiles.def"
 #undef T

@@ -48,30 +48,30 @@ ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
   return (weights){{layout.offset == 128 ? wasm_v128_xor(q, m.sign) : q}};
 }
 
-/* Of each plane of activations. */
+/* Of each word of four activations. */
 typedef struct sums {
-  v128_t plane[2];
+  v128_t word[2];
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
+ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+                         int part) {
   if (part) return s;
   v128_t zero = wasm_i32x4_const_splat(0);
-  return (sums){{layout.offset == 0 ? zero : correction(first, layout.offset), zero}};
+  return (sums){{layout.offset == 0 ? zero : correction(act, block, layout.offset), zero}};
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           act_layout act) {
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                           const v128_t x[2]) {
   (void)layout;
-  for (int p = 0; p < act.planes; p++) {
-    v128_t a = wasm_v128_load(x + act_plane_bytes(act) * p);
-    s.plane[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(a, w.v[0], s.plane[p]);
+  for (int p = 0; p < act.words; p++) {
+    s.word[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[0], s.word[p]);
   }
   return s;
 }
 #define dot_high dot_low
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
-  (void)layout, (void)planes, (void)part;
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
+  (void)layout, (void)act, (void)part;
   return s;
 }
 ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
@@ -79,19 +79,19 @@ ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
   return 1;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
                            int part) {
-  (void)layout, (void)first, (void)part;
-  return planes == 1 ? s.plane[0] : wasm_i32x4_add(s.plane[0], wasm_i32x4_shl(s.plane[1], 8));
+  (void)layout, (void)block, (void)part;
+  return act.words == 1 ? s.word[0] : wasm_i32x4_add(s.word[0], wasm_i32x4_shl(s.word[1], 8));
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
   (void)layout;
-  return planes == 1 ? 2 : 1;
+  return act.words == 1 ? 2 : 1;
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
-  (void)layout, (void)planes;
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
+  (void)layout, (void)act;
   return false;
 }
 
@@ -100,9 +100,9 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 void sotto_gemm_Q8_0__relaxed_u8(const sotto_gemm *g) {
   sotto_tile_layout layout = sotto_tile_Q8_0;
   layout.offset = 128;
-  GEMM_NARROW_OR_WIDE(g, layout);
+  GEMM_NARROW_OR_WIDE(g, layout, int8s_broadcast);
 }
 
 void sotto_gemm_Q8_0__relaxed_s8(const sotto_gemm *g) {
-  GEMM_NARROW_OR_WIDE(g, sotto_tile_Q8_0);
+  GEMM_NARROW_OR_WIDE(g, sotto_tile_Q8_0, int8s_broadcast);
 }

@@ -7,8 +7,8 @@
  *   relaxed_u8   relaxed_i32 with Q8_0 in one dot, on engines where all eight bits of the second
  *                operand count without a sign and nothing saturates
  *   relaxed_s8   the same where they count with a sign
- * All share their activations: int8 in plain order; wide ones are two such planes a block, low then
- * high, with q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. The rest
+ * All share their activations: a word is four int8. Wide ones have two, low then high, with
+ * q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. The rest
  * is the SIMD128 variant's. */
 #ifndef SOTTO_KERNELS_RELAXED_RELAXED_H
 #define SOTTO_KERNELS_RELAXED_RELAXED_H
@@ -16,8 +16,11 @@
 #include "kernels/simd128/act.h"
 #include "kernels/simd128/simd128.h"
 
-ALWAYS_INLINE act_layout act_planes(bool wide) {
-  return (act_layout){.group_bytes = 16, .planes = wide ? 2 : 1};
+ALWAYS_INLINE act_layout int8s(int words) {
+  return (act_layout){.lanes = 4, .words = words};
+}
+ALWAYS_INLINE act_layout int8s_broadcast(int words) {
+  return (act_layout){.lanes = 4, .words = words, .broadcast = true};
 }
 
 #define T(NAME, ...)                                                                               \
@@ -29,11 +32,12 @@ bool sotto_relaxed_dot_is_u8(void);
 bool sotto_relaxed_dot_is_s8(void);
 void sotto_quantize_act__relaxed(const float *x, size_t k, const sotto_act *act, size_t token);
 
-/* The body of a GEMM, by the two constants that `wide` chooses from. */
-#define GEMM_NARROW_OR_WIDE(g, layout)                                                             \
+/* The body of a GEMM, by the two constants that `wide` chooses from; act_layout is one of the two
+ * functions above. */
+#define GEMM_NARROW_OR_WIDE(g, layout, act_layout)                                                 \
   if ((g)->act->wide)                                                                              \
-    gemm((g), (layout), act_planes(true));                                                         \
+    gemm((g), (layout), act_layout(2));                                                            \
   else                                                                                             \
-    gemm((g), (layout), act_planes(false))
+    gemm((g), (layout), act_layout(1))
 
 #endif

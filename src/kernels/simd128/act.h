@@ -1,9 +1,12 @@
 /* Quantised activations as the vector kernels keep them. Every four tokens are a group that goes
- * through GEMM kernels together, a token a lane; what is left over, and a batch of fewer than four,
- * are groups of one token that fills all lanes. A group's block of 32 values, lanes of 4 bytes:
- *   [quants: 8 x 4 values in each plane][4 x int32 -8 * sum][4 x scale][4 x scale * (float)sum]
- *   [4 x int32 -8 * sum of the first 16]
- * so that a kernel takes everything with plain loads. */
+ * through GEMM kernels together; what is left over, and a batch of fewer than four, are groups of
+ * one token. A block of 32 values consists of words of 32 bits: those of its quants, one or two for
+ * four values, and behind them
+ *   [-8 * sum][float scale][scale * (float)sum][-8 * sum of the first 16]
+ * In a group of four each token has a lane, and a word is 16 bytes. Of one token a word is 4 bytes,
+ * which kernels copy to all lanes: were it kept as copies, a long row of activations would drive
+ * itself out of the core's first cache, and a GEMV read them from the next at half the speed. Its
+ * quants lie in the order in which a GEMV takes them: of values 0, 16, 4, 20, 8, 24, 12, 28. */
 #ifndef SOTTO_KERNELS_SIMD128_ACT_H
 #define SOTTO_KERNELS_SIMD128_ACT_H
 
@@ -11,19 +14,23 @@
 #include "kernels/simd128/simd.h"
 
 typedef struct act_layout {
-  int group_bytes; /* of 4 values in all lanes */
-  int planes;      /* of 8 groups each, one behind the other: the bytes of wide activations */
+  int lanes; /* tokens: 4 or 1 */
+  int words; /* of four values: 1 or 2 */
+  bool
+      broadcast; /* engines copy a word to all lanes as they load it; others do better with one load
+                     of four words */
 } act_layout;
 
-ALWAYS_INLINE int act_plane_bytes(act_layout act) {
-  return act.group_bytes * SOTTO_ACT_BLOCK / 4;
+ALWAYS_INLINE act_layout act_of_one(act_layout act) {
+  act.lanes = 1;
+  return act;
 }
 /* Bytes of a block's quants; the block's sums and scales follow them. */
 ALWAYS_INLINE int act_quant_bytes(act_layout act) {
-  return act.planes * act_plane_bytes(act);
+  return 4 * act.lanes * act.words * SOTTO_ACT_BLOCK / 4;
 }
 ALWAYS_INLINE int act_block_bytes(act_layout act) {
-  return act_quant_bytes(act) + 64;
+  return act_quant_bytes(act) + 16 * act.lanes;
 }
 
 /* How many tokens, from the first on, are in groups of four. */
@@ -37,17 +44,6 @@ ALWAYS_INLINE uint8_t *act_group(const sotto_act *act, size_t k, size_t token) {
   return (uint8_t *)act->q + group * (k / SOTTO_ACT_BLOCK) * SOTTO_ACT_GROUP_BYTES;
 }
 
-/* -offset * sum of the activations of a block, from -8 * sum. */
-ALWAYS_INLINE v128_t correction(const uint8_t *first, int offset) {
-  return wasm_i32x4_shl(wasm_v128_load(first), (uint32_t)__builtin_ctz((unsigned)offset / 8));
-}
-/* The same for the first (part 0) or second half (part 1) of the block. */
-ALWAYS_INLINE v128_t half_correction(const uint8_t *first, int offset, int part) {
-  v128_t sum = wasm_v128_load(first + 48);
-  if (part) sum = wasm_i32x4_sub(wasm_v128_load(first), sum);
-  return wasm_i32x4_shl(sum, (uint32_t)__builtin_ctz((unsigned)offset / 8));
-}
-
 /* The same 32 bits in all lanes; r is a constant. */
 ALWAYS_INLINE v128_t splat_lane(v128_t v, int r) {
   switch (r) {
@@ -58,28 +54,62 @@ ALWAYS_INLINE v128_t splat_lane(v128_t v, int r) {
   }
 }
 
-/* Lane i of v goes to lane `lane` of vector i of a group, or with lane < 0 to all lanes. */
-ALWAYS_INLINE void store_lanes(uint8_t *q, size_t stride, v128_t v, int lane) {
-  if (lane < 0) {
-    wasm_v128_store(q, splat_lane(v, 0));
-    wasm_v128_store(q + stride, splat_lane(v, 1));
-    wasm_v128_store(q + 2 * stride, splat_lane(v, 2));
-    wasm_v128_store(q + 3 * stride, splat_lane(v, 3));
-  } else {
-    q += 4 * lane;
-    wasm_v128_store32_lane(q, v, 0);
-    wasm_v128_store32_lane(q + stride, v, 1);
-    wasm_v128_store32_lane(q + 2 * stride, v, 2);
-    wasm_v128_store32_lane(q + 3 * stride, v, 3);
-  }
+/* Word i from `x` on: a token a lane, or the one token in all lanes. */
+ALWAYS_INLINE v128_t act_word(act_layout act, const uint8_t *x, int i) {
+  if (act.lanes == 4) return wasm_v128_load(x + 16 * i);
+  if (act.broadcast) return wasm_v128_load32_splat(x + 4 * i);
+  return splat_lane(wasm_v128_load(x + 16 * (i / 4)), i % 4);
+}
+/* What lies behind a block's quants. */
+typedef enum act_rest { ACT_SUM, ACT_SCALE, ACT_SCALED_SUM, ACT_FIRST_SUM } act_rest;
+ALWAYS_INLINE v128_t act_rest_word(act_layout act, const uint8_t *block, act_rest which) {
+  return act_word(act, block + act_quant_bytes(act), which);
 }
 
-/* All lanes of v are alike. */
-ALWAYS_INLINE void store_splat(uint8_t *to, v128_t v, int lane) {
-  if (lane < 0)
+/* -offset * sum of the activations of a block, from -8 * sum. */
+ALWAYS_INLINE v128_t correction(act_layout act, const uint8_t *block, int offset) {
+  return wasm_i32x4_shl(act_rest_word(act, block, ACT_SUM),
+                        (uint32_t)__builtin_ctz((unsigned)offset / 8));
+}
+/* The same for the first (part 0) or second half (part 1) of the block. */
+ALWAYS_INLINE v128_t half_correction(act_layout act, const uint8_t *block, int offset, int part) {
+  v128_t sum = act_rest_word(act, block, ACT_FIRST_SUM);
+  if (part) sum = wasm_i32x4_sub(act_rest_word(act, block, ACT_SUM), sum);
+  return wasm_i32x4_shl(sum, (uint32_t)__builtin_ctz((unsigned)offset / 8));
+}
+
+/* Four words of one token; `to` is its lane of the first. */
+ALWAYS_INLINE void store_words(act_layout act, uint8_t *to, v128_t v) {
+  if (act.lanes == 1) {
     wasm_v128_store(to, v);
-  else
-    wasm_v128_store32_lane(to + 4 * lane, v, 0);
+    return;
+  }
+  wasm_v128_store32_lane(to, v, 0);
+  wasm_v128_store32_lane(to + 16, v, 1);
+  wasm_v128_store32_lane(to + 32, v, 2);
+  wasm_v128_store32_lane(to + 48, v, 3);
+}
+
+/* A block's quants: lane i of words[w][part] is word w of the values 16 * part + 4 * i and on. */
+ALWAYS_INLINE void store_quants(act_layout act, uint8_t *to, v128_t words[2][2]) {
+  const bool one = act.lanes == 1;
+  if (act.words == 1) {
+    v128_t first = words[0][0], second = words[0][1];
+    store_words(act, to, one ? wasm_i32x4_shuffle(first, second, 0, 4, 1, 5) : first);
+    store_words(act, to + 16 * act.lanes,
+                one ? wasm_i32x4_shuffle(first, second, 2, 6, 3, 7) : second);
+    return;
+  }
+  v128_t pairs[4]; /* both words of two groups of values */
+  for (int part = 0; part < 2; part++) {
+    pairs[2 * part] = wasm_i32x4_shuffle(words[0][part], words[1][part], 0, 4, 1, 5);
+    pairs[2 * part + 1] = wasm_i32x4_shuffle(words[0][part], words[1][part], 2, 6, 3, 7);
+  }
+  for (int i = 0; i < 4; i++) {
+    v128_t in_turn = i % 2 ? wasm_i64x2_shuffle(pairs[i / 2], pairs[i / 2 + 2], 1, 3)
+                           : wasm_i64x2_shuffle(pairs[i / 2], pairs[i / 2 + 2], 0, 2);
+    store_words(act, to + 16 * act.lanes * i, one ? in_turn : pairs[i]);
+  }
 }
 
 #endif

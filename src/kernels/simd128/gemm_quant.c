@@ -1,14 +1,14 @@
 /* Quantised GEMM with strict instructions: quants widen to int16 by masks and shifts, and
- * i32x4.dot_i16x8_s adds pairs. Activations: one plane of int16, narrow or wide, a group of four as
- * values 0 and 2 of all lanes, then 1 and 3: all that is 16 bits are they and the quants, every
- * product and sum has 32. */
+ * i32x4.dot_i16x8_s adds pairs. Activations: int16, narrow or wide; of four values the first word
+ * has 0 and 2, the second 1 and 3. All that is 16 bits are they and the quants, every product and
+ * sum has 32. */
 #include <string.h>
 
 #include "kernels/simd128/act.h"
 #include "kernels/simd128/simd128.h"
 #include "kernels/tile.h"
 
-static const act_layout int16s = {.group_bytes = 32, .planes = 1};
+static const act_layout int16s = {.lanes = 4, .words = 2};
 
 /* int16 lane 2 * r + i: weights 0 and 2, weights 1 and 3 of row r. */
 typedef struct weights {
@@ -38,36 +38,38 @@ typedef struct sums {
   v128_t half[2]; /* the second: where it has a scale of its own */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, sums s, const uint8_t *first, int part) {
+ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+                         int part) {
   if (layout.halves)
-    s.half[part] = half_correction(first, layout.offset, part);
+    s.half[part] = half_correction(act, block, layout.offset, part);
   else if (part == 0)
-    s.half[0] = layout.offset == 0 ? wasm_i32x4_const_splat(0) : correction(first, layout.offset);
+    s.half[0] =
+        layout.offset == 0 ? wasm_i32x4_const_splat(0) : correction(act, block, layout.offset);
   return s;
 }
 
-ALWAYS_INLINE v128_t add_dot(v128_t sum, weights w, const uint8_t *x) {
-  sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[0], wasm_v128_load(x)));
-  return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[1], wasm_v128_load(x + 16)));
+ALWAYS_INLINE v128_t add_dot(v128_t sum, weights w, const v128_t x[2]) {
+  sum = wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[0], x[0]));
+  return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[1], x[1]));
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                           act_layout act) {
+ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                           const v128_t x[2]) {
   (void)layout, (void)act;
   s.half[0] = add_dot(s.half[0], w, x);
   return s;
 }
 
-ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, sums s, weights w, const uint8_t *x,
-                            act_layout act) {
+ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, act_layout act, sums s, weights w,
+                            const v128_t x[2]) {
   (void)act;
   const int half = layout.halves ? 1 : 0;
   s.half[half] = add_dot(s.half[half], w, x);
   return s;
 }
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, sums s, int planes, int part) {
-  (void)layout, (void)planes, (void)part;
+ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
+  (void)layout, (void)act, (void)part;
   return s;
 }
 ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
@@ -75,19 +77,19 @@ ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
   return 1;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, sums s, const uint8_t *first, int planes,
+ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
                            int part) {
-  (void)layout, (void)first, (void)planes;
+  (void)layout, (void)act, (void)block;
   return s.half[part];
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, int planes) {
-  (void)layout, (void)planes;
+ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
+  (void)layout, (void)act;
   return 2;
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
-  (void)layout, (void)planes;
+ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
+  (void)layout, (void)act;
   return false;
 }
 
@@ -100,16 +102,18 @@ ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, int planes) {
 #include "kernels/tiles.def"
 #undef T
 
-ALWAYS_INLINE void store_quants(uint8_t *q, const v128_t v[8], act_layout layout, int lane) {
+ALWAYS_INLINE void to_words(act_layout layout, const v128_t v[8], v128_t words[2][2]) {
   (void)layout;
-  for (int i = 0; i < 4; i++) {
-    v128_t plain = wasm_i16x8_narrow_i32x4(v[2 * i], v[2 * i + 1]);
-    store_lanes(q + 64 * i, 16, act_order(plain), lane);
+  for (int part = 0; part < 2; part++) {
+    v128_t low = wasm_i16x8_narrow_i32x4(v[4 * part], v[4 * part + 1]);
+    v128_t high = wasm_i16x8_narrow_i32x4(v[4 * part + 2], v[4 * part + 3]);
+    words[0][part] = wasm_i16x8_shuffle(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+    words[1][part] = wasm_i16x8_shuffle(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
   }
 }
 
 #include "kernels/simd128/quantize_act.inc.h"
 
 void sotto_quantize_act__simd128(const float *x, size_t k, const sotto_act *act, size_t token) {
-  quantize(x, k, act, token, int16s);
+  quantize_token(x, k, act, token, int16s);
 }

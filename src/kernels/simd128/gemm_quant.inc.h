@@ -12,8 +12,8 @@
  *   sums, start(), dot_low(), dot_high(), flush(), total()
  *                         the exact int32 sums of a block, a lane each: dot_low() adds k = 0..15,
  *                         dot_high() k = 16..31; total() keeps them apart where the halves of a
- *                         block have scales of their own. `first` is what act.h has behind the
- *                         quants; flush() comes after each of the two
+ *                         block have scales of their own. `block` is the activations' (act.h);
+ *                         flush() comes after each of the two
  *   flush_after()         how many dots a narrow sum has room for
  *   n_groups()            groups of tokens at a time: as many as the engines' registers hold */
 #include "kernels/simd128/panel_quant.inc.h"
@@ -40,7 +40,7 @@ ALWAYS_INLINE void gemm_rows(const sotto_gemm *g, sotto_tile_layout layout, act_
     const size_t first = n_tiles * p / n_pieces, length = n_tiles * (p + 1) / n_pieces - first;
     for (int half = 0; half < 2; half++)
       unpack_half(layout, tiles + first * (size_t)layout.bytes, length, half, &panel, splats);
-    const bool pairs = n_groups(layout, act.planes) == 2;
+    const bool pairs = n_groups(layout, act) == 2;
     for (size_t i = 0; i < n;) {
       const size_t two = pairs && i + 2 <= n;
       const uint8_t *x[2];
@@ -67,7 +67,7 @@ ALWAYS_INLINE void gemm_fours(const sotto_gemm *g, sotto_tile_layout layout, act
                               size_t fours, size_t row) {
   for (size_t t = 0; t < fours; t += 4 * GROUPS) {
     const size_t n = fours - t < 4 * GROUPS ? (fours - t) / 4 : GROUPS;
-    if (has_splats(layout, act.planes) && n >= GROUPS_FOR_SPLATS)
+    if (has_splats(layout, act) && n >= GROUPS_FOR_SPLATS)
       gemm_rows(g, layout, act, t, n, row, true);
     else
       gemm_rows(g, layout, act, t, n, row, false);
@@ -75,16 +75,12 @@ ALWAYS_INLINE void gemm_fours(const sotto_gemm *g, sotto_tile_layout layout, act
 }
 
 ALWAYS_INLINE void gemm(const sotto_gemm *g, sotto_tile_layout layout, act_layout act) {
-  const size_t tile_row_bytes =
-      g->k / SOTTO_ACT_BLOCK / (size_t)layout.blocks * (size_t)layout.bytes;
   const size_t fours = act_in_fours(g->act);
   streams s = {0};
   while (next_streams(g, fours ? 1 : g->n_streams, &s)) {
     for (size_t i = s.first; i < s.first + s.apart; i++) {
-      const uint8_t *tiles = (const uint8_t *)g->w + i * tile_row_bytes;
       gemm_fours(g, layout, act, fours, i * SOTTO_TILE_ROWS);
-      for (size_t t = fours; t < g->n_tokens; t++)
-        gemv_streams(g, layout, act, tiles, s.n, s.apart, t, i * SOTTO_TILE_ROWS);
+      for (size_t t = fours; t < g->n_tokens; t++) gemv(g, layout, act_of_one(act), s, i, t);
     }
   }
 }

@@ -14,50 +14,52 @@ ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
 
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
 ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, block_scales c,
-                               const uint8_t *first, int planes) {
-  v128_t scale = wasm_v128_load(first + 16);
-  v128_t i = wasm_f32x4_convert_i32x4(total(layout, s, first, planes, 0));
+                               act_layout act, const uint8_t *block) {
+  v128_t scale = act_rest_word(act, block, ACT_SCALE);
+  v128_t i = wasm_f32x4_convert_i32x4(total(layout, act, s, block, 0));
   if (layout.halves) {
-    v128_t high = wasm_f32x4_convert_i32x4(total(layout, s, first, planes, 1));
+    v128_t high = wasm_f32x4_convert_i32x4(total(layout, act, s, block, 1));
     return mul_add(acc, mul_add(wasm_f32x4_mul(i, c.d[0]), high, c.d[1]), scale);
   }
   acc = mul_add(acc, i, wasm_f32x4_mul(c.d[0], scale));
-  return layout.has_min ? mul_add(acc, c.m, wasm_v128_load(first + 32)) : acc;
+  return layout.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
 }
 
 /* s[h] = the integer sums of a block for half h of the tile. */
 ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                               const uint8_t *x, quant_masks quant_masks, masks masks, sums s[2]) {
-  const int at_once = layout.bits == 6 ? 2 : 1; /* groups that a vector of rest serves */
-  const uint8_t *beyond = quants;               /* moves with the rest's bytes */
+  /* Groups of four k, and as many 16 further on: of a turn of the loop, and that a vector of rest
+   * serves. */
+  const int at_once = act.words == 1 || layout.bits == 6 ? 2 : 1, of_rest = groups_of_rest(layout);
+  const uint8_t *beyond = quants; /* moves with the rest's bytes */
   v128_t rest[2];
   for (int h = 0; h < 2; h++) {
-    if (layout.bits == 5) rest[h] = load_rest(layout, quants + 16 * h, 0);
-    s[h] = start(layout, s[h], x + act_quant_bytes(act), 0);
-    s[h] = start(layout, s[h], x + act_quant_bytes(act), 1);
+    if (of_rest == 4) rest[h] = load_rest(layout, quants + 16 * h, 0);
+    s[h] = start(layout, act, s[h], x, 0);
+    s[h] = start(layout, act, s[h], x, 1);
   }
 /* Kept as a loop: engines load everything that a straight stretch of code needs at its beginning,
  * and an unrolled one would need more registers than there are. */
 #pragma clang loop unroll(disable)
   for (int i = 0; i < 4; i += at_once) {
-    for (int h = 0; h < 2 && layout.bits != 5; h++) rest[h] = load_rest(layout, beyond + 16 * h, 0);
     for (int j = 0; j < at_once; j++) {
+      v128_t a[2][2]; /* by part and word */
+      for (int w = 0; w < 2 * act.words; w++)
+        a[w / act.words][w % act.words] = act_word(act, x, 2 * act.words * j + w);
       weights low[2], high[2];
       for (int h = 0; h < 2; h++) {
+        if (of_rest < 4 && j % of_rest == 0) rest[h] = load_rest(layout, beyond + 16 * h, j);
         v128_t shared = wasm_v128_load(quants + 32 * j + 16 * h);
         low[h] = prepare(layout, unpack(layout, shared, 0, quant_masks, NULL), masks);
         high[h] = prepare(layout, unpack(layout, shared, 1, quant_masks, &rest[h]), masks);
       }
-      for (int h = 0; h < 2; h++)
-        s[h] = dot_low(layout, s[h], low[h], x + act.group_bytes * j, act);
-      for (int h = 0; h < 2; h++)
-        s[h] = dot_high(layout, s[h], high[h], x + act.group_bytes * (j + 4), act);
+      for (int h = 0; h < 2; h++) s[h] = dot_low(layout, act, s[h], low[h], a[0]);
+      for (int h = 0; h < 2; h++) s[h] = dot_high(layout, act, s[h], high[h], a[1]);
     }
     quants = next(quants, 32 * at_once);
-    beyond = next(beyond, 32);
-    x = next(x, act.group_bytes * at_once);
-    for (int h = 0; h < 2; h++)
-      s[h] = flush(layout, flush(layout, s[h], act.planes, 0), act.planes, 1);
+    beyond = next(beyond, 32 * at_once / of_rest);
+    x = next(x, 8 * act.words * at_once);
+    for (int h = 0; h < 2; h++) s[h] = flush(layout, act, flush(layout, act, s[h], 0), 1);
   }
 }
 
@@ -68,10 +70,13 @@ typedef struct gemv_held {
   masks masks;
 } gemv_held;
 
-/* sum += n tiles · x, half by half. */
+/* sum[8] = n tiles · x, added to what is there or to nothing. */
 ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uint8_t *tile,
-                             size_t n, const uint8_t *x, gemv_held held, v128_t sum[2]) {
-  v128_t acc[2] = {sum[0], sum[1]};
+                             size_t n, const uint8_t *x, gemv_held held, bool from_zero,
+                             float *sum) {
+  v128_t acc[2] = {wasm_i32x4_const_splat(0), wasm_i32x4_const_splat(0)};
+  if (!from_zero)
+    for (int h = 0; h < 2; h++) acc[h] = wasm_v128_load(sum + 4 * h);
   for (; n > 0; n--, tile += layout.bytes) {
     uint8_t bytes[128];
     const uint8_t *sub = unpack_sub_scales(layout, tile, bytes), *quants = tile + layout.quants;
@@ -85,36 +90,39 @@ ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uin
       for (int h = 0; h < 2; h++) {
         if (layout.blocks == 1) scales[h] = load_scales(layout, tile, h, held.f16);
         block_scales c = scales_of(layout, scales[h], sub, i, h);
-        acc[h] = add_block(layout, acc[h], s[h], c, x + act_quant_bytes(act), act.planes);
+        acc[h] = add_block(layout, acc[h], s[h], c, act, x);
       }
       quants += layout.block_bytes;
       x += act_block_bytes(act);
     }
   }
-  sum[0] = acc[0];
-  sum[1] = acc[1];
+  wasm_v128_store(sum, acc[0]);
+  wasm_v128_store(sum + 4, acc[1]);
 }
 
-/* y[row + n * 8 * apart …] = tile row n * apart · x, n < n_streams, of one token. Tile by tile in
- * turn, because the processor fetches several streams ahead at the same time, and loses each of
- * them at the end of a page of memory. */
-ALWAYS_INLINE void gemv_streams(const sotto_gemm *g, sotto_tile_layout layout, act_layout act,
-                                const uint8_t *tile, size_t n_streams, size_t apart, size_t token,
-                                size_t row) {
+/* y of the tile rows first, first + s.apart, … of s.n streams, of one token. Tile by tile in turn,
+ * because some processors fetch several streams ahead at the same time, and lose each of them at
+ * the end of a page of memory. */
+ALWAYS_INLINE void gemv(const sotto_gemm *g, sotto_tile_layout layout, act_layout act, streams s,
+                        size_t first, size_t token) {
   const gemv_held held = {hold_quant_masks(layout), hold_f16(), hold_masks()};
   const size_t n_tiles = g->k / SOTTO_ACT_BLOCK / (size_t)layout.blocks;
-  const size_t stream_bytes = apart * n_tiles * (size_t)layout.bytes;
-  const size_t turn = n_streams > 1 ? 1 : n_tiles;
+  const size_t row_bytes = n_tiles * (size_t)layout.bytes, stream_bytes = s.apart * row_bytes;
+  const size_t turn = s.n > 1 ? 1 : n_tiles;
+  const uint8_t *tiles = (const uint8_t *)g->w + first * row_bytes;
   const uint8_t *x = act_group(g->act, g->k, token);
-  v128_t sums[SOTTO_MAX_STREAMS][2];
-  memset(sums, 0, n_streams * sizeof *sums);
+  float *y = g->y + token * g->y_stride, last[SOTTO_TILE_ROWS];
   for (size_t b = 0; b < n_tiles; b += turn) {
-    const uint8_t *at = tile + b * (size_t)layout.bytes;
-    for (size_t n = 0; n < n_streams; n++, at += stream_bytes)
-      add_tiles(layout, act, at, turn, x, held, sums[n]);
+    const uint8_t *tile = tiles + b * (size_t)layout.bytes;
+    size_t row = first * SOTTO_TILE_ROWS;
+    for (size_t n = s.n; n > 0; n--) {
+      float *sum = row + SOTTO_TILE_ROWS > g->row1 ? last : y + row;
+      add_tiles(layout, act, tile, turn, x, held, b == 0, sum);
+      tile += stream_bytes;
+      row += s.apart * SOTTO_TILE_ROWS;
+    }
     x += turn * (size_t)(layout.blocks * act_block_bytes(act));
   }
-  for (size_t n = 0; n < n_streams; n++, row += SOTTO_TILE_ROWS * apart)
-    for (size_t h = 0; h < 2 && row + 4 * h < g->row1; h++)
-      store_rows(g->y + token * g->y_stride + row + 4 * h, g->row1 - row - 4 * h, sums[n][h]);
+  const size_t row = (first + (s.n - 1) * s.apart) * SOTTO_TILE_ROWS;
+  if (row + SOTTO_TILE_ROWS > g->row1) memcpy(y + row, last, (g->row1 - row) * sizeof *y);
 }

@@ -68,15 +68,16 @@ ALWAYS_INLINE const uint8_t *add_dots(sotto_tile_layout layout, act_layout act, 
       for (int j = 0; j < at_once; j++) {
         weights row = row_of(layout, w + step * j, r, splats);
         for (int v = 0; v < n; v++) {
-          const uint8_t *x = a[v] + act.group_bytes * j;
+          v128_t x[2];
+          for (int k = 0; k < act.words; k++) x[k] = act_word(act, a[v], act.words * j + k);
           s[v][r] =
-              part ? dot_high(layout, s[v][r], row, x, act) : dot_low(layout, s[v][r], row, x, act);
+              part ? dot_high(layout, act, s[v][r], row, x) : dot_low(layout, act, s[v][r], row, x);
         }
       }
-      for (int v = 0; v < n; v++) s[v][r] = flush(layout, s[v][r], act.planes, part);
+      for (int v = 0; v < n; v++) s[v][r] = flush(layout, act, s[v][r], part);
     }
     w = next(w, step * at_once);
-    for (int v = 0; v < n; v++) a[v] = next(a[v], act.group_bytes * at_once);
+    for (int v = 0; v < n; v++) a[v] = next(a[v], 16 * act.words * at_once);
   }
   return w;
 }
@@ -85,7 +86,7 @@ ALWAYS_INLINE const uint8_t *add_half(sotto_tile_layout layout, act_layout act, 
                                       const uint8_t *const x[2], const uint8_t *a[2], sums s[2][4],
                                       int n, bool splats, int part) {
   for (int v = 0; v < n; v++)
-    for (int r = 0; r < 4; r++) s[v][r] = start(layout, s[v][r], x[v] + act_quant_bytes(act), part);
+    for (int r = 0; r < 4; r++) s[v][r] = start(layout, act, s[v][r], x[v], part);
   return add_dots(layout, act, w, a, s, n, splats, part);
 }
 
@@ -93,7 +94,6 @@ ALWAYS_INLINE const uint8_t *add_half(sotto_tile_layout layout, act_layout act, 
 ALWAYS_INLINE void multiply(sotto_tile_layout layout, act_layout act, const panel *panel, int half,
                             size_t n_blocks, const uint8_t *const groups[2], v128_t *const y[2],
                             int n, bool splats) {
-  const int rest = act_quant_bytes(act);
   const uint8_t *w = (const uint8_t *)panel->quants[half], *x[2];
   v128_t acc[2][4];
   for (int v = 0; v < n; v++) {
@@ -112,8 +112,7 @@ ALWAYS_INLINE void multiply(sotto_tile_layout layout, act_layout act, const pane
       block_scales c;
       for (int i = 0; i <= layout.halves; i++) c.d[i] = wasm_v128_load32_splat(d + 4 * i + r);
       if (layout.has_min) c.m = wasm_v128_load32_splat(m + r);
-      for (int v = 0; v < n; v++)
-        acc[v][r] = add_block(layout, acc[v][r], s[v][r], c, x[v] + rest, act.planes);
+      for (int v = 0; v < n; v++) acc[v][r] = add_block(layout, acc[v][r], s[v][r], c, act, x[v]);
     }
     for (int v = 0; v < n; v++) x[v] += act_block_bytes(act);
   }

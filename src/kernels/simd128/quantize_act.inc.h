@@ -1,6 +1,6 @@
-/* The quantisation of activations for the vector kernels: quantize(), for a layout that is a
- * constant. The includer has defined store_quants(), which writes the vectors of one token's 32
- * quants: lane i of a vector for four values, by store_lanes(). */
+/* The quantisation of activations for the vector kernels: quantize_token(), for a layout of four
+ * tokens that is a constant. The includer has defined to_words(), which turns 32 int32 into what
+ * store_quants() takes. */
 #include "kernels/simd128/act.h"
 
 /* The sum of four lanes. */
@@ -11,8 +11,7 @@ ALWAYS_INLINE v128_t in_all_lanes(v128_t v) {
 
 ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size_t token,
                             act_layout layout) {
-  uint8_t *q = act_group(act, k, token);
-  const int lane = token < act_in_fours(act) ? (int)(token % 4) : -1;
+  uint8_t *q = act_group(act, k, token) + (layout.lanes == 4 ? token % 4 * 4 : 0);
   float *scale = act->scale + token * (k / SOTTO_ACT_BLOCK);
   int32_t *sum = act->sum + token * (k / SOTTO_ACT_BLOCK);
   float limit = sotto_act_limit(act);
@@ -41,13 +40,20 @@ ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size
     }
     v128_t low = in_all_lanes(halves[0]), added = wasm_i32x4_add(low, in_all_lanes(halves[1]));
     sum[b] = wasm_i32x4_extract_lane(added, 0);
-    v128_t scales = wasm_f32x4_splat(scale[b]);
-    uint8_t *rest = q + act_quant_bytes(layout);
-    store_quants(q, v, layout, lane);
-    store_splat(rest, wasm_i32x4_neg(wasm_i32x4_shl(added, 3)), lane);
-    store_splat(rest + 16, scales, lane);
-    store_splat(rest + 32, wasm_f32x4_mul(scales, wasm_f32x4_convert_i32x4(added)), lane);
-    store_splat(rest + 48, wasm_i32x4_neg(wasm_i32x4_shl(low, 3)), lane);
+    v128_t sums = wasm_i32x4_neg(wasm_i32x4_shl(wasm_i32x4_shuffle(added, low, 0, 0, 0, 4), 3));
+    v128_t scales = wasm_f32x4_make(0, scale[b], scale[b] * (float)sum[b], 0);
+    v128_t words[2][2];
+    to_words(layout, v, words);
+    store_quants(layout, q, words);
+    store_words(layout, q + act_quant_bytes(layout), wasm_i32x4_shuffle(sums, scales, 0, 5, 6, 3));
     q += act_block_bytes(layout);
   }
+}
+
+ALWAYS_INLINE void quantize_token(const float *x, size_t k, const sotto_act *act, size_t token,
+                                  act_layout fours) {
+  if (token < act_in_fours(act))
+    quantize(x, k, act, token, fours);
+  else
+    quantize(x, k, act, token, act_of_one(fours));
 }

@@ -70,11 +70,6 @@ ALWAYS_INLINE void store_rows(float *y, size_t n, v128_t v) {
     memcpy(y, &v, n * sizeof *y);
 }
 
-/* Eight int16 in the order that the SIMD128 variant keeps activations in. */
-ALWAYS_INLINE v128_t act_order(v128_t plain) {
-  return wasm_i16x8_shuffle(plain, plain, 0, 2, 1, 3, 4, 6, 5, 7);
-}
-
 typedef struct exp_constants {
   v128_t log2e, magic, ln2_hi, ln2_lo, c2, c3, c4, c5, c6, one, lowest;
 } exp_constants;
