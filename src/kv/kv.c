@@ -1,15 +1,16 @@
 /* The pages, which of them are free, and the sequences' lists of pages. */
 #include "kv/kv_internal.h"
 
+/* Of one position and head. */
 static uint64_t row_bytes(const sotto_kv_shape *s, uint32_t layer, uint32_t half) {
-  return sotto_dtype_row_bytes(half ? s->v_type : s->k_type, s->layers[layer].head_dim) *
-         s->layers[layer].n_head_kv;
+  return sotto_dtype_row_bytes(half ? s->v_type : s->k_type, s->layers[layer].head_dim);
 }
 
 uint64_t sotto_kv_position_bytes(const sotto_kv_shape *s) {
   uint64_t total = 0;
   for (uint32_t layer = 0; layer < s->n_layer; layer++) {
-    const uint64_t bytes = row_bytes(s, layer, 0) + row_bytes(s, layer, 1);
+    const uint64_t bytes =
+        (row_bytes(s, layer, 0) + row_bytes(s, layer, 1)) * s->layers[layer].n_head_kv;
     if (__builtin_add_overflow(total, bytes, &total)) return UINT64_MAX;
   }
   return total;
@@ -52,7 +53,7 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
       struct kv_layer_layout *layout = &kv->layouts[layer];
       layout->page_bytes[half] = (size_t)row_bytes(shape, layer, half) * SOTTO_KV_PAGE;
       layout->start[half] = start;
-      start += layout->page_bytes[half] * shape->n_pages;
+      start += layout->page_bytes[half] * shape->n_pages * shape->layers[layer].n_head_kv;
     }
   }
   /* No memset: rows are read only after they were written, and hosts that commit memory lazily give
@@ -80,15 +81,11 @@ uint32_t sotto_kv_free_pages(const sotto_kv *kv) {
   return kv->n_free;
 }
 
-static char *page_at(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page) {
-  const struct kv_layer_layout *layout = &kv->layouts[layer];
-  return kv->data + layout->start[half] + page * layout->page_bytes[half];
-}
-
 static char *rows_of(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page,
                      uint32_t head) {
-  return page_at(kv, half, layer, page) +
-         kv->layouts[layer].page_bytes[half] / kv->shape.layers[layer].n_head_kv * head;
+  const struct kv_layer_layout *layout = &kv->layouts[layer];
+  const size_t index = (size_t)head * kv->shape.n_pages + page;
+  return kv->data + layout->start[half] + index * layout->page_bytes[half];
 }
 
 void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
@@ -128,6 +125,14 @@ static void release_page(sotto_kv *kv, uint32_t page) {
   if (--kv->references[page] == 0) kv->free_list[kv->n_free++] = page;
 }
 
+static void copy_page(const sotto_kv *kv, uint32_t from, uint32_t to) {
+  for (uint32_t half = 0; half < 2; half++)
+    for (uint32_t layer = 0; layer < kv->shape.n_layer; layer++)
+      for (uint32_t head = 0; head < kv->shape.layers[layer].n_head_kv; head++)
+        memcpy(rows_of(kv, half, layer, to, head), rows_of(kv, half, layer, from, head),
+               kv->layouts[layer].page_bytes[half]);
+}
+
 static uint32_t pages_for(uint32_t n_tokens) {
   return (n_tokens + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
 }
@@ -142,12 +147,7 @@ bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more) {
   if (kv->n_free < extra + copy) return false;
   if (copy) {
     uint32_t from = seq->pages[last], to = take_page(kv);
-    for (uint32_t half = 0; half < 2; half++) {
-      for (uint32_t layer = 0; layer < kv->shape.n_layer; layer++) {
-        memcpy(page_at(kv, half, layer, to), page_at(kv, half, layer, from),
-               kv->layouts[layer].page_bytes[half]);
-      }
-    }
+    copy_page(kv, from, to);
     release_page(kv, from);
     seq->pages[last] = to;
   }

@@ -3,9 +3,10 @@
  * that begin with the same tokens share pages, and a shared page is copied before it is written
  * (PagedAttention, Kwon et al. 2023).
  *
- * Layout in memory: all keys, then all values, each as [layer][page][KV head][32
- * positions][head_dim] in the type of keys or of values. Layers may differ in their number and
- * width of heads. */
+ * Layout in memory: all keys, then all values, each as [layer][KV head][page][32
+ * positions][head_dim] in the type of keys or of values, so that what attention reads of one head
+ * lies in one piece where the pages follow each other. Layers may differ in their number and width
+ * of heads. */
 #ifndef SOTTO_KV_KV_H
 #define SOTTO_KV_KV_H
 

@@ -6,8 +6,9 @@
 
 /* Where a layer's keys (index 0) and values (index 1) are, in bytes. */
 struct kv_layer_layout {
-  size_t page_bytes[2]; /* of the layer's rows of one page, all heads */
-  size_t start[2];      /* offset in sotto_kv.data of page 0; the other pages follow */
+  size_t page_bytes[2]; /* of one head's rows of one page */
+  size_t start[2]; /* offset in sotto_kv.data of the first head's page 0; the head's other pages
+                           follow, then the other heads' */
 };
 
 struct sotto_kv {

@@ -95,8 +95,8 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
   free(weights), free(row);
 }
 
-/* Calls over n caches, one after the other, as a model's layers have them: each page of a call is
- * far from the next, as all layers' parts of a page of positions lie together. */
+/* Calls over n caches, one after the other, as a model's layers and heads have them: each in one
+ * piece, keys before values. */
 typedef struct attentions {
   const sotto_kernels *kernels;
   sotto_attention args;
@@ -110,8 +110,8 @@ static void run_attention(void *user) {
   a->args.k_pages = k, a->args.v_pages = v;
   for (size_t i = 0; i < a->n; i++) {
     for (size_t p = 0; p < KEYS / 32; p++) {
-      k[p] = a->caches + (2 * (p * a->n + i)) * a->page_bytes;
-      v[p] = a->caches + (2 * (p * a->n + i) + 1) * a->page_bytes;
+      k[p] = a->caches + (i * (KEYS / 32) + p) * a->page_bytes;
+      v[p] = a->caches + ((a->n + i) * (KEYS / 32) + p) * a->page_bytes;
     }
     a->kernels->attention(&a->args);
   }
