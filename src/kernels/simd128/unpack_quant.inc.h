@@ -48,8 +48,11 @@ typedef struct tile_scales {
 
 ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *tile, int half,
                                       f16_constants f16) {
-  tile_scales t = {load_f16(tile + 8 * half, f16), wasm_i32x4_const_splat(0)};
-  if (layout.has_min) t.m = load_f16(tile + layout.min + 8 * half, f16);
+  /* Factors of sub-scales are so small that many are subnormal. */
+  const bool small = layout.scales != SOTTO_SCALES_F16;
+  const uint8_t *d = tile + 8 * half, *m = tile + layout.min + 8 * half;
+  tile_scales t = {small ? load_small_f16(d) : load_f16(d, f16), wasm_i32x4_const_splat(0)};
+  if (layout.has_min) t.m = small ? load_small_f16(m) : load_f16(m, f16);
   if (layout.scales == SOTTO_SCALES_SIX_BITS) t.m = wasm_f32x4_neg(t.m);
   return t;
 }
