@@ -67,8 +67,8 @@ static void bench_gemm(const sotto_kernels *kernels, sotto_dtype type, bool wide
   size_t matrix = (size_t)sotto_packed_bytes(type, ROWS, K), n = WEIGHT_BYTES / matrix;
   unsigned char *weights = fill(n * matrix),
                 *row = fill((size_t)sotto_dtype_row_bytes(type, SOTTO_TILE_ROWS * K));
-  /* Numbers as large as weights are: infinite ones, and how many of the scales are subnormal, change
-   * the speed of a processor. */
+  /* Numbers as large as weights are: infinite ones, and how many of the scales are subnormal,
+   * change the speed of a processor. */
   static float like_weights[SOTTO_TILE_ROWS * K];
   for (int i = 0; i < SOTTO_TILE_ROWS * K; i++) like_weights[i] = x[i] / 32;
   for (int i = 0; i < SOTTO_TILE_ROWS; i++)

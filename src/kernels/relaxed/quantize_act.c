@@ -1,5 +1,5 @@
-/* Activations for the relaxed kernels: a word is four int8, and wide ones have a second word of high
- * bytes. */
+/* Activations for the relaxed kernels: a word is four int8, and wide ones have a second word of
+ * high bytes. */
 #include <string.h>
 
 #include "kernels/relaxed/relaxed.h"
