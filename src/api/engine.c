@@ -278,12 +278,12 @@ static sotto_status build(sotto_engine *e) {
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
   if (!e->program.causal && n_outputs < o->n_batch) n_outputs = o->n_batch;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
-  e->backend_config = (sotto_backend_config){.n_batch = o->n_batch,
-                                             .n_part = o->n_batch,
-                                             .n_outputs = n_outputs,
-                                             .n_ctx = o->n_ctx,
-                                             .n_threads = o->n_threads,
-                                             .adapt_threads = o->adapt_threads};
+  e->backend_config =
+      (sotto_backend_config){.n_batch = o->n_batch,
+                             .n_part = o->n_batch,
+                             .n_outputs = n_outputs,
+                             .n_ctx = o->n_ctx,
+                             .cpu = {.n_threads = o->n_threads, .adapt_threads = o->adapt_threads}};
   e->generator_config = (sotto_generator_config){.n_ctx = o->n_ctx,
                                                  .n_batch = o->n_batch,
                                                  .n_outputs = n_outputs,
@@ -350,10 +350,10 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
   if (e->generator) return SOTTO_OK;
   if (!e->plan.fits) return engine_over_budget(e);
   SOTTO_TRY(test_kernels(e));
-  e->backend_config.kernels = e->kernels;
+  e->backend_config.cpu.kernels = e->kernels;
   if (!e->pool) {
     SOTTO_TRY(sotto_pool_new(&e->ctx, e->options.n_threads, &e->pool));
-    e->backend_config.pool = e->pool;
+    e->backend_config.cpu.pool = e->pool;
   }
   if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, &e->kv));
   if (!e->backend) {
@@ -361,7 +361,7 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
   }
   if (!e->load) {
     SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, e->backend->placements, e->backend->n_placements,
-                             NULL, NULL, &e->load));
+                             &e->load));
   }
   return sotto_generator_new(&e->ctx, &e->generator_config, e->backend, sotto_load_ready(e->load),
                              e->kv, e->tokenizer, &e->generator);

@@ -33,8 +33,8 @@ bool sotto_engine_next_event(sotto_engine *e, sotto_event *event) {
 }
 
 /* A fingerprint of the model for snapshots: its program, shapes, types and names of all tensors,
- * every vector and the first tile row of every matrix. Fine-tuned siblings of a model differ in
- * these. */
+ * every vector and the first rows of every matrix, as they are in the file. Fine-tuned siblings of
+ * a model differ in these; backends do not. */
 static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
   SOTTO_TRY(engine_need_load(e));
   if (!sotto_load_complete(e->load)) {
@@ -47,10 +47,8 @@ static sotto_status fingerprint(sotto_engine *e, uint64_t *out) {
     uint64_t shape[3] = {p->rows, p->cols, (uint64_t)p->tensor->type};
     hash = sotto_hash(hash, p->tensor->name.data, p->tensor->name.len);
     hash = sotto_hash(hash, shape, sizeof shape);
-    uint64_t bytes = p->kind == SOTTO_PLACE_F32
-                         ? p->cols * sizeof(float)
-                         : sotto_packed_tile_row_bytes(p->tensor->type, p->cols);
-    hash = sotto_hash(hash, p->dst, (size_t)bytes);
+    const uint64_t rows = sotto_load_first_rows_hash(e->load, i);
+    hash = sotto_hash(hash, &rows, sizeof rows);
   }
   *out = hash;
   return SOTTO_OK;

@@ -21,16 +21,21 @@ typedef struct sotto_batch {
   const uint32_t *outputs; /* [n_outputs] ascending indices of tokens whose logits are wanted */
 } sotto_batch;
 
+/* What only the CPU backend asks for. */
+typedef struct sotto_cpu_config {
+  sotto_kernel_set kernels; /* the variants to choose from; empty while planning */
+  uint32_t n_threads;       /* most threads of `pool`; scratch is planned for so many */
+  bool adapt_threads;       /* decode with fewer threads where that measures faster */
+  sotto_pool *pool;         /* borrowed; NULL while planning */
+} sotto_cpu_config;
+
 typedef struct sotto_backend_config {
   uint32_t n_batch;   /* most tokens of a batch */
   uint32_t n_part;    /* most tokens that are in a stage of the program together: a longer batch
                              * goes through each stage in parts. At most n_batch */
   uint32_t n_outputs; /* most tokens of a batch whose logits are wanted */
   uint32_t n_ctx;     /* most positions of a sequence, a multiple of the page size */
-  sotto_kernel_set kernels; /* the variants to choose from; empty while planning */
-  uint32_t n_threads;       /* most threads of `pool`; scratch is planned for so many */
-  bool adapt_threads;       /* decode with fewer threads where that measures faster */
-  sotto_pool *pool;         /* borrowed; NULL while planning */
+  sotto_cpu_config cpu;
 } sotto_backend_config;
 
 typedef struct sotto_backend_plan {

@@ -10,7 +10,6 @@ static sotto_place_kind kind_of(const sotto_weight *w, sotto_place_kind matrix_k
 }
 
 static uint64_t placed_bytes(const sotto_weight *w, sotto_place_kind kind) {
-  if (kind == SOTTO_PLACE_UPLOAD) return 0;
   if (kind == SOTTO_PLACE_F32) return w->rows * w->cols * sizeof(float);
   return sotto_packed_bytes(w->tensor->type, w->rows, w->cols);
 }

@@ -8,7 +8,6 @@
 typedef enum sotto_place_kind {
   SOTTO_PLACE_PACKED, /* into the CPU's packed layout (kernels/packed.h) */
   SOTTO_PLACE_F32,    /* dequantised to float32, row-major */
-  SOTTO_PLACE_UPLOAD, /* bytes as in the file, handed to the loader's sink as they arrive */
 } sotto_place_kind;
 
 typedef struct sotto_placement {
@@ -19,7 +18,7 @@ typedef struct sotto_placement {
   sotto_place_kind kind;
   uint32_t
       stage; /* of the program. Ranges are handed out by stage, within a stage by file offset */
-  void *dst; /* PACKED: sotto_packed_bytes; F32: rows * cols * 4 bytes; UPLOAD: not used */
+  void *dst; /* PACKED: sotto_packed_bytes; F32: rows * cols * 4 bytes */
 } sotto_placement;
 
 #endif

@@ -79,8 +79,7 @@ typedef enum sotto_step_result {
   SOTTO_STEP_MORE = 0,         /* budget used up: call again */
   SOTTO_STEP_EVENTS = 1,       /* take the events, then call again */
   SOTTO_STEP_WAIT_WEIGHTS = 2, /* nothing to do until more weights are fed */
-  SOTTO_STEP_WAIT_GPU = 3,     /* nothing to do until the GPU has answered */
-  SOTTO_STEP_IDLE = 4,         /* no requests */
+  SOTTO_STEP_IDLE = 3,         /* no requests */
 } sotto_step_result;
 
 #endif

@@ -1,6 +1,6 @@
 /* KV snapshots: header, token ids, then every position's rows, and a checksum of it all.
  *
- *   "SOTTOKV3" | u64 model fingerprint | u64 bytes of a position's rows | u32 n_layer
+ *   "SOTTOKV4" | u64 model fingerprint | u64 bytes of a position's rows | u32 n_layer
  *   | u32 types of keys, values (GGUF's numbers) | u32 n_tokens | i32 tokens[n_tokens]
  *   | rows: for keys, then values: each layer, each of its KV heads, each position: head_dim
  *     elements of the type
@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "kv/kv_internal.h"
 
-#define MAGIC        "SOTTOKV3"
+#define MAGIC        "SOTTOKV4" /* the last letter: the format's version */
 #define HEADER_BYTES 40
 
 typedef struct header {
@@ -90,7 +90,8 @@ sotto_status sotto_kv_load(sotto_kv *kv, sotto_kv_seq *seq, uint64_t model, cons
   header h;
   if (len < HEADER_BYTES + 8) return refuse(kv, "is truncated");
   memcpy(&h, data, sizeof h);
-  if (memcmp(h.magic, MAGIC, sizeof h.magic)) return refuse(kv, "is not a sotto state");
+  if (memcmp(h.magic, MAGIC, sizeof h.magic - 1)) return refuse(kv, "is not a sotto state");
+  if (memcmp(h.magic, MAGIC, sizeof h.magic)) return refuse(kv, "is of another version of sotto");
   header expected = header_of(kv, model, h.n_tokens);
   if (memcmp(&h, &expected, sizeof h)) return refuse(kv, "belongs to another model or cache type");
   uint64_t row_bytes = sizeof(sotto_token) + sotto_kv_position_bytes(&kv->shape);

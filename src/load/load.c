@@ -1,4 +1,5 @@
 /* What arrives: staging of incomplete tile rows, packing, what is ready. */
+#include "base/hash.h"
 #include "kernels/packed.h"
 #include "load/load_internal.h"
 
@@ -34,8 +35,7 @@ static void sort_index(const sotto_load *load, size_t *index, bool by_stage) {
 }
 
 sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
-                            const sotto_placement *placements, size_t n, sotto_upload_sink *sink,
-                            void *sink_user, sotto_load **out) {
+                            const sotto_placement *placements, size_t n, sotto_load **out) {
   *out = NULL;
   sotto_load *load = sotto_alloc_zero(ctx, sizeof *load);
   if (!load) return SOTTO_ERR_OUT_OF_MEMORY;
@@ -43,14 +43,14 @@ sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
   load->gguf = gguf;
   load->placements = placements;
   load->n = n;
-  load->sink = sink;
-  load->sink_user = sink_user;
   load->by_file = sotto_alloc(ctx, n * sizeof *load->by_file);
   load->by_stage = sotto_alloc(ctx, n * sizeof *load->by_stage);
   load->handed = sotto_alloc_zero(ctx, n * sizeof *load->handed);
   load->placed = sotto_alloc_zero(ctx, n * sizeof *load->placed);
   load->ready = sotto_alloc_zero(ctx, n * sizeof *load->ready);
-  if (n && (!load->by_file || !load->by_stage || !load->handed || !load->placed || !load->ready)) {
+  load->hashes = sotto_alloc_zero(ctx, n * sizeof *load->hashes);
+  if (n && (!load->by_file || !load->by_stage || !load->handed || !load->placed || !load->ready ||
+            !load->hashes)) {
     sotto_load_free(load);
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
@@ -76,6 +76,7 @@ void sotto_load_free(sotto_load *load) {
   sotto_free(ctx, load->handed, load->n * sizeof *load->handed);
   sotto_free(ctx, load->placed, load->n * sizeof *load->placed);
   sotto_free(ctx, load->ready, load->n * sizeof *load->ready);
+  sotto_free(ctx, load->hashes, load->n * sizeof *load->hashes);
   sotto_free(ctx, load, sizeof *load);
 }
 
@@ -88,28 +89,25 @@ static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
   const size_t row_bytes = (size_t)sotto_dtype_row_bytes(type, p->cols);
   const uint64_t first_row = offset / row_bytes;
   const size_t n_rows = len / row_bytes, cols = (size_t)p->cols;
-  if (p->kind == SOTTO_PLACE_UPLOAD) {
-    SOTTO_TRY(load->sink(load->sink_user, index, offset, data, len));
-  } else {
-    for (size_t r = 0; r < n_rows; r++) {
-      const unsigned char *row = data + r * row_bytes;
-      if (!sotto_row_is_finite(type, row, cols)) {
-        return sotto_fail(
-            load->ctx, SOTTO_ERR_NON_FINITE_WEIGHTS,
-            "row %llu of tensor '%.*s' holds NaN or infinite values; the file is damaged "
-            "or was converted badly: fetch or convert it again",
-            (unsigned long long)(first_row + r), SOTTO_SLICE_ARG(p->tensor->name));
-      }
-      if (p->kind == SOTTO_PLACE_F32) {
-        sotto_dequantize_row(type, row, (float *)p->dst + (first_row + r) * cols, cols);
-      }
+  for (size_t r = 0; r < n_rows; r++) {
+    const unsigned char *row = data + r * row_bytes;
+    if (!sotto_row_is_finite(type, row, cols)) {
+      return sotto_fail(
+          load->ctx, SOTTO_ERR_NON_FINITE_WEIGHTS,
+          "row %llu of tensor '%.*s' holds NaN or infinite values; the file is damaged "
+          "or was converted badly: fetch or convert it again",
+          (unsigned long long)(first_row + r), SOTTO_SLICE_ARG(p->tensor->name));
     }
-    if (p->kind == SOTTO_PLACE_PACKED) {
-      char *dst =
-          (char *)p->dst + first_row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, cols);
-      sotto_pack_tile_row(type, data, n_rows, cols, dst);
+    if (p->kind == SOTTO_PLACE_F32) {
+      sotto_dequantize_row(type, row, (float *)p->dst + (first_row + r) * cols, cols);
     }
   }
+  if (p->kind == SOTTO_PLACE_PACKED) {
+    char *dst =
+        (char *)p->dst + first_row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, cols);
+    sotto_pack_tile_row(type, data, n_rows, cols, dst);
+  }
+  if (offset == 0) load->hashes[index] = sotto_hash(SOTTO_HASH_START, data, len);
   load->placed[index] += len;
   load->ready[index] = load->placed[index] == p->size;
   load->loaded += len;
@@ -191,6 +189,10 @@ const bool *sotto_load_ready(const sotto_load *load) {
 
 bool sotto_load_complete(const sotto_load *load) {
   return load->loaded == load->total;
+}
+
+uint64_t sotto_load_first_rows_hash(const sotto_load *load, size_t placement) {
+  return load->hashes[placement];
 }
 
 void sotto_load_progress(const sotto_load *load, uint64_t *loaded, uint64_t *total) {

@@ -8,20 +8,13 @@
 
 #include "backend/placement.h"
 
-/* Receives the bytes of UPLOAD placements, a tile row at a time: data[len] as in the file, from
- * byte `offset` of the placement on, which is a multiple of 4. Valid during the call. A failure
- * ends the load. */
-typedef sotto_status sotto_upload_sink(void *user, size_t placement, uint64_t offset,
-                                       const void *data, size_t len);
-
 typedef struct sotto_load sotto_load;
 
 #define SOTTO_LOAD_MAX_RANGES 16 /* open at once */
 
-/* gguf and placements[n] are borrowed until free. sink may be NULL where no placement is UPLOAD. */
+/* gguf and placements[n] are borrowed until free. */
 sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
-                            const sotto_placement *placements, size_t n, sotto_upload_sink *sink,
-                            void *sink_user, sotto_load **out);
+                            const sotto_placement *placements, size_t n, sotto_load **out);
 void sotto_load_free(sotto_load *load);
 /* Most bytes staged at a time, for the memory plan. */
 uint64_t sotto_load_staging_bytes(const sotto_placement *placements, size_t n);
@@ -49,6 +42,9 @@ sotto_status sotto_load_feed(sotto_load *load, uint32_t file, uint64_t offset, c
  * pointer is valid until free. */
 const bool *sotto_load_ready(const sotto_load *load);
 bool sotto_load_complete(const sotto_load *load);
+/* A hash of placement i's first 8 rows as they are in the file, wherever they went: a vector's all.
+ * Once the placement is ready. */
+uint64_t sotto_load_first_rows_hash(const sotto_load *load, size_t placement);
 /* Bytes of weights in place, and of all. */
 void sotto_load_progress(const sotto_load *load, uint64_t *loaded, uint64_t *total);
 

@@ -25,12 +25,11 @@ struct sotto_load {
   uint64_t *handed; /* [n] bytes handed out in ranges, all of it or whole tile rows */
   uint64_t *placed; /* [n] bytes put into place */
   bool *ready;      /* [n] all bytes are in place */
+  uint64_t *hashes; /* [n] of the first tile row */
   size_t next[2];   /* index into by_stage and by_file, as sotto_load_order counts them: placements
                      * before it are handed out wholly */
   uint64_t loaded, total;
   size_t max_tile_row; /* largest sotto_load_tile_row_bytes of the placements */
-  sotto_upload_sink *sink;
-  void *sink_user;
   open_range ranges[SOTTO_LOAD_MAX_RANGES];
 };
 

@@ -95,6 +95,12 @@ TEST(kv_snapshots_hold_rows_not_pages) {
   CHECK(sotto_kv_save(kv, &b, 41, 123, &two) == SOTTO_OK);
   CHECK(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
   sotto_kv_trim(kv, &b, 0);
+  two.data[7]--;
+  CHECK(sotto_kv_load(kv, &b, 123, two.data, two.len) == SOTTO_ERR_INVALID_STATE);
+  CHECK(strstr(ctx.message, "is of another version of sotto"));
+  two.data[0]--;
+  CHECK(sotto_kv_load(kv, &b, 123, two.data, two.len) == SOTTO_ERR_INVALID_STATE);
+  CHECK(strstr(ctx.message, "is not a sotto state"));
   CHECK(extend(kv, &a, 100, 0)); /* no room for the snapshot now */
   CHECK(sotto_kv_load(kv, &b, 123, one.data, one.len) == SOTTO_ERR_CONTEXT_LENGTH);
   CHECK(b.n_tokens == 0);

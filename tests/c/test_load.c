@@ -1,5 +1,5 @@
-/* load/: the same bytes reach the CPU's packed layout and the upload sink, in the order the program
- * needs them, whatever the cuts; what was not asked for is refused. */
+/* load/: the same bytes get into place, in the order the program needs them, whatever the cuts;
+ * what was not asked for is refused. */
 #include <stdlib.h>
 
 #include "arch/arch.h"
@@ -33,23 +33,6 @@ static void close_header(model *m) {
   CHECK(m->ctx.bytes_in_use == 0);
 }
 
-/* The recording sink: what a GPU would have been given. */
-typedef struct recording {
-  sotto_placement *placements;
-  char *bytes; /* of all tensors, behind each other */
-  uint64_t *starts;
-  uint64_t calls;
-} recording;
-
-static sotto_status record(void *user, size_t placement, uint64_t offset, const void *data,
-                           size_t len) {
-  recording *r = user;
-  CHECK(offset % 4 == 0 && len % 4 == 0);
-  memcpy(r->bytes + r->starts[placement] + offset, data, len);
-  r->calls++;
-  return SOTTO_OK;
-}
-
 static sotto_status feed_all(sotto_load *load, const model *m, sotto_load_order order,
                              uint64_t max_length, uint32_t step) {
   for (uint64_t last = 0;;) {
@@ -66,56 +49,79 @@ static sotto_status feed_all(sotto_load *load, const model *m, sotto_load_order 
   }
 }
 
-TEST(load_upload_and_cpu_paths_get_the_same_bytes) {
+/* Places all of a model's weights, in new memory. */
+typedef struct placed {
+  sotto_weights weights;
+  sotto_load *load;
+} placed;
+
+static bool place_all(model *m, placed *p, sotto_place_kind kind, sotto_load_order order,
+                      uint64_t max_length, uint32_t step) {
+  return CHECK(sotto_weights_new(&m->program, kind, &p->weights) == SOTTO_OK) &&
+         CHECK(sotto_load_new(&m->ctx, m->gguf, p->weights.placements, p->weights.n, &p->load) ==
+               SOTTO_OK) &&
+         CHECK(feed_all(p->load, m, order, max_length, step) == SOTTO_OK) &&
+         CHECK(sotto_load_complete(p->load));
+}
+
+static void free_placed(model *m, placed *p) {
+  sotto_load_free(p->load);
+  sotto_weights_free(&m->ctx, &p->weights);
+}
+
+TEST(load_puts_the_file_into_place_whatever_the_cuts) {
   static const char *const paths[] = {"models/tiny/tiny-f32.gguf",  "models/tiny/tiny-f16.gguf",
                                       "models/tiny/tiny-bf16.gguf", "models/tiny/tiny-q4_0.gguf",
                                       "models/tiny/tiny-q4_1.gguf", "models/tiny/tiny-q5_0.gguf",
                                       "models/tiny/tiny-q5_1.gguf", "models/tiny/tiny-q8_0.gguf"};
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
     model m;
+    placed a, b;
     REQUIRE(open_header(&m, paths[i]));
-    sotto_weights cpu;
-    REQUIRE(sotto_weights_new(&m.program, SOTTO_PLACE_PACKED, &cpu) == SOTTO_OK);
-    recording r = {.bytes = malloc(m.len), .starts = calloc(cpu.n, sizeof *r.starts)};
-    r.placements = malloc(cpu.n * sizeof *r.placements);
-    uint64_t start = 0;
-    for (size_t t = 0; t < cpu.n; t++) {
-      r.placements[t] = cpu.placements[t];
-      r.placements[t].kind = SOTTO_PLACE_UPLOAD;
-      r.starts[t] = start;
-      start += cpu.placements[t].tensor->size;
-    }
-    sotto_load *to_cpu, *to_sink;
-    REQUIRE(sotto_load_new(&m.ctx, m.gguf, cpu.placements, cpu.n, NULL, NULL, &to_cpu) == SOTTO_OK);
-    REQUIRE(sotto_load_new(&m.ctx, m.gguf, r.placements, cpu.n, record, &r, &to_sink) == SOTTO_OK);
-    CHECK(feed_all(to_cpu, &m, SOTTO_LOAD_BY_STAGE, 3000, 777) == SOTTO_OK);
-    CHECK(feed_all(to_sink, &m, SOTTO_LOAD_BY_FILE, 30000, 4099) == SOTTO_OK);
-    CHECK(sotto_load_complete(to_cpu) && sotto_load_complete(to_sink));
-    CHECK(r.calls >= cpu.n);
-    for (size_t t = 0; t < cpu.n; t++) {
-      const sotto_placement *p = &cpu.placements[t];
-      const char *uploaded = r.bytes + r.starts[t];
-      CHECK(sotto_load_ready(to_sink)[t]);
-      CHECK(memcmp(uploaded, m.data + p->tensor->offset, (size_t)p->tensor->size) == 0);
-      if (p->kind != SOTTO_PLACE_PACKED) continue;
+    REQUIRE(place_all(&m, &a, SOTTO_PLACE_PACKED, SOTTO_LOAD_BY_STAGE, 3000, 777));
+    REQUIRE(place_all(&m, &b, SOTTO_PLACE_PACKED, SOTTO_LOAD_BY_FILE, 30000, 4099));
+    for (size_t t = 0; t < a.weights.n; t++) {
+      const sotto_placement *p = &a.weights.placements[t], *q = &b.weights.placements[t];
+      const char *file = m.data + p->offset;
+      CHECK(sotto_load_ready(a.load)[t] && sotto_load_ready(b.load)[t]);
+      if (p->kind != SOTTO_PLACE_PACKED) {
+        CHECK(memcmp(p->dst, q->dst, (size_t)(p->rows * p->cols) * sizeof(float)) == 0);
+        continue;
+      }
       size_t row = (size_t)sotto_dtype_row_bytes(p->tensor->type, p->cols);
       char *rows = malloc(8 * row);
       for (uint64_t first = 0; first < p->rows; first += 8) {
         size_t n = p->rows - first < 8 ? (size_t)(p->rows - first) : 8;
-        sotto_unpack_tile_row(p->tensor->type, (char *)p->dst + first * row, n, (size_t)p->cols,
-                              rows);
-        CHECK(memcmp(rows, uploaded + first * row, n * row) == 0);
+        const char *tile_row = (char *)p->dst + first * row;
+        sotto_unpack_tile_row(p->tensor->type, tile_row, n, (size_t)p->cols, rows);
+        CHECK(memcmp(rows, file + first * row, n * row) == 0);
+        CHECK(memcmp(tile_row, (char *)q->dst + first * row, 8 * row) == 0);
       }
       free(rows);
     }
-    sotto_load_free(to_cpu);
-    sotto_load_free(to_sink);
-    sotto_weights_free(&m.ctx, &cpu);
-    free(r.bytes);
-    free(r.starts);
-    free(r.placements);
+    free_placed(&m, &a);
+    free_placed(&m, &b);
     close_header(&m);
   }
+}
+
+TEST(load_hashes_first_rows_wherever_they_go) {
+  model m;
+  placed a, b, c;
+  REQUIRE(open_header(&m, "models/tiny/tiny-q4_0.gguf"));
+  REQUIRE(place_all(&m, &a, SOTTO_PLACE_PACKED, SOTTO_LOAD_BY_STAGE, 3000, 777));
+  REQUIRE(place_all(&m, &b, SOTTO_PLACE_F32, SOTTO_LOAD_BY_FILE, 30000, 4099));
+  for (size_t t = 0; t < a.weights.n; t++) {
+    m.data[a.weights.placements[t].offset] ^= 1; /* a scale's or a float's lowest bit */
+    CHECK(sotto_load_first_rows_hash(a.load, t) == sotto_load_first_rows_hash(b.load, t));
+  }
+  REQUIRE(place_all(&m, &c, SOTTO_PLACE_PACKED, SOTTO_LOAD_BY_STAGE, 3000, 777));
+  for (size_t t = 0; t < a.weights.n; t++)
+    CHECK(sotto_load_first_rows_hash(a.load, t) != sotto_load_first_rows_hash(c.load, t));
+  free_placed(&m, &a);
+  free_placed(&m, &b);
+  free_placed(&m, &c);
+  close_header(&m);
 }
 
 TEST(load_hands_out_early_layers_first) {
@@ -124,7 +130,7 @@ TEST(load_hands_out_early_layers_first) {
   sotto_weights w;
   REQUIRE(sotto_weights_new(&m.program, SOTTO_PLACE_PACKED, &w) == SOTTO_OK);
   sotto_load *load;
-  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, NULL, NULL, &load) == SOTTO_OK);
+  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, &load) == SOTTO_OK);
   uint32_t ready_stage = 0;
   for (;;) {
     uint32_t file;
@@ -154,7 +160,7 @@ TEST(load_refuses_what_was_not_asked_for) {
   sotto_weights w;
   REQUIRE(sotto_weights_new(&m.program, SOTTO_PLACE_PACKED, &w) == SOTTO_OK);
   sotto_load *load;
-  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, NULL, NULL, &load) == SOTTO_OK);
+  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, &load) == SOTTO_OK);
   uint32_t file;
   uint64_t offset, length, other;
   CHECK(sotto_load_feed(load, 0, 5000, m.data, 10) == SOTTO_ERR_INVALID_ARGUMENT);

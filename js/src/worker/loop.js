@@ -49,7 +49,7 @@ export class Loop {
     for (const kind of ['prompt', 'logits', 'token', 'done']) {
       this.#kinds[engine.module.constant(`EVENT_${kind.toUpperCase()}`)] = kind
     }
-    const results = ['IDLE', 'WAIT_WEIGHTS', 'WAIT_GPU']
+    const results = ['IDLE', 'WAIT_WEIGHTS']
     this.#idle = new Set(results.map((name) => engine.module.constant(`STEP_${name}`)))
   }
 

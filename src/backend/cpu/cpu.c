@@ -32,10 +32,10 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
       sotto_act_bytes((n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK * SOTTO_ACT_BLOCK, rows),
       rows * n_blocks * sizeof(float),
       rows * n_blocks * sizeof(int32_t),
-      config->n_threads * cpu_attention_scratch(p, config) * sizeof(float),
+      config->cpu.n_threads * cpu_attention_scratch(p, config) * sizeof(float),
       (uint64_t)p->n_ropes * config->n_batch * sotto_widest_rope(p) * sizeof(float),
       sotto_widest_rope(p) * sizeof(float),
-      2ull * config->n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
+      2ull * config->cpu.n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
       (config->n_part + 1ull) * sizeof(uint32_t),
   };
   uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
@@ -88,8 +88,8 @@ static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
     if (b->matmuls[i].type == type && b->matmuls[i].wide == wide) return i;
   cpu_matmul_kind *kind = &b->matmuls[b->n_matmuls];
   *kind = (cpu_matmul_kind){.type = type, .wide = wide};
-  cpu_choice_init(&kind->few, &b->config.kernels, type, SOTTO_MAX_STREAMS);
-  cpu_choice_init(&kind->many, &b->config.kernels, type, 1);
+  cpu_choice_init(&kind->few, &b->config.cpu.kernels, type, SOTTO_MAX_STREAMS);
+  cpu_choice_init(&kind->many, &b->config.cpu.kernels, type, 1);
   return b->n_matmuls++;
 }
 
@@ -192,7 +192,7 @@ static sotto_status allocate(cpu_backend *b) {
   if (!b->scratch || lay_out(p, &b->config, b) == UINT64_MAX) return SOTTO_ERR_OUT_OF_MEMORY;
   lower(b);
   join_steps(b);
-  cpu_threads_init(&b->threads, sotto_pool_n_threads(b->config.pool));
+  cpu_threads_init(&b->threads, sotto_pool_n_threads(b->config.cpu.pool));
   return sotto_weights_new(p, SOTTO_PLACE_PACKED, &b->weights);
 }
 
@@ -225,8 +225,8 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   cpu_backend *b = (cpu_backend *)backend;
   b->batch = batch;
   b->batch_ms = 0;
-  if (b->config.adapt_threads)
-    sotto_pool_set_active(b->config.pool,
+  if (b->config.cpu.adapt_threads)
+    sotto_pool_set_active(b->config.cpu.pool,
                           is_small(batch) ? cpu_threads_next(&b->threads) : b->threads.most);
   b->failed_token = UINT32_MAX;
   cpu_parts_begin(b);
@@ -301,7 +301,7 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   const double start = sotto_time_ms();
   const sotto_run_result result = run_steps(b, ready, deadline_ms);
   b->batch_ms += sotto_time_ms() - start;
-  if (result == SOTTO_RUN_DONE && b->config.adapt_threads && b->batch->n_tokens == 1)
+  if (result == SOTTO_RUN_DONE && b->config.cpu.adapt_threads && b->batch->n_tokens == 1)
     cpu_threads_note(&b->threads, b->batch_ms);
   return result;
 }

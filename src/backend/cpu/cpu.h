@@ -119,10 +119,10 @@ double cpu_parts_steps_done(const cpu_backend *backend);
 
 /* For all but quantised matmuls any member does: they share these kernels, or nearly. */
 static inline const sotto_kernels *first_kernels(const cpu_backend *b) {
-  return b->config.kernels.members[0];
+  return b->config.cpu.kernels.members[0];
 }
 static inline uint32_t active_threads(const cpu_backend *b) {
-  return sotto_pool_active(b->config.pool);
+  return sotto_pool_active(b->config.cpu.pool);
 }
 static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64_t row) {
   if (b->carried[id]) row += b->part_first;

@@ -222,5 +222,5 @@ static uint32_t n_tasks(const cpu_backend *b, const cpu_step *step, uint64_t n_u
 
 void cpu_step_run(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
   cpu_tasks tasks = {b, step, first, last - first, n_tasks(b, step, last - first)};
-  sotto_pool_run(b->config.pool, tasks.n_tasks, run_task, &tasks);
+  sotto_pool_run(b->config.cpu.pool, tasks.n_tasks, run_task, &tasks);
 }
