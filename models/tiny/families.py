@@ -6,7 +6,7 @@ Names, order of rows and keys are those of llama.cpp's converter (conversion/ in
 the program of tests/golden/llama_logits.cpp as first argument llama.cpp computes the same logits,
 and the table at the end says how far the two are apart.
 
-  families.py [LLAMA_LOGITS]
+  families.py [LLAMA_LOGITS [NAME…]]   only these, where any are named
 """
 import pathlib
 import struct
@@ -18,7 +18,7 @@ import zlib
 import gguf
 import numpy as np
 import torch
-from transformers import (GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+from transformers import (GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
@@ -30,6 +30,7 @@ import generate  # noqa: E402
 VOCAB, CONTEXT, POSITIONS = 288, 256, 80
 generate.VOCAB = VOCAB
 ARCH = gguf.MODEL_ARCH
+ONE_ADDED = {"gemma"}  # to norms' weights: GGUF holds the sums
 PERMUTED = {"llama", "granite", "smollm3"}  # whose q and k rows GGUF holds as neighbours to be rotated
 
 
@@ -77,6 +78,10 @@ FAMILIES = {
     "mistral": ("llama", (MistralForCausalLM, MistralConfig,
                           dict(hidden_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
                                head_dim=12, sliding_window=None, rms_norm_eps=1e-5, rope_parameters=rope(theta=1e6))), {}),
+    "gemma": ("gemma", (GemmaForCausalLM, GemmaConfig,
+                        dict(hidden_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1,
+                             head_dim=16, hidden_act="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
+                             rope_parameters=rope())), {}),
     "granite": ("granite", (GraniteForCausalLM, GraniteConfig,
                             dict(hidden_size=60, intermediate_size=72, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1,
                                  embedding_multiplier=1.5, residual_multiplier=0.7, attention_multiplier=0.2, logits_scaling=0.75,
@@ -122,7 +127,7 @@ def randomise(model, name):
     for key, tensor in model.state_dict().items():
         noise = rng.standard_normal(tuple(tensor.shape))
         if "norm" in key:
-            values = 1 + 0.1 * noise
+            values = 0.1 * noise + (model.config.model_type not in ONE_ADDED)
         elif key.endswith("bias"):
             values = 0.3 * noise
         else:
@@ -153,6 +158,8 @@ def tensors_of(arch, config, state, more):
             rows = permute(rows, more["heads"][layer] if "heads" in more else config.num_attention_heads)
         if arch in PERMUTED and ".attn_k." in name:
             rows = permute(rows, more["kv_heads"][layer] if "heads" in more else config.num_key_value_heads)
+        if arch in ONE_ADDED and name.endswith("norm.weight"):
+            rows = rows + np.float32(1)
         out[name] = np.ascontiguousarray(rows)
     if more.get("fused"):
         for i in range(config.num_hidden_layers):
@@ -210,7 +217,8 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
         w.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
         w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
         w.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(p["factor"]) / np.log(p["original_max_position_embeddings"]))))
-    w.add_rope_freq_base(p["rope_theta"])
+    if arch != "gemma":
+        w.add_rope_freq_base(p["rope_theta"])
     w.add_layer_norm_rms_eps(config.rms_norm_eps)
     head = getattr(config, "head_dim", None)
     if head and arch != "granite" and arch != "qwen2":
@@ -266,6 +274,8 @@ def main():
     ids = [1] + np.random.default_rng(77).integers(3, VOCAB, POSITIONS - 1).tolist()
     print(f"{'family':20} {'bytes':>7} {'largest':>8} {'float64':>9} {'llama.cpp':>9} same best")
     for name, (arch, family, more) in FAMILIES.items():
+        if sys.argv[2:] and name not in sys.argv[2:]:
+            continue
         model, config = build(family, more)
         state = randomise(model, name)
         path = HERE / f"family-{name}.gguf"

@@ -14,7 +14,8 @@ typedef struct sotto_hparams {
   float attention_scale; /* of q·k */
   bool qk_norm;          /* queries and keys are normalised, head by head */
   sotto_rope rope;
-  uint32_t no_rope_step; /* every n-th layer has no rotary positions; 0: none, 1: all */
+  sotto_activation activation; /* of the feed-forward's gate */
+  uint32_t no_rope_step;       /* every n-th layer has no rotary positions; 0: none, 1: all */
   float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
                                                        * adds, of logits; 1: none */
 } sotto_hparams;

@@ -78,14 +78,14 @@ static void attention(layer l, const sotto_hparams *h, uint32_t rope, sotto_buff
   linear(l, out, attn, "attn_output");
 }
 
-/* out = down(silu(gate(norm)) * up(norm)) */
+/* out = down(activation(gate(norm)) * up(norm)) */
 static void feed_forward(layer l, const sotto_hparams *h, sotto_buffer_id out,
                          sotto_buffer_id norm) {
   const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff[l.index]);
   const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff[l.index]);
   linear(l, gate, norm, "ffn_gate");
   linear(l, up, norm, "ffn_up");
-  sotto_program_swiglu(l.p, gate, gate, up);
+  sotto_program_glu(l.p, gate, gate, up, h->activation);
   linear(l, out, gate, "ffn_down");
 }
 

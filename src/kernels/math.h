@@ -9,6 +9,11 @@ float sotto_expf(float x);
 /* Error below 1.5 ulp; odd, keeps the sign of 0; +-1 from |x| = 9.1 on; NaN stays NaN. */
 float sotto_tanhf(float x);
 
+/* tanh(u) = 2 / (1 + exp(-2u)) - 1, so GELU's tanh form is x / (1 + exp(-x * (1 + 3 * x^2))) with
+ * these for 1 and 3: 2 * sqrt(2 / pi), and that times 0.044715. */
+#define SOTTO_GELU_1 1.5957691216f
+#define SOTTO_GELU_3 0.0713548163f
+
 /* Double precision, relative error below 1e-15: for sampling, log-probabilities and rope angles. */
 double sotto_exp(double x); /* +inf above 709.78; subnormal, then 0, below -708.39; NaN stays NaN */
 double sotto_log(double x); /* x > 0; -inf for 0, NaN for less and for NaN, +inf for +inf */

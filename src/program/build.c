@@ -254,10 +254,10 @@ void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id o
                      .attention = {layer, n_head, kv->n_head_kv, kv->head_dim, scale, p->causal}});
 }
 
-void sotto_program_swiglu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id gate,
-                          sotto_buffer_id up) {
-  check(p, ok(p) && DIM(out) == DIM(gate) && DIM(gate) == DIM(up), "swiglu");
-  emit(p, (sotto_op){OP(SWIGLU, out, gate, up)});
+void sotto_program_glu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id gate,
+                       sotto_buffer_id up, sotto_activation activation) {
+  check(p, ok(p) && DIM(out) == DIM(gate) && DIM(gate) == DIM(up), "glu");
+  emit(p, (sotto_op){OP(GLU, out, gate, up), .glu = {activation}});
 }
 
 void sotto_program_add(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,

@@ -54,9 +54,9 @@ void sotto_program_kv_write(sotto_program *program, uint32_t layer, sotto_buffer
  * program is not causal over all of it. n_head query heads, as wide as the layer's KV heads. */
 void sotto_program_attention(sotto_program *program, uint32_t layer, sotto_buffer_id out,
                              sotto_buffer_id q, uint32_t n_head, float scale);
-/* out = silu(gate) * up */
-void sotto_program_swiglu(sotto_program *program, sotto_buffer_id out, sotto_buffer_id gate,
-                          sotto_buffer_id up);
+/* out = activation(gate) * up */
+void sotto_program_glu(sotto_program *program, sotto_buffer_id out, sotto_buffer_id gate,
+                       sotto_buffer_id up, sotto_activation activation);
 /* out = a + b */
 void sotto_program_add(sotto_program *program, sotto_buffer_id out, sotto_buffer_id a,
                        sotto_buffer_id b);

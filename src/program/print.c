@@ -7,6 +7,12 @@ static const char *const op_names[] = {
 #undef X
 };
 
+/* Gated units have names of their own (Shazeer 2020, arXiv 2002.05202). */
+static const char *name_of(const sotto_op *op) {
+  if (op->kind != SOTTO_OP_GLU) return op_names[op->kind];
+  return op->glu.activation == SOTTO_GELU_TANH ? "geglu" : "swiglu";
+}
+
 static sotto_status print_buffer(const sotto_program *p, sotto_buffer_id id, sotto_str *out) {
   const sotto_buffer *buffer = &p->buffers[id];
   return sotto_str_appendf(out, "%s[%s,%u]", buffer->name,
@@ -68,7 +74,7 @@ static sotto_status print_op(const sotto_program *p, const sotto_op *op, size_t 
     SOTTO_TRY(print_buffer(p, op->out, out));
     SOTTO_TRY(sotto_str_append_c(out, " = "));
   }
-  SOTTO_TRY(sotto_str_append_c(out, op_names[op->kind]));
+  SOTTO_TRY(sotto_str_append_c(out, name_of(op)));
   const char *separator = "(";
   for (int i = 0; i < 2 && op->in[i] >= 0; i++) {
     SOTTO_TRY(sotto_str_append_c(out, separator));

@@ -17,6 +17,12 @@ typedef enum sotto_op_kind {
 #undef X
 } sotto_op_kind;
 
+/* Of a gated linear unit's gate. */
+typedef enum sotto_activation {
+  SOTTO_SILU,      /* x / (1 + exp(-x)) */
+  SOTTO_GELU_TANH, /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
+} sotto_activation;
+
 typedef int32_t sotto_buffer_id;
 #define SOTTO_NONE (-1)
 
@@ -64,6 +70,9 @@ typedef struct sotto_op {
       float scale; /* of q·k */
       bool causal; /* a token sees itself and those before it; else the whole text */
     } attention;
+    struct {
+      sotto_activation activation;
+    } glu;
     struct {
       float factor;
     } scale;

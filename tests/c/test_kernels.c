@@ -522,6 +522,10 @@ TEST(kernels_vectors_same_bits_in_all_variants) {
               kernels->swiglu(out, a + 1, b + 1, n));
     CHECK_ALL(sotto_kernels_scalar.swiglu(expected, a + 1, b + 1, n),
               (memcpy(out, a + 1, n * sizeof *out), kernels->swiglu(out, out, b + 1, n)));
+    CHECK_ALL(sotto_kernels_scalar.geglu(expected, a + 1, b + 1, n),
+              kernels->geglu(out, a + 1, b + 1, n));
+    CHECK_ALL(sotto_kernels_scalar.geglu(expected, a + 1, b + 1, n),
+              (memcpy(out, a + 1, n * sizeof *out), kernels->geglu(out, out, b + 1, n)));
     CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
               kernels->add(out, a + 1, b + 1, n));
     CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
@@ -541,6 +545,11 @@ TEST(kernels_exp_same_bits_in_all_variants) {
     sotto_kernels_scalar.swiglu(expected, gate, up, N);
     for (size_t v = 0; v < n_variants(); v++) {
       variant_at(v)->swiglu(out, gate, up, N);
+      CHECK(same(out, expected, N));
+    }
+    sotto_kernels_scalar.geglu(expected, gate, up, N);
+    for (size_t v = 0; v < n_variants(); v++) {
+      variant_at(v)->geglu(out, gate, up, N);
       CHECK(same(out, expected, N));
     }
   }
@@ -678,6 +687,10 @@ static void wrong_swiglu(float *out, const float *gate, const float *up, size_t 
   sotto_kernels_scalar.swiglu(out, gate, up, n);
   spoil(out + n / 2, 0);
 }
+static void wrong_geglu(float *out, const float *gate, const float *up, size_t n) {
+  sotto_kernels_scalar.geglu(out, gate, up, n);
+  spoil(out + n / 3, 0);
+}
 static void wrong_add(float *out, const float *a, const float *b, size_t n) {
   sotto_kernels_scalar.add(out, a, b, n);
   spoil(out, 0);
@@ -715,6 +728,7 @@ TEST(kernels_self_test_finds_errors) {
   SPOILED(rms_norm, wrong_rms_norm)
   SPOILED(rope, wrong_rope)
   SPOILED(swiglu, wrong_swiglu)
+  SPOILED(geglu, wrong_geglu)
   SPOILED(add, wrong_add)
 #define K(NAME, name)                                                                              \
   SPOILED(kv_write_##NAME, wrong_##NAME)                                                           \

@@ -239,6 +239,13 @@ TEST(kernels_scalar_vectors) {
     double expected = (double)x[i] / (1.0 + exp(-(double)x[i])) * (double)y[i];
     CHECK(fabs((double)out[i] - expected) <= 8 * EPS * fabs(expected));
   }
+  sotto_kernels_scalar.geglu(out, x, y, N);
+  for (int i = 0; i < N; i++) {
+    const double v = (double)x[i], root = sqrt(2.0 / acos(-1.0));
+    double expected = 0.5 * v * (1.0 + tanh(root * (v + 0.044715 * v * v * v))) * (double)y[i];
+    /* Far below zero 1 + tanh of doubles has few digits left. */
+    CHECK(fabs((double)out[i] - expected) <= 32 * EPS * fabs(expected) + 1e-14);
+  }
   sotto_kernels_scalar.add(out, x, y, N);
   for (int i = 0; i < N; i++) CHECK(out[i] == x[i] + y[i]);
 }

@@ -75,7 +75,7 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   case SOTTO_OP_ROPE: return CPU_ROPE;
   case SOTTO_OP_KV_WRITE: return CPU_KV_WRITE;
   case SOTTO_OP_ATTENTION: return CPU_ATTENTION;
-  case SOTTO_OP_SWIGLU: return CPU_SWIGLU;
+  case SOTTO_OP_GLU: return CPU_GLU;
   case SOTTO_OP_ADD: return CPU_ADD;
   case SOTTO_OP_SCALE: return CPU_SCALE;
   case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;

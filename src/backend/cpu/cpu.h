@@ -16,7 +16,7 @@ typedef enum cpu_step_kind {
   CPU_ROPE,
   CPU_KV_WRITE,
   CPU_ATTENTION,
-  CPU_SWIGLU,
+  CPU_GLU,
   CPU_ADD,
   CPU_SCALE,
   CPU_TAKE_OUTPUTS,

@@ -155,9 +155,12 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
                   p->ropes[op->rope.table].neox, rope_table(b, op, t));
     break;
   case CPU_KV_WRITE: cpu_kv_write(b, step, t); break;
-  case CPU_SWIGLU:
-    kernels->swiglu(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
+  case CPU_GLU: {
+    const bool gelu = op->glu.activation == SOTTO_GELU_TANH;
+    (gelu ? kernels->geglu : kernels->swiglu)(out, buffer_row(b, op->in[0], t),
+                                              buffer_row(b, op->in[1], t), dim);
     break;
+  }
   case CPU_ADD:
     kernels->add(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
     break;

@@ -98,6 +98,17 @@ static const float *weight(const naive *b, sotto_weight_id id) {
   return b->weights.placements[id].dst;
 }
 
+static void glu(sotto_activation activation, float *out, const float *gate, const float *up,
+                uint32_t dim) {
+  for (uint32_t i = 0; i < dim; i++) {
+    const float g = gate[i];
+    if (activation == SOTTO_GELU_TANH)
+      out[i] = 0.5f * g * (1.0f + sotto_tanhf(0.7978845608f * (g + 0.044715f * g * g * g))) * up[i];
+    else
+      out[i] = g / (1.0f + sotto_expf(-g)) * up[i];
+  }
+}
+
 /* Each n of the row's dim values by themselves. */
 static void rms_norm(float *out, const float *x, const float *w, uint32_t dim, uint32_t n,
                      float eps) {
@@ -222,11 +233,7 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_ROPE: rope(b, op, out, dim, batch->positions[t]); break;
   case SOTTO_OP_KV_WRITE: kv_write(b, op, in[0], in[1], t); break;
   case SOTTO_OP_ATTENTION: attention(b, op, out, in[0], t); break;
-  case SOTTO_OP_SWIGLU:
-    for (uint32_t i = 0; i < dim; i++) {
-      out[i] = in[0][i] / (1.0f + sotto_expf(-in[0][i])) * in[1][i];
-    }
-    break;
+  case SOTTO_OP_GLU: glu(op->glu.activation, out, in[0], in[1], dim); break;
   case SOTTO_OP_ADD:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] + in[1][i];
     break;

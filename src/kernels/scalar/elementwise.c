@@ -28,6 +28,13 @@ void sotto_swiglu__scalar(float *out, const float *gate, const float *up, size_t
   for (size_t i = 0; i < n; i++) out[i] = (gate[i] / (1.0f + sotto_expf(-gate[i]))) * up[i];
 }
 
+void sotto_geglu__scalar(float *out, const float *gate, const float *up, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float g = gate[i], u = g * (SOTTO_GELU_1 + SOTTO_GELU_3 * (g * g));
+    out[i] = (g / (1.0f + sotto_expf(-u))) * up[i];
+  }
+}
+
 void sotto_add__scalar(float *out, const float *a, const float *b, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
 }

@@ -1,5 +1,6 @@
 /* Norm, rope, GLU and sums; what is left after the last whole vector is the scalar
  * kernels'. */
+#include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
@@ -87,6 +88,19 @@ void sotto_swiglu__simd128(float *out, const float *gate, const float *up, size_
     wasm_v128_store(out + i, wasm_f32x4_mul(silu, wasm_v128_load(up + i)));
   }
   sotto_swiglu__scalar(out + i, gate + i, up + i, n - i);
+}
+
+void sotto_geglu__simd128(float *out, const float *gate, const float *up, size_t n) {
+  const v128_t one = wasm_f32x4_const_splat(1.0f), first = wasm_f32x4_const_splat(SOTTO_GELU_1);
+  const v128_t third = wasm_f32x4_const_splat(SOTTO_GELU_3);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    v128_t g = wasm_v128_load(gate + i);
+    v128_t u = wasm_f32x4_mul(g, mul_add(first, third, wasm_f32x4_mul(g, g)));
+    v128_t gelu = wasm_f32x4_div(g, wasm_f32x4_add(one, exp_f32(wasm_f32x4_neg(u))));
+    wasm_v128_store(out + i, wasm_f32x4_mul(gelu, wasm_v128_load(up + i)));
+  }
+  sotto_geglu__scalar(out + i, gate + i, up + i, n - i);
 }
 
 void sotto_add__simd128(float *out, const float *a, const float *b, size_t n) {
