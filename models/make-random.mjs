@@ -15,6 +15,7 @@ const types = { u32: 4, f32: 6, string: 8 }
 /** What families have beside llama's: scales (floats), biases, norms of queries and keys. */
 export const families = {
   llama: {},
+  gemma: {},
   granite: {
     scales: {
       'attention.scale': 1 / 64,
