@@ -16,9 +16,9 @@
 typedef struct act_layout {
   int lanes; /* tokens: 4 or 1 */
   int words; /* of four values: 1 or 2 */
-  bool
-      broadcast; /* engines copy a word to all lanes as they load it; others do better with one load
-                     of four words */
+  /* Engines copy a word to all lanes as they load it; else they do better with one load of four
+   * words and a shuffle for each. */
+  bool broadcast;
 } act_layout;
 
 ALWAYS_INLINE act_layout act_of_one(act_layout act) {
