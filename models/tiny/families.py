@@ -18,7 +18,7 @@ import zlib
 import gguf
 import numpy as np
 import torch
-from transformers import (GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
@@ -30,7 +30,7 @@ import generate  # noqa: E402
 VOCAB, CONTEXT, POSITIONS = 288, 256, 80
 generate.VOCAB = VOCAB
 ARCH = gguf.MODEL_ARCH
-ONE_ADDED = {"gemma"}  # to norms' weights: GGUF holds the sums
+ONE_ADDED = {"gemma", "gemma3", "gemma3_text"}  # to norms' weights: GGUF holds the sums
 PERMUTED = {"llama", "granite", "smollm3"}  # whose q and k rows GGUF holds as neighbours to be rotated
 
 
@@ -82,6 +82,11 @@ FAMILIES = {
                         dict(hidden_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1,
                              head_dim=16, hidden_act="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
                              rope_parameters=rope())), {}),
+    "gemma3": ("gemma3", (Gemma3ForCausalLM, Gemma3TextConfig,
+                          dict(hidden_size=36, intermediate_size=32, num_hidden_layers=7, num_attention_heads=3, num_key_value_heads=1,
+                               head_dim=16, hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
+                               query_pre_attn_scalar=16, sliding_window=37,
+                               rope_parameters={"sliding_attention": rope(), "full_attention": rope("linear", 1e6, factor=4.0)})), {}),
     "granite": ("granite", (GraniteForCausalLM, GraniteConfig,
                             dict(hidden_size=60, intermediate_size=72, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1,
                                  embedding_multiplier=1.5, residual_multiplier=0.7, attention_multiplier=0.2, logits_scaling=0.75,
@@ -140,6 +145,11 @@ def randomise(model, name):
     return {k: v.numpy() for k, v in state.items()}
 
 
+def rope_of(config):
+    """Of the layers without a window, where layers differ."""
+    return config.rope_parameters.get("full_attention", config.rope_parameters)
+
+
 def permute(rows, heads):
     """As the converter's LlamaModel.permute: halves to neighbours."""
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
@@ -166,9 +176,9 @@ def tensors_of(arch, config, state, more):
             for suffix in ("weight", "bias"):
                 parts = [out.pop(f"blk.{i}.attn_{part}.{suffix}") for part in "qkv"]
                 out[f"blk.{i}.attn_qkv.{suffix}"] = np.concatenate(parts)
-    if config.rope_parameters["rope_type"] == "llama3":
+    if rope_of(config)["rope_type"] == "llama3":
         out["rope_freqs.weight"] = llama3_factors(config)
-    if config.rope_parameters["rope_type"] == "longrope":
+    if rope_of(config)["rope_type"] == "longrope":
         for kind in ("long", "short"):
             out[f"rope_factors_{kind}.weight"] = np.array(config.rope_parameters[f"{kind}_factor"], np.float32)
     return out
@@ -207,7 +217,7 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
     w.add_head_count_kv(more.get("kv_heads", config.num_key_value_heads))
     if not more.get("causal", True):
         w.add_causal_attention(False)
-    p = config.rope_parameters
+    p = rope_of(config)
     if p["rope_type"] in ("linear", "yarn"):
         w.add_rope_scaling_type(gguf.RopeScalingType(p["rope_type"]))
         w.add_rope_scaling_factor(p["factor"])
@@ -219,6 +229,8 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
         w.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(p["factor"]) / np.log(p["original_max_position_embeddings"]))))
     if arch != "gemma":
         w.add_rope_freq_base(p["rope_theta"])
+    if arch == "gemma3":
+        w.add_sliding_window(config.sliding_window)
     w.add_layer_norm_rms_eps(config.rms_norm_eps)
     head = getattr(config, "head_dim", None)
     if head and arch != "granite" and arch != "qwen2":

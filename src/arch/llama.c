@@ -47,8 +47,8 @@ static void fused_linear(layer l, const sotto_buffer_id *out, int n_out, sotto_b
 }
 
 /* out = attention over norm, before it joins the residual stream. */
-static void attention(layer l, const sotto_hparams *h, uint32_t rope, sotto_buffer_id out,
-                      sotto_buffer_id norm) {
+static void attention(layer l, const sotto_hparams *h, uint32_t rope, uint32_t window,
+                      sotto_buffer_id out, sotto_buffer_id norm) {
   sotto_program *p = l.p;
   const uint32_t i = l.index, n_head = h->n_head[i], n_head_kv = h->n_head_kv[i], d = h->head_dim;
   const sotto_buffer_id q = sotto_program_buffer(p, "q", n_head * d);
@@ -74,7 +74,7 @@ static void attention(layer l, const sotto_hparams *h, uint32_t rope, sotto_buff
     sotto_program_rope(p, k, rope, d);
   }
   sotto_program_kv_write(p, i, k, v);
-  sotto_program_attention(p, i, attn, q, n_head, h->attention_scale);
+  sotto_program_attention(p, i, attn, q, n_head, h->attention_scale, window);
   linear(l, out, attn, "attn_output");
 }
 
@@ -89,6 +89,11 @@ static void feed_forward(layer l, const sotto_hparams *h, sotto_buffer_id out,
   linear(l, out, gate, "ffn_down");
 }
 
+static void post_norm(layer l, sotto_buffer_id x, const char *weight, float eps) {
+  const uint32_t dim = l.p->status == SOTTO_OK ? l.p->buffers[x].dim : 0;
+  sotto_program_rms_norm(l.p, x, x, sotto_program_vector(l.p, weight, l.index, dim), eps);
+}
+
 void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   const uint32_t n_embd = h->n_embd;
   const float eps = h->norm_eps;
@@ -99,6 +104,7 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   p->stage = 0;
   const sotto_weight_id table = sotto_program_matrix(p, "token_embd.weight", 0, h->n_vocab, n_embd);
   const uint32_t rope = sotto_program_add_rope(p, &h->rope);
+  const uint32_t local_rope = h->window ? sotto_program_add_rope(p, &h->local_rope) : rope;
   sotto_program_embed(p, x, table);
   sotto_program_scale(p, x, h->embedding_scale);
 
@@ -107,13 +113,18 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
     p->stage = 1 + i;
     sotto_program_rms_norm(p, norm, x,
                            sotto_program_vector(p, "blk.%u.attn_norm.weight", i, n_embd), eps);
-    attention(l, h, rope, proj, norm);
+    if (h->window && (i + 1) % h->global_step)
+      attention(l, h, local_rope, h->window, proj, norm);
+    else
+      attention(l, h, rope, 0, proj, norm);
+    if (h->post_norms) post_norm(l, proj, "blk.%u.post_attention_norm.weight", eps);
     sotto_program_scale(p, proj, h->residual_scale);
     sotto_program_add(p, x, x, proj);
 
     sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "blk.%u.ffn_norm.weight", i, n_embd),
                            eps);
     feed_forward(l, h, proj, norm);
+    if (h->post_norms) post_norm(l, proj, "blk.%u.post_ffw_norm.weight", eps);
     sotto_program_scale(p, proj, h->residual_scale);
     sotto_program_add(p, x, x, proj);
   }

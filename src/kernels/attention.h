@@ -8,8 +8,8 @@
 #define SOTTO_KV_PAGE 32 /* positions in a page of the KV cache */
 
 /* Attention of n_tokens consecutive tokens of one sequence, n_rep query heads that share a KV head
- * each; token t sees the keys 0 <= i < n_keys + t, or all n_keys where attention is bidirectional.
- * For each of these rows:
+ * each; token t sees the keys 0 <= i < n_keys + t, of them with a window only the last `window`, or
+ * all n_keys where attention is bidirectional. For each of these rows:
  *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
  *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
  *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
@@ -24,6 +24,7 @@ typedef struct sotto_attention {
   sotto_dtype k_type, v_type; /* of kv_types.def */
   size_t n_keys;              /* visible to the first token, from position 0 on, >= 1 */
   bool bidirectional;         /* and to all others */
+  size_t window;              /* most keys that a token sees; 0: all. Not where bidirectional */
   size_t n_tokens, n_rep, head_dim;
   float scale;
   float *scratch; /* sotto_attention_scratch floats */
@@ -32,6 +33,12 @@ typedef struct sotto_attention {
 /* Keys that token t sees. */
 static inline size_t sotto_attention_keys(const sotto_attention *a, size_t t) {
   return a->bidirectional ? a->n_keys : a->n_keys + t;
+}
+
+/* The first of them. */
+static inline size_t sotto_attention_first_key(const sotto_attention *a, size_t t) {
+  const size_t n_keys = sotto_attention_keys(a, t);
+  return a->window && n_keys > a->window ? n_keys - a->window : 0;
 }
 
 /* Floats of scratch: [rows] sums, [32][head_dim] of a page, [rows][most keys, rounded up to pages]

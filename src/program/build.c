@@ -244,14 +244,17 @@ void sotto_program_kv_write(sotto_program *p, uint32_t layer, sotto_buffer_id k,
 }
 
 void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id out,
-                             sotto_buffer_id q, uint32_t n_head, float scale) {
+                             sotto_buffer_id q, uint32_t n_head, float scale, uint32_t window) {
   check(p, ok(p) && layer < p->shape.n_layer, "attention");
   if (!ok(p)) return;
   const sotto_kv_layer *kv = &p->kv_layers[layer];
-  check(p, DIM(out) == DIM(q) && DIM(q) == n_head * kv->head_dim && n_head % kv->n_head_kv == 0,
+  check(p,
+        DIM(out) == DIM(q) && DIM(q) == n_head * kv->head_dim && n_head % kv->n_head_kv == 0 &&
+            (p->causal || window == 0),
         "attention");
-  emit(p, (sotto_op){OP(ATTENTION, out, q, SOTTO_NONE),
-                     .attention = {layer, n_head, kv->n_head_kv, kv->head_dim, scale, p->causal}});
+  emit(p, (sotto_op){
+              OP(ATTENTION, out, q, SOTTO_NONE),
+              .attention = {layer, n_head, kv->n_head_kv, kv->head_dim, scale, window, p->causal}});
 }
 
 void sotto_program_glu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id gate,

@@ -50,10 +50,11 @@ void sotto_program_rope(sotto_program *program, sotto_buffer_id x, uint32_t tabl
 /* Keys and values of the layer in the KV cache, at the tokens' positions, = k, v */
 void sotto_program_kv_write(sotto_program *program, uint32_t layer, sotto_buffer_id k,
                             sotto_buffer_id v);
-/* out = softmax(q · K * scale) · V over each token's sequence: up to its own position, or where the
- * program is not causal over all of it. n_head query heads, as wide as the layer's KV heads. */
+/* out = softmax(q · K * scale) · V over each token's sequence: up to its own position, and from
+ * there at most `window` positions back where that is not 0; or where the program is not causal
+ * over all of it. n_head query heads, as wide as the layer's KV heads. */
 void sotto_program_attention(sotto_program *program, uint32_t layer, sotto_buffer_id out,
-                             sotto_buffer_id q, uint32_t n_head, float scale);
+                             sotto_buffer_id q, uint32_t n_head, float scale, uint32_t window);
 /* out = activation(gate) * up */
 void sotto_program_glu(sotto_program *program, sotto_buffer_id out, sotto_buffer_id gate,
                        sotto_buffer_id up, sotto_activation activation);

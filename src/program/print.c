@@ -51,10 +51,12 @@ static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
     return sotto_str_appendf(out, "%slayer %u, kv heads %u, head dim %u", separator,
                              op->attention.layer, op->attention.n_head_kv, op->attention.head_dim);
   case SOTTO_OP_ATTENTION:
-    return sotto_str_appendf(
+    SOTTO_TRY(sotto_str_appendf(
         out, "%slayer %u, heads %u, kv heads %u, head dim %u, scale %g%s", separator,
         op->attention.layer, op->attention.n_head, op->attention.n_head_kv, op->attention.head_dim,
-        (double)op->attention.scale, op->attention.causal ? "" : ", not causal");
+        (double)op->attention.scale, op->attention.causal ? "" : ", not causal"));
+    return op->attention.window ? sotto_str_appendf(out, ", window %u", op->attention.window)
+                                : SOTTO_OK;
   case SOTTO_OP_ROPE:
     SOTTO_TRY(sotto_str_append_c(out, separator));
     return print_rope(&p->ropes[op->rope.table], out);

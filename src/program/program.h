@@ -67,8 +67,9 @@ typedef struct sotto_op {
     } rope;
     struct { /* ATTENTION and KV_WRITE; `layer` is that of the cache */
       uint32_t layer, n_head, n_head_kv, head_dim;
-      float scale; /* of q·k */
-      bool causal; /* a token sees itself and those before it; else the whole text */
+      float scale;     /* of q·k */
+      uint32_t window; /* most positions that a token sees, itself included; 0: all */
+      bool causal;     /* a token sees itself and those before it; else the whole text */
     } attention;
     struct {
       sotto_activation activation;

@@ -401,6 +401,7 @@ typedef struct attention_shape {
   size_t n_keys, n_tokens, n_rep, head_dim;
   float scale;
   sotto_dtype k_type, v_type;
+  size_t window;
 } attention_shape;
 
 static sotto_attention attention_of(const attention_shape *s) {
@@ -409,6 +410,7 @@ static sotto_attention attention_of(const attention_shape *s) {
                            .n_rep = s->n_rep,
                            .head_dim = s->head_dim,
                            .scale = s->scale,
+                           .window = s->window,
                            .k_type = s->k_type,
                            .v_type = s->v_type};
 }
@@ -423,6 +425,10 @@ static void check_attention(attention_shape s) {
   const size_t n_keys = s.n_keys + s.n_tokens - 1, d = s.head_dim, n_scratch = scratch_of(&s);
   pages k = make_pages(s.k_type, n_keys, d), v = make_pages(s.v_type, n_keys, d);
   sotto_attention args = attention_of(&s);
+  for (size_t i = 0; i < sotto_attention_first_key(&args, 0) / SOTTO_KV_PAGE; i++) {
+    memset(k.at[i], 0xFF, SOTTO_KV_PAGE * (size_t)sotto_dtype_row_bytes(s.k_type, d));
+    memset(v.at[i], 0xFF, SOTTO_KV_PAGE * (size_t)sotto_dtype_row_bytes(s.v_type, d));
+  }
   args.stride = s.n_rep * d + next() % 3;
   const size_t n = (s.n_tokens - 1) * args.stride + s.n_rep * d;
   /* One float past the alignment of malloc, and results and scratch end where their blocks end. */
@@ -448,9 +454,9 @@ static void check_attention(attention_shape s) {
         kernels->attention(&one);
       }
     if (!CHECK(ok && same(out, expected, n + 1)))
-      printf("    %s %s %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu\n", kernels->name,
-             sotto_dtype_name(s.k_type), sotto_dtype_name(s.v_type), s.n_keys, s.n_tokens, d,
-             s.n_rep);
+      printf("    %s %s %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu, window %zu\n",
+             kernels->name, sotto_dtype_name(s.k_type), sotto_dtype_name(s.v_type), s.n_keys,
+             s.n_tokens, d, s.n_rep, s.window);
   }
   free_pages(k), free_pages(v), free(q), free(scratch), free(out), free(expected);
 }
@@ -462,12 +468,14 @@ static const sotto_dtype kv_types[] = {
 };
 #define N_KV_TYPES (sizeof kv_types / sizeof *kv_types)
 
-/* The width rounded up to what both types can have. */
+/* The width rounded up to what both types can have; without and with a window. */
 static void check_types(attention_shape s, sotto_dtype k_type, sotto_dtype v_type) {
   const bool blocks = sotto_dtype_block_weights(k_type) * sotto_dtype_block_weights(v_type) > 1;
   if (blocks) s.head_dim = (s.head_dim + 31) / 32 * 32;
   s.k_type = k_type;
   s.v_type = v_type;
+  check_attention(s);
+  s.window = 1 + next() % (s.n_keys + s.n_tokens);
   check_attention(s);
 }
 
@@ -477,9 +485,9 @@ TEST(kernels_attention_same_bits_in_all_variants) {
   for (size_t n_keys = 1; n_keys <= 100; n_keys++) {
     const size_t n_rep = 1 + n_keys % 5, n_tokens = 1 + next() % 9;
     const attention_shape shapes[] = {
-        {n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f, 0, 0},
-        {n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f, 0, 0},
-        {n_keys, n_tokens, 1 + next() % 16, 12, 1e20f, 0, 0},
+        {n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f, 0, 0, 0},
+        {n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f, 0, 0, 0},
+        {n_keys, n_tokens, 1 + next() % 16, 12, 1e20f, 0, 0, 0},
     };
     for (size_t i = 0; i < 3; i++) {
       for (size_t type = 0; type < N_KV_TYPES; type++)
@@ -489,7 +497,7 @@ TEST(kernels_attention_same_bits_in_all_variants) {
   }
   for (size_t d = 4; d <= 256; d += 4)
     for (size_t type = 0; type < N_KV_TYPES; type++)
-      check_types((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f, 0, 0},
+      check_types((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f, 0, 0, 0},
                   kv_types[type], kv_types[type]);
 }
 

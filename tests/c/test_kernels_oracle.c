@@ -150,7 +150,7 @@ TEST(kernels_scalar_nan_activation_reaches_the_result) {
 }
 
 static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens, size_t head_dim,
-                            size_t n_rep) {
+                            size_t n_rep, size_t window) {
   const size_t n_keys = first_keys + n_tokens - 1, n_rows = n_tokens * n_rep;
   size_t n_pages = (n_keys + 31) / 32, page = SOTTO_KV_PAGE * head_dim;
   const size_t page_bytes = (size_t)sotto_dtype_row_bytes(type, page);
@@ -188,21 +188,23 @@ static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens
                                                     .n_rep = n_rep,
                                                     .head_dim = head_dim,
                                                     .scale = scale,
+                                                    .window = window,
                                                     .scratch = scratch});
   for (size_t row = 0; row < n_rows; row++) {
     const size_t visible = first_keys + row / n_rep;
+    const size_t first = window && visible > window ? visible - window : 0;
     double max = -INFINITY, sum = 0.0;
-    for (size_t i = 0; i < visible; i++) {
+    for (size_t i = first; i < visible; i++) {
       const float *key = k + i * head_dim;
       p[i] = 0.0;
       for (size_t d = 0; d < head_dim; d++) p[i] += (double)q[row * head_dim + d] * (double)key[d];
       p[i] *= (double)scale;
       max = fmax(max, p[i]);
     }
-    for (size_t i = 0; i < visible; i++) sum += p[i] = exp(p[i] - max);
+    for (size_t i = first; i < visible; i++) sum += p[i] = exp(p[i] - max);
     for (size_t d = 0; d < head_dim; d++) {
       double expected = 0.0;
-      for (size_t i = 0; i < visible; i++) expected += p[i] * (double)v[i * head_dim + d] / sum;
+      for (size_t i = first; i < visible; i++) expected += p[i] * (double)v[i * head_dim + d] / sum;
       /* |v| <= 1, so the result is at most 1; the scores' error moves through exp. */
       CHECK(fabs(expected - (double)out[row * head_dim + d]) < 1e-5);
     }
@@ -213,12 +215,15 @@ static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens
 
 TEST(kernels_scalar_attention_is_softmax_of_scores) {
   state = 3;
-  check_attention(SOTTO_F16, 1, 1, 4, 1);
-  check_attention(SOTTO_F16, 5, 1, 8, 2);
+  check_attention(SOTTO_F16, 1, 1, 4, 1, 0);
+  check_attention(SOTTO_F16, 5, 1, 8, 2, 0);
+  check_attention(SOTTO_F16, 5, 1, 8, 2, 1);
 #define K(NAME, name)                                                                              \
-  check_attention(SOTTO_##NAME, 32, 1, 64, 3);                                                     \
-  check_attention(SOTTO_##NAME, 30, 5, 64, 1);                                                     \
-  check_attention(SOTTO_##NAME, 100, 2, 128, 4);
+  check_attention(SOTTO_##NAME, 32, 1, 64, 3, 0);                                                  \
+  check_attention(SOTTO_##NAME, 30, 5, 64, 1, 0);                                                  \
+  check_attention(SOTTO_##NAME, 30, 5, 64, 1, 31);                                                 \
+  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 0);                                                \
+  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 33);
 #include "kernels/kv_types.def"
 #undef K
 }

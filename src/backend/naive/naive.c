@@ -185,25 +185,26 @@ static uint32_t n_visible(const naive *b, const sotto_op *op, uint32_t t) {
 static void attention(naive *b, const sotto_op *op, float *out, const float *q, uint32_t t) {
   float *scores = b->scratch + b->n_floats - b->config.n_ctx;
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim,
-                 n_head = op->attention.n_head, n = n_visible(b, op, t);
+                 n_head = op->attention.n_head, n = n_visible(b, op, t),
+                 window = op->attention.window, first = window && n > window ? n - window : 0;
   const uint32_t *pages = b->batch->seqs[t]->pages;
   for (uint32_t head = 0; head < n_head; head++, q += d, out += d) {
     uint32_t kv_head = head / (n_head / op->attention.n_head_kv);
     float max = -INFINITY;
     double sum = 0;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = first; i < n; i++) {
       const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
       scores[i] = (float)dot(q, k, d) * op->attention.scale;
       if (scores[i] > max) max = scores[i];
     }
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = first; i < n; i++) {
       scores[i] = sotto_expf(scores[i] - max);
       sum += scores[i];
     }
     for (uint32_t j = 0; j < d; j++) {
       double value = 0;
-      for (uint32_t i = 0; i < n; i++) {
+      for (uint32_t i = first; i < n; i++) {
         const float *v = sotto_kv_values(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
         value += (double)scores[i] * (double)v[(size_t)(i % SOTTO_KV_PAGE) * d + j];
       }

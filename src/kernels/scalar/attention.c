@@ -16,25 +16,27 @@ static float dot(const float *q, const float *key, size_t n) {
   return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
 
-static void attend(const sotto_attention *a, size_t n_keys, const float *q, float *out) {
+/* The keys from `first` to n_keys - 1. */
+static void attend(const sotto_attention *a, size_t first, size_t n_keys, const float *q,
+                   float *out) {
   float *x = a->scratch, *p = x + a->head_dim;
-  for (size_t i = 0; i < n_keys; i++) {
+  for (size_t i = first; i < n_keys; i++) {
     read(a, a->k_pages, a->k_type, i, x);
     p[i] = dot(q, x, a->head_dim) * a->scale;
   }
 
-  float max = p[0];
-  for (size_t i = 1; i < n_keys; i++)
+  float max = p[first];
+  for (size_t i = first + 1; i < n_keys; i++)
     if (p[i] > max) max = p[i];
   float lane[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  for (size_t i = 0; i < n_keys; i++) {
+  for (size_t i = first; i < n_keys; i++) {
     p[i] = sotto_expf(p[i] - max);
     lane[i % 4] = lane[i % 4] + p[i];
   }
   float sum = (lane[0] + lane[1]) + (lane[2] + lane[3]);
 
   for (size_t d = 0; d < a->head_dim; d++) out[d] = 0.0f;
-  for (size_t i = 0; i < n_keys; i++) {
+  for (size_t i = first; i < n_keys; i++) {
     read(a, a->v_pages, a->v_type, i, x);
     for (size_t d = 0; d < a->head_dim; d++) out[d] = out[d] + p[i] * x[d];
   }
@@ -45,6 +47,7 @@ void sotto_attention__scalar(const sotto_attention *a) {
   for (size_t t = 0; t < a->n_tokens; t++)
     for (size_t head = 0; head < a->n_rep; head++) {
       const size_t row = t * a->stride + head * a->head_dim;
-      attend(a, sotto_attention_keys(a, t), a->q + row, a->out + row);
+      attend(a, sotto_attention_first_key(a, t), sotto_attention_keys(a, t), a->q + row,
+             a->out + row);
     }
 }

@@ -89,10 +89,11 @@ static void score_page(const rows *w, size_t p, size_t n) {
   }
 }
 
-/* s[n_keys] becomes exp(s - max s), which is 0 up to s[n]; the sum is returned. There is room for n
- * rounded up to a multiple of four. */
-static float exponentiate(float *s, size_t n_keys, size_t n) {
-  for (size_t i = n_keys; i < n || i % 4 != 0; i++) s[i] = -__builtin_inff(); /* adds +0 */
+/* s[first] to s[n_keys - 1] become exp(s - max s), what is before and up to s[n] 0; the sum is
+ * returned. There is room for n rounded up to a multiple of four. */
+static float exponentiate(float *s, size_t first, size_t n_keys, size_t n) {
+  for (size_t i = 0; i < first; i++) s[i] = -__builtin_inff(); /* adds +0 */
+  for (size_t i = n_keys; i < n || i % 4 != 0; i++) s[i] = -__builtin_inff();
   v128_t max = wasm_v128_load(s);
   for (size_t i = 4; i < n; i += 4) max = wasm_f32x4_pmax(max, wasm_v128_load(s + i));
   max = wasm_f32x4_pmax(max, wasm_i32x4_shuffle(max, max, 2, 3, 0, 1));
@@ -161,19 +162,23 @@ void sotto_attention__simd128(const sotto_attention *a) {
   rows w = {
       .a = a, .n = a->n_tokens * a->n_rep, .most_keys = sotto_attention_keys(a, a->n_tokens - 1)};
   const size_t n_pages = (w.most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE, d = a->head_dim;
+  const size_t first_page = sotto_attention_first_key(a, 0) / SOTTO_KV_PAGE;
+  const size_t unseen = first_page * SOTTO_KV_PAGE; /* keys, by any token */
   w.scores_stride = n_pages * SOTTO_KV_PAGE;
   w.sums = a->scratch;
   w.page = w.sums + w.n;
   w.scores = w.page + SOTTO_KV_PAGE * d;
 
-  for (size_t p = 0; p < n_pages; p++) score_page(&w, p, page_keys(&w, p));
+  for (size_t p = first_page; p < n_pages; p++) score_page(&w, p, page_keys(&w, p));
   for (size_t row = 0; row < w.n; row++) {
-    const size_t n_keys = sotto_attention_keys(a, row / a->n_rep);
-    w.sums[row] = exponentiate(w.scores + row * w.scores_stride, n_keys, w.most_keys);
+    const size_t n_keys = sotto_attention_keys(a, row / a->n_rep) - unseen;
+    const size_t first = sotto_attention_first_key(a, row / a->n_rep) - unseen;
+    w.sums[row] = exponentiate(w.scores + row * w.scores_stride + unseen, first, n_keys,
+                               w.most_keys - unseen);
     float *out = a->out + row_offset(a, row);
     for (size_t i = 0; i < d; i += 4) wasm_v128_store(out + i, wasm_f32x4_const_splat(0.0f));
   }
-  for (size_t p = 0; p < n_pages; p++) mix_page(&w, p, page_keys(&w, p));
+  for (size_t p = first_page; p < n_pages; p++) mix_page(&w, p, page_keys(&w, p));
   for (size_t row = 0; row < w.n; row++) {
     float *out = a->out + row_offset(a, row);
     v128_t sum = wasm_f32x4_splat(w.sums[row]);
