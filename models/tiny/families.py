@@ -18,7 +18,7 @@ import zlib
 import gguf
 import numpy as np
 import torch
-from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
@@ -91,6 +91,10 @@ FAMILIES = {
                             dict(hidden_size=60, intermediate_size=72, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1,
                                  embedding_multiplier=1.5, residual_multiplier=0.7, attention_multiplier=0.2, logits_scaling=0.75,
                                  rms_norm_eps=1e-5, tie_word_embeddings=True, rope_parameters=rope())), {}),
+    "phi3": ("phi3", (Phi3ForCausalLM, Phi3Config,
+                      dict(hidden_size=48, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1,
+                           sliding_window=37, rms_norm_eps=1e-5, tie_word_embeddings=False, original_max_position_embeddings=64,
+                           rope_parameters=longrope(64))), {}),
     "smollm3": ("smollm3", (SmolLM3ForCausalLM, SmolLM3Config,
                             dict(hidden_size=36, intermediate_size=56, num_hidden_layers=5, num_attention_heads=3, num_key_value_heads=1,
                                  head_dim=16, no_rope_layer_interval=4, use_sliding_window=False, rms_norm_eps=1e-6,
@@ -207,7 +211,7 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
     """Keys as set_gguf_parameters of the converter writes them, in its order."""
     w = gguf.GGUFWriter(path, arch)
     w.add_type("model")
-    w.add_name("Family " + name)
+    w.add_name("Family " + name.replace("phi3", "phi"))  # at phi3 llama.cpp looks for that model's tokens
     w.add_license("mit")
     w.add_block_count(config.num_hidden_layers)
     w.add_context_length(CONTEXT)
@@ -224,22 +228,25 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
     if p["rope_type"] == "yarn":
         w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
     if p["rope_type"] == "longrope":
-        w.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
+        if arch != "phi3":
+            w.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
         w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
         w.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(p["factor"]) / np.log(p["original_max_position_embeddings"]))))
     if arch != "gemma":
         w.add_rope_freq_base(p["rope_theta"])
-    if arch == "gemma3":
+    if arch in ("gemma3", "phi3"):
         w.add_sliding_window(config.sliding_window)
     w.add_layer_norm_rms_eps(config.rms_norm_eps)
     head = getattr(config, "head_dim", None)
-    if head and arch != "granite" and arch != "qwen2":
+    if head and arch not in ("granite", "qwen2", "phi3"):
         w.add_key_length(head)
         w.add_value_length(head)
     w.add_file_type(gguf.LlamaFileType.ALL_F32)
     if arch in PERMUTED:
         w.add_vocab_size(VOCAB)
         w.add_rope_dimension_count(head if head and arch != "granite" else config.hidden_size // config.num_attention_heads)
+    if arch == "phi3":
+        w.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
     if arch == "granite":
         w.add_attention_scale(config.attention_multiplier)
         w.add_embedding_scale(config.embedding_multiplier)

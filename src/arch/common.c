@@ -199,11 +199,12 @@ static sotto_status read_yarn(sotto_program *p, sotto_rope *r) {
   return SOTTO_OK;
 }
 
-/* Factors of frequencies: Llama 3's for any context, or LongRoPE's two sets. */
+/* Factors of frequencies: Llama 3's for any context, or LongRoPE's two sets, which need not be
+ * named as such. */
 static void read_factors(sotto_program *p, sotto_rope *r, bool longrope) {
   const uint32_t n = r->n_rot / 2;
   p->stage = 0;
-  if (longrope) {
+  if (longrope || sotto_program_has(p, "rope_factors_short.weight", 0)) {
     r->factors = sotto_program_vector(p, "rope_factors_short.weight", 0, n);
     r->long_factors = sotto_program_vector(p, "rope_factors_long.weight", 0, n);
   } else if (sotto_program_has(p, "rope_freqs.weight", 0)) {

@@ -15,8 +15,8 @@ typedef struct sotto_hparams {
   bool qk_norm;          /* queries and keys are normalised, head by head */
   sotto_rope rope;
   uint32_t window;       /* most positions that a token of most layers sees; 0: all in all layers */
-  uint32_t global_step;  /* every n-th layer has no window */
-  sotto_rope local_rope; /* of layers with a window */
+  uint32_t global_step;  /* every n-th layer has no window; 0: all have it */
+  sotto_rope local_rope; /* of layers with a window, where others have none */
   bool post_norms;       /* what a sub-layer adds is normalised first */
   sotto_activation activation; /* of the feed-forward's gate */
   uint32_t no_rope_step;       /* every n-th layer has no rotary positions; 0: none, 1: all */

@@ -1,6 +1,7 @@
 /* Llama: pre-norm transformer with RMSNorm, rotary positions, grouped-query attention and SwiGLU.
  * Touvron et al. 2023 (arXiv 2302.13971, 2307.09288); Llama 3 adds frequency factors to the rotary
- * positions. Any projection may have a bias, and q, k and v may lie in one tensor. Families that
+ * positions. Any projection may have a bias; q, k and v may lie in one tensor, and so may gate and
+ * up. Families that
  * differ from it by a norm, a scale or where positions are have files of their own and write their
  * programs here. */
 #include "arch/hparams.h"
@@ -83,8 +84,13 @@ static void feed_forward(layer l, const sotto_hparams *h, sotto_buffer_id out,
                          sotto_buffer_id norm) {
   const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff[l.index]);
   const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff[l.index]);
-  linear(l, gate, norm, "ffn_gate");
-  linear(l, up, norm, "ffn_up");
+  if (sotto_program_has(l.p, "blk.%u.ffn_gate.weight", l.index)) {
+    linear(l, gate, norm, "ffn_gate");
+    linear(l, up, norm, "ffn_up");
+  } else {
+    fused_linear(l, (const sotto_buffer_id[]){gate, up}, 2, norm, "blk.%u.ffn_up.weight",
+                 "blk.%u.ffn_up.bias");
+  }
   sotto_program_glu(l.p, gate, gate, up, h->activation);
   linear(l, out, gate, "ffn_down");
 }
@@ -104,7 +110,8 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   p->stage = 0;
   const sotto_weight_id table = sotto_program_matrix(p, "token_embd.weight", 0, h->n_vocab, n_embd);
   const uint32_t rope = sotto_program_add_rope(p, &h->rope);
-  const uint32_t local_rope = h->window ? sotto_program_add_rope(p, &h->local_rope) : rope;
+  const bool mixed = h->window && h->global_step; /* layers with and without a window */
+  const uint32_t local_rope = mixed ? sotto_program_add_rope(p, &h->local_rope) : rope;
   sotto_program_embed(p, x, table);
   sotto_program_scale(p, x, h->embedding_scale);
 
@@ -113,10 +120,10 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
     p->stage = 1 + i;
     sotto_program_rms_norm(p, norm, x,
                            sotto_program_vector(p, "blk.%u.attn_norm.weight", i, n_embd), eps);
-    if (h->window && (i + 1) % h->global_step)
-      attention(l, h, local_rope, h->window, proj, norm);
-    else
+    if (mixed && (i + 1) % h->global_step == 0)
       attention(l, h, rope, 0, proj, norm);
+    else
+      attention(l, h, local_rope, h->window, proj, norm);
     if (h->post_norms) post_norm(l, proj, "blk.%u.post_attention_norm.weight", eps);
     sotto_program_scale(p, proj, h->residual_scale);
     sotto_program_add(p, x, x, proj);

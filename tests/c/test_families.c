@@ -32,6 +32,7 @@ static const struct family {
     {"family-gemma", FLOATS, false},
     {"family-gemma3", FLOATS, false},
     {"family-granite", FLOATS, false},
+    {"family-phi3", FLOATS, false},
     {"family-smollm3", FLOATS, false},
     {"family-qwen2", FLOATS, false},
     {"family-qwen2-tied", FLOATS, false},
