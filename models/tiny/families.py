@@ -18,7 +18,8 @@ import zlib
 import gguf
 import numpy as np
 import torch
-from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
+from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM,
+                          LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
@@ -244,9 +245,9 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
     w.add_file_type(gguf.LlamaFileType.ALL_F32)
     if arch in PERMUTED:
         w.add_vocab_size(VOCAB)
-        w.add_rope_dimension_count(head if head and arch != "granite" else config.hidden_size // config.num_attention_heads)
-    if arch == "phi3":
-        w.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    if arch in PERMUTED | {"phi3"}:
+        own = head and arch not in ("granite", "phi3")
+        w.add_rope_dimension_count(head if own else config.hidden_size // config.num_attention_heads)
     if arch == "granite":
         w.add_attention_scale(config.attention_multiplier)
         w.add_embedding_scale(config.embedding_multiplier)

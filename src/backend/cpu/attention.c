@@ -129,7 +129,8 @@ void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, 
   };
   const uint32_t *pages = b->part.seqs[*block]->pages;
   const size_t most_keys = sotto_attention_keys(&args, args.n_tokens - 1);
-  for (uint32_t i = 0; i < (most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE; i++) {
+  const size_t first_page = sotto_attention_first_key(&args, 0) / SOTTO_KV_PAGE;
+  for (size_t i = first_page; i < (most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE; i++) {
     k_pages[i] = sotto_kv_keys(b->kv, op->attention.layer, pages[i], kv_head);
     v_pages[i] = sotto_kv_values(b->kv, op->attention.layer, pages[i], kv_head);
   }

@@ -32,12 +32,12 @@ bool sotto_relaxed_dot_is_u8(void);
 bool sotto_relaxed_dot_is_s8(void);
 void sotto_quantize_act__relaxed(const float *x, size_t k, const sotto_act *act, size_t token);
 
-/* The body of a GEMM, by the two constants that `wide` chooses from; act_layout is one of the two
+/* The body of a GEMM, by the two constants that `wide` chooses from; act_of is one of the two
  * functions above. */
-#define GEMM_NARROW_OR_WIDE(g, layout, act_layout)                                                 \
+#define GEMM_NARROW_OR_WIDE(g, layout, act_of)                                                     \
   if ((g)->act->wide)                                                                              \
-    gemm((g), (layout), act_layout(2));                                                            \
+    gemm((g), (layout), act_of(2));                                                                \
   else                                                                                             \
-    gemm((g), (layout), act_layout(1))
+    gemm((g), (layout), act_of(1))
 
 #endif
