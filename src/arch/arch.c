@@ -51,6 +51,12 @@ sotto_status sotto_arch_build(sotto_program *p) {
   sotto_hparams h;
   SOTTO_TRY(sotto_hparams_read(p, &h));
   SOTTO_TRY(family->read(p, &h));
+  if (h.window && !p->causal) {
+    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+                      "%s.attention.causal is false: windows of attention (%u) in both directions "
+                      "are not supported; use another model",
+                      family->name, h.window);
+  }
   SOTTO_TRY(sotto_arch_check_keys(p));
   family->write(p, &h);
   return sotto_program_finish(p);

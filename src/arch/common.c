@@ -212,6 +212,12 @@ static void read_factors(sotto_program *p, sotto_rope *r, bool longrope) {
   }
 }
 
+sotto_status sotto_arch_rope_base(sotto_program *p, const char *key, float *out) {
+  SOTTO_TRY(sotto_arch_f32(p, key, 10000.0f, out));
+  if (*out > 1.0f && *out <= 1e12f) return SOTTO_OK;
+  return sotto_arch_invalid(p, key, "is not above 1 and at most 1e12");
+}
+
 static sotto_status read_rope(sotto_program *p, sotto_hparams *h) {
   sotto_rope *r = &h->rope;
   *r = (sotto_rope){.factors = SOTTO_NONE, .long_factors = SOTTO_NONE};
@@ -220,10 +226,7 @@ static sotto_status read_rope(sotto_program *p, sotto_hparams *h) {
     return sotto_arch_invalid(p, "rope.dimension_count",
                               "is not even, or more than a head is wide");
   }
-  SOTTO_TRY(sotto_arch_f32(p, "rope.freq_base", 10000.0f, &r->base));
-  if (!(r->base > 1.0f && r->base <= 1e12f)) {
-    return sotto_arch_invalid(p, "rope.freq_base", "is not above 1 and at most 1e12");
-  }
+  SOTTO_TRY(sotto_arch_rope_base(p, "rope.freq_base", &r->base));
   sotto_slice type = SOTTO_SLICE("");
   const full_key key = key_of(p, "rope.scaling.type");
   if (sotto_gguf_find(p->gguf, key.text)) SOTTO_TRY(sotto_gguf_string(p->gguf, key.text, &type));

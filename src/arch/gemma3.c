@@ -8,10 +8,8 @@
 #define LAYERS_OF_27B 62
 
 sotto_status sotto_gemma3_read(sotto_program *p, sotto_hparams *h) {
+  SOTTO_TRY(sotto_gemma_read(p, h));
   h->qk_norm = h->post_norms = true;
-  h->rope.neox = true;
-  h->activation = SOTTO_GELU_TANH;
-  h->embedding_scale = __builtin_sqrtf((float)h->n_embd);
   if (h->n_layer == LAYERS_OF_27B)
     h->attention_scale = 1.0f / __builtin_sqrtf((float)(h->n_embd / h->n_head[0]));
   SOTTO_TRY(sotto_arch_u32(p, "attention.sliding_window", 0, &h->window));
@@ -23,5 +21,5 @@ sotto_status sotto_gemma3_read(sotto_program *p, sotto_hparams *h) {
                                .n_ctx_orig = h->rope.n_ctx_orig,
                                .factors = SOTTO_NONE,
                                .long_factors = SOTTO_NONE};
-  return sotto_arch_f32(p, "rope.freq_base_swa", 10000.0f, &h->local_rope.base);
+  return sotto_arch_rope_base(p, "rope.freq_base_swa", &h->local_rope.base);
 }

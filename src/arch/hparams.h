@@ -35,6 +35,8 @@ sotto_status sotto_arch_bool(sotto_program *program, const char *key, bool fallb
  * required. */
 sotto_status sotto_arch_per_layer(sotto_program *program, const char *key, uint32_t n_layer,
                                   const uint32_t *fallback, const uint32_t **out);
+/* A base of rotary frequencies, 10000 where the key is missing; checked. */
+sotto_status sotto_arch_rope_base(sotto_program *program, const char *key, float *out);
 /* ERR_INVALID_MODEL: "llama.rope.freq_base <what>" */
 sotto_status sotto_arch_invalid(sotto_program *program, const char *key, const char *what);
 

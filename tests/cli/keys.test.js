@@ -99,6 +99,8 @@ const forward = [
   ['qwen3-0.6b', 'qwen3.rope.scaling.yarn_ext_factor', 'f32', 0.5],
   ['smollm2-135m-instruct', 'tokenizer.ggml.remove_extra_whitespaces', 'bool', true],
   ['smollm2-135m-saved', 'llama.attention.temperature_scale', 'f32', 0.1],
+  ['gemma-3-270m-it', 'gemma3.attention.causal', 'bool', false],
+  ['gemma-3-270m-it', 'gemma3.rope.freq_base_swa', 'f32', 0.5],
 ]
 
 for (const [name, key, type, value] of forward) {
