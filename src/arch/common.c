@@ -158,7 +158,8 @@ static sotto_status fill_program(sotto_program *p, const sotto_hparams *h) {
                                  most(h->n_head, n), most(h->n_head_kv, n), most(h->n_ff, n)};
   p->kv_layers = sotto_arena_array(&p->arena, n, sizeof *p->kv_layers);
   if (!p->kv_layers) return SOTTO_ERR_OUT_OF_MEMORY;
-  for (uint32_t l = 0; l < n; l++) p->kv_layers[l] = (sotto_kv_layer){h->n_head_kv[l], h->head_dim};
+  for (uint32_t l = 0; l < n; l++)
+    p->kv_layers[l] = (sotto_kv_layer){.n_head_kv = h->n_head_kv[l], .head_dim = h->head_dim};
   return sotto_arch_bool(p, "attention.causal", true, &p->causal);
 }
 

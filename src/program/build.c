@@ -243,11 +243,24 @@ void sotto_program_kv_write(sotto_program *p, uint32_t layer, sotto_buffer_id k,
               .attention = {.layer = layer, .n_head_kv = kv->n_head_kv, .head_dim = kv->head_dim}});
 }
 
+/* The group of layers with this window. Families have two at most. */
+static uint32_t kv_group(sotto_program *p, uint32_t window) {
+  uint32_t g = 0;
+  while (g < p->n_kv_windows && p->kv_windows[g] != window) g++;
+  if (g == SOTTO_KV_MAX_GROUPS) {
+    check(p, false, "attention");
+    return 0;
+  }
+  if (g == p->n_kv_windows) p->kv_windows[p->n_kv_windows++] = window;
+  return g;
+}
+
 void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id out,
                              sotto_buffer_id q, uint32_t n_head, float scale, uint32_t window) {
   check(p, ok(p) && layer < p->shape.n_layer, "attention");
   if (!ok(p)) return;
-  const sotto_kv_layer *kv = &p->kv_layers[layer];
+  sotto_kv_layer *kv = &p->kv_layers[layer];
+  kv->group = kv_group(p, window);
   check(p,
         DIM(out) == DIM(q) && DIM(q) == n_head * kv->head_dim && n_head % kv->n_head_kv == 0 &&
             (p->causal || window == 0),

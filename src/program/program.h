@@ -92,6 +92,8 @@ typedef struct sotto_program {
   sotto_model_shape shape;
   bool causal;               /* else a text goes through in one batch, and nothing follows it */
   sotto_kv_layer *kv_layers; /* [shape.n_layer] */
+  uint32_t kv_windows[SOTTO_KV_MAX_GROUPS]; /* [n_kv_windows] of the layer groups; 0: none */
+  uint32_t n_kv_windows;
   sotto_rope *ropes;
   size_t n_ropes, cap_ropes;
   sotto_buffer *buffers;

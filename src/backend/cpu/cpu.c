@@ -164,6 +164,7 @@ static void destroy(sotto_backend *backend) {
   cpu_backend *b = (cpu_backend *)backend;
   if (!b) return;
   sotto_ctx *ctx = b->program->ctx;
+  sotto_storage_free(&b->storage);
   sotto_weights_free(ctx, &b->weights);
   sotto_free_aligned(ctx, b->scratch, (size_t)b->scratch_bytes);
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
@@ -196,22 +197,23 @@ static sotto_status allocate(cpu_backend *b) {
   return sotto_weights_new(p, SOTTO_PLACE_PACKED, &b->weights);
 }
 
-static sotto_status create(const sotto_program *p, const sotto_backend_config *config, sotto_kv *kv,
-                           sotto_backend **out) {
+static sotto_status create(const sotto_program *p, const sotto_backend_config *config,
+                           const sotto_kv_shape *kv_shape, sotto_backend **out) {
   *out = NULL;
   cpu_backend *b = sotto_alloc_zero(p->ctx, sizeof *b);
   if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
   b->base.type = &sotto_backend_cpu;
   b->program = p;
   b->config = *config;
-  b->kv = kv;
-  sotto_status status = allocate(b);
+  sotto_status status = sotto_storage_init(p->ctx, kv_shape, &b->storage);
+  if (status == SOTTO_OK) status = allocate(b);
   if (status != SOTTO_OK) {
     destroy(&b->base);
     return status;
   }
   b->base.placements = b->weights.placements;
   b->base.n_placements = b->weights.n;
+  b->base.storage = &b->storage.base;
   *out = &b->base;
   return SOTTO_OK;
 }
@@ -248,8 +250,7 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
              "keys or values of layer %u at position %u are not finite in the cache (%s, %s); the "
              "model's weights are damaged or need another cache type",
              step->op->attention.layer, b->part.positions[b->failed_token],
-             sotto_dtype_name(sotto_kv_get_shape(b->kv)->k_type),
-             sotto_dtype_name(sotto_kv_get_shape(b->kv)->v_type));
+             sotto_dtype_name(b->storage.shape.k_type), sotto_dtype_name(b->storage.shape.v_type));
   return SOTTO_RUN_NON_FINITE;
 }
 

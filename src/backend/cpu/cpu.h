@@ -7,6 +7,7 @@
 #include "backend/cpu/choice.h"
 #include "backend/cpu/threads.h"
 #include "backend/memory.h"
+#include "backend/storage.h"
 
 typedef enum cpu_step_kind {
   CPU_EMBED,
@@ -46,7 +47,7 @@ typedef struct cpu_backend {
   sotto_backend base;
   const sotto_program *program;
   sotto_backend_config config;
-  sotto_kv *kv;
+  sotto_storage storage;
   sotto_weights weights;
   cpu_step *steps;
   size_t n_steps, cap_steps;

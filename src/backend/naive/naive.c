@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "backend/memory.h"
+#include "backend/storage.h"
 #include "kernels/math.h"
 #include "platform/time.h"
 
@@ -12,7 +13,7 @@ typedef struct naive {
   sotto_backend base;
   const sotto_program *program;
   sotto_backend_config config;
-  sotto_kv *kv;
+  sotto_storage storage;
   sotto_weights weights;
   float *scratch; /* buffers, then scores[n_ctx] */
   uint64_t n_floats;
@@ -44,6 +45,7 @@ static void destroy(sotto_backend *backend) {
   naive *b = (naive *)backend;
   if (!b) return;
   sotto_ctx *ctx = b->program->ctx;
+  sotto_storage_free(&b->storage);
   sotto_weights_free(ctx, &b->weights);
   sotto_free_aligned(ctx, b->scratch, (size_t)b->n_floats * sizeof(float));
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
@@ -53,15 +55,14 @@ static void destroy(sotto_backend *backend) {
   sotto_free(ctx, b, sizeof *b);
 }
 
-static sotto_status create(const sotto_program *p, const sotto_backend_config *config, sotto_kv *kv,
-                           sotto_backend **out) {
+static sotto_status create(const sotto_program *p, const sotto_backend_config *config,
+                           const sotto_kv_shape *kv_shape, sotto_backend **out) {
   *out = NULL;
   naive *b = sotto_alloc_zero(p->ctx, sizeof *b);
   if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
   b->base.type = &sotto_backend_naive;
   b->program = p;
   b->config = *config;
-  b->kv = kv;
   b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);
   b->rope_stride = sotto_widest_rope(p);
   const size_t rope_bytes = p->n_ropes * b->rope_stride * sizeof(float);
@@ -72,14 +73,16 @@ static sotto_status create(const sotto_program *p, const sotto_backend_config *c
   if (b->n_floats && b->n_floats < SIZE_MAX / sizeof(float)) {
     b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->n_floats * sizeof(float));
   }
-  sotto_status status =
-      b->scratch ? sotto_weights_new(p, SOTTO_PLACE_F32, &b->weights) : SOTTO_ERR_OUT_OF_MEMORY;
+  sotto_status status = b->scratch ? SOTTO_OK : SOTTO_ERR_OUT_OF_MEMORY;
+  if (status == SOTTO_OK) status = sotto_storage_init(p->ctx, kv_shape, &b->storage);
+  if (status == SOTTO_OK) status = sotto_weights_new(p, SOTTO_PLACE_F32, &b->weights);
   if (status != SOTTO_OK) {
     destroy(&b->base);
     return status;
   }
   b->base.placements = b->weights.placements;
   b->base.n_placements = b->weights.n;
+  b->base.storage = &b->storage.base;
   *out = &b->base;
   return SOTTO_OK;
 }
@@ -159,14 +162,20 @@ static void rope(const naive *b, const sotto_op *op, float *x, uint32_t dim, uin
   }
 }
 
+/* Page numbers of token t's sequence in the layer. */
+static const uint32_t *layer_pages(const naive *b, uint32_t layer, uint32_t t) {
+  return b->batch->seqs[t]->groups[b->storage.shape.layers[layer].group].numbers;
+}
+
 static void kv_write(naive *b, const sotto_op *op, const float *k, const float *v, uint32_t t) {
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim;
   uint32_t position = b->batch->positions[t];
-  uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
+  uint32_t page = layer_pages(b, layer, t)[position / SOTTO_KV_PAGE];
   size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
   for (uint32_t head = 0; head < op->attention.n_head_kv; head++, k += d, v += d) {
-    memcpy((float *)sotto_kv_keys(b->kv, layer, page, head) + row, k, d * sizeof(float));
-    memcpy((float *)sotto_kv_values(b->kv, layer, page, head) + row, v, d * sizeof(float));
+    memcpy((float *)sotto_storage_keys(&b->storage, layer, page, head) + row, k, d * sizeof(float));
+    memcpy((float *)sotto_storage_values(&b->storage, layer, page, head) + row, v,
+           d * sizeof(float));
   }
 }
 
@@ -187,13 +196,13 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim,
                  n_head = op->attention.n_head, n = n_visible(b, op, t),
                  window = op->attention.window, first = window && n > window ? n - window : 0;
-  const uint32_t *pages = b->batch->seqs[t]->pages;
+  const uint32_t *pages = layer_pages(b, layer, t);
   for (uint32_t head = 0; head < n_head; head++, q += d, out += d) {
     uint32_t kv_head = head / (n_head / op->attention.n_head_kv);
     float max = -INFINITY;
     double sum = 0;
     for (uint32_t i = first; i < n; i++) {
-      const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+      const float *k = sotto_storage_keys(&b->storage, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
       scores[i] = (float)dot(q, k, d) * op->attention.scale;
       if (scores[i] > max) max = scores[i];
@@ -205,7 +214,8 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
     for (uint32_t j = 0; j < d; j++) {
       double value = 0;
       for (uint32_t i = first; i < n; i++) {
-        const float *v = sotto_kv_values(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+        const float *v =
+            sotto_storage_values(&b->storage, layer, pages[i / SOTTO_KV_PAGE], kv_head);
         value += (double)scores[i] * (double)v[(size_t)(i % SOTTO_KV_PAGE) * d + j];
       }
       out[j] = (float)(value / sum);
