@@ -19,7 +19,7 @@ import gguf
 import numpy as np
 import torch
 from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM,
-                          LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
+                          Lfm2Config, Lfm2ForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
@@ -92,6 +92,11 @@ FAMILIES = {
                             dict(hidden_size=60, intermediate_size=72, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1,
                                  embedding_multiplier=1.5, residual_multiplier=0.7, attention_multiplier=0.2, logits_scaling=0.75,
                                  rms_norm_eps=1e-5, tie_word_embeddings=True, rope_parameters=rope())), {}),
+    "lfm2": ("lfm2", (Lfm2ForCausalLM, Lfm2Config,
+                      dict(hidden_size=36, intermediate_size=40, num_hidden_layers=5, num_attention_heads=3, num_key_value_heads=1,
+                           layer_types=["conv", "conv", "full_attention", "conv", "full_attention"], conv_L_cache=3, conv_bias=False,
+                           block_auto_adjust_ff_dim=False, norm_eps=1e-5, tie_word_embeddings=True,
+                           rope_parameters=rope(theta=1e6))), {"kv_heads": [0, 0, 1, 0, 1]}),
     "phi3": ("phi3", (Phi3ForCausalLM, Phi3Config,
                       dict(hidden_size=48, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1,
                            sliding_window=37, rms_norm_eps=1e-5, tie_word_embeddings=False, original_max_position_embeddings=64,
@@ -173,6 +178,8 @@ def tensors_of(arch, config, state, more):
             rows = permute(rows, more["heads"][layer] if "heads" in more else config.num_attention_heads)
         if arch in PERMUTED and ".attn_k." in name:
             rows = permute(rows, more["kv_heads"][layer] if "heads" in more else config.num_key_value_heads)
+        if arch == "lfm2" and "shortconv.conv" in name:
+            rows = rows.squeeze(1)
         if arch in ONE_ADDED and name.endswith("norm.weight"):
             rows = rows + np.float32(1)
         out[name] = np.ascontiguousarray(rows)
@@ -237,13 +244,15 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
         w.add_rope_freq_base(p["rope_theta"])
     if arch in ("gemma3", "phi3"):
         w.add_sliding_window(config.sliding_window)
-    w.add_layer_norm_rms_eps(config.rms_norm_eps)
+    w.add_layer_norm_rms_eps(config.norm_eps if arch == "lfm2" else config.rms_norm_eps)
+    if arch == "lfm2":
+        w.add_shortconv_l_cache(config.conv_L_cache)
     head = getattr(config, "head_dim", None)
-    if head and arch not in ("granite", "qwen2", "phi3"):
+    if head and arch not in ("granite", "lfm2", "qwen2", "phi3"):
         w.add_key_length(head)
         w.add_value_length(head)
     w.add_file_type(gguf.LlamaFileType.ALL_F32)
-    if arch in PERMUTED:
+    if arch in PERMUTED | {"lfm2"}:
         w.add_vocab_size(VOCAB)
     if arch in PERMUTED | {"phi3"}:
         own = head and arch not in ("granite", "phi3")

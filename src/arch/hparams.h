@@ -8,7 +8,7 @@
 
 typedef struct sotto_hparams {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer;
-  const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer] */
+  const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer]; no KV heads: no attention */
   uint32_t head_dim;
   float norm_eps;
   float attention_scale; /* of q·k */
@@ -17,7 +17,9 @@ typedef struct sotto_hparams {
   uint32_t window;       /* most positions that a token of most layers sees; 0: all in all layers */
   uint32_t global_step;  /* every n-th layer has no window; 0: all have it */
   sotto_rope local_rope; /* of layers with a window, where others have none */
-  bool post_norms;       /* what a sub-layer adds is normalised first */
+  uint32_t n_taps;       /* of short convolutions, in layers without attention; 0: there are none */
+  const char *output_norm;     /* tensor */
+  bool post_norms;             /* what a sub-layer adds is normalised first */
   sotto_activation activation; /* of the feed-forward's gate */
   uint32_t no_rope_step;       /* every n-th layer has no rotary positions; 0: none, 1: all */
   float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
@@ -51,6 +53,10 @@ sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
   void write(sotto_program *program, const sotto_hparams *hparams);
 #include "arch/archs.def"
 #undef X
+
+/* ---- lfm2.c: a sub-layer that sotto_llama_write puts in place of attention ---- */
+void sotto_lfm2_short_conv(sotto_program *program, uint32_t layer, const sotto_hparams *hparams,
+                           sotto_buffer_id out, sotto_buffer_id in);
 
 /* ---- keys.c ---- */
 /* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming

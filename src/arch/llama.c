@@ -120,7 +120,9 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
     p->stage = 1 + i;
     sotto_program_rms_norm(p, norm, x,
                            sotto_program_vector(p, "blk.%u.attn_norm.weight", i, n_embd), eps);
-    if (mixed && (i + 1) % h->global_step == 0)
+    if (h->n_head_kv[i] == 0)
+      sotto_lfm2_short_conv(p, i, h, proj, norm);
+    else if (mixed && (i + 1) % h->global_step == 0)
       attention(l, h, rope, 0, proj, norm);
     else
       attention(l, h, local_rope, h->window, proj, norm);
@@ -140,8 +142,7 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   const sotto_buffer_id last = sotto_program_output_buffer(p, "last", n_embd);
   const sotto_buffer_id logits = sotto_program_output_buffer(p, "logits", h->n_vocab);
   sotto_program_take_outputs(p, last, x);
-  sotto_program_rms_norm(p, last, last, sotto_program_vector(p, "output_norm.weight", 0, n_embd),
-                         eps);
+  sotto_program_rms_norm(p, last, last, sotto_program_vector(p, h->output_norm, 0, n_embd), eps);
   /* Without an output matrix of its own the model shares the embedding's (tied). */
   const bool tied = !sotto_program_has(p, "output.weight", 0);
   sotto_program_logits(p, logits, last,

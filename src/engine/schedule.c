@@ -77,10 +77,19 @@ static bool evict_idle(sotto_generator *g) {
   return true;
 }
 
+/* Of the least recently used slot that has pages behind windows. */
 static bool give_back(sotto_generator *g) {
-  bool any = false;
-  for (uint32_t i = 0; i < g->n_slots; i++) any |= sotto_kv_give_back(g->kv, &g->slots[i].seq);
-  return any;
+  uint64_t newer_than = 0;
+  for (;;) {
+    slot *oldest = NULL;
+    for (uint32_t i = 0; i < g->n_slots; i++) {
+      slot *s = &g->slots[i];
+      if (s->last_used > newer_than && (!oldest || s->last_used < oldest->last_used)) oldest = s;
+    }
+    if (!oldest) return false;
+    if (sotto_kv_give_back(g->kv, &oldest->seq)) return true;
+    newer_than = oldest->last_used;
+  }
 }
 
 bool generator_make_room(sotto_generator *g) {

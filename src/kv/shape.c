@@ -68,9 +68,9 @@ void sotto_kv_shape_size(sotto_kv_shape *s, const sotto_kv_users *users) {
   }
   s->n_states = 0;
   if (sotto_kv_state_bytes(s) == 0) return;
-  /* Of every sequence its state and its last checkpoint, of those in a batch both once more; the
-   * checkpoints that stay, whose pages stay with them; drafts. */
-  s->n_states = 2 * users->n_seqs + 2 * users->n_running + all / KV_CHECKPOINT_PAGES + DRAFT_STATES;
+  /* Of every sequence its state and two checkpoints, of those in a batch a state and a checkpoint
+   * more; the checkpoints that stay, whose pages stay with them; drafts. */
+  s->n_states = 3 * users->n_seqs + 2 * users->n_running + all / KV_CHECKPOINT_PAGES + DRAFT_STATES;
 }
 
 uint32_t kv_most_ends(const sotto_kv_shape *s) {

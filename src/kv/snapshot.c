@@ -6,9 +6,9 @@
  *     elements of the type
  *   | states: each recurrent layer's floats, after the last token
  *   | u64 FNV-1a of everything before it
- * All little-endian (as is every host). Positions are those of the n_tokens tokens; in layers with a
- * window, from the page on that the next token's window begins in. So a snapshot depends neither on
- * how pages were laid out nor on what was kept behind a window. */
+ * All little-endian (as is every host). Positions are those of the n_tokens tokens; in layers with
+ * a window, from the page on that the next token's window begins in. So a snapshot depends neither
+ * on how pages were laid out nor on what was kept behind a window. */
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "kv/kv_internal.h"

@@ -1,9 +1,9 @@
 /* State slots: where a sequence may end after a batch, which of these it did, and checkpoints.
  *
  * A checkpoint stands at a page border. Those at every 8th stay as long as their page does, so that
- * their number is bounded by that of pages; of the others a sequence keeps the last one in front of
- * its end, for a sequence that goes on a little differently there (another answer to the same
- * prompt). */
+ * their number is bounded by that of pages. Of the others a prompt leaves one at the last border in
+ * front of its end, for another answer to it, or to one that ends a little differently; and one
+ * more where it ends at a border. */
 #include "kv/kv_internal.h"
 
 static bool stays(uint32_t n_tokens) {
@@ -14,9 +14,13 @@ static uint32_t *checkpoint(const sotto_kv_seq *seq, uint32_t n_tokens) {
   return &seq->checkpoints[n_tokens / SOTTO_KV_PAGE - 1];
 }
 
-static bool add_end(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_tokens) {
+static bool is_border(uint32_t n_tokens) {
+  return n_tokens % SOTTO_KV_PAGE == 0;
+}
+
+static bool add_end(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_tokens, bool checkpoint) {
   if (kv->states.n_free == 0) return false;
-  seq->ends[seq->n_ends++] = (sotto_kv_end){n_tokens, kv_take(&kv->states)};
+  seq->ends[seq->n_ends++] = (sotto_kv_end){n_tokens, kv_take(&kv->states), checkpoint};
   return true;
 }
 
@@ -27,13 +31,14 @@ bool kv_reserve_states(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more, uint32_
   uint32_t border = start / SOTTO_KV_PAGE * SOTTO_KV_PAGE + SOTTO_KV_PAGE;
   for (; border < end; border += SOTTO_KV_PAGE) {
     const bool last = border + SOTTO_KV_PAGE >= end;
-    if ((last || stays(border)) && !add_end(kv, seq, border)) {
+    if ((last || stays(border)) && !add_end(kv, seq, border, true)) {
       kv_rewind_states(kv, seq);
       return false;
     }
   }
   for (uint32_t i = 0; i <= n_drafts; i++) {
-    if (add_end(kv, seq, end + i)) continue;
+    const bool of_prompt = i == 0 && n_more > 1;
+    if (add_end(kv, seq, end + i, of_prompt ? is_border(end) : stays(end + i))) continue;
     kv_rewind_states(kv, seq);
     return false;
   }
@@ -62,11 +67,13 @@ static void drop_old_checkpoints(sotto_kv *kv, sotto_kv_seq *seq) {
 
 void kv_commit_states(sotto_kv *kv, sotto_kv_seq *seq) {
   uint32_t n_done = 0;
+  bool new_checkpoint = false;
   while (n_done < seq->n_ends && seq->ends[n_done].n_tokens <= seq->n_tokens) {
     const sotto_kv_end end = seq->ends[n_done++];
-    if (end.n_tokens % SOTTO_KV_PAGE == 0) {
+    if (end.checkpoint) {
       *checkpoint(seq, end.n_tokens) = end.slot;
       kv_hold(&kv->states, end.slot);
+      new_checkpoint = true;
     }
     if (end.n_tokens == seq->n_tokens) {
       kv_release(&kv->states, seq->state);
@@ -75,10 +82,9 @@ void kv_commit_states(sotto_kv *kv, sotto_kv_seq *seq) {
       kv_release(&kv->states, end.slot);
     }
   }
-  if (n_done == 0) return;
   seq->n_ends -= n_done;
-  memmove(seq->ends, seq->ends + n_done, seq->n_ends * sizeof *seq->ends);
-  drop_old_checkpoints(kv, seq);
+  if (n_done) memmove(seq->ends, seq->ends + n_done, seq->n_ends * sizeof *seq->ends);
+  if (new_checkpoint) drop_old_checkpoints(kv, seq);
 }
 
 void kv_rewind_states(sotto_kv *kv, sotto_kv_seq *seq) {

@@ -1,5 +1,5 @@
-/* The memory behind the tables of kv.h, which a backend owns: where the keys and values of pages and
- * the states of slots are, on whatever it computes with. */
+/* The memory behind the tables of kv.h, which a backend owns: where the keys and values of pages
+ * and the states of slots are, on whatever it computes with. */
 #ifndef SOTTO_KV_STORAGE_H
 #define SOTTO_KV_STORAGE_H
 

@@ -145,6 +145,14 @@ sotto_weight_id sotto_program_vector_slice(sotto_program *p, const char *name_fo
   return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_VECTOR, first, 1, cols, p->stage});
 }
 
+sotto_weight_id sotto_program_taps(sotto_program *p, const char *name_format, uint32_t layer,
+                                   uint32_t channels, uint32_t n_taps) {
+  const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, channels, n_taps);
+  if (!tensor) return SOTTO_NONE;
+  return add_weight(
+      p, (sotto_weight){tensor, SOTTO_WEIGHT_VECTOR, 0, 1, (uint64_t)channels * n_taps, p->stage});
+}
+
 sotto_weight_id sotto_program_matrix(sotto_program *p, const char *name_format, uint32_t layer,
                                      uint64_t rows, uint64_t cols) {
   return sotto_program_matrix_rows(p, name_format, layer, rows, cols, 0, rows);
@@ -280,6 +288,25 @@ void sotto_program_add(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,
                        sotto_buffer_id b) {
   check(p, ok(p) && DIM(out) == DIM(a) && DIM(a) == DIM(b) && SAME_ROWS(a, b), "add");
   emit(p, (sotto_op){OP(ADD, out, a, b)});
+}
+
+void sotto_program_mul(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,
+                       sotto_buffer_id b) {
+  check(p, ok(p) && DIM(out) == DIM(a) && DIM(a) == DIM(b) && SAME_ROWS(a, b), "mul");
+  emit(p, (sotto_op){OP(MUL, out, a, b)});
+}
+
+void sotto_program_short_conv(sotto_program *p, uint32_t layer, sotto_buffer_id out,
+                              sotto_buffer_id in, sotto_weight_id taps, uint32_t n_taps) {
+  check(p,
+        ok(p) && layer < p->shape.n_layer && out != in && DIM(out) == DIM(in) && n_taps >= 2 &&
+            n_taps <= SOTTO_MAX_TAPS && p->weights[taps].cols == (uint64_t)DIM(in) * n_taps,
+        "short_conv");
+  if (!ok(p)) return;
+  p->kv_layers[layer].n_state = (n_taps - 1) * DIM(in);
+  sotto_op op = {OP(SHORT_CONV, out, in, SOTTO_NONE), .conv = {layer, n_taps}};
+  op.weight = taps;
+  emit(p, op);
 }
 
 void sotto_program_scale(sotto_program *p, sotto_buffer_id x, float factor) {

@@ -28,6 +28,9 @@ sotto_weight_id sotto_program_matrix_rows(sotto_program *program, const char *na
 sotto_weight_id sotto_program_vector_slice(sotto_program *program, const char *name_format,
                                            uint32_t layer, uint64_t n, uint64_t first,
                                            uint64_t cols);
+/* A tensor of so many channels' taps, [channels][n_taps]. */
+sotto_weight_id sotto_program_taps(sotto_program *program, const char *name_format, uint32_t layer,
+                                   uint32_t channels, uint32_t n_taps);
 /* Whether the file has such a tensor. */
 bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
 /* The index of a new rotary table. */
@@ -61,6 +64,15 @@ void sotto_program_glu(sotto_program *program, sotto_buffer_id out, sotto_buffer
 /* out = a + b */
 void sotto_program_add(sotto_program *program, sotto_buffer_id out, sotto_buffer_id a,
                        sotto_buffer_id b);
+/* out = a * b, element by element */
+void sotto_program_mul(sotto_program *program, sotto_buffer_id out, sotto_buffer_id a,
+                       sotto_buffer_id b);
+/* A causal convolution of each channel c over the tokens of a sequence:
+ *   out[t][c] = sum over j of taps[c][j] * in[t - n_taps + 1 + j][c], j ascending
+ * in[t] before the sequence's first token is 0; the layer's recurrent state holds the n_taps - 1
+ * rows before the batch. n_taps is from 2 to SOTTO_MAX_TAPS. */
+void sotto_program_short_conv(sotto_program *program, uint32_t layer, sotto_buffer_id out,
+                              sotto_buffer_id in, sotto_weight_id taps, uint32_t n_taps);
 /* x = x * factor, in place; nothing for the factor 1 */
 void sotto_program_scale(sotto_program *program, sotto_buffer_id x, float factor);
 /* out = the rows of in whose logits are wanted */

@@ -64,6 +64,9 @@ static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
     return op->norm.width == p->buffers[op->out].dim
                ? SOTTO_OK
                : sotto_str_appendf(out, "%seach %u", separator, op->norm.width);
+  case SOTTO_OP_SHORT_CONV:
+    return sotto_str_appendf(out, "%slayer %u, taps %u", separator, op->conv.layer,
+                             op->conv.n_taps);
   case SOTTO_OP_SCALE: return sotto_str_appendf(out, "%s%g", separator, (double)op->scale.factor);
   default: return SOTTO_OK;
   }

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "gguf/gguf.h"
-#include "kv/kv.h"
+#include "kv/shape.h"
 #include "program/rope.h"
 
 typedef enum sotto_op_kind {
@@ -22,6 +22,8 @@ typedef enum sotto_activation {
   SOTTO_SILU,      /* x / (1 + exp(-x)) */
   SOTTO_GELU_TANH, /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
 } sotto_activation;
+
+#define SOTTO_MAX_TAPS 8 /* of a convolution over tokens */
 
 typedef int32_t sotto_buffer_id;
 #define SOTTO_NONE (-1)
@@ -74,6 +76,10 @@ typedef struct sotto_op {
     struct {
       sotto_activation activation;
     } glu;
+    struct {
+      uint32_t layer;  /* of the cache, which has the rows before the batch */
+      uint32_t n_taps; /* rows that a row sees, itself included */
+    } conv;
     struct {
       float factor;
     } scale;

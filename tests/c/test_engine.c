@@ -599,33 +599,13 @@ TEST(engine_plan_foretells_the_memory_used) {
   }
 }
 
-/* An allocator that fails at its n-th call, for good or once. */
-typedef struct failing {
-  long left;
-  bool once;
-} failing;
-
-static void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-  failing *f = user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  if (f->left > 0 && --f->left == 0) {
-    if (!f->once) f->left = 1;
-    return NULL;
-  }
-  return realloc(ptr, new_size);
-}
-
 TEST(engine_survives_every_failed_allocation) {
   const char *path = TINY("q4_0");
   long failures = 0;
   for (long n = 1;; n++) {
-    failing f = {n, true};
+    long left = n;
     sotto_ctx ctx;
-    sotto_ctx_init(&ctx, failing_alloc, &f);
+    sotto_ctx_init(&ctx, failing_alloc, &left);
     sotto_engine *e = sotto_engine_new_with(&ctx, &small);
     if (!e) {
       CHECK(n == 1);
@@ -661,7 +641,7 @@ TEST(engine_survives_every_failed_allocation) {
       CHECK(strstr(sotto_engine_message(e), "memory") != NULL);
     }
     sotto_engine_free(e);
-    if (status == SOTTO_OK && f.left > 0) break; /* nothing was left to fail */
+    if (status == SOTTO_OK && left > 0) break; /* nothing was left to fail */
     if (!CHECK(n < 20000)) break;
   }
   CHECK(failures > 50);

@@ -24,7 +24,7 @@ const facts = {
 }
 
 /** Architectures that are not there yet: the refusal names them. */
-const unsupported = new Set(['gemma2', 'lfm2', 'mistral3'])
+const unsupported = new Set(['gemma2', 'mistral3'])
 /** Types of weights that are not there yet: the refusal names them. */
 const unsupportedTypes = ['Q3_K']
 

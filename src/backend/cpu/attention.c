@@ -3,7 +3,7 @@
  * for all of them. */
 #include <stdatomic.h>
 
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/attention.h"
 
 /* Rows (a query head of a token) that a block is made for: so many that the reading of a page
  * weighs little, so few that their scores stay in a core's cache. */

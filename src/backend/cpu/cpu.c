@@ -1,6 +1,6 @@
 /* The CPU backend: packed weights, one block of scratch, the program lowered to steps, and the loop
  * that runs them in slices of time. Which steps, and with which tokens, is parts.c's. */
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/attention.h"
 
 #include "platform/time.h"
 
@@ -77,6 +77,8 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   case SOTTO_OP_ATTENTION: return CPU_ATTENTION;
   case SOTTO_OP_GLU: return CPU_GLU;
   case SOTTO_OP_ADD: return CPU_ADD;
+  case SOTTO_OP_MUL: return CPU_MUL;
+  case SOTTO_OP_SHORT_CONV: return CPU_SHORT_CONV;
   case SOTTO_OP_SCALE: return CPU_SCALE;
   case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;
   }

@@ -1,6 +1,6 @@
 /* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a
- * batch through the steps), ops.c (operations) and attention.c (attention, writing keys and
- * values). */
+ * batch through the steps), ops.c (operations), attention.c (attention, writing keys and values)
+ * and conv.c (convolutions and their states). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
@@ -19,6 +19,8 @@ typedef enum cpu_step_kind {
   CPU_ATTENTION,
   CPU_GLU,
   CPU_ADD,
+  CPU_MUL,
+  CPU_SHORT_CONV,
   CPU_SCALE,
   CPU_TAKE_OUTPUTS,
 } cpu_step_kind;
@@ -129,21 +131,5 @@ static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64
   if (b->carried[id]) row += b->part_first;
   return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
 }
-
-/* ---- attention.c ---- */
-/* Floats of scratch per thread. */
-uint64_t cpu_attention_scratch(const sotto_program *program, const sotto_backend_config *config);
-/* Most tokens of a block. */
-uint32_t cpu_attention_query_block_tokens(const sotto_program *program,
-                                          const sotto_backend_config *config);
-/* Cut the batch into blocks. */
-void cpu_attention_prepare(cpu_backend *backend);
-uint64_t cpu_attention_units(const cpu_backend *backend, const sotto_op *op);
-/* Multiply-adds of the largest unit. */
-uint64_t cpu_attention_unit_macs(const cpu_backend *backend, const sotto_op *op);
-void cpu_attention_run(const cpu_backend *backend, const sotto_op *op, uint64_t unit,
-                       uint32_t thread);
-/* Token t's keys and values to the cache. */
-void cpu_kv_write(cpu_backend *backend, const cpu_step *step, uint64_t t);
 
 #endif

@@ -1,5 +1,6 @@
 /* The CPU's steps: which rows each kernel call gets. Attention and the cache are attention.c's. */
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/attention.h"
+#include "backend/cpu/conv.h"
 
 /* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is
  * for. */
@@ -15,7 +16,7 @@
 #define ATTENTION_FACTOR 4 /* attention takes longer for a multiply-add */
 
 bool cpu_step_is_by_row(const cpu_step *step) {
-  return step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION;
+  return step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION && step->kind != CPU_SHORT_CONV;
 }
 
 bool cpu_step_is_per_output(const sotto_program *p, const cpu_step *step) {
@@ -34,6 +35,7 @@ static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
 uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
   uint64_t units = step_rows(b, step);
   if (step->kind == CPU_ATTENTION) return cpu_attention_units(b, step->op);
+  if (step->kind == CPU_SHORT_CONV) return cpu_conv_units(b, step->op);
   if (step->kind != CPU_MATMUL || units == 0) return units;
   units = 0;
   for (uint32_t i = 0; i < step->n_ops; i++) units += tile_rows(b, &step->op[i]);
@@ -42,6 +44,7 @@ uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
 
 uint64_t cpu_unit_macs(const cpu_backend *b, const cpu_step *step) {
   if (step->kind == CPU_ATTENTION) return cpu_attention_unit_macs(b, step->op);
+  if (step->kind == CPU_SHORT_CONV) return cpu_conv_unit_macs(b, step->op);
   if (step->kind != CPU_MATMUL) return 0;
   return SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
 }
@@ -164,6 +167,11 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   case CPU_ADD:
     kernels->add(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
     break;
+  case CPU_MUL: {
+    const float *x = buffer_row(b, op->in[0], t), *y = buffer_row(b, op->in[1], t);
+    for (uint32_t i = 0; i < dim; i++) out[i] = x[i] * y[i];
+    break;
+  }
   case CPU_SCALE:
     for (uint32_t i = 0; i < dim; i++) out[i] = out[i] * op->scale.factor;
     break;
@@ -171,7 +179,8 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     memcpy(out, buffer_row(b, op->in[0], b->part.outputs[t]), dim * sizeof(float));
     break;
   case CPU_MATMUL:
-  case CPU_ATTENTION: break; /* not by row: run_units */
+  case CPU_ATTENTION:
+  case CPU_SHORT_CONV: break; /* not by row: run_units */
   }
 }
 
@@ -184,6 +193,8 @@ static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint
   for (uint64_t unit = first; unit < last; unit++) {
     if (step->kind == CPU_ATTENTION)
       cpu_attention_run(b, step->op, unit, thread);
+    else if (step->kind == CPU_SHORT_CONV)
+      cpu_conv_run(b, step->op, unit);
     else
       for (uint32_t i = 0; i < b->n_together; i++) run_row(b, &step[i], unit);
   }

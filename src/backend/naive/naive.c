@@ -223,6 +223,40 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
   }
 }
 
+/* Row `position` of the convolution's input in token t's sequence: of the batch, or of the state
+ * before it; NULL: zeros before the sequence. */
+static const float *conv_row(const naive *b, const sotto_op *op, uint32_t t, int64_t position) {
+  const sotto_kv_seq *seq = b->batch->seqs[t];
+  const uint32_t dim = b->program->buffers[op->in[0]].dim;
+  if (position < 0) return NULL;
+  if (position >= seq->n_tokens)
+    return buffer(b, op->in[0]) + (t + position - b->batch->positions[t]) * dim;
+  const int64_t oldest = (int64_t)seq->n_tokens - (op->conv.n_taps - 1);
+  return sotto_storage_state(&b->storage, op->conv.layer, seq->state) + (position - oldest) * dim;
+}
+
+static void short_conv(const naive *b, const sotto_op *op, float *out, uint32_t t) {
+  const uint32_t dim = b->program->buffers[op->in[0]].dim, n_taps = op->conv.n_taps;
+  const int64_t position = b->batch->positions[t];
+  const float *taps = weight(b, op->weight), *rows[SOTTO_MAX_TAPS];
+  for (uint32_t j = 0; j < n_taps; j++) rows[j] = conv_row(b, op, t, position + 1 - n_taps + j);
+  for (uint32_t c = 0; c < dim; c++) {
+    double sum = 0;
+    for (uint32_t j = 0; j < n_taps; j++)
+      if (rows[j]) sum += (double)taps[c * n_taps + j] * (double)rows[j][c];
+    out[c] = (float)sum;
+  }
+  const uint32_t slot = sotto_kv_state_after(b->batch->seqs[t], (uint32_t)position + 1);
+  if (slot == SOTTO_KV_NONE) return;
+  float *state = sotto_storage_state(&b->storage, op->conv.layer, slot);
+  for (uint32_t j = 1; j < n_taps; j++, state += dim) {
+    if (rows[j])
+      memcpy(state, rows[j], dim * sizeof *state);
+    else
+      memset(state, 0, dim * sizeof *state);
+  }
+}
+
 /* One row of an operation: token (or output) t. */
 static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   const sotto_program *p = b->program;
@@ -248,6 +282,10 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_ADD:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] + in[1][i];
     break;
+  case SOTTO_OP_MUL:
+    for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * in[1][i];
+    break;
+  case SOTTO_OP_SHORT_CONV: short_conv(b, op, out, t); break;
   case SOTTO_OP_SCALE:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * op->scale.factor;
     break;
