@@ -10,12 +10,22 @@ import { f32ToF16 } from './quants.mjs'
 
 const shape = { width: 2048, layers: 16, heads: 32, kvHeads: 8, head: 64, ffn: 8192, vocab: 128256 }
 const UNUSED = 5 // token type
-const types = { u32: 4, f32: 6, string: 8 }
+const types = { u32: 4, f32: 6, string: 8, array: 9 }
 
-/** What families have beside llama's: scales (floats), biases, norms of queries and keys. */
+const FULL = 3 // of LFM2's layers every third has attention
+
+/**
+ * What families have beside llama's: floats and whole numbers of the header, biases, norms of
+ * queries and keys, norms behind sub-layers, layers with a convolution in place of attention.
+ */
 export const families = {
   llama: {},
   gemma: {},
+  gemma3: {
+    counts: { 'attention.sliding_window': 512 },
+    headNorms: ['attn_q_norm', 'attn_k_norm'],
+    postNorms: ['post_attention_norm', 'post_ffw_norm'],
+  },
   granite: {
     scales: {
       'attention.scale': 1 / 64,
@@ -23,6 +33,12 @@ export const families = {
       residual_scale: 0.22,
       logit_scale: 8,
     },
+  },
+  lfm2: {
+    counts: { 'shortconv.l_cache': 3 },
+    headNorms: ['attn_q_norm', 'attn_k_norm'],
+    hasConv: (layer) => layer % FULL !== FULL - 1,
+    outputNorm: 'token_embd_norm.weight',
   },
   smollm3: {},
   qwen2: { biases: ['attn_q', 'attn_k', 'attn_v'] },
@@ -42,7 +58,7 @@ function metadataOf(tokenizer, type, family, sizes) {
     [`${family}.embedding_length`, scalar('u32', sizes.width)],
     [`${family}.feed_forward_length`, scalar('u32', sizes.ffn)],
     [`${family}.attention.head_count`, scalar('u32', sizes.heads)],
-    [`${family}.attention.head_count_kv`, scalar('u32', sizes.kvHeads)],
+    [`${family}.attention.head_count_kv`, kvHeadsOf(family, sizes)],
     [`${family}.attention.key_length`, scalar('u32', sizes.head)],
     [`${family}.attention.value_length`, scalar('u32', sizes.head)],
     [`${family}.attention.layer_norm_rms_epsilon`, scalar('f32', 1e-5)],
@@ -53,10 +69,21 @@ function metadataOf(tokenizer, type, family, sizes) {
   for (const [key, value] of Object.entries(families[family].scales ?? {})) {
     metadata.set(`${family}.${key}`, scalar('f32', value))
   }
+  for (const [key, value] of Object.entries(families[family].counts ?? {})) {
+    metadata.set(`${family}.${key}`, scalar('u32', value))
+  }
   for (const [key, entry] of tokenizer.metadata) {
     if (key.startsWith('tokenizer.')) metadata.set(key, padded(key, entry, vocab))
   }
   return metadata
+}
+
+/** One number, or where some layers have none one for each. */
+function kvHeadsOf(family, { layers, kvHeads }) {
+  const { hasConv } = families[family]
+  if (!hasConv) return { type: types.u32, value: kvHeads }
+  const value = Array.from({ length: layers }, (_, i) => (hasConv(i) ? 0 : kvHeads))
+  return { type: types.array, of: types.u32, value }
 }
 
 /** Lists with an entry for every token grow to the vocabulary's size. */
@@ -162,7 +189,8 @@ function* ones(n) {
 
 function tensorsOf(type, family, sizes, random) {
   const { width, layers, heads, kvHeads, head, ffn, vocab } = sizes
-  const { biases = [], headNorms = [] } = families[family]
+  const { biases = [], headNorms = [], postNorms = [] } = families[family]
+  const { hasConv = () => false, outputNorm = 'output_norm.weight' } = families[family]
   const matrix = (name, columns, rows, gain = 1) => {
     const layer = name.match(/^blk\.(\d+)/)?.[1]
     const own = mixtures[type]?.typeOf(name, layer && Number(layer), layers) ?? type
@@ -176,14 +204,28 @@ function tensorsOf(type, family, sizes, random) {
   const vector = (name, n) => ({ name, shape: [n], type: 'F32', rows: () => ones(n) })
   const norm = (name) => vector(name, width)
   const projections = { attn_q: heads * head, attn_k: kvHeads * head, attn_v: kvHeads * head }
-  const layer = (i) => [
-    norm(`blk.${i}.attn_norm.weight`),
+  const conv = (i) => [
+    matrix(`blk.${i}.shortconv.in_proj.weight`, width, 3 * width),
+    {
+      name: `blk.${i}.shortconv.conv.weight`,
+      shape: [3, width],
+      type: 'F32',
+      rows: () => ones(3 * width),
+    },
+    matrix(`blk.${i}.shortconv.out_proj.weight`, width, width),
+  ]
+  const attention = (i) => [
     ...Object.keys(projections).map((name) =>
       matrix(`blk.${i}.${name}.weight`, width, projections[name]),
     ),
     ...biases.map((name) => vector(`blk.${i}.${name}.bias`, projections[name])),
     ...headNorms.map((name) => vector(`blk.${i}.${name}.weight`, head)),
     matrix(`blk.${i}.attn_output.weight`, heads * head, width),
+  ]
+  const layer = (i) => [
+    norm(`blk.${i}.attn_norm.weight`),
+    ...(hasConv(i) ? conv(i) : attention(i)),
+    ...postNorms.map((name) => norm(`blk.${i}.${name}.weight`)),
     norm(`blk.${i}.ffn_norm.weight`),
     matrix(`blk.${i}.ffn_gate.weight`, width, ffn),
     matrix(`blk.${i}.ffn_up.weight`, width, ffn),
@@ -193,7 +235,7 @@ function tensorsOf(type, family, sizes, random) {
     // Tied: also the output matrix. The gain gives logits a real model's spread.
     matrix('token_embd.weight', width, vocab, 2.5),
     ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
-    norm('output_norm.weight'),
+    norm(outputNorm),
   ]
 }
 
