@@ -11,10 +11,8 @@ enum { N_TEXT = 400, N_CTX = 640, N_VOCAB = 288 };
 #define FLAGS (SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_IGNORE_EOS)
 
 static const char *const models[] = {"models/tiny/family-gemma3.gguf",
-                                     "models/tiny/family-lfm2.gguf"};
-#define EACH(path)                                                                                 \
-  for (const char *const *m = models, *path = *m; m < models + sizeof models / sizeof *models;     \
-       path = *++m)
+                                     "models/tiny/family-lfm2.gguf", NULL};
+#define EACH(path) for (const char *const *m = models, *path; (path = *m) != NULL; m++)
 
 static const sotto_engine_options narrow = {.n_ctx = N_CTX, .n_batch = 48, .n_parallel = 2};
 
