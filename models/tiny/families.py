@@ -18,8 +18,9 @@ import zlib
 import gguf
 import numpy as np
 import torch
-from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM,
-                          Lfm2Config, Lfm2ForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
+from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM,
+                          GraniteConfig, GraniteForCausalLM, Lfm2Config, Lfm2ForCausalLM,
+                          LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
                           Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
@@ -31,7 +32,7 @@ import generate  # noqa: E402
 VOCAB, CONTEXT, POSITIONS = 288, 256, 80
 generate.VOCAB = VOCAB
 ARCH = gguf.MODEL_ARCH
-ONE_ADDED = {"gemma", "gemma3", "gemma3_text"}  # to norms' weights: GGUF holds the sums
+ONE_ADDED = {"gemma", "gemma2", "gemma3", "gemma3_text"}  # to norms' weights: GGUF holds the sums
 PERMUTED = {"llama", "granite", "smollm3"}  # whose q and k rows GGUF holds as neighbours to be rotated
 
 
@@ -83,6 +84,11 @@ FAMILIES = {
                         dict(hidden_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1,
                              head_dim=16, hidden_act="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
                              rope_parameters=rope())), {}),
+    "gemma2": ("gemma2", (Gemma2ForCausalLM, Gemma2Config,
+                          dict(hidden_size=36, intermediate_size=48, num_hidden_layers=4, num_attention_heads=3, num_key_value_heads=1,
+                               head_dim=16, hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
+                               query_pre_attn_scalar=16, sliding_window=37, attn_logit_softcapping=2.5, final_logit_softcapping=4.0,
+                               rope_parameters=rope())), {}),
     "gemma3": ("gemma3", (Gemma3ForCausalLM, Gemma3TextConfig,
                           dict(hidden_size=36, intermediate_size=32, num_hidden_layers=7, num_attention_heads=3, num_key_value_heads=1,
                                head_dim=16, hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
@@ -240,9 +246,9 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
             w.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
         w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
         w.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(p["factor"]) / np.log(p["original_max_position_embeddings"]))))
-    if arch != "gemma":
+    if arch not in ("gemma", "gemma2"):
         w.add_rope_freq_base(p["rope_theta"])
-    if arch in ("gemma3", "phi3"):
+    if arch in ("gemma2", "gemma3", "phi3"):
         w.add_sliding_window(config.sliding_window)
     w.add_layer_norm_rms_eps(config.norm_eps if arch == "lfm2" else config.rms_norm_eps)
     if arch == "lfm2":
@@ -262,6 +268,9 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
         w.add_embedding_scale(config.embedding_multiplier)
         w.add_residual_scale(config.residual_multiplier)
         w.add_logit_scale(config.logits_scaling)
+    if arch == "gemma2":
+        w.add_attn_logit_softcapping(config.attn_logit_softcapping)
+        w.add_final_logit_softcapping(config.final_logit_softcapping)
     w.add_tokenizer_model("gpt2")
     w.add_tokenizer_pre("smollm")
     w.add_token_list(tokens)

@@ -11,12 +11,13 @@ typedef struct sotto_hparams {
   const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer]; no KV heads: no attention */
   uint32_t head_dim;
   float norm_eps;
-  float attention_scale; /* of q·k */
-  bool qk_norm;          /* queries and keys are normalised, head by head */
+  float attention_scale;                  /* of q·k */
+  float attention_softcap, logit_softcap; /* 0: none */
+  bool qk_norm;                           /* queries and keys are normalised, head by head */
   sotto_rope rope;
   uint32_t window;       /* most positions that a token of most layers sees; 0: all in all layers */
   uint32_t global_step;  /* every n-th layer has no window; 0: all have it */
-  sotto_rope local_rope; /* of layers with a window, where others have none */
+  sotto_rope local_rope; /* of layers with a window, where others have none; n_rot 0: as theirs */
   uint32_t n_taps;       /* of short convolutions, in layers without attention; 0: there are none */
   const char *output_norm;     /* tensor */
   bool post_norms;             /* what a sub-layer adds is normalised first */

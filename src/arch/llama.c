@@ -75,7 +75,7 @@ static void attention(layer l, const sotto_hparams *h, uint32_t rope, uint32_t w
     sotto_program_rope(p, k, rope, d);
   }
   sotto_program_kv_write(p, i, k, v);
-  sotto_program_attention(p, i, attn, q, n_head, h->attention_scale, window);
+  sotto_program_attention(p, i, attn, q, n_head, h->attention_scale, h->attention_softcap, window);
   linear(l, out, attn, "attn_output");
 }
 
@@ -111,7 +111,8 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   const sotto_weight_id table = sotto_program_matrix(p, "token_embd.weight", 0, h->n_vocab, n_embd);
   const uint32_t rope = sotto_program_add_rope(p, &h->rope);
   const bool mixed = h->window && h->global_step; /* layers with and without a window */
-  const uint32_t local_rope = mixed ? sotto_program_add_rope(p, &h->local_rope) : rope;
+  const bool own_rope = mixed && h->local_rope.n_rot;
+  const uint32_t local_rope = own_rope ? sotto_program_add_rope(p, &h->local_rope) : rope;
   sotto_program_embed(p, x, table);
   sotto_program_scale(p, x, h->embedding_scale);
 
@@ -149,6 +150,7 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
                        tied ? table
                             : sotto_program_matrix(p, "output.weight", 0, h->n_vocab, n_embd));
   sotto_program_scale(p, logits, h->logit_scale);
+  sotto_program_softcap(p, logits, h->logit_softcap);
 }
 
 sotto_status sotto_llama_read(sotto_program *p, sotto_hparams *h) {

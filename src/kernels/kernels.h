@@ -100,6 +100,8 @@ typedef struct sotto_kernels {
   /* out[i] = (g / (1 + sotto_expf(-(g * (SOTTO_GELU_1 + SOTTO_GELU_3 * (g * g)))))) * up[i], which
    * is the tanh form of GELU. out may be gate. */
   void (*geglu)(float *out, const float *gate, const float *up, size_t n);
+  /* x[i] = cap * sotto_tanhf(x[i] / cap) */
+  void (*softcap)(float *x, size_t n, float cap);
   /* out[i] = a[i] + b[i]. out may be a. */
   void (*add)(float *out, const float *a, const float *b, size_t n);
 #define K(NAME, name) sotto_kv_write_fn *kv_write_##NAME;

@@ -264,7 +264,8 @@ static uint32_t kv_group(sotto_program *p, uint32_t window) {
 }
 
 void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id out,
-                             sotto_buffer_id q, uint32_t n_head, float scale, uint32_t window) {
+                             sotto_buffer_id q, uint32_t n_head, float scale, float softcap,
+                             uint32_t window) {
   check(p, ok(p) && layer < p->shape.n_layer, "attention");
   if (!ok(p)) return;
   sotto_kv_layer *kv = &p->kv_layers[layer];
@@ -273,9 +274,9 @@ void sotto_program_attention(sotto_program *p, uint32_t layer, sotto_buffer_id o
         DIM(out) == DIM(q) && DIM(q) == n_head * kv->head_dim && n_head % kv->n_head_kv == 0 &&
             (p->causal || window == 0),
         "attention");
-  emit(p, (sotto_op){
-              OP(ATTENTION, out, q, SOTTO_NONE),
-              .attention = {layer, n_head, kv->n_head_kv, kv->head_dim, scale, window, p->causal}});
+  emit(p, (sotto_op){OP(ATTENTION, out, q, SOTTO_NONE),
+                     .attention = {layer, n_head, kv->n_head_kv, kv->head_dim, scale, softcap,
+                                   window, p->causal}});
 }
 
 void sotto_program_glu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id gate,
@@ -312,6 +313,11 @@ void sotto_program_short_conv(sotto_program *p, uint32_t layer, sotto_buffer_id 
 void sotto_program_scale(sotto_program *p, sotto_buffer_id x, float factor) {
   if (factor == 1.0f) return;
   emit(p, (sotto_op){OP(SCALE, x, x, SOTTO_NONE), .scale = {factor}});
+}
+
+void sotto_program_softcap(sotto_program *p, sotto_buffer_id x, float cap) {
+  if (cap == 0.0f) return;
+  emit(p, (sotto_op){OP(SOFTCAP, x, x, SOTTO_NONE), .softcap = {cap}});
 }
 
 void sotto_program_take_outputs(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in) {

@@ -53,11 +53,13 @@ void sotto_program_rope(sotto_program *program, sotto_buffer_id x, uint32_t tabl
 /* Keys and values of the layer in the KV cache, at the tokens' positions, = k, v */
 void sotto_program_kv_write(sotto_program *program, uint32_t layer, sotto_buffer_id k,
                             sotto_buffer_id v);
-/* out = softmax(q · K * scale) · V over each token's sequence: up to its own position, and from
- * there at most `window` positions back where that is not 0; or where the program is not causal
- * over all of it. n_head query heads, as wide as the layer's KV heads. */
+/* out = softmax(softcap(q · K * scale)) · V over each token's sequence: up to its own position, and
+ * from there at most `window` positions back where that is not 0; or where the program is not
+ * causal over all of it. n_head query heads, as wide as the layer's KV heads. A softcap of 0 is
+ * none. */
 void sotto_program_attention(sotto_program *program, uint32_t layer, sotto_buffer_id out,
-                             sotto_buffer_id q, uint32_t n_head, float scale, uint32_t window);
+                             sotto_buffer_id q, uint32_t n_head, float scale, float softcap,
+                             uint32_t window);
 /* out = activation(gate) * up */
 void sotto_program_glu(sotto_program *program, sotto_buffer_id out, sotto_buffer_id gate,
                        sotto_buffer_id up, sotto_activation activation);
@@ -75,6 +77,8 @@ void sotto_program_short_conv(sotto_program *program, uint32_t layer, sotto_buff
                               sotto_buffer_id in, sotto_weight_id taps, uint32_t n_taps);
 /* x = x * factor, in place; nothing for the factor 1 */
 void sotto_program_scale(sotto_program *program, sotto_buffer_id x, float factor);
+/* x = cap * tanh(x / cap), in place; nothing for the cap 0 */
+void sotto_program_softcap(sotto_program *program, sotto_buffer_id x, float cap);
 /* out = the rows of in whose logits are wanted */
 void sotto_program_take_outputs(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in);
 

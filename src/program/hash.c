@@ -56,10 +56,12 @@ static uint64_t hash_op(uint64_t hash, const sotto_program *p, const sotto_op *o
     hash = hash_u32(hash_u32(hash, op->attention.layer), op->attention.n_head);
     hash = hash_u32(hash_u32(hash, op->attention.n_head_kv), op->attention.head_dim);
     hash = hash_u32(hash, op->attention.window);
-    return hash_u32(hash_f32(hash, op->attention.scale), op->attention.causal);
+    hash = hash_f32(hash_f32(hash, op->attention.scale), op->attention.softcap);
+    return hash_u32(hash, op->attention.causal);
   case SOTTO_OP_GLU: return hash_u32(hash, (uint32_t)op->glu.activation);
   case SOTTO_OP_SHORT_CONV: return hash_u32(hash_u32(hash, op->conv.layer), op->conv.n_taps);
   case SOTTO_OP_SCALE: return hash_f32(hash, op->scale.factor);
+  case SOTTO_OP_SOFTCAP: return hash_f32(hash, op->softcap.cap);
   default: return hash;
   }
 }

@@ -55,6 +55,9 @@ static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
         out, "%slayer %u, heads %u, kv heads %u, head dim %u, scale %g%s", separator,
         op->attention.layer, op->attention.n_head, op->attention.n_head_kv, op->attention.head_dim,
         (double)op->attention.scale, op->attention.causal ? "" : ", not causal"));
+    if (op->attention.softcap != 0.0f) {
+      SOTTO_TRY(sotto_str_appendf(out, ", softcap %g", (double)op->attention.softcap));
+    }
     return op->attention.window ? sotto_str_appendf(out, ", window %u", op->attention.window)
                                 : SOTTO_OK;
   case SOTTO_OP_ROPE:
@@ -68,6 +71,7 @@ static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
     return sotto_str_appendf(out, "%slayer %u, taps %u", separator, op->conv.layer,
                              op->conv.n_taps);
   case SOTTO_OP_SCALE: return sotto_str_appendf(out, "%s%g", separator, (double)op->scale.factor);
+  case SOTTO_OP_SOFTCAP: return sotto_str_appendf(out, "%s%g", separator, (double)op->softcap.cap);
   default: return SOTTO_OK;
   }
 }

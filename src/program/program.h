@@ -70,6 +70,7 @@ typedef struct sotto_op {
     struct { /* ATTENTION and KV_WRITE; `layer` is that of the cache */
       uint32_t layer, n_head, n_head_kv, head_dim;
       float scale;     /* of q·k */
+      float softcap;   /* scores stay below it; 0: none */
       uint32_t window; /* most positions that a token sees, itself included; 0: all */
       bool causal;     /* a token sees itself and those before it; else the whole text */
     } attention;
@@ -83,6 +84,9 @@ typedef struct sotto_op {
     struct {
       float factor;
     } scale;
+    struct {
+      float cap;
+    } softcap;
   };
 } sotto_op;
 

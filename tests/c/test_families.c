@@ -30,6 +30,7 @@ static const struct family {
     {"family-llama-per-layer", FLOATS, false},
     {"family-mistral", FLOATS, false},
     {"family-gemma", FLOATS, false},
+    {"family-gemma2", FLOATS, false},
     {"family-gemma3", FLOATS, false},
     {"family-granite", FLOATS, false},
     {"family-lfm2", FLOATS, false},

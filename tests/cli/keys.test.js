@@ -24,7 +24,7 @@ const facts = {
 }
 
 /** Architectures that are not there yet: the refusal names them. */
-const unsupported = new Set(['gemma2', 'mistral3'])
+const unsupported = new Set(['mistral3'])
 /** Types of weights that are not there yet: the refusal names them. */
 const unsupportedTypes = ['Q3_K']
 
@@ -99,6 +99,8 @@ const forward = [
   ['qwen3-0.6b', 'qwen3.rope.scaling.yarn_ext_factor', 'f32', 0.5],
   ['smollm2-135m-instruct', 'tokenizer.ggml.remove_extra_whitespaces', 'bool', true],
   ['smollm2-135m-saved', 'llama.attention.temperature_scale', 'f32', 0.1],
+  ['gemma-2-2b-it', 'gemma2.attention.causal', 'bool', false],
+  ['gemma-2-2b-it', 'gemma2.attn_logit_softcapping', 'f32', -50],
   ['gemma-3-270m-it', 'gemma3.attention.causal', 'bool', false],
   ['gemma-3-270m-it', 'gemma3.rope.freq_base_swa', 'f32', 0.5],
 ]

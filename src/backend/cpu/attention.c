@@ -131,6 +131,7 @@ void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, 
       .n_rep = n_heads,
       .head_dim = d,
       .scale = op->attention.scale,
+      .softcap = op->attention.softcap,
       .scratch = b->attention + thread * b->attention_scratch,
   };
   const uint32_t *pages = layer_pages(b, op, *block);

@@ -80,6 +80,7 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   case SOTTO_OP_MUL: return CPU_MUL;
   case SOTTO_OP_SHORT_CONV: return CPU_SHORT_CONV;
   case SOTTO_OP_SCALE: return CPU_SCALE;
+  case SOTTO_OP_SOFTCAP: return CPU_SOFTCAP;
   case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;
   }
   return CPU_ADD;

@@ -22,6 +22,7 @@ typedef enum cpu_step_kind {
   CPU_MUL,
   CPU_SHORT_CONV,
   CPU_SCALE,
+  CPU_SOFTCAP,
   CPU_TAKE_OUTPUTS,
 } cpu_step_kind;
 

@@ -175,6 +175,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   case CPU_SCALE:
     for (uint32_t i = 0; i < dim; i++) out[i] = out[i] * op->scale.factor;
     break;
+  case CPU_SOFTCAP: kernels->softcap(out, dim, op->softcap.cap); break;
   case CPU_TAKE_OUTPUTS:
     memcpy(out, buffer_row(b, op->in[0], b->part.outputs[t]), dim * sizeof(float));
     break;

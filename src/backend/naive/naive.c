@@ -191,6 +191,10 @@ static uint32_t n_visible(const naive *b, const sotto_op *op, uint32_t t) {
   return n;
 }
 
+static float softcap(float x, float cap) {
+  return cap * sotto_tanhf(x / cap);
+}
+
 static void attention(naive *b, const sotto_op *op, float *out, const float *q, uint32_t t) {
   float *scores = b->scratch + b->n_floats - b->config.n_ctx;
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim,
@@ -205,6 +209,7 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
       const float *k = sotto_storage_keys(&b->storage, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
       scores[i] = (float)dot(q, k, d) * op->attention.scale;
+      if (op->attention.softcap != 0.0f) scores[i] = softcap(scores[i], op->attention.softcap);
       if (scores[i] > max) max = scores[i];
     }
     for (uint32_t i = first; i < n; i++) {
@@ -288,6 +293,9 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_SHORT_CONV: short_conv(b, op, out, t); break;
   case SOTTO_OP_SCALE:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * op->scale.factor;
+    break;
+  case SOTTO_OP_SOFTCAP:
+    for (uint32_t i = 0; i < dim; i++) out[i] = softcap(in[0][i], op->softcap.cap);
     break;
   case SOTTO_OP_TAKE_OUTPUTS:
     memcpy(out, buffer(b, op->in[0]) + (size_t)batch->outputs[t] * dim, dim * sizeof(float));

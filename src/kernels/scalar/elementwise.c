@@ -1,4 +1,4 @@
-/* Norm, rope, GLU, sums and conversions. */
+/* Norm, rope, GLU, soft caps and sums. */
 #include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
 
@@ -33,6 +33,10 @@ void sotto_geglu__scalar(float *out, const float *gate, const float *up, size_t 
     const float g = gate[i], u = g * (SOTTO_GELU_1 + SOTTO_GELU_3 * (g * g));
     out[i] = (g / (1.0f + sotto_expf(-u))) * up[i];
   }
+}
+
+void sotto_softcap__scalar(float *x, size_t n, float cap) {
+  for (size_t i = 0; i < n; i++) x[i] = cap * sotto_tanhf(x[i] / cap);
 }
 
 void sotto_add__scalar(float *out, const float *a, const float *b, size_t n) {
