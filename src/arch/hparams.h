@@ -19,10 +19,15 @@ typedef struct sotto_hparams {
   uint32_t global_step;  /* every n-th layer has no window; 0: all have it */
   sotto_rope local_rope; /* of layers with a window, where others have none; n_rot 0: as theirs */
   uint32_t n_taps;       /* of short convolutions, in layers without attention; 0: there are none */
-  const char *output_norm;     /* tensor */
-  bool post_norms;             /* what a sub-layer adds is normalised first */
-  sotto_activation activation; /* of the feed-forward's gate */
-  uint32_t no_rope_step;       /* every n-th layer has no rotary positions; 0: none, 1: all */
+  const char *output_norm;            /* tensor */
+  bool post_norms;                    /* what a sub-layer adds is normalised first */
+  sotto_activation activation;        /* of the feed-forward's gate */
+  uint32_t n_experts, n_used_experts; /* to choose from, and chosen for a token; 0: no experts */
+  const uint32_t *n_ff_expert;        /* [n_layer] */
+  uint32_t n_ff_shared;   /* of an expert that all tokens use, with a gate of its own; 0: none */
+  bool normalise_experts; /* weights of the chosen sum to 1 */
+  float expert_scale;     /* of what the chosen experts add */
+  uint32_t no_rope_step;  /* every n-th layer has no rotary positions; 0: none, 1: all */
   float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
                                                        * adds, of logits; 1: none */
 } sotto_hparams;
@@ -58,6 +63,15 @@ sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
 /* ---- lfm2.c: a sub-layer that sotto_llama_write puts in place of attention ---- */
 void sotto_lfm2_short_conv(sotto_program *program, uint32_t layer, const sotto_hparams *hparams,
                            sotto_buffer_id out, sotto_buffer_id in);
+
+/* ---- experts.c ---- */
+/* The keys of a mixture of experts; n_ff_expert[n_layer] is for a missing key, NULL: it is
+ * required. */
+sotto_status sotto_experts_read(sotto_program *program, sotto_hparams *hparams,
+                                const uint32_t *n_ff_expert);
+/* out = what the chosen experts of the layer add for norm. */
+void sotto_experts_write(sotto_program *program, const sotto_hparams *hparams, uint32_t layer,
+                         sotto_buffer_id out, sotto_buffer_id norm);
 
 /* ---- keys.c ---- */
 /* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming

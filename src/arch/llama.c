@@ -95,6 +95,23 @@ static void feed_forward(layer l, const sotto_hparams *h, sotto_buffer_id out,
   linear(l, out, gate, "ffn_down");
 }
 
+/* The chosen experts and, where there is one, that which all tokens use. */
+static void experts(layer l, const sotto_hparams *h, sotto_buffer_id out, sotto_buffer_id norm) {
+  sotto_experts_write(l.p, h, l.index, out, norm);
+  if (h->n_ff_shared == 0) return;
+  const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff_shared);
+  const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff_shared);
+  const sotto_buffer_id shared = sotto_program_buffer(l.p, "shared", h->n_embd);
+  const sotto_buffer_id share = sotto_program_buffer(l.p, "share", 1);
+  linear(l, gate, norm, "ffn_gate_shexp");
+  linear(l, up, norm, "ffn_up_shexp");
+  linear(l, share, norm, "ffn_gate_inp_shexp");
+  sotto_program_glu(l.p, gate, gate, up, h->activation);
+  linear(l, shared, gate, "ffn_down_shexp");
+  sotto_program_sigmoid_gate(l.p, shared, share);
+  sotto_program_add(l.p, out, out, shared);
+}
+
 static void post_norm(layer l, sotto_buffer_id x, const char *weight, float eps) {
   const uint32_t dim = l.p->status == SOTTO_OK ? l.p->buffers[x].dim : 0;
   sotto_program_rms_norm(l.p, x, x, sotto_program_vector(l.p, weight, l.index, dim), eps);
@@ -133,7 +150,7 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
 
     sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "blk.%u.ffn_norm.weight", i, n_embd),
                            eps);
-    feed_forward(l, h, proj, norm);
+    (h->n_experts ? experts : feed_forward)(l, h, proj, norm);
     if (h->post_norms) post_norm(l, proj, "blk.%u.post_ffw_norm.weight", eps);
     sotto_program_scale(p, proj, h->residual_scale);
     sotto_program_add(p, x, x, proj);
@@ -154,5 +171,10 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
 }
 
 sotto_status sotto_llama_read(sotto_program *p, sotto_hparams *h) {
-  return sotto_arch_f32(p, "attention.scale", h->attention_scale, &h->attention_scale);
+  uint32_t n_experts; /* Mixtral */
+  SOTTO_TRY(sotto_arch_f32(p, "attention.scale", h->attention_scale, &h->attention_scale));
+  SOTTO_TRY(sotto_arch_u32(p, "expert_count", 0, &n_experts));
+  if (n_experts == 0) return SOTTO_OK;
+  h->normalise_experts = true;
+  return sotto_experts_read(p, h, h->n_ff);
 }

@@ -14,6 +14,9 @@ sotto_status sotto_program_finish(sotto_program *program);
  * output_buffer it has a row for each wanted output. */
 sotto_buffer_id sotto_program_buffer(sotto_program *program, const char *name, uint32_t dim);
 sotto_buffer_id sotto_program_output_buffer(sotto_program *program, const char *name, uint32_t dim);
+/* A row for each of a token's n_used experts. */
+sotto_buffer_id sotto_program_expert_buffer(sotto_program *program, const char *name, uint32_t dim,
+                                            uint32_t n_used);
 /* The tensor `name_format` (with one %u for the layer, or none) as a weight of rows x cols, which
  * must be its shape; a vector of cols elements. */
 sotto_weight_id sotto_program_matrix(sotto_program *program, const char *name_format,
@@ -31,6 +34,9 @@ sotto_weight_id sotto_program_vector_slice(sotto_program *program, const char *n
 /* A tensor of so many channels' taps, [channels][n_taps]. */
 sotto_weight_id sotto_program_taps(sotto_program *program, const char *name_format, uint32_t layer,
                                    uint32_t channels, uint32_t n_taps);
+/* A tensor of n experts, each a matrix of rows x cols (rows a multiple of 8), as one weight. */
+sotto_weight_id sotto_program_experts(sotto_program *program, const char *name_format,
+                                      uint32_t layer, uint64_t n, uint64_t rows, uint64_t cols);
 /* Whether the file has such a tensor. */
 bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
 /* The index of a new rotary table. */
@@ -79,6 +85,21 @@ void sotto_program_short_conv(sotto_program *program, uint32_t layer, sotto_buff
 void sotto_program_scale(sotto_program *program, sotto_buffer_id x, float factor);
 /* x = cap * tanh(x / cap), in place; nothing for the cap 0 */
 void sotto_program_softcap(sotto_program *program, sotto_buffer_id x, float cap);
+/* Mixture of experts (Shazeer et al. 2017, arXiv 1701.06538). routes[t] = {e_0 … e_(n-1), w_0 …
+ * w_(n-1)}: the n = n_used experts with the largest logits[t], the largest first and of equal ones
+ * that with the lower index, and their softmax, over all or with `normalise` over the chosen. The
+ * indices are of experts whatever the logits are; with NaN among them weights are NaN. What follows
+ * takes the routes of the stage's last one. */
+void sotto_program_route(sotto_program *program, sotto_buffer_id routes, sotto_buffer_id logits,
+                         uint32_t n_used, bool normalise);
+/* out[t, i] = the matrix of expert e_i · in, which is in[t] or in[t, i] */
+void sotto_program_matmul_experts(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
+                                  sotto_buffer_id routes, sotto_weight_id experts);
+/* out[t] = w_0 * in[t, 0] + w_1 * in[t, 1] + … */
+void sotto_program_combine(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
+                           sotto_buffer_id routes);
+/* x[t] = x[t] * (1 / (1 + exp(-gate[t]))), in place; gate is 1 wide */
+void sotto_program_sigmoid_gate(sotto_program *program, sotto_buffer_id x, sotto_buffer_id gate);
 /* out = the rows of in whose logits are wanted */
 void sotto_program_take_outputs(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in);
 

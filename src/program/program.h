@@ -29,15 +29,18 @@ typedef int32_t sotto_buffer_id;
 #define SOTTO_NONE (-1)
 
 /* Activations: float32 [rows][dim]. Rows are the batch's tokens, or with per_output its wanted
- * outputs. */
+ * outputs, or for each token one for each of the n_used experts that a ROUTE chose: those in an
+ * order that is the backend's affair, so that only what goes row by row, MATMUL_EXPERTS and COMBINE
+ * take them, in the stage of the ROUTE. */
 typedef struct sotto_buffer {
   const char *name;
   uint32_t dim;
   bool per_output;
+  uint32_t n_used; /* 0: not for experts */
 } sotto_buffer;
 
 typedef enum sotto_weight_kind {
-  SOTTO_WEIGHT_MATRIX, /* [rows][cols] in the file's type */
+  SOTTO_WEIGHT_MATRIX, /* [rows][cols] in the file's type; of experts one behind the other */
   SOTTO_WEIGHT_VECTOR, /* [1][cols], used as float32 */
 } sotto_weight_kind;
 
@@ -87,6 +90,10 @@ typedef struct sotto_op {
     struct {
       float cap;
     } softcap;
+    struct {
+      uint32_t n_used;
+      bool normalise; /* weights of the chosen sum to 1, else those of all */
+    } route;
   };
 } sotto_op;
 

@@ -262,7 +262,56 @@ static void short_conv(const naive *b, const sotto_op *op, float *out, uint32_t 
   }
 }
 
-/* One row of an operation: token (or output) t. */
+/* The n_used largest logits, one after the other; softmax over all experts. */
+static void route(float *routes, const float *logits, uint32_t n_experts, uint32_t n_used,
+                  bool normalise) {
+  float *weights = routes + n_used, max = -INFINITY;
+  double all = 0, chosen = 0;
+  for (uint32_t e = 0; e < n_experts; e++)
+    if (logits[e] > max) max = logits[e];
+  for (uint32_t e = 0; e < n_experts; e++) all += (double)sotto_expf(logits[e] - max);
+  for (uint32_t i = 0; i < n_used; i++) {
+    uint32_t best = n_experts;
+    for (uint32_t e = 0; e < n_experts; e++) {
+      bool taken = false;
+      for (uint32_t j = 0; j < i; j++) taken |= routes[j] == (float)e;
+      if (!taken && (best == n_experts || logits[e] > logits[best])) best = e;
+    }
+    routes[i] = (float)best;
+    weights[i] = (float)((double)sotto_expf(logits[best] - max) / all);
+    chosen += (double)weights[i];
+  }
+  for (uint32_t i = 0; normalise && i < n_used; i++) weights[i] = (float)(weights[i] / chosen);
+}
+
+/* Expert buffers have token t's row for its i-th expert at t * n_used + i. */
+static void matmul_experts(const naive *b, const sotto_op *op) {
+  const sotto_weight *w = &b->program->weights[op->weight];
+  const sotto_buffer *out = &b->program->buffers[op->out];
+  const bool per_token = b->program->buffers[op->in[0]].n_used == 0;
+  for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
+    const float *routes = buffer(b, op->in[1]) + (size_t)t * 2 * out->n_used;
+    for (uint32_t i = 0; i < out->n_used; i++) {
+      const size_t row = (size_t)t * out->n_used + i;
+      const float *x = buffer(b, op->in[0]) + (per_token ? t : row) * w->cols;
+      const float *expert = weight(b, op->weight) + (size_t)routes[i] * out->dim * w->cols;
+      matmul(buffer(b, op->out) + row * out->dim, x, expert, NULL, out->dim, w->cols, 1);
+    }
+  }
+}
+
+/* x[n_used][dim] of one token. */
+static void combine(float *out, const float *x, const float *routes, uint32_t dim,
+                    uint32_t n_used) {
+  for (uint32_t i = 0; i < dim; i++) {
+    double sum = 0;
+    for (uint32_t e = 0; e < n_used; e++)
+      sum += (double)routes[n_used + e] * (double)x[e * dim + i];
+    out[i] = (float)sum;
+  }
+}
+
+/* One row of an operation: token (or output) t, or one of its experts. */
 static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   const sotto_program *p = b->program;
   const sotto_batch *batch = b->batch;
@@ -279,7 +328,8 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_RMS_NORM:
     rms_norm(out, in[0], weight(b, op->weight), dim, op->norm.width, op->norm.eps);
     break;
-  case SOTTO_OP_MATMUL: break; /* not by row: run */
+  case SOTTO_OP_MATMUL:
+  case SOTTO_OP_MATMUL_EXPERTS: break; /* not by row: run */
   case SOTTO_OP_ROPE: rope(b, op, out, dim, batch->positions[t]); break;
   case SOTTO_OP_KV_WRITE: kv_write(b, op, in[0], in[1], t); break;
   case SOTTO_OP_ATTENTION: attention(b, op, out, in[0], t); break;
@@ -296,6 +346,17 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
     break;
   case SOTTO_OP_SOFTCAP:
     for (uint32_t i = 0; i < dim; i++) out[i] = softcap(in[0][i], op->softcap.cap);
+    break;
+  case SOTTO_OP_ROUTE:
+    route(out, in[0], p->buffers[op->in[0]].dim, op->route.n_used, op->route.normalise);
+    break;
+  case SOTTO_OP_COMBINE: {
+    const uint32_t n_used = p->buffers[op->in[0]].n_used;
+    combine(out, buffer(b, op->in[0]) + (size_t)t * n_used * dim, in[1], dim, n_used);
+    break;
+  }
+  case SOTTO_OP_SIGMOID_GATE:
+    for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * (1.0f / (1.0f + sotto_expf(-in[1][0])));
     break;
   case SOTTO_OP_TAKE_OUTPUTS:
     memcpy(out, buffer(b, op->in[0]) + (size_t)batch->outputs[t] * dim, dim * sizeof(float));
@@ -319,8 +380,9 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   for (const size_t first = b->next_op; b->next_op < p->n_ops; b->next_op++) {
     const sotto_op *op = &p->ops[b->next_op];
     if (b->next_op > first && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
-    bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
-    uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
+    uint32_t rows = b->batch->n_tokens;
+    if (op->out >= 0)
+      rows = (uint32_t)sotto_buffer_rows(&p->buffers[op->out], rows, b->batch->n_outputs);
     if (rows == 0) continue;
     if (!sotto_op_is_ready(p, op, b->config.n_ctx, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
     if (b->next_op == 0) prepare_ropes(b);
@@ -328,6 +390,10 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
       const sotto_weight *w = &p->weights[op->weight];
       matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight),
              op->bias >= 0 ? weight(b, op->bias) : NULL, w->rows, w->cols, rows);
+      continue;
+    }
+    if (op->kind == SOTTO_OP_MATMUL_EXPERTS) {
+      matmul_experts(b, op);
       continue;
     }
     for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);
