@@ -7,7 +7,6 @@
 #define MOST_EXPERTS 1024
 
 sotto_status sotto_experts_read(sotto_program *p, sotto_hparams *h, const uint32_t *n_ff_expert) {
-  bool normalise;
   SOTTO_TRY(sotto_arch_u32(p, "expert_count", 0, &h->n_experts));
   SOTTO_TRY(sotto_arch_u32(p, "expert_used_count", 0, &h->n_used_experts));
   if (h->n_experts == 0 || h->n_experts > MOST_EXPERTS) {
@@ -19,11 +18,10 @@ sotto_status sotto_experts_read(sotto_program *p, sotto_hparams *h, const uint32
     return sotto_arch_invalid(p, "expert_used_count", "is not from 1 to expert_count");
   SOTTO_TRY(sotto_arch_per_layer(p, "expert_feed_forward_length", h->n_layer, n_ff_expert,
                                  &h->n_ff_expert));
-  SOTTO_TRY(sotto_arch_f32(p, "expert_weights_scale", 1.0f, &h->expert_scale));
-  /* llama.cpp saves false for families that always do it. */
-  SOTTO_TRY(sotto_arch_bool(p, "expert_weights_norm", false, &normalise));
-  if (normalise) h->normalise_experts = true;
-  return SOTTO_OK;
+  /* A family that does it does it whatever the key says, which llama.cpp saves as false. */
+  bool normalise;
+  return h->normalise_experts ? sotto_arch_bool(p, "expert_weights_norm", true, &normalise)
+                              : SOTTO_OK;
 }
 
 /* Files of before April 2024 have a tensor for each expert. */
@@ -60,5 +58,4 @@ void sotto_experts_write(sotto_program *p, const sotto_hparams *h, uint32_t laye
       p, down, gate, routes,
       sotto_program_experts(p, "blk.%u.ffn_down_exps.weight", layer, n, h->n_embd, n_ff));
   sotto_program_combine(p, out, down, routes);
-  sotto_program_scale(p, out, h->expert_scale);
 }

@@ -26,7 +26,6 @@ typedef struct sotto_hparams {
   const uint32_t *n_ff_expert;        /* [n_layer] */
   uint32_t n_ff_shared;   /* of an expert that all tokens use, with a gate of its own; 0: none */
   bool normalise_experts; /* weights of the chosen sum to 1 */
-  float expert_scale;     /* of what the chosen experts add */
   uint32_t no_rope_step;  /* every n-th layer has no rotary positions; 0: none, 1: all */
   float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
                                                        * adds, of logits; 1: none */

@@ -599,8 +599,7 @@ TEST(engine_plan_foretells_the_memory_used) {
   }
 }
 
-TEST(engine_survives_every_failed_allocation) {
-  const char *path = TINY("q4_0");
+static void survive_failed_allocations(const char *path, bool has_template) {
   long failures = 0;
   for (long n = 1;; n++) {
     long left = n;
@@ -619,10 +618,10 @@ TEST(engine_survives_every_failed_allocation) {
     if (status == SOTTO_OK) status = feed_body(e, &path, 1, whole);
     const char json[] = "{\"messages\":[{\"role\":\"user\",\"content\":\"hi <|im_end|>\"}],"
                         "\"add_generation_prompt\":true}";
-    const int32_t *ids;
+    const int32_t *ids = prompt;
     const char *text;
-    uint32_t n_ids, len, id;
-    if (status == SOTTO_OK) {
+    uint32_t n_ids = N_PROMPT, len, id;
+    if (status == SOTTO_OK && has_template) {
       status =
           sotto_engine_apply_chat_template(e, json, sizeof json - 1, 0, &ids, &n_ids, &text, &len);
     }
@@ -645,4 +644,9 @@ TEST(engine_survives_every_failed_allocation) {
     if (!CHECK(n < 20000)) break;
   }
   CHECK(failures > 50);
+}
+
+TEST(engine_survives_every_failed_allocation) {
+  survive_failed_allocations(TINY("q4_0"), true);
+  survive_failed_allocations("models/tiny/family-qwen3moe-mixed.gguf", false);
 }

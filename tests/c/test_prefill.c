@@ -117,7 +117,9 @@ TEST(prefill_goes_as_far_as_the_weights_with_the_same_bits) {
                                       TINY("f16"),
                                       TINY("f32"),
                                       "models/tiny/family-gemma3.gguf",
-                                      "models/tiny/family-lfm2.gguf"};
+                                      "models/tiny/family-lfm2.gguf",
+                                      "models/tiny/family-qwen2moe.gguf",
+                                      "models/tiny/family-qwen3moe-mixed.gguf"};
   for (uint32_t i = 0; i < sizeof paths / sizeof *paths; i++) {
     for (uint32_t n_batch = 7; n_batch <= 63; n_batch = n_batch * 3) {
       sotto_engine_options options = small;

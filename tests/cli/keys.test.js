@@ -94,7 +94,7 @@ const forward = [
   ['smollm2-135m-instruct', 'llama.residual_scale', 'f32', 0.25],
   ['smollm2-135m-instruct', 'llama.embedding_scale', 'f32', 12],
   ['smollm2-135m-instruct', 'llama.final_logit_softcapping', 'f32', 20],
-  ['smollm2-135m-instruct', 'llama.expert_count', 'u32', 8],
+  ['qwen3-0.6b', 'qwen3.expert_count', 'u32', 8],
   ['smollm2-135m-instruct', 'llama.wkv.head_size', 'u32', 64],
   ['qwen3-0.6b', 'qwen3.rope.scaling.yarn_ext_factor', 'f32', 0.5],
   ['smollm2-135m-instruct', 'tokenizer.ggml.remove_extra_whitespaces', 'bool', true],
