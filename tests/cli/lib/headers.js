@@ -145,10 +145,14 @@ function matrixType(base, name, layer, n, tied) {
   return /attn_v|ffn_down/.test(name) && moreBits(layer, n) ? 'Q6_K' : base
 }
 
+/** The same where each expert is a tensor. */
+const singleExpertsType = (base, name) =>
+  name === 'output' ? 'Q6_K' : /attn_[kv]/.test(name) ? 'Q8_0' : base
+
 /**
  * The tensor table of the list's family and sizes: { name, type, shape }. What no key says
  * stands in `facts`: tied (no output matrix), ropeFreqs, longRope, embedding (its type where it
- * is not the mixture's).
+ * is not the mixture's), singleExperts (a tensor for each, in the mixture of that time).
  */
 export function tensorTable({ keys }, facts = {}) {
   const arch = keys.get('general.architecture').value
@@ -169,10 +173,28 @@ export function tensorTable({ keys }, facts = {}) {
   const base = facts.base ?? fileTypes[keys.get('general.file_type').value]
   const table = []
   const vector = (name, n) => table.push({ name, type: 'F32', shape: [n] })
-  const matrix = (name, layer, columns, rows) => {
-    const type = matrixType(base, name, layer, layers, facts.tied)
+  const matrix = (name, layer, columns, rows, ...stacked) => {
+    const type = facts.singleExperts
+      ? singleExpertsType(base, name)
+      : matrixType(base, name, layer, layers, facts.tied)
     const prefix = layer === undefined ? '' : `blk.${layer}.`
-    table.push({ name: `${prefix}${name}.weight`, type, shape: [columns, rows] })
+    table.push({ name: `${prefix}${name}.weight`, type, shape: [columns, rows, ...stacked] })
+  }
+  const experts = (l, n) => {
+    const expertFfn = key('expert_feed_forward_length', ffn)
+    table.push({
+      name: `blk.${l}.ffn_gate_inp.weight`,
+      type: facts.singleExperts ? 'F16' : 'F32',
+      shape: [width, n],
+    })
+    for (const name of facts.singleExperts
+      ? Array.from({ length: n }, (_, e) => `.${e}`)
+      : ['_exps']) {
+      const stacked = facts.singleExperts ? [] : [n]
+      matrix(`ffn_gate${name}`, l, width, expertFfn, ...stacked)
+      matrix(`ffn_up${name}`, l, width, expertFfn, ...stacked)
+      matrix(`ffn_down${name}`, l, expertFfn, width, ...stacked)
+    }
   }
   matrix('token_embd', undefined, width, vocab)
   if (facts.embedding) table[0].type = facts.embedding
@@ -202,18 +224,18 @@ export function tensorTable({ keys }, facts = {}) {
       }
       matrix('attn_output', l, q, width)
     }
-    if (kv && /^(qwen3|gemma3|lfm2)$/.test(arch)) {
+    if (kv && /^(qwen3|qwen3moe|gemma3|lfm2)$/.test(arch)) {
       vector(`blk.${l}.attn_q_norm.weight`, head)
       vector(`blk.${l}.attn_k_norm.weight`, head)
     }
     if (arch.startsWith('gemma')) vector(`blk.${l}.post_attention_norm.weight`, width)
     vector(`blk.${l}.ffn_norm.weight`, width)
-    if (arch === 'phi3') matrix('ffn_up', l, width, 2 * ffn)
+    if (key('expert_count')) experts(l, key('expert_count'))
     else {
-      matrix('ffn_gate', l, width, ffn)
-      matrix('ffn_up', l, width, ffn)
+      if (arch !== 'phi3') matrix('ffn_gate', l, width, ffn)
+      matrix('ffn_up', l, width, arch === 'phi3' ? 2 * ffn : ffn)
+      matrix('ffn_down', l, ffn, width)
     }
-    matrix('ffn_down', l, ffn, width)
     if (arch.startsWith('gemma')) vector(`blk.${l}.post_ffw_norm.weight`, width)
   }
   vector(arch === 'lfm2' ? 'token_embd_norm.weight' : 'output_norm.weight', width)
