@@ -15,16 +15,22 @@ const types = { u32: 4, f32: 6, string: 8, array: 9 }
 const FULL = 3 // of LFM2's layers every third has attention
 
 /**
- * What families have beside llama's: floats and whole numbers of the header, biases, norms of
- * queries and keys, norms behind sub-layers, layers with a convolution in place of attention.
+ * What families have beside llama's: floats (`scales`) and whole numbers (`counts`) of the header,
+ * biases, norms of queries and keys and of what sub-layers add, layers with a convolution in place
+ * of attention, and experts: so many, those used and the shared one together as wide as `ffn`.
  */
 export const families = {
   llama: {},
   gemma: {},
+  gemma2: {
+    scales: { attn_logit_softcapping: 50, final_logit_softcapping: 30 },
+    counts: { 'attention.sliding_window': 4096 },
+    postNorms: true,
+  },
   gemma3: {
     counts: { 'attention.sliding_window': 512 },
     headNorms: ['attn_q_norm', 'attn_k_norm'],
-    postNorms: ['post_attention_norm', 'post_ffw_norm'],
+    postNorms: true,
   },
   granite: {
     scales: {
@@ -42,7 +48,15 @@ export const families = {
   },
   smollm3: {},
   qwen2: { biases: ['attn_q', 'attn_k', 'attn_v'] },
+  qwen2moe: {
+    biases: ['attn_q', 'attn_k', 'attn_v'],
+    experts: { count: 16, used: 2, part: 1 / 4, shared: 1 / 2 },
+  },
   qwen3: { headNorms: ['attn_q_norm', 'attn_k_norm'] },
+  qwen3moe: {
+    headNorms: ['attn_q_norm', 'attn_k_norm'],
+    experts: { count: 16, used: 4, part: 1 / 4 },
+  },
 }
 
 function metadataOf(tokenizer, type, family, sizes) {
@@ -71,6 +85,17 @@ function metadataOf(tokenizer, type, family, sizes) {
   }
   for (const [key, value] of Object.entries(families[family].counts ?? {})) {
     metadata.set(`${family}.${key}`, scalar('u32', value))
+  }
+  const { experts } = families[family]
+  if (experts) {
+    metadata.set(`${family}.expert_count`, scalar('u32', experts.count))
+    metadata.set(`${family}.expert_used_count`, scalar('u32', experts.used))
+    const ffn = sizes.ffn * experts.part
+    metadata.set(`${family}.expert_feed_forward_length`, scalar('u32', ffn))
+  }
+  if (experts?.shared) {
+    const ffn = sizes.ffn * experts.shared
+    metadata.set(`${family}.expert_shared_feed_forward_length`, scalar('u32', ffn))
   }
   for (const [key, entry] of tokenizer.metadata) {
     if (key.startsWith('tokenizer.')) metadata.set(key, padded(key, entry, vocab))
@@ -183,26 +208,54 @@ function* randomRows(random, type, columns, rows, gain) {
   }
 }
 
+/** Numbers of deviation `1 / sqrt(columns)`, evenly spread. */
+function* randomFloats(random, columns, rows) {
+  const scale = Math.sqrt(12 / columns) / 2 ** 32
+  for (let left = columns * rows; left > 0; ) {
+    const words = random.next().value.subarray(0, left)
+    left -= words.length
+    yield Buffer.from(Float32Array.from(words, (word) => (word - 2 ** 31) * scale).buffer)
+  }
+}
+
 function* ones(n) {
   yield Buffer.from(new Float32Array(n).fill(1).buffer)
 }
 
 function tensorsOf(type, family, sizes, random) {
   const { width, layers, heads, kvHeads, head, ffn, vocab } = sizes
-  const { biases = [], headNorms = [], postNorms = [] } = families[family]
+  const { biases = [], headNorms = [], postNorms, experts } = families[family]
   const { hasConv = () => false, outputNorm = 'output_norm.weight' } = families[family]
-  const matrix = (name, columns, rows, gain = 1) => {
+  const matrix = (name, columns, rows, { gain = 1, stack = [] } = {}) => {
     const layer = name.match(/^blk\.(\d+)/)?.[1]
     const own = mixtures[type]?.typeOf(name, layer && Number(layer), layers) ?? type
     return {
       name,
-      shape: [columns, rows],
+      shape: [columns, rows, ...stack],
       type: own,
-      rows: () => randomRows(random, own, columns, rows, gain),
+      rows: () => randomRows(random, own, columns, rows * (stack[0] ?? 1), gain),
     }
   }
   const vector = (name, n) => ({ name, shape: [n], type: 'F32', rows: () => ones(n) })
+  const router = (name, n) => ({
+    name,
+    shape: [width, n],
+    type: 'F32',
+    rows: () => randomFloats(random, width, n),
+  })
   const norm = (name) => vector(name, width)
+  const feedForward = (i, suffix, n, options) => [
+    matrix(`blk.${i}.ffn_gate${suffix}.weight`, width, n, options),
+    matrix(`blk.${i}.ffn_up${suffix}.weight`, width, n, options),
+    matrix(`blk.${i}.ffn_down${suffix}.weight`, n, width, options),
+  ]
+  const mixture = (i, { count, part, shared }) => [
+    router(`blk.${i}.ffn_gate_inp.weight`, count),
+    ...feedForward(i, '_exps', ffn * part, { stack: [count] }),
+    ...(shared
+      ? [router(`blk.${i}.ffn_gate_inp_shexp.weight`, 1), ...feedForward(i, '_shexp', ffn * shared)]
+      : []),
+  ]
   const projections = { attn_q: heads * head, attn_k: kvHeads * head, attn_v: kvHeads * head }
   const conv = (i) => [
     matrix(`blk.${i}.shortconv.in_proj.weight`, width, 3 * width),
@@ -225,15 +278,14 @@ function tensorsOf(type, family, sizes, random) {
   const layer = (i) => [
     norm(`blk.${i}.attn_norm.weight`),
     ...(hasConv(i) ? conv(i) : attention(i)),
-    ...postNorms.map((name) => norm(`blk.${i}.${name}.weight`)),
+    ...(postNorms ? [norm(`blk.${i}.post_attention_norm.weight`)] : []),
     norm(`blk.${i}.ffn_norm.weight`),
-    matrix(`blk.${i}.ffn_gate.weight`, width, ffn),
-    matrix(`blk.${i}.ffn_up.weight`, width, ffn),
-    matrix(`blk.${i}.ffn_down.weight`, ffn, width),
+    ...(experts ? mixture(i, experts) : feedForward(i, '', ffn)),
+    ...(postNorms ? [norm(`blk.${i}.post_ffw_norm.weight`)] : []),
   ]
   return [
     // Tied: also the output matrix. The gain gives logits a real model's spread.
-    matrix('token_embd.weight', width, vocab, 2.5),
+    matrix('token_embd.weight', width, vocab, { gain: 2.5 }),
     ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
     norm(outputNorm),
   ]
