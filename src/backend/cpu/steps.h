@@ -27,8 +27,8 @@ typedef enum cpu_step_kind {
 } cpu_step_kind;
 
 /* One step of the lowered program. Work is cut into units that may run in any order, on any thread
- * and in any slices of time: tile rows of a matmul, tokens and heads of attention, blocks of channels of a
- * convolution, all of a ROUTE, rows elsewhere. */
+ * and in any slices of time: tile rows of a matmul, tokens and heads of attention, blocks of
+ * channels of a convolution, all of a ROUTE, rows elsewhere. */
 typedef struct cpu_step {
   cpu_step_kind kind;
   const sotto_op *op;
