@@ -243,6 +243,39 @@ static void add_layer_vector(model *m, uint32_t layer, const char *name, uint64_
   add_vector(m, full, n);
 }
 
+/* Families with experts have as many as the first layer has heads, and use as many as KV heads. */
+static bool has_experts(const model *m) {
+  return strstr(m->family, "moe") != NULL;
+}
+
+static void add_experts(model *m, uint32_t l, const char *name, uint64_t cols, uint64_t rows) {
+  char full[48];
+  snprintf(full, sizeof full, "blk.%u.%s.weight", l, name);
+  tensor *t = add_tensor(m, full, fitting(m->matrix_type, cols), cols, rows);
+  if (!t) return;
+  t->n_dims = 3;
+  t->ne[2] = m->n_head[0];
+}
+
+static void add_feed_forward(model *m, uint32_t l) {
+  const uint64_t n = m->n_embd, n_ff = m->n_ff[l];
+  if (!has_experts(m)) {
+    add_linear(m, l, "ffn_gate", n, n_ff);
+    add_linear(m, l, "ffn_up", n, n_ff);
+    add_linear(m, l, "ffn_down", n_ff, n);
+    return;
+  }
+  add_linear(m, l, "ffn_gate_inp", n, m->n_head[0]);
+  add_experts(m, l, "ffn_gate_exps", n, n_ff);
+  add_experts(m, l, "ffn_up_exps", n, n_ff);
+  add_experts(m, l, "ffn_down_exps", n_ff, n);
+  if (strcmp(m->family, "qwen2moe") != 0) return;
+  add_layer_vector(m, l, "ffn_gate_inp_shexp", n);
+  add_linear(m, l, "ffn_gate_shexp", n, m->n_ff[0]);
+  add_linear(m, l, "ffn_up_shexp", n, m->n_ff[0]);
+  add_linear(m, l, "ffn_down_shexp", m->n_ff[0], n);
+}
+
 static void add_layer(model *m, uint32_t l) {
   const uint64_t n = m->n_embd, d = m->head_dim, q = m->n_head[l] * d, kv = m->n_head_kv[l] * d;
   add_layer_vector(m, l, "attn_norm", n);
@@ -253,15 +286,17 @@ static void add_layer(model *m, uint32_t l) {
     add_linear(m, l, "attn_k", n, kv);
     add_linear(m, l, "attn_v", n, kv);
   }
-  if ((strcmp(m->family, "qwen3") == 0) != ((m->features & FEATURE_OTHER_NORM) != 0)) {
+  const bool head_norms = strncmp(m->family, "qwen3", 5) == 0 || strcmp(m->family, "gemma3") == 0;
+  const bool post_norms = strcmp(m->family, "gemma2") == 0 || strcmp(m->family, "gemma3") == 0;
+  if (head_norms != ((m->features & FEATURE_OTHER_NORM) != 0)) {
     add_layer_vector(m, l, "attn_q_norm", d);
     add_layer_vector(m, l, "attn_k_norm", d);
   }
   add_linear(m, l, "attn_output", q, n);
+  if (post_norms) add_layer_vector(m, l, "post_attention_norm", n);
   add_layer_vector(m, l, "ffn_norm", n);
-  add_linear(m, l, "ffn_gate", n, m->n_ff[l]);
-  add_linear(m, l, "ffn_up", n, m->n_ff[l]);
-  add_linear(m, l, "ffn_down", m->n_ff[l], n);
+  add_feed_forward(m, l);
+  if (post_norms) add_layer_vector(m, l, "post_ffw_norm", n);
 }
 
 static const char *const scalings[] = {NULL, "none", "linear", "yarn", "longrope", "dynamic"};
@@ -400,6 +435,11 @@ static void write_keys(model *m) {
   key_per_layer(m, "attention.head_count_kv", m->n_head_kv);
   key_per_layer(m, "feed_forward_length", m->n_ff);
   key_f32(m, "attention.layer_norm_rms_epsilon", 1e-5f);
+  if (has_experts(m)) {
+    key_u32(m, "expert_count", m->n_head[0]);
+    key_u32(m, "expert_used_count", m->n_head_kv[0]);
+    key_per_layer(m, "expert_feed_forward_length", m->n_ff);
+  }
   if (m->features & FEATURE_KEY_LENGTH) key_u32(m, "attention.key_length", m->head_dim);
   if (m->features & FEATURE_KEY_LENGTH) key_u32(m, "attention.value_length", m->head_dim);
   write_vocabulary(m);

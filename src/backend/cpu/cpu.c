@@ -137,7 +137,7 @@ typedef struct ready_input {
 static const ready_input no_input = {SOTTO_NONE, SOTTO_NONE, false};
 
 static void forget(ready_input *ready, sotto_buffer_id written) {
-  if (written == ready->in || written == ready->routes) *ready = no_input;
+  if (written >= 0 && (written == ready->in || written == ready->routes)) *ready = no_input;
 }
 
 /* One step per operation, but a quantisation before the first of the matmuls that share an input,
