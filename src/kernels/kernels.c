@@ -44,6 +44,18 @@ sotto_kernel_set sotto_kernels_select(const char *name) {
   return set;
 }
 
+bool sotto_dtype_has_bytes(sotto_dtype type) {
+  switch (type) {
+#define T(NAME, ...)
+#define T_BYTES(NAME, ...) case SOTTO_##NAME:
+#include "kernels/tiles.def"
+#undef T
+#undef T_BYTES
+    return true;
+  default: return false;
+  }
+}
+
 sotto_gemm_fn *sotto_kernels_gemm(const sotto_kernels *kernels, sotto_dtype type) {
   switch (type) {
 #define X(NAME, number, text, weights, bytes)                                                      \

@@ -49,15 +49,20 @@ static inline float sotto_act_limit(const sotto_act *act) {
 /* y[t][row] = sum over k of W[row, k] * x[t, k] for rows row0 <= row < row1 (row0 a multiple of 8).
  *
  * Quantised types, blocks b ascending, in float32:
- *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of (q_w - offset) * q_x, exact int32
+ *   acc = acc + (float)i_b * (d_b * scale_b)        i_b = sum of q_w * q_x, exact int32
  *   acc = acc + m_b * (scale_b * (float)sum_b)      with minima only, after the line above
- * and where the halves of a block have scales of their own (Q6_K), instead of the first line
+ * where the halves of a block have scales of their own (Q6_K), instead of these
  *   acc = acc + ((float)i_b0 * d_b0 + (float)i_b1 * d_b1) * scale_b
- *   Q4_K, Q5_K: d_b = d * scale, m_b = -dmin * minimum; Q6_K: d_b0, d_b1 = d * scale. Exact: a
- *     float16
- *   times a small integer.
- *   offset: 8 for Q4_0, 16 for Q5_0, 32 for Q6_K, else 0. acc starts at +0.
- *   |i_b| <= 32 * 128 * 32512 < 2^27: no sum of a block leaves int32, in any order.
+ * and where these scales, and any minima, are small integers (Q2_K, Q3_K)
+ *   acc = acc + ((float)i_b * d) * scale_b                                            Q3_K
+ *   acc = acc + ((float)i_b * d + (float)(min_b0 * sum_b0 + min_b1 * sum_b1) * -dmin) * scale_b
+ *                                                     i_b = i_b0 * sub_b0 + i_b1 * sub_b1
+ *   Q4_K, Q5_K: d_b = d * scale, m_b = -dmin * minimum; Q6_K: d_b0, d_b1 = d * scale; IQ4_XS: d_b =
+ *   d * scale. Exact: a float16 times a small integer.
+ *   q_w: the quant less its offset, 8 for Q4_0, 16 for Q5_0, 4 for Q3_K, 32 for Q6_K; or its value
+ *   (IQ4_NL, IQ4_XS, MXFP4). acc starts at +0.
+ *   |i_b| <= 32 * 128 * 32512 < 2^27: no sum of a block leaves int32, in any order. Q2_K, Q3_K: at
+ *   most 32 * 4 * 32 * 32512 < 2^27, and minima at most 32 * 15 * 32512 < 2^24.
  *   |i_b0| <= 16 * 32 * 32512 < 2^24: exact in float32.
  * All tokens of `act` go through each GEMM: n_tokens is the same there.
  * F32, F16, BF16: four chains, chain c takes k = c, c + 4, … ascending: a[c] = a[c] + w * x from
@@ -80,7 +85,8 @@ typedef void sotto_gemm_fn(const sotto_gemm *gemm);
 typedef struct sotto_kernels {
   const char *name, *family; /* "relaxed_i16", "relaxed" */
   bool (*available)(void);   /* on this engine; NULL: wherever the module loads */
-  bool splits_Q8_0; /* its dots do not take eight bits: where there is a choice, a last one */
+  bool splits_bytes; /* its dots do not take quants of eight bits: where there is a choice, a last
+                        one */
   /* act (of token t in the block's buffers) = quantised x[k]. */
   void (*quantize_act)(const float *x, size_t k, const sotto_act *act, size_t token);
 #define X(NAME, number, text, weights, bytes) sotto_gemm_fn *gemm_##NAME;
@@ -116,6 +122,9 @@ sotto_kv_write_fn *sotto_kernels_kv_write(const sotto_kernels *kernels, sotto_dt
 static inline bool sotto_dtype_takes_act(sotto_dtype type) {
   return type != SOTTO_F32 && type != SOTTO_F16 && type != SOTTO_BF16;
 }
+
+/* True for types whose quants, or the values that they are the indices of, have eight bits. */
+bool sotto_dtype_has_bytes(sotto_dtype type);
 
 /* All variants; a module has some of them. */
 #define VARIANT(NAME, name, family) extern const sotto_kernels sotto_kernels_##name;

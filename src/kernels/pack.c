@@ -35,6 +35,12 @@ static ALWAYS_INLINE void write_u32(uint8_t *to, uint32_t word) {
 
 /* A row's quants into the tile; `to` is at 4 * r. */
 static ALWAYS_INLINE void write_quants(int bits, const uint32_t q[8], uint8_t *to) {
+  for (int i = 0; i < 2 && bits == 2; i++)
+    write_u32(to + 32 * i, q[2 * i] | q[2 * i + 4] << 2 | q[2 * i + 1] << 4 | q[2 * i + 5] << 6);
+  for (int j = 0; j < 3 && bits == 3; j++)
+    write_u32(to + 32 * j,
+              q[j] | (q[3] >> j & ones(1)) << 3 | q[4 + j] << 4 | (q[7] >> j & ones(1)) << 7);
+  if (bits < 4) return;
   const int n_rest = sotto_tile_rest_bits(bits);
   uint32_t rest = 0;
   for (int j = 0, at = 0; j < 4; j++) {
@@ -48,6 +54,15 @@ static ALWAYS_INLINE void write_quants(int bits, const uint32_t q[8], uint8_t *t
 }
 
 static void read_quants(int bits, const uint8_t *from, uint32_t q[8]) {
+  if (bits < 4) memset(q, 0, 8 * sizeof *q);
+  for (int i = 0; i < 8 && bits == 2; i++)
+    q[i] = sotto_read_u32(from + 32 * (i % 4 / 2)) >> (4 * (i % 2) + 2 * (i / 4)) & ones(2);
+  for (int j = 0; j < 3 && bits == 3; j++) {
+    const uint32_t word = sotto_read_u32(from + 32 * j);
+    q[j] = word & ones(3), q[4 + j] = word >> 4 & ones(3);
+    q[3] |= (word >> 3 & ones(1)) << j, q[7] |= (word >> 7 & ones(1)) << j;
+  }
+  if (bits < 4) return;
   const int n_rest = sotto_tile_rest_bits(bits);
   for (int j = 0; j < 4; j++) {
     const uint32_t shared = sotto_read_u32(from + 32 * j);
@@ -67,64 +82,89 @@ static uint32_t gather(uint32_t bytes) {
   return (bytes & EACH_BYTE(1)) * 0x10204080u >> 28;
 }
 
-/* Where four quants are in the file's block: their low four bits (of eight: all) are at `shift` of
- * the bytes from `low` on; the others at `high_shift` of the bytes from `high` on, or where
- * `strung` one after the other from bit `high_shift` of the word there on. */
+/* Where four quants are in the file's block: their low bits are at `shift` of the bytes from `low`
+ * on; the others at `high_shift` of the bytes from `high` on, or where `strung` one after the other
+ * from bit `high_shift` of the word there on. */
 typedef struct place {
   int low, shift, high, high_shift;
   bool strung;
 } place;
 
 static ALWAYS_INLINE place place_of(const sotto_tile_layout *layout, int b, int i) {
-  const int bits = layout->bits, head = 2 + 2 * layout->has_min;
+  const int bits = layout->bits, h = b / 4, g = b % 4;
+  const int head = (layout->min + 16 * layout->panel.has_min) / SOTTO_TILE_ROWS;
   switch (layout->scales) {
+  case SOTTO_SCALES_FOUR_BITS: return (place){16 + 32 * h + 4 * i, 2 * g, 0, 0, false};
+  case SOTTO_SCALES_SIX_BITS_16: return (place){32 + 32 * h + 4 * i, 2 * g, 4 * i, b, false};
+  case SOTTO_SCALES_SIX_BITS_32: return (place){8 + 16 * b + 4 * (i % 4), 4 * (i / 4), 0, 0, false};
   case SOTTO_SCALES_SIX_BITS: {
     const int high = head + 12, low = bits == 5 ? high + 32 : high;
     return (place){low + 32 * (b / 2) + 4 * i, 4 * (b % 2), high + 4 * i, b, false};
   }
-  case SOTTO_SCALES_INT8: {
-    const int h = b / 4, g = b % 4;
+  case SOTTO_SCALES_INT8:
     return (place){64 * h + 32 * (g % 2) + 4 * i, 4 * (g / 2), 128 + 32 * h + 4 * i, 2 * g, false};
-  }
   default:
     if (bits == 8) return (place){head + 4 * i, 0, 0, 0, false};
     return (place){head + 4 * (bits == 5) + 4 * (i % 4), 4 * (i / 4), head, 4 * i, true};
   }
 }
 
+/* Of a quant, how many bits are not among the high ones. */
+static ALWAYS_INLINE int n_low_bits(int bits) {
+  return bits < 4 ? 2 : bits < 8 ? 4 : 8;
+}
+
 static ALWAYS_INLINE uint32_t read_file_quants(int bits, const uint8_t *block, place p) {
+  const int n = n_low_bits(bits);
   uint32_t low = sotto_read_u32(block + p.low) >> p.shift;
   if (bits == 8) return low;
-  if (bits == 4) return low & ones(4);
+  if (bits == n) return low & ones(n);
   uint32_t high = sotto_read_u32(block + p.high) >> p.high_shift;
-  return (low & ones(4)) | (p.strung ? spread(high) : high & ones(bits - 4)) << 4;
+  return (low & ones(n)) | (p.strung ? spread(high) : high & ones(bits - n)) << n;
 }
 
 /* Into a block whose quants were zero. */
 static void write_file_quants(int bits, uint32_t q, place p, uint8_t *block) {
-  uint32_t low = bits == 8 ? q : q & ones(4), high = q >> 4 & ones(4);
+  const int n = n_low_bits(bits);
+  uint32_t low = n == 8 ? q : q & ones(n), high = q >> n % 8 & ones(bits - n);
   write_u32(block + p.low, sotto_read_u32(block + p.low) | low << p.shift);
-  if (bits == 4 || bits == 8) return;
+  if (bits == n) return;
   if (p.strung) high = gather(high);
   write_u32(block + p.high, sotto_read_u32(block + p.high) | high << p.high_shift);
 }
 
-/* Of the file's block: where the f16 scale is (a minimum follows), and the sub-scales. */
+/* Of the file's block: where the scale is (a minimum follows), and the sub-scales. */
 static ALWAYS_INLINE int file_scale(const sotto_tile_layout *layout) {
-  return layout->scales == SOTTO_SCALES_INT8 ? 208 : 0;
+  switch (layout->scales) {
+  case SOTTO_SCALES_FOUR_BITS: return offsetof(sotto_block_q2_k, d);
+  case SOTTO_SCALES_SIX_BITS_16: return offsetof(sotto_block_q3_k, d);
+  case SOTTO_SCALES_INT8: return offsetof(sotto_block_q6_k, d);
+  default: return 0;
+  }
 }
 static ALWAYS_INLINE int file_sub_scales(const sotto_tile_layout *layout) {
-  return layout->scales == SOTTO_SCALES_INT8 ? 192 : 4;
+  switch (layout->scales) {
+  case SOTTO_SCALES_FOUR_BITS: return offsetof(sotto_block_q2_k, scales);
+  case SOTTO_SCALES_SIX_BITS_16: return offsetof(sotto_block_q3_k, scales);
+  case SOTTO_SCALES_SIX_BITS_32: return offsetof(sotto_block_iq4_xs, scales_h);
+  case SOTTO_SCALES_INT8: return offsetof(sotto_block_q6_k, scales);
+  default: return offsetof(sotto_block_q4_k, scales);
+  }
 }
 static ALWAYS_INLINE int n_sub_scales(const sotto_tile_layout *layout) {
   return (layout->quants - layout->sub_scales) / SOTTO_TILE_ROWS;
+}
+/* Bytes of a scale, and of a minimum. */
+static ALWAYS_INLINE size_t scale_bytes(const sotto_tile_layout *layout) {
+  return (size_t)layout->min / SOTTO_TILE_ROWS;
 }
 
 static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint8_t *block, int r,
                                      uint8_t *tile) {
   const uint8_t *scale = block + file_scale(layout), *sub = block + file_sub_scales(layout);
-  memcpy(tile + 2 * r, scale, 2);
-  if (layout->has_min) memcpy(tile + layout->min + 2 * r, scale + 2, 2);
+  const size_t n = scale_bytes(layout);
+  memcpy(tile + n * (size_t)r, scale, n);
+  if (layout->panel.has_min) memcpy(tile + layout->min + 2 * r, scale + 2, 2);
   for (int i = 0; i < n_sub_scales(layout); i++) tile[layout->sub_scales + 8 * i + r] = sub[i];
   for (int b = 0; b < layout->blocks; b++) {
     uint32_t q[8];
@@ -137,9 +177,10 @@ static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint
 static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, int r,
                          uint8_t *block) {
   uint8_t *scale = block + file_scale(layout), *sub = block + file_sub_scales(layout);
+  const size_t n = scale_bytes(layout);
   memset(block, 0, (size_t)layout->bytes / SOTTO_TILE_ROWS);
-  memcpy(scale, tile + 2 * r, 2);
-  if (layout->has_min) memcpy(scale + 2, tile + layout->min + 2 * r, 2);
+  memcpy(scale, tile + n * (size_t)r, n);
+  if (layout->panel.has_min) memcpy(scale + 2, tile + layout->min + 2 * r, 2);
   for (int i = 0; i < n_sub_scales(layout); i++) sub[i] = tile[layout->sub_scales + 8 * i + r];
   for (int b = 0; b < layout->blocks; b++) {
     uint32_t q[8];

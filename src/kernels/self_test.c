@@ -34,7 +34,8 @@ static void fill_tiles(uint32_t *state, sotto_tile_layout layout, uint8_t *w, si
                (size_t)layout.block_bytes);
     uint16_t halves[16];
     fill_halves(state, halves, 16);
-    memcpy(w, halves, layout.has_min ? 32 : 16);
+    if (layout.scales != SOTTO_SCALES_E8M0) memcpy(w, halves, layout.panel.has_min ? 32 : 16);
+    for (int r = 0; r < SOTTO_TILE_ROWS && layout.scales == SOTTO_SCALES_E8M0; r++) w[r] %= 150;
   }
 }
 

@@ -1,5 +1,6 @@
 /* Where the parts of a quantised tile (see packed.h) lie, its scales, and one weight of it. Every
- * kernel is written once for this description and compiled for each format. */
+ * kernel is written once for this description and compiled for each format, and what comes behind
+ * the unpacking once for each kind of panel. */
 #ifndef SOTTO_KERNELS_TILE_H
 #define SOTTO_KERNELS_TILE_H
 
@@ -7,91 +8,160 @@
 #include "tensor/dtype.h"
 
 typedef enum sotto_tile_scales {
-  SOTTO_SCALES_F16,      /* a scale, and a minimum, for 32 weights */
-  SOTTO_SCALES_SIX_BITS, /* six bits each, times a scale and a minimum for 256; the latter is
-                            subtracted */
-  SOTTO_SCALES_INT8,     /* a scale for 16 weights, times one for 256 */
+  SOTTO_SCALES_F16,         /* a scale, and a minimum, for 32 weights */
+  SOTTO_SCALES_E8M0,        /* a power of two for 32 weights */
+  SOTTO_SCALES_SIX_BITS,    /* six bits each, times a scale and a minimum for 256; the latter is
+                               subtracted */
+  SOTTO_SCALES_SIX_BITS_32, /* six bits with a sign, times one for 256 */
+  SOTTO_SCALES_SIX_BITS_16, /* the same for 16 weights */
+  SOTTO_SCALES_FOUR_BITS,   /* four bits each for 16 weights, times a scale and a minimum for 256;
+                               the latter is subtracted */
+  SOTTO_SCALES_INT8,        /* a scale for 16 weights, times one for 256 */
 } sotto_tile_scales;
 
-typedef struct sotto_tile_layout {
-  int bits;   /* of a quant: 4, 5, 6 or 8; 8 have a sign */
-  int offset; /* taken from each quant */
+typedef enum sotto_panel_scales {
+  SOTTO_PANEL_WHOLE,
+  SOTTO_PANEL_HALVES,
+  SOTTO_PANEL_INTEGERS
+} sotto_panel_scales;
+
+typedef struct sotto_panel_kind { /* panels.def */
+  int bits;                       /* of a quant: 2 to 6, or 8 with a sign */
+  int offset;                     /* taken from each quant */
   bool has_min;
+  sotto_panel_scales scales;
+} sotto_panel_kind;
+
+typedef struct sotto_tile_layout {
+  sotto_panel_kind panel;
+  int bits; /* of a quant, or of its value's index */
   sotto_tile_scales scales;
-  bool halves;                 /* the halves of a block of 32 have scales of their own */
+  const int8_t *values;        /* less the offset; NULL: the quants are themselves */
   int blocks;                  /* of 32 weights in a tile */
-  int min, sub_scales, quants; /* byte offsets; eight f16 scales come first */
+  int min, sub_scales, quants; /* byte offsets; the scales of eight rows come first */
   int block_bytes;             /* of a block's quants */
   int bytes;                   /* of the tile */
 } sotto_tile_layout;
 
-/* Bytes 32 * j + 4 * r + u share two quants of up to 8 bits; what does not fit lies behind them. */
+/* Bytes 32 * j + 4 * r + u share two quants of 4 to 8 bits; what does not fit lies behind them. */
 #define SOTTO_TILE_SHARED 128
 static inline int sotto_tile_rest_bits(int bits) {
-  return 2 * bits - 8;
+  return bits < 4 ? 0 : 2 * bits - 8;
 }
 
-enum { /* bytes of the scales besides f16, and blocks, of a tile */
+enum { /* bytes of eight rows' scales, of what there is besides, and blocks of a tile */
+       SOTTO_TILE_SCALES_F16 = 16,
+       SOTTO_TILE_SCALES_E8M0 = 8,
+       SOTTO_TILE_SCALES_SIX_BITS = 16,
+       SOTTO_TILE_SCALES_SIX_BITS_32 = 16,
+       SOTTO_TILE_SCALES_SIX_BITS_16 = 16,
+       SOTTO_TILE_SCALES_FOUR_BITS = 16,
+       SOTTO_TILE_SCALES_INT8 = 16,
        SOTTO_SUB_SCALES_F16 = 0,
+       SOTTO_SUB_SCALES_E8M0 = 0,
        SOTTO_SUB_SCALES_SIX_BITS = 96,
+       SOTTO_SUB_SCALES_SIX_BITS_32 = 48,
+       SOTTO_SUB_SCALES_SIX_BITS_16 = 96,
+       SOTTO_SUB_SCALES_FOUR_BITS = 128,
        SOTTO_SUB_SCALES_INT8 = 128,
        SOTTO_TILE_BLOCKS_F16 = 1,
+       SOTTO_TILE_BLOCKS_E8M0 = 1,
        SOTTO_TILE_BLOCKS_SIX_BITS = 8,
+       SOTTO_TILE_BLOCKS_SIX_BITS_32 = 8,
+       SOTTO_TILE_BLOCKS_SIX_BITS_16 = 8,
+       SOTTO_TILE_BLOCKS_FOUR_BITS = 8,
        SOTTO_TILE_BLOCKS_INT8 = 8,
 };
 
-#define T(NAME, bits_, offset_, has_min_, scales_)                                                 \
+#define P(NAME, bits_, offset_, has_min_, scales_)                                                 \
+  enum {                                                                                           \
+    SOTTO_PANEL_##NAME##_BITS = (bits_),                                                           \
+    SOTTO_PANEL_##NAME##_OFFSET = (offset_),                                                       \
+    SOTTO_PANEL_##NAME##_HAS_MIN = (has_min_),                                                     \
+    SOTTO_PANEL_##NAME##_SCALES = SOTTO_PANEL_##scales_                                            \
+  };                                                                                               \
+  static const sotto_panel_kind sotto_panel_##NAME = {(bits_), (offset_), (has_min_),              \
+                                                      SOTTO_PANEL_##scales_};
+#include "kernels/panels.def"
+#undef P
+
+#define T(NAME, PANEL, bits_, scales_, values_)                                                    \
+  enum {                                                                                           \
+    SOTTO_TILE_##NAME##_SUB_SCALES =                                                               \
+        SOTTO_TILE_SCALES_##scales_ * (1 + SOTTO_PANEL_##PANEL##_HAS_MIN),                         \
+    SOTTO_TILE_##NAME##_QUANTS = SOTTO_TILE_##NAME##_SUB_SCALES + SOTTO_SUB_SCALES_##scales_       \
+  };                                                                                               \
   static const sotto_tile_layout sotto_tile_##NAME = {                                             \
+      .panel = {SOTTO_PANEL_##PANEL##_BITS, SOTTO_PANEL_##PANEL##_OFFSET,                          \
+                SOTTO_PANEL_##PANEL##_HAS_MIN, SOTTO_PANEL_##PANEL##_SCALES},                      \
       .bits = (bits_),                                                                             \
-      .offset = (offset_),                                                                         \
-      .has_min = (has_min_),                                                                       \
       .scales = SOTTO_SCALES_##scales_,                                                            \
-      .halves = SOTTO_SCALES_##scales_ == SOTTO_SCALES_INT8,                                       \
+      .values = (values_),                                                                         \
       .blocks = SOTTO_TILE_BLOCKS_##scales_,                                                       \
-      .min = 16,                                                                                   \
-      .sub_scales = 16 + 16 * (has_min_),                                                          \
-      .quants = 16 + 16 * (has_min_) + SOTTO_SUB_SCALES_##scales_,                                 \
+      .min = SOTTO_TILE_SCALES_##scales_,                                                          \
+      .sub_scales = SOTTO_TILE_##NAME##_SUB_SCALES,                                                \
+      .quants = SOTTO_TILE_##NAME##_QUANTS,                                                        \
       .block_bytes = 32 * (bits_),                                                                 \
-      .bytes = 16 + 16 * (has_min_) + SOTTO_SUB_SCALES_##scales_ +                                 \
-               32 * (bits_) * SOTTO_TILE_BLOCKS_##scales_,                                         \
+      .bytes = SOTTO_TILE_##NAME##_QUANTS + 32 * (bits_) * SOTTO_TILE_BLOCKS_##scales_,            \
   };
 #include "kernels/tiles.def"
 #undef T
 
-/* The quant (offset not yet taken) of row r (0..7), weight k of the tile. */
-static inline int sotto_tile_quant(sotto_tile_layout layout, const uint8_t *tile, int r, int k) {
+/* The bits (a quant, or its value's index) of row r (0..7), weight k of the tile. */
+static inline int sotto_tile_bits(sotto_tile_layout layout, const uint8_t *tile, int r, int k) {
   const uint8_t *byte = tile + layout.quants + k / 32 * layout.block_bytes + 4 * r + k % 4;
-  const int j = k % 16 / 4, n_rest = sotto_tile_rest_bits(layout.bits), at = n_rest * j;
-  int quant = byte[32 * j];
-  if (k % 32 < 16) {
-    quant &= (1 << layout.bits) - 1;
-  } else {
-    quant = quant >> layout.bits << n_rest;
-    if (n_rest) quant |= byte[SOTTO_TILE_SHARED + 32 * (at / 8)] >> at % 8 & ((1 << n_rest) - 1);
+  const int j = k % 16 / 4, part = k % 32 / 16;
+  if (layout.bits == 2) return byte[32 * (j / 2)] >> (4 * (j % 2) + 2 * part) & 3;
+  if (layout.bits == 3) {
+    if (j < 3) return byte[32 * j] >> 4 * part & 7;
+    const int at = 3 + 4 * part;
+    return (byte[0] >> at & 1) | (byte[32] >> at & 1) << 1 | (byte[64] >> at & 1) << 2;
   }
-  return layout.bits == 8 ? (int8_t)quant : quant;
+  const int n_rest = sotto_tile_rest_bits(layout.bits), at = n_rest * j;
+  if (part == 0) return byte[32 * j] & ((1 << layout.bits) - 1);
+  int quant = byte[32 * j] >> layout.bits << n_rest;
+  if (n_rest) quant |= byte[SOTTO_TILE_SHARED + 32 * (at / 8)] >> at % 8 & ((1 << n_rest) - 1);
+  return quant;
+}
+
+/* The weight that the scale multiplies, less the minimum. */
+static inline int sotto_tile_quant(sotto_tile_layout layout, const uint8_t *tile, int r, int k) {
+  const int bits = sotto_tile_bits(layout, tile, r, k);
+  if (layout.values) return layout.values[bits];
+  return (layout.bits == 8 ? (int8_t)bits : bits) - layout.panel.offset;
 }
 
 static inline float sotto_tile_half(const uint8_t *tile, int at, int r) {
   return sotto_f16_to_f32((uint16_t)(tile[at + 2 * r] | tile[at + 2 * r + 1] << 8));
 }
 
-/* The scale of row r's weights from 16 * s on; the products are exact. */
-static inline float sotto_tile_scale(sotto_tile_layout layout, const uint8_t *tile, int r, int s) {
-  const uint8_t *sub = tile + layout.sub_scales + r;
-  const float d = sotto_tile_half(tile, 0, r);
-  switch (layout.scales) {
-  case SOTTO_SCALES_SIX_BITS: return d * (float)sotto_k_scale(sub, 8, s / 2, false);
-  case SOTTO_SCALES_INT8: return d * (float)(int8_t)sub[8 * s];
-  default: return d;
-  }
+/* Row r's scale and minimum for the whole tile. */
+static inline float sotto_tile_scale(sotto_tile_layout layout, const uint8_t *tile, int r) {
+  if (layout.scales == SOTTO_SCALES_E8M0) return sotto_e8m0_half(tile[r]);
+  return sotto_tile_half(tile, 0, r);
+}
+static inline float sotto_tile_min(sotto_tile_layout layout, const uint8_t *tile, int r) {
+  const float m = sotto_tile_half(tile, layout.min, r);
+  return layout.scales == SOTTO_SCALES_F16 ? m : -m;
 }
 
-/* What is added to row r's weights of block b. */
-static inline float sotto_tile_min(sotto_tile_layout layout, const uint8_t *tile, int r, int b) {
-  const float m = sotto_tile_half(tile, layout.min, r);
-  if (layout.scales == SOTTO_SCALES_F16) return m;
-  return -m * (float)sotto_k_scale(tile + layout.sub_scales + r, 8, b, true);
+/* What row r's weights from 16 * s on multiply these two with. */
+static inline int sotto_tile_sub_scale(sotto_tile_layout layout, const uint8_t *tile, int r,
+                                       int s) {
+  const uint8_t *sub = tile + layout.sub_scales + r;
+  switch (layout.scales) {
+  case SOTTO_SCALES_SIX_BITS: return sotto_k_scale(sub, 8, s / 2, false);
+  case SOTTO_SCALES_SIX_BITS_32: return sotto_iq4_xs_scale(sub, 8, s / 2);
+  case SOTTO_SCALES_SIX_BITS_16: return sotto_q3_k_scale(sub, 8, s);
+  case SOTTO_SCALES_FOUR_BITS: return sub[8 * s] & 15;
+  case SOTTO_SCALES_INT8: return (int8_t)sub[8 * s];
+  default: return 1;
+  }
+}
+static inline int sotto_tile_sub_min(sotto_tile_layout layout, const uint8_t *tile, int r, int s) {
+  const uint8_t *sub = tile + layout.sub_scales + r;
+  if (layout.scales == SOTTO_SCALES_FOUR_BITS) return sub[8 * s] >> 4;
+  return layout.scales == SOTTO_SCALES_SIX_BITS ? sotto_k_scale(sub, 8, s / 2, true) : 1;
 }
 
 #endif

@@ -110,6 +110,66 @@ static void dequantize_q6_k(const unsigned char *row, float *out, size_t n) {
   }
 }
 
+static void dequantize_q2_k(const unsigned char *row, float *out, size_t n) {
+  for (size_t i = 0; i < n; i += SOTTO_K_BLOCK_WEIGHTS, row += sizeof(sotto_block_q2_k)) {
+    sotto_block_q2_k k;
+    memcpy(&k, row, sizeof k);
+    for (int j = 0; j < SOTTO_K_BLOCK_WEIGHTS; j++) {
+      int q = k.qs[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3, scale = k.scales[j / 16];
+      float d = sotto_f16_to_f32(k.d) * (float)(scale & 15);
+      out[i + j] = (float)q * d - sotto_f16_to_f32(k.dmin) * (float)(scale >> 4);
+    }
+  }
+}
+
+static void dequantize_q3_k(const unsigned char *row, float *out, size_t n) {
+  for (size_t i = 0; i < n; i += SOTTO_K_BLOCK_WEIGHTS, row += sizeof(sotto_block_q3_k)) {
+    sotto_block_q3_k k;
+    memcpy(&k, row, sizeof k);
+    for (int j = 0; j < SOTTO_K_BLOCK_WEIGHTS; j++) {
+      int q = k.qs[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3;
+      q |= (k.hmask[j % 32] >> j / 32 & 1) << 2;
+      float d = sotto_f16_to_f32(k.d) * (float)sotto_q3_k_scale(k.scales, 1, j / 16);
+      out[i + j] = (float)(q - 4) * d;
+    }
+  }
+}
+
+/* 32 weights. */
+static void dequantize_indices(const int8_t values[16], const uint8_t qs[16], float d, float *out) {
+  for (int j = 0; j < 16; j++) {
+    out[j] = (float)values[qs[j] & 15] * d;
+    out[j + 16] = (float)values[qs[j] >> 4] * d;
+  }
+}
+
+static void dequantize_iq4_nl(const unsigned char *row, float *out, size_t n) {
+  for (size_t i = 0; i < n; i += 32, row += sizeof(sotto_block_iq4_nl)) {
+    sotto_block_iq4_nl b;
+    memcpy(&b, row, sizeof b);
+    dequantize_indices(sotto_iq4_values, b.qs, sotto_f16_to_f32(b.d), out + i);
+  }
+}
+
+static void dequantize_iq4_xs(const unsigned char *row, float *out, size_t n) {
+  for (size_t i = 0; i < n; i += SOTTO_K_BLOCK_WEIGHTS, row += sizeof(sotto_block_iq4_xs)) {
+    sotto_block_iq4_xs k;
+    memcpy(&k, row, sizeof k);
+    for (int b = 0; b < 8; b++) {
+      float d = sotto_f16_to_f32(k.d) * (float)sotto_iq4_xs_scale(k.scales_h, 1, b);
+      dequantize_indices(sotto_iq4_values, k.qs + 16 * b, d, out + i + 32 * b);
+    }
+  }
+}
+
+static void dequantize_mxfp4(const unsigned char *row, float *out, size_t n) {
+  for (size_t i = 0; i < n; i += 32, row += sizeof(sotto_block_mxfp4)) {
+    sotto_block_mxfp4 b;
+    memcpy(&b, row, sizeof b);
+    dequantize_indices(sotto_fp4_values, b.qs, sotto_e8m0_half(b.e), out + i);
+  }
+}
+
 void sotto_dequantize_row(sotto_dtype type, const void *row, float *out, size_t n) {
   const unsigned char *bytes = row;
   switch (type) {
@@ -125,8 +185,13 @@ void sotto_dequantize_row(sotto_dtype type, const void *row, float *out, size_t 
   case SOTTO_Q5_0: dequantize_q5_0(bytes, out, n); break;
   case SOTTO_Q5_1: dequantize_q5_1(bytes, out, n); break;
   case SOTTO_Q8_0: dequantize_q8_0(bytes, out, n); break;
+  case SOTTO_Q2_K: dequantize_q2_k(bytes, out, n); break;
+  case SOTTO_Q3_K: dequantize_q3_k(bytes, out, n); break;
   case SOTTO_Q4_K: dequantize_q4_k(bytes, out, n); break;
   case SOTTO_Q5_K: dequantize_q5_k(bytes, out, n); break;
   case SOTTO_Q6_K: dequantize_q6_k(bytes, out, n); break;
+  case SOTTO_IQ4_NL: dequantize_iq4_nl(bytes, out, n); break;
+  case SOTTO_IQ4_XS: dequantize_iq4_xs(bytes, out, n); break;
+  case SOTTO_MXFP4: dequantize_mxfp4(bytes, out, n); break;
   }
 }

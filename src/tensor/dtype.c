@@ -87,6 +87,23 @@ static bool f16_is_finite(const unsigned char *p) {
   return (sotto_read_u16(p) & 0x7C00) != 0x7C00;
 }
 
+/* How many f16 a block has, and where: its scale and any minimum. */
+static int halves_of(sotto_dtype type, size_t at[2]) {
+  at[0] = 0, at[1] = 2;
+  switch (type) {
+  case SOTTO_Q4_1:
+  case SOTTO_Q5_1:
+  case SOTTO_Q4_K:
+  case SOTTO_Q5_K: return 2;
+  case SOTTO_Q2_K:
+    at[0] = offsetof(sotto_block_q2_k, d), at[1] = offsetof(sotto_block_q2_k, dmin);
+    return 2;
+  case SOTTO_Q3_K: at[0] = offsetof(sotto_block_q3_k, d); return 1;
+  case SOTTO_Q6_K: at[0] = offsetof(sotto_block_q6_k, d); return 1;
+  default: return 1;
+  }
+}
+
 bool sotto_row_is_finite(sotto_dtype type, const void *row, size_t n) {
   const unsigned char *bytes = row;
   bool finite = true; /* without a way out early, the loops are vectors */
@@ -101,11 +118,14 @@ bool sotto_row_is_finite(sotto_dtype type, const void *row, size_t n) {
   case SOTTO_BF16:
     for (size_t i = 0; i < n; i++) finite &= (sotto_read_u16(bytes + 2 * i) & 0x7F80) != 0x7F80;
     return finite;
-  default: { /* a block starts with its scale and any minimum, or it ends with its scale */
-    const bool two =
-        type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K;
-    const size_t first = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
-    const size_t second = two ? 2 : first;
+  case SOTTO_MXFP4: /* the weights would not be finite, either */
+    for (size_t i = 0; i < n; i += types[type].weights, bytes += types[type].bytes)
+      finite &= bytes[offsetof(sotto_block_mxfp4, e)] <= SOTTO_E8M0_HIGHEST;
+    return finite;
+  default: {
+    size_t at[2];
+    const int n_halves = halves_of(type, at);
+    const size_t first = at[0], second = at[n_halves - 1];
     for (size_t i = 0; i < n; i += types[type].weights, bytes += types[type].bytes)
       finite &= f16_is_finite(bytes + first), finite &= f16_is_finite(bytes + second);
     return finite;

@@ -7,6 +7,7 @@
 #include "tensor/blocks.h"
 #include "tensor/dtype.h"
 #include "tensor/quantize_k.h"
+#include "tensor/quantize_values.h"
 
 /* Truncated into 0..most. */
 static uint8_t to_quant(float v, int most) {
@@ -116,11 +117,21 @@ void sotto_quantize_row(sotto_dtype type, const float *x, void *row, size_t n) {
       memcpy(bytes + 2 * i, &h, sizeof h);
     }
     break;
+  case SOTTO_Q2_K:
+  case SOTTO_Q3_K:
   case SOTTO_Q4_K:
   case SOTTO_Q5_K:
   case SOTTO_Q6_K:
     for (size_t i = 0; i < n; i += SOTTO_K_BLOCK_WEIGHTS, bytes += sotto_dtype_block_bytes(type))
       sotto_quantize_k_block(type, x + i, bytes);
+    break;
+  case SOTTO_IQ4_NL:
+  case SOTTO_IQ4_XS:
+  case SOTTO_MXFP4:
+    for (size_t i = 0; i < n; i += sotto_dtype_block_weights(type)) {
+      sotto_quantize_values_block(type, x + i, bytes);
+      bytes += sotto_dtype_block_bytes(type);
+    }
     break;
   default:
     for (size_t i = 0; i < n; i += SOTTO_BLOCK_WEIGHTS, bytes += sotto_dtype_block_bytes(type)) {

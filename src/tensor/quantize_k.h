@@ -3,7 +3,7 @@
 
 #include "tensor/dtype.h"
 
-/* block = x[256] as Q4_K, Q5_K or Q6_K. */
+/* block = x[256] as Q2_K to Q6_K. */
 void sotto_quantize_k_block(sotto_dtype type, const float *x, void *block);
 
 #endif

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "block_support.h"
 #include "tensor/blocks.h"
 #include "tensor/dtype.h"
 #include "test.h"
@@ -38,7 +39,8 @@ static void fill(float *x) {
 }
 
 /* The hashes are those of ggml's quantize_row_*_ref and dequantize_row_* (ggml-quants.c, compiled
- * with -ffp-contract=off) on fill()'s row. */
+ * with -ffp-contract=off) on fill()'s row; in an IQ4_NL block of zeros, where ggml keeps the indices
+ * of the block before, they are 0. */
 TEST(dtype_quantises_to_the_bytes_of_ggml) {
   static const struct {
     sotto_dtype type;
@@ -52,6 +54,11 @@ TEST(dtype_quantises_to_the_bytes_of_ggml) {
       {SOTTO_Q4_K, 0xEF2A3706C52FD5E1, 0xA0EDC79F2DAA9FF2},
       {SOTTO_Q5_K, 0x0AEBD009319BCD25, 0xD7EDD290E074D177},
       {SOTTO_Q6_K, 0x5FED76C51D976308, 0xE8B4FBB59DBD951F},
+      {SOTTO_Q2_K, 0xB16C9208FD9884EC, 0x21E63F8EB2E9E202},
+      {SOTTO_Q3_K, 0x766F7EF1C8889E4C, 0xC4F78EC819F6C428},
+      {SOTTO_IQ4_NL, 0x4EDA7BBD0AF502A1, 0x402AC1DC83A99CA5},
+      {SOTTO_IQ4_XS, 0x8361147416BECB74, 0xADC5FFB16C4D79D4},
+      {SOTTO_MXFP4, 0xFC3B03167E159B42, 0x418FE5A11BC2CE9D},
   };
   static float x[N], y[N];
   static unsigned char row[4 * N + 1];
@@ -87,9 +94,12 @@ TEST(dtype_error_stays_within_the_step) {
       if (most > 0.01f) worst = fmaxf(worst, error / most);
     }
     static const float bound[] = {
-        [SOTTO_F32] = 0,      [SOTTO_F16] = 0.0005f, [SOTTO_BF16] = 0.004f, [SOTTO_Q4_0] = 0.126f,
-        [SOTTO_Q4_1] = 0.07f, [SOTTO_Q5_0] = 0.064f, [SOTTO_Q5_1] = 0.035f, [SOTTO_Q8_0] = 0.0045f,
-        [SOTTO_Q4_K] = 0.2f,  [SOTTO_Q5_K] = 0.1f,   [SOTTO_Q6_K] = 0.05f};
+        [SOTTO_F32] = 0,       [SOTTO_F16] = 0.0005f,  [SOTTO_BF16] = 0.004f,
+        [SOTTO_Q4_0] = 0.126f, [SOTTO_Q4_1] = 0.07f,   [SOTTO_Q5_0] = 0.064f,
+        [SOTTO_Q5_1] = 0.035f, [SOTTO_Q8_0] = 0.0045f, [SOTTO_Q2_K] = 0.34f,
+        [SOTTO_Q3_K] = 0.22f,  [SOTTO_Q4_K] = 0.2f,    [SOTTO_Q5_K] = 0.1f,
+        [SOTTO_Q6_K] = 0.05f,  [SOTTO_IQ4_NL] = 0.13f, [SOTTO_IQ4_XS] = 0.11f,
+        [SOTTO_MXFP4] = 0.25f};
     if (!CHECK(worst <= bound[all_types[t]])) {
       printf("    %s %g\n", sotto_dtype_name(all_types[t]), (double)worst);
     }
@@ -136,23 +146,49 @@ TEST(dtype_k_blocks_mean_what_their_drawings_say) {
   q6_k.ql[64 + 32 + 31] = 0x90, q6_k.qh[32 + 31] = 2 << 6; /* weight 255: 41 */
   sotto_dequantize_row(SOTTO_Q6_K, &q6_k, y, 256);
   CHECK(y[0] == 31 && y[1] == -32 && y[16] == 4096 && y[32] == 0 && y[255] == 9 * 127);
+  sotto_block_q2_k q2_k = {.d = 0x3C00, .dmin = 0x3800, .scales = {0xF1, [15] = 0x2F}};
+  q2_k.qs[0] = 0x03, q2_k.qs[32 + 31] = 0x80; /* weight 0: 3, weight 255: 2 */
+  sotto_dequantize_row(SOTTO_Q2_K, &q2_k, y, 256);
+  CHECK(y[0] == 3 - 7.5f && y[1] == -7.5f && y[16] == 0 && y[240] == -1 && y[255] == 29);
+  /* Scales 33, 32, … and 63 at the end, less 32. */
+  sotto_block_q3_k q3_k = {.d = 0x3C00, .scales = {1, [7] = 0xF0, 0xAA, 0xAA, 0xAA, 0xEA}};
+  q3_k.qs[0] = 0x03, q3_k.qs[32 + 31] = 0x80, q3_k.hmask[0] = 1, q3_k.hmask[1] = 1;
+  sotto_dequantize_row(SOTTO_Q3_K, &q3_k, y, 256);
+  CHECK(y[0] == 3 && y[1] == 0 && y[2] == -4 && y[16] == 0 && y[254] == -124 && y[255] == -62);
+  sotto_block_iq4_xs xs = {.d = 0x3C00, .scales_h = {0xA9, 0xEA}, .scales_l = {0x0F, [3] = 0xF0}};
+  xs.qs[0] = 0xF0, xs.qs[112 + 15] = 0x70; /* scales 31, 32, … and 63, less 32 */
+  sotto_dequantize_row(SOTTO_IQ4_XS, &xs, y, 256);
+  CHECK(y[0] == 127 && y[16] == -113 && y[1] == 127 && y[32] == 0);
+  CHECK(y[224] == -127 * 31 && y[255] == -10 * 31);
+}
+
+TEST(dtype_indices_mean_what_their_drawings_say) {
+  float y[32];
+  sotto_block_iq4_nl nl = {.d = 0x3C00, .qs = {[0] = 0xF0, [15] = 0x87}};
+  sotto_dequantize_row(SOTTO_IQ4_NL, &nl, y, 32);
+  CHECK(y[0] == -127 && y[16] == 113 && y[1] == -127 && y[15] == -10 && y[31] == 1);
+  /* 1.5, 2, 3, 4, 6 and their negatives, at the scale 2^3. */
+  sotto_block_mxfp4 fp4 = {.e = 127 + 3, .qs = {0xB3, 0xC4, 0xD5, 0xE6, 0xF7, 0x98}};
+  sotto_dequantize_row(SOTTO_MXFP4, &fp4, y, 32);
+  CHECK(y[0] == 12 && y[1] == 16 && y[2] == 24 && y[3] == 32 && y[4] == 48 && y[5] == 0);
+  CHECK(y[16] == -12 && y[17] == -16 && y[18] == -24 && y[19] == -32 && y[20] == -48);
+  CHECK(y[21] == -4 && y[6] == 0);
+  static const float least[] = {0x1p-128f, 0x1p-127f, 0x1p-126f};
+  for (int e = 0; e < 3; e++) {
+    fp4 = (sotto_block_mxfp4){.e = (uint8_t)e, .qs = {1}};
+    sotto_dequantize_row(SOTTO_MXFP4, &fp4, y, 32);
+    CHECK(y[0] == least[e]);
+  }
 }
 
 /* ---- blocks of any bytes ---- */
 
 enum { ANY_BLOCKS = 2048 };
 
-/* Halves of a block that must be numbers lie at these bytes; -1: none. */
-static const struct {
-  sotto_dtype type;
-  int halves[2];
-} scaled[] = {{SOTTO_Q4_0, {0, -1}}, {SOTTO_Q4_1, {0, 2}},    {SOTTO_Q5_0, {0, -1}},
-              {SOTTO_Q5_1, {0, 2}},  {SOTTO_Q8_0, {0, -1}},   {SOTTO_Q4_K, {0, 2}},
-              {SOTTO_Q5_K, {0, 2}},  {SOTTO_Q6_K, {208, -1}}, {SOTTO_F16, {0, -1}},
-              {SOTTO_BF16, {0, -1}}};
-
-static void fill_blocks(size_t t, unsigned char *out, size_t size) {
-  const unsigned exponent = scaled[t].type == SOTTO_BF16 ? 0x7F80 : 0x7C00;
+static void fill_blocks(sotto_dtype type, unsigned char *out, size_t size) {
+  const unsigned exponent = type == SOTTO_BF16 ? 0x7F80 : 0x7C00;
+  size_t halves[2];
+  const int n_halves = test_halves_of(type, halves);
   uint32_t state = 1;
   for (int block = 0; block < ANY_BLOCKS; block++, out += size) {
     for (size_t i = 0; i < size; i++) {
@@ -161,10 +197,11 @@ static void fill_blocks(size_t t, unsigned char *out, size_t size) {
     }
     if (block % 16 == 3) memset(out, 0xFF, size);
     if (block % 16 == 7) memset(out, 0, size);
-    for (int h = 0; h < 2 && scaled[t].halves[h] >= 0; h++) {
-      unsigned char *half = out + scaled[t].halves[h];
+    for (int h = 0; h < n_halves; h++) {
+      unsigned char *half = out + halves[h];
       if (((unsigned)(half[1] << 8 | half[0]) & exponent) == exponent) half[1] &= 0xBF;
     }
+    if (type == SOTTO_MXFP4 && out[0] > SOTTO_E8M0_HIGHEST) out[0] = SOTTO_E8M0_HIGHEST;
   }
 }
 
@@ -173,14 +210,15 @@ TEST(dtype_dequantises_any_bytes_as_the_gguf_package_does) {
   size_t len;
   char *hashes = test_read_file("tests/golden/blocks-hash.txt", &len);
   if (!CHECK(hashes != NULL)) return;
-  for (size_t t = 0; t < sizeof scaled / sizeof *scaled; t++) {
-    const sotto_dtype type = scaled[t].type;
+  for (size_t t = 0; t < N_TYPES; t++) {
+    const sotto_dtype type = all_types[t];
+    if (type == SOTTO_F32) continue;
     const uint32_t weights = sotto_dtype_block_weights(type);
     const size_t size = sotto_dtype_row_bytes(type, weights);
     unsigned char *blocks = malloc(ANY_BLOCKS * size);
     float *values = malloc(ANY_BLOCKS * weights * sizeof *values);
     REQUIRE(blocks && values);
-    fill_blocks(t, blocks, size);
+    fill_blocks(type, blocks, size);
     CHECK(sotto_row_is_finite(type, blocks, ANY_BLOCKS * weights));
     sotto_dequantize_row(type, blocks, values, ANY_BLOCKS * weights);
     char line[64];
@@ -287,14 +325,6 @@ TEST(dtype_bf16_every_value_and_rounding) {
   CHECK(isnan(sotto_bf16_to_f32(sotto_f32_to_bf16(float_of(0x7F800001)))));
 }
 
-/* Where the f16 of a type's block are; values that are whole themselves are of any type. */
-static size_t f16_at(sotto_dtype type, size_t offsets[2]) {
-  offsets[0] = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
-  offsets[1] = 2;
-  return type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K ? 2
-                                                                                              : 1;
-}
-
 TEST(dtype_finite_looks_at_values_and_scales) {
   static const uint16_t bad_f16[] = {0x7C00, 0xFC00, 0x7E00}, bad_bf16[] = {0x7F80, 0xFF80, 0x7FC0};
   static const float bad_f32[] = {INFINITY, -INFINITY, NAN};
@@ -302,9 +332,11 @@ TEST(dtype_finite_looks_at_values_and_scales) {
     const sotto_dtype type = all_types[t];
     const size_t block = sotto_dtype_block_bytes(type), n = 3 * sotto_dtype_block_weights(type);
     size_t at[2];
+    if (type == SOTTO_MXFP4) continue; /* the next test */
+    const int n_values = type == SOTTO_F32 ? (at[0] = 0, 1) : test_halves_of(type, at);
     unsigned char row[3 * 256] = {0};
     CHECK(sotto_row_is_finite(type, row, n));
-    for (size_t i = 0; i < f16_at(type, at); i++) {
+    for (int i = 0; i < n_values; i++) {
       for (int b = 0; b < 3; b++) {
         const void *bad = type == SOTTO_F32    ? (const void *)&bad_f32[b]
                           : type == SOTTO_BF16 ? (const void *)&bad_bf16[b]
@@ -319,7 +351,7 @@ TEST(dtype_finite_looks_at_values_and_scales) {
     /* Quants and small scales of all ones are no error, whatever the f16 beside them. */
     if (sotto_dtype_block_weights(type) == 1) continue;
     memset(row, 0xFF, block);
-    for (size_t i = 0; i < f16_at(type, at); i++) memcpy(row + at[i], &(uint16_t){0x7BFF}, 2);
+    for (int i = 0; i < n_values; i++) memcpy(row + at[i], &(uint16_t){0x7BFF}, 2);
     CHECK(sotto_row_is_finite(type, row, n));
     float weights[256];
     sotto_dequantize_row(type, row, weights, n / 3);
@@ -327,11 +359,25 @@ TEST(dtype_finite_looks_at_values_and_scales) {
   }
 }
 
+/* An exponent of 255 is no number, and with 253 and 254 the larger values are infinite. */
+TEST(dtype_finite_looks_at_exponents) {
+  unsigned char row[3 * sizeof(sotto_block_mxfp4)];
+  float weights[32];
+  memset(row, 0xFF, sizeof row);
+  for (int e = 0; e < 256; e++) {
+    row[0] = row[17] = 0, row[34] = (unsigned char)e;
+    sotto_dequantize_row(SOTTO_MXFP4, row + 34, weights, 32);
+    CHECK(sotto_row_is_finite(SOTTO_MXFP4, row, 96) == (e < 253));
+    CHECK(isfinite(weights[0]) == (e < 253));
+    CHECK(sotto_row_is_finite(SOTTO_MXFP4, row, 64));
+  }
+}
+
 TEST(dtype_table) {
-  CHECK(sotto_dtype_supported(3) && !sotto_dtype_supported(4) && !sotto_dtype_supported(10));
+  CHECK(sotto_dtype_supported(3) && !sotto_dtype_supported(4) && !sotto_dtype_supported(16));
   CHECK(sotto_dtype_supported(30) && !sotto_dtype_supported(31) && !sotto_dtype_supported(~0u));
   CHECK_STR(sotto_dtype_name(SOTTO_BF16), "BF16");
-  CHECK_STR(sotto_dtype_name((sotto_dtype)10), "unknown");
+  CHECK_STR(sotto_dtype_name((sotto_dtype)16), "unknown");
   CHECK(sotto_dtype_row_bytes(SOTTO_Q5_1, 64) == 48 && sotto_dtype_row_bytes(SOTTO_F16, 7) == 14);
   CHECK(sotto_dtype_block_bytes(SOTTO_Q8_0) == 34 && sotto_dtype_block_weights(SOTTO_F32) == 1);
 }

@@ -293,10 +293,10 @@ static void raw_key(gguf_writer *w, uint64_t claimed) {
     entry(w, "x", SOTTO_Q8_0, (uint64_t)1 << 62, 1, 0))                                            \
   B(k_row_no_block, INVALID_MODEL, "rows of 576 weights, no multiple of the type's 256",           \
     entry(w, "x", SOTTO_Q4_K, 576, 1, 0))                                                          \
-  B(type_q2_k, UNSUPPORTED_TYPE, "tensor x has type Q2_K (number 10)",                             \
-    entry(w, "x", 10, 256, 1, 0))                                                                  \
-  B(type_q3_k, UNSUPPORTED_TYPE, "Q3_K", entry(w, "x", 11, 256, 1, 0))                             \
-  B(type_iq4_nl, UNSUPPORTED_TYPE, "IQ4_NL", entry(w, "x", 20, 32, 1, 0))                          \
+  B(type_iq2_xxs, UNSUPPORTED_TYPE, "tensor x has type IQ2_XXS (number 16)",                       \
+    entry(w, "x", 16, 256, 1, 0))                                                                  \
+  B(type_iq3_s, UNSUPPORTED_TYPE, "IQ3_S", entry(w, "x", 21, 256, 1, 0))                           \
+  B(type_nvfp4, UNSUPPORTED_TYPE, "NVFP4", entry(w, "x", 40, 64, 1, 0))                            \
   B(type_i8, UNSUPPORTED_TYPE, "one of F32 F16 Q4_0", entry(w, "x", 24, 32, 1, 0))                 \
   B(type_4, UNSUPPORTED_TYPE, "unknown (number 4)", entry(w, "x", 4, 32, 1, 0))                    \
   B(type_absurd, UNSUPPORTED_TYPE, "4294967295", entry(w, "x", ~0u, 32, 1, 0))                     \

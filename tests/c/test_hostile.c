@@ -181,7 +181,7 @@ TEST(hostile_vectors_of_types_that_do_not_load_are_judged) {
   static const struct {
     uint32_t type;
     size_t size;                     /* of 64 weights */
-  } cases[] = {{28, 512}, {39, 34}}; /* F64, MXFP4 */
+  } cases[] = {{28, 512}, {40, 36}}; /* F64, NVFP4 */
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     gguf_writer w;
     size_t len, header;

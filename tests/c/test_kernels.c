@@ -3,6 +3,7 @@
  * and guards around results. */
 #include <stdlib.h>
 
+#include "block_support.h"
 #include "kernels/kernels.h"
 #include "tensor/blocks.h"
 #include "test.h"
@@ -87,12 +88,11 @@ static uint16_t any_half(void) {
   return (uint16_t)(next() & 0xBFFF);
 }
 
-static bool has_min(sotto_dtype type) {
-  return type == SOTTO_Q4_1 || type == SOTTO_Q5_1 || type == SOTTO_Q4_K || type == SOTTO_Q5_K;
-}
-/* Where the f16 scale is in a block of the file; a minimum follows. */
-static size_t scale_at(sotto_dtype type) {
-  return type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
+/* Finite, and as often an extreme. */
+static uint8_t any_exponent(void) {
+  static const uint8_t extremes[] = {0, 1, 2, SOTTO_E8M0_HIGHEST};
+  if (next() % 2) return extremes[next() % sizeof extremes];
+  return (uint8_t)(100 + next() % 50);
 }
 
 /* A row of the file: any quants, finite scales. */
@@ -109,8 +109,10 @@ static void fill_row(sotto_dtype type, unsigned char *row, size_t k) {
       int bytes = (int)next() % 4; /* all quants at an end of their range, or any */
       for (size_t i = 0; i < block; i++)
         row[i] = (unsigned char)(bytes == 0 ? 0x80 : bytes == 1 ? 0x7F : next());
-      memcpy(row + scale_at(type), &(uint16_t){any_half()}, 2);
-      if (has_min(type)) memcpy(row + 2, &(uint16_t){any_half()}, 2);
+      size_t at[2];
+      for (int i = test_halves_of(type, at); i-- > 0;)
+        memcpy(row + at[i], &(uint16_t){any_half()}, 2);
+      if (type == SOTTO_MXFP4) row[0] = any_exponent();
     }
   }
 }
@@ -266,9 +268,33 @@ TEST(kernels_gemv_same_bits_for_any_number_of_streams) {
 #undef X
 }
 
+/* In a block of 256 weights the scale 1 for one sub-block and 0 for the others. */
+static void set_sub_scales(sotto_dtype type, uint8_t *block) {
+  switch (type) {
+  case SOTTO_Q2_K:
+    memset(block, 0, 16);
+    block[1] = 1;
+    break;
+  case SOTTO_Q3_K: /* less 32 */
+    memset(block + offsetof(sotto_block_q3_k, scales), 0, 8);
+    memset(block + offsetof(sotto_block_q3_k, scales) + 8, 0xAA, 4);
+    block[offsetof(sotto_block_q3_k, scales) + 1] = 1;
+    break;
+  case SOTTO_IQ4_XS:
+    memset(block + offsetof(sotto_block_iq4_xs, scales_h), 0xAA, 2);
+    memset(block + offsetof(sotto_block_iq4_xs, scales_l), 0, 4);
+    block[offsetof(sotto_block_iq4_xs, scales_l)] = 1;
+    break;
+  case SOTTO_Q6_K:
+    memset(block + offsetof(sotto_block_q6_k, scales), 0, 16);
+    block[offsetof(sotto_block_q6_k, scales) + 1] = 1;
+    break;
+  default: memset(block + 4, 0, 12); block[4] = 1;
+  }
+}
+
 /* Activations that are all +-limit against weights that are all alike and extreme:
- * the sum is known without a kernel. Scales are 1, minima 0; of K types, all but the first
- * sub-block have scale 0. */
+ * the sum is known without a kernel. Scales are 1, minima 0. */
 static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) {
   enum { ROWS = 8, TOKENS = 5, K = 256 };
   const size_t k = sotto_dtype_block_weights(type), row = (size_t)sotto_dtype_row_bytes(type, k);
@@ -281,15 +307,11 @@ static void check_extreme_sum(sotto_dtype type, int byte, int signs, bool wide) 
   memset(file, byte, sizeof file);
   for (size_t r = 0; r < ROWS; r++) {
     unsigned char *block = file + r * row;
-    memcpy(block + scale_at(type), &(uint16_t){0x3C00}, 2);
-    if (has_min(type)) memcpy(block + 2, &(uint16_t){0}, 2);
-    if (type == SOTTO_Q6_K) {
-      memset(block + offsetof(sotto_block_q6_k, scales), 0, 16);
-      block[offsetof(sotto_block_q6_k, scales) + 1] = 1;
-    } else if (k == K) {
-      memset(block + 4, 0, 12);
-      block[4] = 1;
-    }
+    size_t at[2];
+    for (int i = test_halves_of(type, at); i-- > 0;)
+      memcpy(block + at[i], &(uint16_t){i ? 0 : 0x3C00}, 2);
+    if (type == SOTTO_MXFP4) block[0] = 128;
+    if (k == K) set_sub_scales(type, block);
   }
   sotto_pack_tile_row(type, file, ROWS, k, packed);
   sotto_dequantize_row(type, file, w, k);

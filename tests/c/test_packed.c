@@ -1,6 +1,7 @@
 /* Packed weights: the layout as packed.h words it, the way back, and single rows. */
 #include <stdlib.h>
 
+#include "block_support.h"
 #include "kernels/packed.h"
 #include "tensor/blocks.h"
 #include "test.h"
@@ -64,56 +65,95 @@ static int bits_at(const unsigned char *byte, int at, int n) {
   return bits;
 }
 
-/* Scales are 1 and minima 0, so that dequantised weights are the quants less their offset. */
+/* The bits of weight k of a block of 32; `byte` is the first of its row and k % 4. */
+static int quant_at(const unsigned char *byte, int bits, int k) {
+  const int j = k % 16 / 4, second = k >= 16;
+  if (bits == 2) return byte[32 * (j / 2)] >> (2 * second + 4 * (j % 2)) & 3;
+  if (bits == 3 && j < 3) return byte[32 * j] >> 4 * second & 7;
+  if (bits == 3) {
+    const int at = 4 * second + 3;
+    return (byte[0] >> at & 1) + 2 * (byte[32] >> at & 1) + 4 * (byte[64] >> at & 1);
+  }
+  if (!second) return byte[32 * j] & ((1 << bits) - 1);
+  const int n_rest = 2 * bits - 8;
+  return byte[32 * j] >> bits << n_rest | (n_rest ? bits_at(byte + 128, n_rest * j, n_rest) : 0);
+}
+
+/* Where the layout has a format's sub-scales in its block of the file, and scales of 1 there,
+ * without minima. */
+typedef struct sub_scales {
+  size_t at, n;
+  unsigned char ones[16];
+} sub_scales;
+#define ONES_4  1, 1, 1, 1
+#define ONES_16 ONES_4, ONES_4, ONES_4, ONES_4
+static const sub_scales none = {0, 0, {0}}, six_bits = {4, 12, {ONES_4, 0, 0, 0, 0, ONES_4}},
+                        four_bits = {0, 16, {ONES_16}}, whole_bytes = {192, 16, {ONES_16}};
+static const sub_scales q3_k_scales = {
+    96, 12, {0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0xAA, 0xAA, 0xAA, 0xAA}};
+static const sub_scales iq4_xs_scales = {2, 6, {0xAA, 0xAA, 0x11, 0x11, 0x11, 0x11}};
+
+/* Scales are 1 and minima 0, so that dequantised weights are the quants less their offset, or the
+ * values that they are the indices of. */
 TEST(packed_layout_is_the_documented_one) {
   static const struct {
     sotto_dtype type;
     int bits, offset, head; /* head: bytes of scales in the tile */
+    const sub_scales *sub;
+    const int8_t *values;
   } cases[] = {
-      {SOTTO_Q4_0, 4, 8, 16},  {SOTTO_Q4_1, 4, 0, 32},   {SOTTO_Q5_0, 5, 16, 16},
-      {SOTTO_Q5_1, 5, 0, 32},  {SOTTO_Q8_0, 8, 0, 16},   {SOTTO_Q4_K, 4, 0, 128},
-      {SOTTO_Q5_K, 5, 0, 128}, {SOTTO_Q6_K, 6, 32, 144},
+      {SOTTO_Q4_0, 4, 8, 16, &none, NULL},
+      {SOTTO_Q4_1, 4, 0, 32, &none, NULL},
+      {SOTTO_Q5_0, 5, 16, 16, &none, NULL},
+      {SOTTO_Q5_1, 5, 0, 32, &none, NULL},
+      {SOTTO_Q8_0, 8, 0, 16, &none, NULL},
+      {SOTTO_Q2_K, 2, 0, 160, &four_bits, NULL},
+      {SOTTO_Q3_K, 3, 4, 112, &q3_k_scales, NULL},
+      {SOTTO_Q4_K, 4, 0, 128, &six_bits, NULL},
+      {SOTTO_Q5_K, 5, 0, 128, &six_bits, NULL},
+      {SOTTO_Q6_K, 6, 32, 144, &whole_bytes, NULL},
+      {SOTTO_IQ4_NL, 4, 0, 16, &none, sotto_iq4_values},
+      {SOTTO_IQ4_XS, 4, 0, 64, &iq4_xs_scales, sotto_iq4_values},
+      {SOTTO_MXFP4, 4, 0, 8, &none, sotto_fp4_values},
   };
   uint32_t state = 2;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const sotto_dtype type = cases[i].type;
+    const sub_scales *sub = cases[i].sub;
     const int n = (int)sotto_dtype_block_weights(type), bits = cases[i].bits;
     const size_t block = sotto_dtype_block_bytes(type);
-    const size_t scale = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, d) : 0;
-    const size_t sub = type == SOTTO_Q6_K ? offsetof(sotto_block_q6_k, scales) : 4;
-    const size_t n_sub = type == SOTTO_Q6_K ? 16 : n == 256 ? 12 : 0;
+    size_t halves[2];
+    const int n_halves = test_halves_of(type, halves);
     unsigned char rows[8 * 256], tile[8 * 256];
     fill(&state, rows, 8 * block);
     for (size_t r = 0; r < 8; r++) {
       unsigned char *row = rows + r * block;
-      memcpy(row + scale, &(uint16_t){0x3C00}, 2);
-      if (cases[i].offset == 0 && bits < 8) memset(row + 2, 0, 2);
-      for (size_t s = 0; s < n_sub; s++) row[sub + s] = 1;
-      if (n_sub == 12) row[sub + 8] = row[sub + 9] = row[sub + 10] = row[sub + 11] = 0x11;
+      for (int h = 0; h < n_halves; h++) memcpy(row + halves[h], &(uint16_t){h ? 0 : 0x3C00}, 2);
+      if (type == SOTTO_MXFP4) row[0] = 128;
+      memcpy(row + sub->at, sub->ones, sub->n);
     }
     sotto_pack_tile_row(type, rows, 8, (size_t)n, tile);
     for (int r = 0; r < 8; r++) {
       float weights[256];
       sotto_dequantize_row(type, rows + (size_t)r * block, weights, (size_t)n);
       for (int k = 0; k < n; k++) {
-        const unsigned char *byte = tile + cases[i].head + k / 32 * 32 * bits + 4 * r + k % 4;
-        int j = k % 16 / 4, quant = byte[32 * j];
-        if (k % 32 < 16)
-          quant &= (1 << bits) - 1;
-        else
-          quant = quant >> bits << (2 * bits - 8) |
-                  (bits > 4 ? bits_at(byte + 128, (2 * bits - 8) * j, 2 * bits - 8) : 0);
+        int quant =
+            quant_at(tile + cases[i].head + k / 32 * 32 * bits + 4 * r + k % 4, bits, k % 32);
         if (bits == 8) quant = (signed char)quant;
+        if (cases[i].values) quant = cases[i].values[quant];
         CHECK((float)(quant - cases[i].offset) == weights[k]);
       }
-      CHECK(memcmp(tile + 2 * r, &(uint16_t){0x3C00}, 2) == 0);
+      if (type == SOTTO_MXFP4)
+        CHECK(tile[r] == 128);
+      else
+        CHECK(memcmp(tile + 2 * r, &(uint16_t){0x3C00}, 2) == 0);
     }
     /* Sub-scales: byte s of all rows side by side. */
     fill(&state, rows, 8 * block);
     sotto_pack_tile_row(type, rows, 8, (size_t)n, tile);
-    const unsigned char *sub_scales = tile + cases[i].head - 8 * n_sub;
-    for (size_t s = 0; s < n_sub; s++)
-      for (size_t r = 0; r < 8; r++) CHECK(sub_scales[8 * s + r] == rows[r * block + sub + s]);
+    const unsigned char *packed = tile + cases[i].head - 8 * sub->n;
+    for (size_t s = 0; s < sub->n; s++)
+      for (size_t r = 0; r < 8; r++) CHECK(packed[8 * s + r] == rows[r * block + sub->at + s]);
   }
 }
 

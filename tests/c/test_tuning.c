@@ -81,7 +81,7 @@ TEST(kernels_of_a_matmul_are_what_measures_fastest) {
     CHECK(settle(&choice, long_ones, cold, &n) == 1 && n < 1000);
     CHECK(cpu_choice_next(&choice)->kernels == &other[1]);
   }
-  other[0].splits_Q8_0 = true; /* not the first guess any more */
+  other[0].splits_bytes = true; /* not the first guess any more */
   cpu_choice_init(&choice, &set, SOTTO_Q8_0, 1);
   CHECK(choice.n == 3 && cpu_choice_next(&choice)->kernels == &other[1]);
 }

@@ -2,8 +2,8 @@
 """What the gguf package makes of blocks of any bytes: tests/golden/blocks-hash.txt, lines of type and hash.
 
 Blocks are bytes of a linear congruential generator; every 16th is all 0xFF, every 16th all 0. Halves
-that would be infinite or no number (no file with them loads) lose the highest bit of their exponent. The
-hash is FNV-1a over the float32 values that gguf.quants dequantises. tests/c/test_dtype.c does the same.
+that would be infinite or no number (no file with them loads) lose the highest bit of their exponent, and
+MXFP4's exponents are at most 252. The hash is FNV-1a over the float32 values that gguf.quants dequantises. tests/c/test_dtype.c does the same.
 """
 import pathlib
 
@@ -14,11 +14,13 @@ from gguf.quants import dequantize
 BLOCKS = 2048
 HALVES = {  # where a block has its halves, in bytes
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+    "Q2_K": [80, 82], "Q3_K": [108], "IQ4_NL": [0], "IQ4_XS": [0], "MXFP4": [],
     "F16": [0], "BF16": [0],
 }
 
 
-def blocks_of(size, halves, exponent):
+def blocks_of(name, size, halves):
+    exponent = 0x7F80 if name == "BF16" else 0x7C00
     state, out = 1, np.zeros((BLOCKS, size), np.uint8)
     for block in range(BLOCKS):
         for i in range(size):
@@ -31,6 +33,8 @@ def blocks_of(size, halves, exponent):
         for at in halves:
             if ((int(out[block, at + 1]) << 8 | int(out[block, at])) & exponent) == exponent:
                 out[block, at + 1] &= 0xBF
+        if name == "MXFP4":
+            out[block, 0] = min(out[block, 0], 252)
     return out
 
 
@@ -46,7 +50,7 @@ def main():
     for name, halves in HALVES.items():
         kind = gguf.GGMLQuantizationType[name]
         size = gguf.GGML_QUANT_SIZES[kind][1]
-        values = dequantize(blocks_of(size, halves, 0x7F80 if name == "BF16" else 0x7C00), kind).astype(np.float32)
+        values = dequantize(blocks_of(name, size, halves), kind).astype(np.float32)
         assert np.isfinite(values).all()
         lines.append(f"{name} {fnv(values.tobytes()):016x}\n")
     (pathlib.Path(__file__).parent / "blocks-hash.txt").write_text("".join(lines))

@@ -38,13 +38,13 @@ static bool is_known(const cpu_choice *choice, const sotto_kernels *kernels) {
 }
 
 static bool is_last_choice(const sotto_kernels *kernels, sotto_dtype type) {
-  return type == SOTTO_Q8_0 && kernels->splits_Q8_0;
+  return sotto_dtype_has_bytes(type) && kernels->splits_bytes;
 }
 
-/* Kernels of another family than the best guess's: slower by half and more, but for Q8_0, whose
- * eight bits the relaxed dots of some engines take in two steps. */
+/* Kernels of another family than the best guess's: slower by half and more, but for quants of eight
+ * bits, which the relaxed dots of some engines take in two steps. */
 static bool is_outclassed(const cpu_choice *choice, const sotto_kernels *kernels) {
-  return choice->type != SOTTO_Q8_0 &&
+  return !sotto_dtype_has_bytes(choice->type) &&
          strcmp(kernels->family, choice->set->members[0]->family) != 0;
 }
 

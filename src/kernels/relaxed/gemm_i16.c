@@ -12,8 +12,8 @@ typedef struct weights {
   v128_t v[2]; /* low and, Q8_0 only, high nibbles */
 } weights;
 
-ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  return layout.bits < 8 ? 1 : 2;
+ALWAYS_INLINE int n_vectors(sotto_panel_kind kind) {
+  return kind.bits < 8 ? 1 : 2;
 }
 
 typedef struct masks {
@@ -24,8 +24,8 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x0F0F0F0F), held(0x80808080)};
 }
 
-ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.bits < 8) return (weights){{q}};
+ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
+  if (kind.bits < 8) return (weights){{q}};
   q = wasm_v128_xor(q, m.sign);
   return (weights){{wasm_v128_and(q, m.nibble), wasm_v128_and(wasm_u16x8_shr(q, 4), m.nibble)}};
 }
@@ -37,78 +37,106 @@ typedef struct sums {
   v128_t wide[2][2]; /* six bits: int32, by half and word */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+/* The offset's part of half a block, in sums of int16: of wide activations the low byte is in those
+ * of the low words. A sum is below 4 * 16 * 127 without its dots, of at most 4 * 2 * 128 * 7. */
+ALWAYS_INLINE sums correct(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
+                           int part) {
+  v128_t *narrow = part ? s.high : s.low, sum = half_correction(act, block, kind.offset, part);
+  if (act.words == 2) {
+    narrow[0] = wasm_v128_and(sum, wasm_u32x4_const_splat(0xFF));
+    sum = wasm_i32x4_shr(sum, 8);
+  }
+  narrow[act.words - 1] = wasm_v128_and(sum, wasm_u32x4_const_splat(0xFFFF));
+  return s;
+}
+
+ALWAYS_INLINE sums start(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                          int part) {
   v128_t zero = wasm_i32x4_const_splat(0);
   if (part == 0) s.low[0] = s.low[1] = s.high[0] = s.high[1] = zero;
-  if (!layout.halves) return s;
-  s.wide[part][0] = half_correction(act, block, layout.offset, part);
+  if (kind.scales == SOTTO_PANEL_INTEGERS && kind.offset) return correct(kind, act, s, block, part);
+  if (kind.scales != SOTTO_PANEL_HALVES) return s;
+  s.wide[part][0] = half_correction(act, block, kind.offset, part);
   s.wide[part][1] = zero;
   return s;
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_low(sotto_panel_kind kind, act_layout act, sums s, weights w,
                            const v128_t x[2]) {
   for (int p = 0; p < act.words; p++) {
     s.low[p] = wasm_i16x8_add(s.low[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(x[p], w.v[0]));
-    if (layout.bits == 8)
+    if (kind.bits == 8)
       s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(x[p], w.v[1]));
   }
   return s;
 }
 
-ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_high(sotto_panel_kind kind, act_layout act, sums s, weights w,
                             const v128_t x[2]) {
-  if (layout.bits == 4 || layout.bits == 8) return dot_low(layout, act, s, w, x);
+  if (kind.bits == 4 || kind.bits == 8) return dot_low(kind, act, s, w, x);
   for (int p = 0; p < act.words; p++)
     s.high[p] = wasm_i16x8_add(s.high[p], wasm_i16x8_relaxed_dot_i8x16_i7x16(x[p], w.v[0]));
   return s;
 }
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
-  for (int p = 0; p < act.words && layout.bits == 6; p++) {
+ALWAYS_INLINE sums flush(sotto_panel_kind kind, act_layout act, sums s, int part) {
+  for (int p = 0; p < act.words && kind.bits == 6; p++) {
     v128_t *narrow = part ? &s.high[p] : &s.low[p];
     s.wide[part][p] = wasm_i32x4_add(s.wide[part][p], wasm_i32x4_extadd_pairwise_i16x8(*narrow));
     *narrow = wasm_i32x4_const_splat(0);
   }
   return s;
 }
-ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
-  return layout.bits == 6 ? 2 : 1;
+ALWAYS_INLINE int flush_after(sotto_panel_kind kind) {
+  return kind.bits == 6 ? 2 : 1;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                            int part) {
-  const int offset = layout.bits == 8 ? 128 : layout.offset;
+  const int offset = kind.bits == 8 ? 128 : kind.offset;
   v128_t sum[2];
   for (int p = 0; p < act.words; p++) {
-    if (layout.bits == 6) {
+    if (kind.bits == 6) {
       sum[p] = s.wide[part][p];
       continue;
     }
     sum[p] = wasm_i32x4_extadd_pairwise_i16x8(s.low[p]);
     v128_t high = wasm_i32x4_extadd_pairwise_i16x8(s.high[p]);
-    if (layout.bits == 8) high = wasm_i32x4_shl(high, 4);
-    if (layout.bits != 4) sum[p] = wasm_i32x4_add(sum[p], high);
+    if (kind.bits == 8) high = wasm_i32x4_shl(high, 4);
+    if (kind.bits != 4) sum[p] = wasm_i32x4_add(sum[p], high);
   }
   if (act.words == 2) sum[0] = wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
-  if (offset == 0 || layout.halves) return sum[0];
+  if (offset == 0 || kind.scales == SOTTO_PANEL_HALVES) return sum[0];
   return wasm_i32x4_add(sum[0], correction(act, block, offset));
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
-  return act.words == 1 && layout.bits == 4 ? 2 : 1;
+ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
+                                     const v128_t sub[2]) {
+  (void)kind;
+  v128_t sum[2];
+  for (int p = 0; p < act.words; p++)
+    sum[p] = wasm_i32x4_add(wasm_i32x4_dot_i16x8(s.low[p], sub[0]),
+                            wasm_i32x4_dot_i16x8(s.high[p], sub[1]));
+  return act.words == 1 ? sum[0] : wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
-  return act.words == 1 && n_vectors(layout) == 1;
+ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {
+  return act.words == 1 && kind.bits == 4 ? 2 : 1;
+}
+
+ALWAYS_INLINE bool has_splats(sotto_panel_kind kind, act_layout act) {
+  return act.words == 1 && n_vectors(kind) == 1;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, ...)                                                                               \
+#define P(NAME, ...) MULTIPLY_BOTH(NAME, sotto_panel_##NAME, int8s)
+#include "kernels/panels.def"
+#undef P
+#define T(NAME, PANEL, ...)                                                                        \
+  UNPACK_AND_GEMV(NAME, sotto_tile_##NAME, int8s)                                                  \
   void sotto_gemm_##NAME##__relaxed_i16(const sotto_gemm *g) {                                     \
-    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME, int8s);                                              \
+    GEMM_NARROW_OR_WIDE(g, NAME, PANEL, sotto_tile_##NAME, sotto_panel_##PANEL, int8s);            \
   }
 #include "kernels/tiles.def"
 #undef T

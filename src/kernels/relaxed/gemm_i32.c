@@ -10,8 +10,8 @@ typedef struct weights {
   v128_t v[2]; /* low bits and, Q8_0 only, signs */
 } weights;
 
-ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  return layout.bits < 8 ? 1 : 2;
+ALWAYS_INLINE int n_vectors(sotto_panel_kind kind) {
+  return kind.bits < 8 ? 1 : 2;
 }
 
 typedef struct masks {
@@ -22,8 +22,8 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x7F7F7F7F), held(0x01010101)};
 }
 
-ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.bits < 8) return (weights){{q}};
+ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
+  if (kind.bits < 8) return (weights){{q}};
   return (weights){{wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)}};
 }
 
@@ -33,46 +33,45 @@ typedef struct sums {
   v128_t high[2];         /* the second half, where it has a scale of its own */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE sums start(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                          int part) {
   v128_t zero = wasm_i32x4_const_splat(0);
   if (part == 0) {
     s = (sums){{zero, zero}, {zero, zero}, {zero, zero}};
-    if (layout.halves)
-      s.low[0] = half_correction(act, block, layout.offset, 0);
-    else if (layout.offset)
-      s.low[0] = correction(act, block, layout.offset);
-  } else if (layout.halves) {
-    s.high[0] = half_correction(act, block, layout.offset, 1);
+    if (kind.offset && kind.scales != SOTTO_PANEL_WHOLE)
+      s.low[0] = half_correction(act, block, kind.offset, 0);
+    else if (kind.offset)
+      s.low[0] = correction(act, block, kind.offset);
+  } else if (kind.offset && kind.scales != SOTTO_PANEL_WHOLE) {
+    s.high[0] = half_correction(act, block, kind.offset, 1);
   }
   return s;
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_low(sotto_panel_kind kind, act_layout act, sums s, weights w,
                            const v128_t x[2]) {
   for (int p = 0; p < act.words; p++) {
     s.low[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[0], s.low[p]);
-    if (layout.bits == 8)
-      s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[1], s.sign[p]);
+    if (kind.bits == 8) s.sign[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[1], s.sign[p]);
   }
   return s;
 }
 
-ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_high(sotto_panel_kind kind, act_layout act, sums s, weights w,
                             const v128_t x[2]) {
-  if (!layout.halves) return dot_low(layout, act, s, w, x);
+  if (kind.scales == SOTTO_PANEL_WHOLE) return dot_low(kind, act, s, w, x);
   for (int p = 0; p < act.words; p++) {
     s.high[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[0], s.high[p]);
   }
   return s;
 }
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
-  (void)layout, (void)act, (void)part;
+ALWAYS_INLINE sums flush(sotto_panel_kind kind, act_layout act, sums s, int part) {
+  (void)kind, (void)act, (void)part;
   return s;
 }
-ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
-  (void)layout;
+ALWAYS_INLINE int flush_after(sotto_panel_kind kind) {
+  (void)kind;
   return 1;
 }
 
@@ -80,28 +79,38 @@ ALWAYS_INLINE v128_t of_words(act_layout act, const v128_t sum[2]) {
   return act.words == 1 ? sum[0] : wasm_i32x4_add(sum[0], wasm_i32x4_shl(sum[1], 8));
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                            int part) {
   (void)block;
   v128_t sum = of_words(act, part ? s.high : s.low);
-  if (layout.bits < 8) return sum;
+  if (kind.bits < 8) return sum;
   return wasm_i32x4_sub(sum, wasm_i32x4_shl(of_words(act, s.sign), 7));
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
-  return act.words == 1 && layout.bits < 8 ? 2 : 1;
+ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
+                                     const v128_t sub[2]) {
+  (void)kind;
+  return dot_of_pairs((v128_t[]){of_words(act, s.low), of_words(act, s.high)}, sub);
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
-  (void)layout, (void)act;
+ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {
+  return act.words == 1 && kind.bits < 8 ? 2 : 1;
+}
+
+ALWAYS_INLINE bool has_splats(sotto_panel_kind kind, act_layout act) {
+  (void)kind, (void)act;
   return false;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, ...)                                                                               \
+#define P(NAME, ...) MULTIPLY_BOTH(NAME, sotto_panel_##NAME, int8s_broadcast)
+#include "kernels/panels.def"
+#undef P
+#define T(NAME, PANEL, ...)                                                                        \
+  UNPACK_AND_GEMV(NAME, sotto_tile_##NAME, int8s_broadcast)                                        \
   void sotto_gemm_##NAME##__relaxed_i32(const sotto_gemm *g) {                                     \
-    GEMM_NARROW_OR_WIDE(g, sotto_tile_##NAME, int8s_broadcast);                                    \
+    GEMM_NARROW_OR_WIDE(g, NAME, PANEL, sotto_tile_##NAME, sotto_panel_##PANEL, int8s_broadcast);  \
   }
 #include "kernels/tiles.def"
 #undef T

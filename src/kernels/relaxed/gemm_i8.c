@@ -30,8 +30,8 @@ typedef struct weights {
   v128_t v[1];
 } weights;
 
-ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  (void)layout;
+ALWAYS_INLINE int n_vectors(sotto_panel_kind kind) {
+  (void)kind;
   return 1;
 }
 
@@ -43,9 +43,9 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x80808080)};
 }
 
-/* layout.offset tells the two apart: 128 or 0. */
-ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  return (weights){{layout.offset == 128 ? wasm_v128_xor(q, m.sign) : q}};
+/* The offset tells the two apart: 128 or 0. */
+ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
+  return (weights){{kind.offset == 128 ? wasm_v128_xor(q, m.sign) : q}};
 }
 
 /* Of each word of four activations. */
@@ -53,16 +53,16 @@ typedef struct sums {
   v128_t word[2];
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE sums start(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                          int part) {
   if (part) return s;
   v128_t zero = wasm_i32x4_const_splat(0);
-  return (sums){{layout.offset == 0 ? zero : correction(act, block, layout.offset), zero}};
+  return (sums){{kind.offset == 0 ? zero : correction(act, block, kind.offset), zero}};
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_low(sotto_panel_kind kind, act_layout act, sums s, weights w,
                            const v128_t x[2]) {
-  (void)layout;
+  (void)kind;
   for (int p = 0; p < act.words; p++) {
     s.word[p] = wasm_i32x4_relaxed_dot_i8x16_i7x16_add(x[p], w.v[0], s.word[p]);
   }
@@ -70,39 +70,57 @@ ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, wei
 }
 #define dot_high dot_low
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
-  (void)layout, (void)act, (void)part;
+ALWAYS_INLINE sums flush(sotto_panel_kind kind, act_layout act, sums s, int part) {
+  (void)kind, (void)act, (void)part;
   return s;
 }
-ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
-  (void)layout;
+ALWAYS_INLINE int flush_after(sotto_panel_kind kind) {
+  (void)kind;
   return 1;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                            int part) {
-  (void)layout, (void)block, (void)part;
+  (void)kind, (void)block, (void)part;
   return act.words == 1 ? s.word[0] : wasm_i32x4_add(s.word[0], wasm_i32x4_shl(s.word[1], 8));
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
-  (void)layout;
+ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
+                                     const v128_t sub[2]) {
+  (void)kind, (void)act, (void)sub; /* bytes have one scale for both */
+  return s.word[0];
+}
+
+ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {
+  (void)kind;
   return act.words == 1 ? 2 : 1;
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
-  (void)layout, (void)act;
+ALWAYS_INLINE bool has_splats(sotto_panel_kind kind, act_layout act) {
+  (void)kind, (void)act;
   return false;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-void sotto_gemm_Q8_0__relaxed_u8(const sotto_gemm *g) {
-  sotto_tile_layout layout = sotto_tile_Q8_0;
-  layout.offset = 128;
-  GEMM_NARROW_OR_WIDE(g, layout, int8s_broadcast);
+static const sotto_panel_kind u8_kind = {8, 128, false, SOTTO_PANEL_WHOLE};
+ALWAYS_INLINE sotto_tile_layout u8_layout(sotto_tile_layout layout) {
+  layout.panel = u8_kind;
+  return layout;
 }
 
-void sotto_gemm_Q8_0__relaxed_s8(const sotto_gemm *g) {
-  GEMM_NARROW_OR_WIDE(g, sotto_tile_Q8_0, int8s_broadcast);
-}
+MULTIPLY_BOTH(u8, u8_kind, int8s_broadcast)
+MULTIPLY_BOTH(s8, sotto_panel_Q8_0, int8s_broadcast)
+#define T(NAME, ...)
+#define T_BYTES(NAME, ...)                                                                         \
+  UNPACK_AND_GEMV(NAME##_u8, u8_layout(sotto_tile_##NAME), int8s_broadcast)                        \
+  UNPACK_AND_GEMV(NAME##_s8, sotto_tile_##NAME, int8s_broadcast)                                   \
+  void sotto_gemm_##NAME##__relaxed_u8(const sotto_gemm *g) {                                      \
+    GEMM_NARROW_OR_WIDE(g, NAME##_u8, u8, sotto_tile_##NAME, u8_kind, int8s_broadcast);            \
+  }                                                                                                \
+  void sotto_gemm_##NAME##__relaxed_s8(const sotto_gemm *g) {                                      \
+    GEMM_NARROW_OR_WIDE(g, NAME##_s8, s8, sotto_tile_##NAME, sotto_panel_Q8_0, int8s_broadcast);   \
+  }
+#include "kernels/tiles.def"
+#undef T
+#undef T_BYTES

@@ -4,7 +4,7 @@
  *   relaxed_i16  i16x8.relaxed_dot: one instruction on x86 in every engine
  *   relaxed_i32  i32x4.relaxed_dot_add: one instruction on x86 with VNNI and on ARM with dot
  *                products where the engine emits it, else several
- *   relaxed_u8   relaxed_i32 with Q8_0 in one dot, on engines where all eight bits of the second
+ *   relaxed_u8   relaxed_i32 with eight bits in one dot, on engines where all eight bits of the second
  *                operand count without a sign and nothing saturates
  *   relaxed_s8   the same where they count with a sign
  * All share their activations: a word is four int8. Wide ones have two, low then high, with
@@ -27,17 +27,34 @@ ALWAYS_INLINE act_layout int8s_broadcast(int words) {
   sotto_gemm_fn sotto_gemm_##NAME##__relaxed_i16, sotto_gemm_##NAME##__relaxed_i32;
 #include "kernels/tiles.def"
 #undef T
-sotto_gemm_fn sotto_gemm_Q8_0__relaxed_u8, sotto_gemm_Q8_0__relaxed_s8;
+#define T(NAME, ...)
+#define T_BYTES(NAME, ...)                                                                         \
+  sotto_gemm_fn sotto_gemm_##NAME##__relaxed_u8, sotto_gemm_##NAME##__relaxed_s8;
+#include "kernels/tiles.def"
+#undef T
+#undef T_BYTES
 bool sotto_relaxed_dot_is_u8(void);
 bool sotto_relaxed_dot_is_s8(void);
 void sotto_quantize_act__relaxed(const float *x, size_t k, const sotto_act *act, size_t token);
 
-/* The body of a GEMM, by the two constants that `wide` chooses from; act_of is one of the two
- * functions above. */
-#define GEMM_NARROW_OR_WIDE(g, layout, act_of)                                                     \
+/* All variants prepare weights byte by byte. Indices are below 16, which all engines take alike. */
+#define PREPARES_BYTES true
+#define look_up        wasm_i8x16_relaxed_swizzle
+
+/* Of a kind of panel, and of a format, what both widths of activations need; act_of is one of the
+ * two functions above. */
+#define MULTIPLY_BOTH(NAME, kind, act_of)                                                          \
+  MULTIPLY(NAME##_narrow, kind, act_of(1))                                                         \
+  MULTIPLY(NAME##_wide, kind, act_of(2))
+#define UNPACK_AND_GEMV(NAME, layout, act_of)                                                      \
+  UNPACK(NAME, layout)                                                                             \
+  GEMV(NAME##_narrow, layout, act_of(1))                                                           \
+  GEMV(NAME##_wide, layout, act_of(2))
+/* The body of a GEMM, by the width that its activations have. */
+#define GEMM_NARROW_OR_WIDE(g, NAME, PANEL, layout, kind, act_of)                                  \
   if ((g)->act->wide)                                                                              \
-    gemm((g), (layout), act_of(2));                                                                \
+    GEMM(g, NAME, PANEL, layout, kind, act_of(2), _wide);                                          \
   else                                                                                             \
-    gemm((g), (layout), act_of(1))
+    GEMM(g, NAME, PANEL, layout, kind, act_of(1), _narrow)
 
 #endif

@@ -11,7 +11,7 @@
 
 const sotto_kernels sotto_kernels_relaxed_i16 = {
     .name = "relaxed_i16",
-    .splits_Q8_0 = true,
+    .splits_bytes = true,
     SHARED,
 #include "kernels/kv_types.def"
 #define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i16,
@@ -21,7 +21,7 @@ const sotto_kernels sotto_kernels_relaxed_i16 = {
 
 const sotto_kernels sotto_kernels_relaxed_i32 = {
     .name = "relaxed_i32",
-    .splits_Q8_0 = true,
+    .splits_bytes = true,
     SHARED,
 #include "kernels/kv_types.def"
 #define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
@@ -29,20 +29,17 @@ const sotto_kernels sotto_kernels_relaxed_i32 = {
 #undef T
 };
 
-/* Quants of four to six bits fit seven: only Q8_0 differs from relaxed_i32. */
-#define ALL_BUT_Q8_0                                                                               \
-  .gemm_Q4_0 = sotto_gemm_Q4_0__relaxed_i32, .gemm_Q4_1 = sotto_gemm_Q4_1__relaxed_i32,            \
-  .gemm_Q5_0 = sotto_gemm_Q5_0__relaxed_i32, .gemm_Q5_1 = sotto_gemm_Q5_1__relaxed_i32,            \
-  .gemm_Q4_K = sotto_gemm_Q4_K__relaxed_i32, .gemm_Q5_K = sotto_gemm_Q5_K__relaxed_i32,            \
-  .gemm_Q6_K = sotto_gemm_Q6_K__relaxed_i32
+/* Other quants fit seven bits: only those of eight differ from relaxed_i32. */
+#define T(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_i32,
 
 const sotto_kernels sotto_kernels_relaxed_u8 = {
     .name = "relaxed_u8",
     .available = sotto_relaxed_dot_is_u8,
     SHARED,
 #include "kernels/kv_types.def"
-    ALL_BUT_Q8_0,
-    .gemm_Q8_0 = sotto_gemm_Q8_0__relaxed_u8,
+#define T_BYTES(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_u8,
+#include "kernels/tiles.def"
+#undef T_BYTES
 };
 
 const sotto_kernels sotto_kernels_relaxed_s8 = {
@@ -50,6 +47,8 @@ const sotto_kernels sotto_kernels_relaxed_s8 = {
     .available = sotto_relaxed_dot_is_s8,
     SHARED,
 #include "kernels/kv_types.def"
-    ALL_BUT_Q8_0,
-    .gemm_Q8_0 = sotto_gemm_Q8_0__relaxed_s8,
+#define T_BYTES(NAME, ...) .gemm_##NAME = sotto_gemm_##NAME##__relaxed_s8,
+#include "kernels/tiles.def"
+#undef T_BYTES
 };
+#undef T

@@ -40,27 +40,41 @@ void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, 
   }
 }
 
-/* sum over n of (q_w - offset) * q_x, from weight k of the tile on. */
+/* sum over n of q_w * q_x, from weight k of the tile on. */
 static int32_t dot(sotto_tile_layout layout, const uint8_t *tile, int r, int k, int n,
                    const int16_t *x) {
   int32_t sum = 0;
-  for (int i = 0; i < n; i++)
-    sum += (sotto_tile_quant(layout, tile, r, k + i) - layout.offset) * x[i];
+  for (int i = 0; i < n; i++) sum += sotto_tile_quant(layout, tile, r, k + i) * x[i];
   return sum;
 }
 
-/* acc and block b of a tile; x: its activations. */
+/* acc and block b of a tile; x: its activations, sum: of them. */
 static float add_block(sotto_tile_layout layout, float acc, const uint8_t *tile, int r, int b,
                        const int16_t *x, float scale, int32_t sum) {
-  const float d = sotto_tile_scale(layout, tile, r, 2 * b);
-  if (layout.halves) {
-    const float d1 = sotto_tile_scale(layout, tile, r, 2 * b + 1);
-    const float low = (float)dot(layout, tile, r, 32 * b, 16, x) * d;
-    return acc + (low + (float)dot(layout, tile, r, 32 * b + 16, 16, x + 16) * d1) * scale;
+  const float d = sotto_tile_scale(layout, tile, r);
+  int32_t i[2];
+  int sub[2];
+  for (int h = 0; h < 2; h++) {
+    i[h] = dot(layout, tile, r, 32 * b + 16 * h, 16, x + 16 * h);
+    sub[h] = sotto_tile_sub_scale(layout, tile, r, 2 * b + h);
   }
-  acc = acc + (float)dot(layout, tile, r, 32 * b, 32, x) * (d * scale);
-  if (layout.has_min) acc = acc + sotto_tile_min(layout, tile, r, b) * (scale * (float)sum);
-  return acc;
+  if (layout.panel.scales == SOTTO_PANEL_HALVES)
+    return acc + ((float)i[0] * (d * (float)sub[0]) + (float)i[1] * (d * (float)sub[1])) * scale;
+  if (layout.panel.scales == SOTTO_PANEL_INTEGERS) {
+    float products = (float)(i[0] * sub[0] + i[1] * sub[1]) * d;
+    if (layout.panel.has_min) {
+      int32_t first = 0;
+      for (int k = 0; k < 16; k++) first += x[k];
+      const int32_t minima = sotto_tile_sub_min(layout, tile, r, 2 * b) * first +
+                             sotto_tile_sub_min(layout, tile, r, 2 * b + 1) * (sum - first);
+      products = products + (float)minima * sotto_tile_min(layout, tile, r);
+    }
+    return acc + products * scale;
+  }
+  acc = acc + (float)(i[0] + i[1]) * (d * (float)sub[0] * scale);
+  if (!layout.panel.has_min) return acc;
+  const float m = sotto_tile_min(layout, tile, r);
+  return acc + m * (float)sotto_tile_sub_min(layout, tile, r, 2 * b) * (scale * (float)sum);
 }
 
 static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {

@@ -66,16 +66,20 @@ ALWAYS_INLINE v128_t act_rest_word(act_layout act, const uint8_t *block, act_res
   return act_word(act, block + act_quant_bytes(act), which);
 }
 
+/* offset * sum from 8 * sum; the offset is a power of two from 4 on. */
+ALWAYS_INLINE v128_t times_offset(v128_t sum, int offset) {
+  if (offset == 4) return wasm_i32x4_shr(sum, 1);
+  return wasm_i32x4_shl(sum, (uint32_t)__builtin_ctz((unsigned)offset / 8));
+}
 /* -offset * sum of the activations of a block, from -8 * sum. */
 ALWAYS_INLINE v128_t correction(act_layout act, const uint8_t *block, int offset) {
-  return wasm_i32x4_shl(act_rest_word(act, block, ACT_SUM),
-                        (uint32_t)__builtin_ctz((unsigned)offset / 8));
+  return times_offset(act_rest_word(act, block, ACT_SUM), offset);
 }
 /* The same for the first (part 0) or second half (part 1) of the block. */
 ALWAYS_INLINE v128_t half_correction(act_layout act, const uint8_t *block, int offset, int part) {
   v128_t sum = act_rest_word(act, block, ACT_FIRST_SUM);
   if (part) sum = wasm_i32x4_sub(act_rest_word(act, block, ACT_SUM), sum);
-  return wasm_i32x4_shl(sum, (uint32_t)__builtin_ctz((unsigned)offset / 8));
+  return times_offset(sum, offset);
 }
 
 /* Four words of one token; `to` is its lane of the first. */

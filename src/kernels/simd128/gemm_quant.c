@@ -15,8 +15,8 @@ typedef struct weights {
   v128_t v[2]; /* even, odd */
 } weights;
 
-ALWAYS_INLINE int n_vectors(sotto_tile_layout layout) {
-  (void)layout;
+ALWAYS_INLINE int n_vectors(sotto_panel_kind kind) {
+  (void)kind;
   return 2;
 }
 
@@ -28,8 +28,11 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x00FF00FF)};
 }
 
-ALWAYS_INLINE weights prepare(sotto_tile_layout layout, v128_t q, masks m) {
-  if (layout.bits == 8)
+#define PREPARES_BYTES false
+#define look_up        wasm_i8x16_swizzle
+
+ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
+  if (kind.bits == 8)
     return (weights){{wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)}};
   return (weights){{wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)}};
 }
@@ -38,13 +41,14 @@ typedef struct sums {
   v128_t half[2]; /* the second: where it has a scale of its own */
 } sums;
 
-ALWAYS_INLINE sums start(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE sums start(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                          int part) {
-  if (layout.halves)
-    s.half[part] = half_correction(act, block, layout.offset, part);
+  if (kind.offset == 0)
+    s.half[part] = wasm_i32x4_const_splat(0);
+  else if (kind.scales != SOTTO_PANEL_WHOLE)
+    s.half[part] = half_correction(act, block, kind.offset, part);
   else if (part == 0)
-    s.half[0] =
-        layout.offset == 0 ? wasm_i32x4_const_splat(0) : correction(act, block, layout.offset);
+    s.half[0] = correction(act, block, kind.offset);
   return s;
 }
 
@@ -53,51 +57,62 @@ ALWAYS_INLINE v128_t add_dot(v128_t sum, weights w, const v128_t x[2]) {
   return wasm_i32x4_add(sum, wasm_i32x4_dot_i16x8(w.v[1], x[1]));
 }
 
-ALWAYS_INLINE sums dot_low(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_low(sotto_panel_kind kind, act_layout act, sums s, weights w,
                            const v128_t x[2]) {
-  (void)layout, (void)act;
+  (void)kind, (void)act;
   s.half[0] = add_dot(s.half[0], w, x);
   return s;
 }
 
-ALWAYS_INLINE sums dot_high(sotto_tile_layout layout, act_layout act, sums s, weights w,
+ALWAYS_INLINE sums dot_high(sotto_panel_kind kind, act_layout act, sums s, weights w,
                             const v128_t x[2]) {
   (void)act;
-  const int half = layout.halves ? 1 : 0;
+  const int half = kind.scales == SOTTO_PANEL_WHOLE ? 0 : 1;
   s.half[half] = add_dot(s.half[half], w, x);
   return s;
 }
 
-ALWAYS_INLINE sums flush(sotto_tile_layout layout, act_layout act, sums s, int part) {
-  (void)layout, (void)act, (void)part;
+ALWAYS_INLINE sums flush(sotto_panel_kind kind, act_layout act, sums s, int part) {
+  (void)kind, (void)act, (void)part;
   return s;
 }
-ALWAYS_INLINE int flush_after(sotto_tile_layout layout) {
-  (void)layout;
+ALWAYS_INLINE int flush_after(sotto_panel_kind kind) {
+  (void)kind;
   return 1;
 }
 
-ALWAYS_INLINE v128_t total(sotto_tile_layout layout, act_layout act, sums s, const uint8_t *block,
+ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                            int part) {
-  (void)layout, (void)act, (void)block;
+  (void)kind, (void)act, (void)block;
   return s.half[part];
 }
 
-ALWAYS_INLINE int n_groups(sotto_tile_layout layout, act_layout act) {
-  (void)layout, (void)act;
+ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
+                                     const v128_t sub[2]) {
+  (void)kind, (void)act;
+  return dot_of_pairs(s.half, sub);
+}
+
+ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {
+  (void)kind, (void)act;
   return 2;
 }
 
-ALWAYS_INLINE bool has_splats(sotto_tile_layout layout, act_layout act) {
-  (void)layout, (void)act;
+ALWAYS_INLINE bool has_splats(sotto_panel_kind kind, act_layout act) {
+  (void)kind, (void)act;
   return false;
 }
 
 #include "kernels/simd128/gemm_quant.inc.h"
 
-#define T(NAME, ...)                                                                               \
+#define P(NAME, ...) MULTIPLY(NAME, sotto_panel_##NAME, int16s)
+#include "kernels/panels.def"
+#undef P
+#define T(NAME, PANEL, ...)                                                                        \
+  UNPACK(NAME, sotto_tile_##NAME)                                                                  \
+  GEMV(NAME, sotto_tile_##NAME, int16s)                                                            \
   void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
-    gemm(g, sotto_tile_##NAME, int16s);                                                            \
+    GEMM(g, NAME, PANEL, sotto_tile_##NAME, sotto_panel_##PANEL, int16s, );                        \
   }
 #include "kernels/tiles.def"
 #undef T

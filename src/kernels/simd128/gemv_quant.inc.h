@@ -13,30 +13,73 @@ ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
 }
 
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
-ALWAYS_INLINE v128_t add_block(sotto_tile_layout layout, v128_t acc, sums s, block_scales c,
+ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_scales c,
                                act_layout act, const uint8_t *block) {
   v128_t scale = act_rest_word(act, block, ACT_SCALE);
-  v128_t i = wasm_f32x4_convert_i32x4(total(layout, act, s, block, 0));
-  if (layout.halves) {
-    v128_t high = wasm_f32x4_convert_i32x4(total(layout, act, s, block, 1));
+  if (kind.scales == SOTTO_PANEL_INTEGERS) {
+    v128_t i = wasm_f32x4_convert_i32x4(total_of_halves(kind, act, s, c.sub));
+    i = wasm_f32x4_mul(i, c.d[0]);
+    if (kind.has_min) {
+      v128_t first = wasm_i32x4_mul(half_correction(act, block, 8, 0), c.min[0]);
+      v128_t second = wasm_i32x4_mul(half_correction(act, block, 8, 1), c.min[1]);
+      i = mul_add(i, wasm_f32x4_convert_i32x4(wasm_i32x4_add(first, second)), c.m);
+    }
+    return mul_add(acc, i, scale);
+  }
+  v128_t i = wasm_f32x4_convert_i32x4(total(kind, act, s, block, 0));
+  if (kind.scales == SOTTO_PANEL_HALVES) {
+    v128_t high = wasm_f32x4_convert_i32x4(total(kind, act, s, block, 1));
     return mul_add(acc, mul_add(wasm_f32x4_mul(i, c.d[0]), high, c.d[1]), scale);
   }
   acc = mul_add(acc, i, wasm_f32x4_mul(c.d[0], scale));
-  return layout.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
+  return kind.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
+}
+
+/* Constants of the loops, in registers. */
+typedef struct held_constants {
+  quant_masks quants;
+  f16_constants f16;
+  masks masks;
+  weights values; /* of each index, prepared where that goes byte by byte */
+} held_constants;
+
+ALWAYS_INLINE held_constants hold(sotto_tile_layout layout) {
+  held_constants h = {.quants = hold_quant_masks(layout), .f16 = hold_f16(), .masks = hold_masks()};
+  if (layout.values) {
+    const int8_t *volatile hidden = layout.values; /* see held() */
+    h.values.v[0] = wasm_v128_load(hidden);
+    if (layout.panel.bits < 8)
+      h.values.v[0] = wasm_i8x16_add(h.values.v[0], wasm_i8x16_splat((int8_t)layout.panel.offset));
+    if (PREPARES_BYTES) h.values = prepare(layout.panel, h.values.v[0], h.masks);
+  }
+  return h;
+}
+
+/* 16 quants, or indices of values, as the dots take them. */
+ALWAYS_INLINE weights weights_of(sotto_tile_layout layout, v128_t q, held_constants h) {
+  if (!layout.values) return prepare(layout.panel, q, h.masks);
+  if (!PREPARES_BYTES) return prepare(layout.panel, look_up(h.values.v[0], q), h.masks);
+  weights w;
+  for (int i = 0; i < n_vectors(layout.panel); i++) w.v[i] = look_up(h.values.v[i], q);
+  return w;
 }
 
 /* s[h] = the integer sums of a block for half h of the tile. */
 ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
-                              const uint8_t *x, quant_masks quant_masks, masks masks, sums s[2]) {
+                              const uint8_t *x, held_constants held, sums s[2]) {
+  const sotto_panel_kind kind = layout.panel;
   /* Groups of four k, and as many 16 further on: of a turn of the loop, and that a vector of rest
    * serves. */
-  const int at_once = act.words == 1 || layout.bits == 6 ? 2 : 1, of_rest = groups_of_rest(layout);
+  const int at_once = layout.bits == 3                                         ? 4
+                      : act.words == 1 || layout.bits == 2 || layout.bits == 6 ? 2
+                                                                               : 1;
+  const int of_rest = groups_of_rest(layout);
   const uint8_t *beyond = quants; /* moves with the rest's bytes */
   v128_t rest[2];
   for (int h = 0; h < 2; h++) {
     if (of_rest == 4) rest[h] = load_rest(layout, quants + 16 * h, 0);
-    s[h] = start(layout, act, s[h], x, 0);
-    s[h] = start(layout, act, s[h], x, 1);
+    s[h] = start(kind, act, s[h], x, 0);
+    s[h] = start(kind, act, s[h], x, 1);
   }
 /* Kept as a loop: engines load everything that a straight stretch of code needs at its beginning,
  * and an unrolled one would need more registers than there are. */
@@ -49,36 +92,29 @@ ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const ui
       weights low[2], high[2];
       for (int h = 0; h < 2; h++) {
         if (of_rest < 4 && j % of_rest == 0) rest[h] = load_rest(layout, beyond + 16 * h, j);
-        v128_t shared = wasm_v128_load(quants + 32 * j + 16 * h);
-        low[h] = prepare(layout, unpack(layout, shared, 0, quant_masks, NULL), masks);
-        high[h] = prepare(layout, unpack(layout, shared, 1, quant_masks, &rest[h]), masks);
+        v128_t shared = load_shared(layout, quants + 16 * h, j, held.quants, &rest[h]);
+        low[h] = weights_of(layout, unpack(layout, shared, j, 0, held.quants, &rest[h]), held);
+        high[h] = weights_of(layout, unpack(layout, shared, j, 1, held.quants, &rest[h]), held);
       }
-      for (int h = 0; h < 2; h++) s[h] = dot_low(layout, act, s[h], low[h], a[0]);
-      for (int h = 0; h < 2; h++) s[h] = dot_high(layout, act, s[h], high[h], a[1]);
+      for (int h = 0; h < 2; h++) s[h] = dot_low(kind, act, s[h], low[h], a[0]);
+      for (int h = 0; h < 2; h++) s[h] = dot_high(kind, act, s[h], high[h], a[1]);
     }
-    quants = next(quants, 32 * at_once);
+    quants = next(quants, quants_at(layout, at_once));
     beyond = next(beyond, 32 * at_once / of_rest);
     x = next(x, 8 * act.words * at_once);
-    for (int h = 0; h < 2; h++) s[h] = flush(layout, act, flush(layout, act, s[h], 0), 1);
+    for (int h = 0; h < 2; h++) s[h] = flush(kind, act, flush(kind, act, s[h], 0), 1);
   }
 }
 
-/* Constants of a GEMV, held in registers. */
-typedef struct gemv_held {
-  quant_masks quants;
-  f16_constants f16;
-  masks masks;
-} gemv_held;
-
 /* sum[8] = n tiles · x, added to what is there or to nothing. */
 ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uint8_t *tile,
-                             size_t n, const uint8_t *x, gemv_held held, bool from_zero,
+                             size_t n, const uint8_t *x, held_constants held, bool from_zero,
                              float *sum) {
   v128_t acc[2] = {wasm_i32x4_const_splat(0), wasm_i32x4_const_splat(0)};
   if (!from_zero)
     for (int h = 0; h < 2; h++) acc[h] = wasm_v128_load(sum + 4 * h);
   for (; n > 0; n--, tile += layout.bytes) {
-    uint8_t bytes[128];
+    uint8_t bytes[SUB_SCALE_BYTES];
     const uint8_t *sub = unpack_sub_scales(layout, tile, bytes), *quants = tile + layout.quants;
     tile_scales scales[2];
     for (int h = 0; h < 2 && layout.blocks > 1; h++)
@@ -86,11 +122,11 @@ ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uin
 #pragma clang loop unroll(disable)
     for (int i = 0; i < layout.blocks; i++) {
       sums s[2];
-      gemv_block(layout, act, quants, x, held.quants, held.masks, s);
+      gemv_block(layout, act, quants, x, held, s);
       for (int h = 0; h < 2; h++) {
         if (layout.blocks == 1) scales[h] = load_scales(layout, tile, h, held.f16);
         block_scales c = scales_of(layout, scales[h], sub, i, h);
-        acc[h] = add_block(layout, acc[h], s[h], c, act, x);
+        acc[h] = add_block(layout.panel, acc[h], s[h], c, act, x);
       }
       quants += layout.block_bytes;
       x += act_block_bytes(act);
@@ -105,7 +141,7 @@ ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uin
  * the end of a page of memory. */
 ALWAYS_INLINE void gemv(const sotto_gemm *g, sotto_tile_layout layout, act_layout act, streams s,
                         size_t first, size_t token) {
-  const gemv_held held = {hold_quant_masks(layout), hold_f16(), hold_masks()};
+  const held_constants held = hold(layout);
   const size_t n_tiles = g->k / SOTTO_ACT_BLOCK / (size_t)layout.blocks;
   const size_t row_bytes = n_tiles * (size_t)layout.bytes, stream_bytes = s.apart * row_bytes;
   const size_t turn = s.n > 1 ? 1 : n_tiles;

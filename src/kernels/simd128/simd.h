@@ -9,6 +9,7 @@
 #include "kernels/expf_steps.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define NEVER_INLINE  static __attribute__((noinline))
 
 /* A vector constant whose value is hidden from compiler and optimiser, in memory. Engines build a
  * constant anew at each use; this one is made once, before the loop, and stays in a register. */
@@ -56,6 +57,12 @@ ALWAYS_INLINE float fold(v128_t v) {
 
 ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
   return wasm_f32x4_add(sum, wasm_f32x4_mul(a, b));
+}
+
+/* a[0] * b[0] + a[1] * b[1] in int32; a lane of b is the same int16 twice. */
+ALWAYS_INLINE v128_t dot_of_pairs(const v128_t a[2], const v128_t b[2]) {
+  return wasm_i32x4_add(wasm_i32x4_mul(a[0], wasm_i32x4_shr(b[0], 16)),
+                        wasm_i32x4_mul(a[1], wasm_i32x4_shr(b[1], 16)));
 }
 
 /* Lane j of out[i] = lane i of in[j]. */
