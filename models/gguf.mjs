@@ -20,9 +20,14 @@ export const tensorTypes = {
   Q4_0: { number: 2, weights: 32, bytes: 18, fileType: 2 },
   Q4_1: { number: 3, weights: 32, bytes: 20, fileType: 3 },
   Q8_0: { number: 8, weights: 32, bytes: 34, fileType: 7 },
+  Q2_K: { number: 10, weights: 256, bytes: 84, fileType: 10 },
+  Q3_K: { number: 11, weights: 256, bytes: 110, fileType: 11 },
   Q4_K: { number: 12, weights: 256, bytes: 144, fileType: 14 },
   Q5_K: { number: 13, weights: 256, bytes: 176, fileType: 16 },
   Q6_K: { number: 14, weights: 256, bytes: 210, fileType: 18 },
+  IQ4_NL: { number: 20, weights: 32, bytes: 18, fileType: 25 },
+  IQ4_XS: { number: 23, weights: 256, bytes: 136, fileType: 30 },
+  MXFP4: { number: 39, weights: 32, bytes: 17, fileType: 38 },
 }
 
 const typeName = (number) => {

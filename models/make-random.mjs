@@ -2,11 +2,11 @@
 // to measure on: large enough to leave every cache, and made here instead of fetched. Same seed,
 // same bytes. The tokenizer is another model's, filled up with unused tokens to Llama 3's 128256,
 // so that any GGUF program loads the file.
-//   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0|Q6_K|Q4_K_M
+//   node models/make-random.mjs TOKENIZER.gguf OUT.gguf Q4_0|Q8_0|Q2_K|Q3_K|Q6_K|IQ4_NL|Q4_K_M…
 import { isMain, main } from '../tools/lib/main.mjs'
 import { say } from '../tools/lib/report.mjs'
 import { readGguf, rowBytes, tensorTypes, writeGguf } from './gguf.mjs'
-import { f32ToF16 } from './quants.mjs'
+import { f32ToF16, fp4Values, iq4Values } from './quants.mjs'
 
 const shape = { width: 2048, layers: 16, heads: 32, kvHeads: 8, head: 64, ffn: 8192, vocab: 128256 }
 const UNUSED = 5 // token type
@@ -144,13 +144,17 @@ function* randomWords(seed) {
 /** Mean square of integers from low to high. */
 const square = (low, high) => ((high - low + 1) ** 2 - 1) / 12 + ((low + high) / 2) ** 2
 
-/** What minima are in scales, so that Q4_K's weights have the mean 0. */
+const meanSquare = (values) => values.reduce((sum, v) => sum + v * v, 0) / values.length
+
+/** What minima are in scales, so that the weights have the mean 0. */
 const MINIMUM = 7.5
 const q4kMean = 31.5 * MINIMUM
+const Q2K_MINIMUM = 1.5
+const q2kMean = 7.5 * Q2K_MINIMUM
 
 /**
  * For blocks of random bytes: the standard deviation of the weights at scale 1, and where
- * the f16 scales lie.
+ * the f16 scales lie, or that there is a byte of exponent.
  */
 const formats = {
   Q4_0: { spread: Math.sqrt((16 ** 2 - 1) / 12), halves: [[0, 1]] },
@@ -162,6 +166,17 @@ const formats = {
       [2, MINIMUM],
     ],
   },
+  Q2_K: {
+    spread: Math.sqrt(square(0, 15) * (square(0, 3) + Q2K_MINIMUM ** 2) - 2 * q2kMean ** 2),
+    halves: [
+      [80, 1],
+      [82, Q2K_MINIMUM],
+    ],
+  },
+  Q3_K: { spread: Math.sqrt(square(-4, 3) * square(-32, 31)), halves: [[108, 1]] },
+  IQ4_NL: { spread: Math.sqrt(meanSquare(iq4Values)), halves: [[0, 1]] },
+  IQ4_XS: { spread: Math.sqrt(meanSquare(iq4Values) * square(-32, 31)), halves: [[0, 1]] },
+  MXFP4: { spread: Math.sqrt(meanSquare(fp4Values)), halves: [], exponent: 0 },
   Q6_K: { spread: Math.sqrt(square(-32, 31) * square(-128, 127)), halves: [[208, 1]] },
 }
 
@@ -179,6 +194,13 @@ const mixtures = {
   },
 }
 
+/** 256 exponents of powers of two (128: 1) whose mean square is that of d. */
+function exponentsOf(d) {
+  const low = Math.floor(Math.log2(d))
+  const larger = (d ** 2 / 4 ** low - 1) / 3
+  return Array.from({ length: 256 }, (_, i) => 128 + low + (i < 256 * larger ? 1 : 0))
+}
+
 /**
  * Random blocks, several rows at a time: random integers, and scales that give weights of deviation
  * `gain / sqrt(columns)`, so that activations neither vanish nor overflow.
@@ -186,11 +208,12 @@ const mixtures = {
 function* randomRows(random, type, columns, rows, gain) {
   const { bytes: size } = tensorTypes[type]
   const atOnce = Math.max(1, Math.floor((2 << 20) / rowBytes(type, columns)))
-  const { spread, halves } = formats[type]
+  const { spread, halves, exponent } = formats[type]
   const d = gain / Math.sqrt(columns) / spread
   const scales = halves.map(([, factor]) =>
     Array.from({ length: 256 }, (_, i) => f32ToF16(factor * d * (0.75 + i / 512))),
   )
+  const exponents = exponentsOf(d)
   for (let row = 0; row < rows; row += atOnce) {
     const bytes = Buffer.alloc(Math.min(atOnce, rows - row) * rowBytes(type, columns))
     for (let at = 0; at < bytes.length; ) {
@@ -199,7 +222,8 @@ function* randomRows(random, type, columns, rows, gain) {
       at += piece.copy(bytes, at)
     }
     for (let at = 0; at < bytes.length; at += size) {
-      const which = bytes[at + halves[0][0]]
+      if (exponent !== undefined) bytes[at + exponent] = exponents[bytes[at + exponent]]
+      const which = bytes[at + halves[0]?.[0]]
       halves.forEach(([offset], i) => {
         bytes.writeUInt16LE(scales[i][which], at + offset)
       })

@@ -1,5 +1,5 @@
-// Rows of weights to float32 and, but for K types, from it, as src/tensor/ defines them:
-// ggml's reference rounding.
+// Rows of weights to float32 and, but for K types and indices of values, from it, as src/tensor/
+// defines them: ggml's reference rounding.
 // float32 arithmetic is Math.fround after every operation.
 import { tensorTypes } from './gguf.mjs'
 
@@ -52,6 +52,54 @@ const dequantizers = {
       for (let j = 0; j < 32; j++) out[i++] = f(view.getInt8(at + 2 + j) * d)
     }
   },
+  Q2_K(bytes, out) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < out.length; at += 84, i += 256) {
+      const [d, dmin] = [80, 82].map((offset) => f16ToF32(view.getUint16(at + offset, true)))
+      for (let j = 0; j < 256; j++) {
+        const scales = bytes[at + (j >> 4)]
+        const step = f(d * (scales & 15))
+        out[i + j] = f(f(twoBits(bytes, at + 16, j) * step) - f(dmin * (scales >> 4)))
+      }
+    }
+  },
+  Q3_K(bytes, out) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < out.length; at += 110, i += 256) {
+      const d = f16ToF32(view.getUint16(at + 108, true))
+      for (let j = 0; j < 256; j++) {
+        const high = (bytes[at + (j & 31)] >> (j >> 5)) & 1
+        const s = j >> 4
+        const low = (bytes[at + 96 + (s & 7)] >> (4 * (s >> 3))) & 15
+        const top = (bytes[at + 104 + (s & 3)] >> (2 * (s >> 2))) & 3
+        const step = f(d * ((low | (top << 4)) - 32))
+        out[i + j] = f((twoBits(bytes, at + 32, j) + 4 * high - 4) * step)
+      }
+    }
+  },
+  IQ4_NL(bytes, out) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < out.length; at += 18, i += 32) {
+      indices(iq4Values, bytes, at + 2, f16ToF32(view.getUint16(at, true)), out, i)
+    }
+  },
+  IQ4_XS(bytes, out) {
+    const view = viewOf(bytes)
+    for (let at = 0, i = 0; i < out.length; at += 136, i += 256) {
+      const d = f16ToF32(view.getUint16(at, true))
+      const high = view.getUint16(at + 2, true)
+      for (let b = 0; b < 8; b++) {
+        const low = (bytes[at + 4 + (b >> 1)] >> (4 * (b & 1))) & 15
+        const step = f(d * ((low | (((high >> (2 * b)) & 3) << 4)) - 32))
+        indices(iq4Values, bytes, at + 8 + 16 * b, step, out, i + 32 * b)
+      }
+    }
+  },
+  MXFP4(bytes, out) {
+    for (let at = 0, i = 0; i < out.length; at += 17, i += 32) {
+      indices(fp4Values, bytes, at + 1, 2 ** (bytes[at] - 128), out, i)
+    }
+  },
   Q4_K: (bytes, out) => sixBits(bytes, out, 144, 4),
   Q5_K: (bytes, out) => sixBits(bytes, out, 176, 5),
   Q6_K(bytes, out) {
@@ -68,6 +116,20 @@ const dequantizers = {
     }
   },
 }
+
+export const iq4Values = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
+export const fp4Values = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
+
+/** 32 weights whose values' indices are nibbles. */
+function indices(values, bytes, at, step, out, i) {
+  for (let j = 0; j < 16; j++) {
+    out[i + j] = f(values[bytes[at + j] & 15] * step)
+    out[i + j + 16] = f(values[bytes[at + j] >> 4] * step)
+  }
+}
+
+/** Of Q2_K and Q3_K the low bits of weight j. */
+const twoBits = (bytes, at, j) => (bytes[at + 32 * (j >> 7) + (j & 31)] >> (2 * ((j >> 5) & 3))) & 3
 
 /** Q4_K and Q5_K: [d][dmin][scales and minima of six bits][fifth bits][nibbles]. */
 function sixBits(bytes, out, size, bits) {

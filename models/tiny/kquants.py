@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tiny llama models in llama.cpp's K-quant mixtures, and two references for each.
+"""Tiny llama models in llama.cpp's mixtures of quants, and two references for each.
 
   kquants.py LLAMA_QUANTIZE LLAMA_LOGITS
 
@@ -31,6 +31,8 @@ NARROW = dict(hidden_size=256, intermediate_size=256, num_hidden_layers=1, num_a
 WIDE = {**NARROW, "intermediate_size": 512, "num_attention_heads": 1}  # rows of two super-blocks
 ODD = {**NARROW, "hidden_size": 96, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 3}  # none of 256 weights
 
+MXFP4 = [a for name in ("attn_q", "attn_k", "attn_output", "ffn_gate", "ffn_up", "ffn_down") for a in ("--tensor-type", f"{name}=mxfp4")]
+
 # name: (sizes, type, further arguments). What is no multiple of 256 wide falls back to 32-weight types.
 MODELS = {
     "q4_k_s": (WIDE, "Q4_K_S", ["--token-embedding-type", "q4_K"]),
@@ -39,6 +41,12 @@ MODELS = {
     "q6_k": (NARROW, "Q6_K", []),
     "odd-q4_k_m": (ODD, "Q4_K_M", []),
     "odd-q5_k_m": (ODD, "Q5_K_M", []),
+    "q2_k": (WIDE, "Q2_K", ["--token-embedding-type", "q2_K"]),
+    "q3_k_s": (WIDE, "Q3_K_S", ["--token-embedding-type", "q3_K"]),
+    "q3_k_l": (NARROW, "Q3_K_L", []),
+    "iq4_nl": (NARROW, "IQ4_NL", ["--token-embedding-type", "iq4_nl"]),
+    "iq4_xs": (WIDE, "IQ4_XS", ["--token-embedding-type", "iq4_xs"]),
+    "mxfp4": (NARROW, "MXFP4_MOE", ["--token-embedding-type", "mxfp4", *MXFP4]),
 }
 
 

@@ -50,6 +50,12 @@ static const struct family {
     {"kquant-q6_k", QUANTISED, false},
     {"kquant-odd-q4_k_m", QUANTISED, false},
     {"kquant-odd-q5_k_m", QUANTISED, false},
+    {"kquant-q2_k", QUANTISED, false},
+    {"kquant-q3_k_s", QUANTISED, false},
+    {"kquant-q3_k_l", QUANTISED, false},
+    {"kquant-iq4_nl", QUANTISED, false},
+    {"kquant-iq4_xs", QUANTISED, false},
+    {"kquant-mxfp4", QUANTISED, false},
 };
 #define N_FAMILIES (sizeof families / sizeof *families)
 

@@ -26,8 +26,6 @@ const facts = {
 
 /** Architectures that are not there yet: the refusal names them. */
 const unsupported = new Set(['mistral3'])
-/** Types of weights that are not there yet: the refusal names them. */
-const unsupportedTypes = ['Q3_K']
 
 /** Files whose tensors are of another time: the refusal names the first of them. */
 const outdated = new Map([['mixtral-8x7b-instruct-v0.1', 'blk.0.ffn_gate.0.weight']])
@@ -72,7 +70,7 @@ for (const name of lists) {
     assert.deepEqual(counts, list.tensors)
   })
 
-  const foreign = unsupportedTypes.find((type) => list.tensors[type]) ?? outdated.get(name)
+  const foreign = outdated.get(name)
   if (unsupported.has(arch) || foreign) {
     test(`${name}: refused for ${foreign ?? arch}`, async () => {
       assertNamed(await inspect(name), foreign ?? arch)
@@ -143,6 +141,14 @@ test('mixtral-8x7b-instruct-v0.1: would run with its experts in one tensor', asy
     table.splice(0, table.length, ...tensorTable({ keys }))
   })
   assert.deepEqual(result, { refusals: [], warnings: [] })
+})
+
+test('smollm2-1.7b-instruct: refused with weights of a type that is not there yet', async () => {
+  const result = await inspect('smollm2-1.7b-instruct', (_, table) => {
+    table.find(({ name }) => name === 'blk.3.ffn_up.weight').type = 'IQ2_XXS'
+  })
+  assertNamed(result, 'blk.3.ffn_up.weight')
+  assertNamed(result, 'IQ2_XXS')
 })
 
 test('a file that is no model of its own is refused for that', async () => {

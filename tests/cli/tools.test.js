@@ -99,13 +99,13 @@ test('inspect: a model that would not run says why, part by part', async () => {
   list.keys.set('llama.attention.clamp_kqv', { type: 'f32', value: 8 })
   list.keys.get('tokenizer.ggml.pre').value = 'unheard-of'
   const path = join(scratch, 'refused.gguf')
-  writeHeader(path, list, tensorTable(list, { ropeFreqs: true }))
+  writeHeader(path, list, tensorTable(list, { ropeFreqs: true, embedding: 'IQ2_XXS' }))
   const text = await succeeds(['inspect', '-m', path])
   rmSync(path)
   const [, verdict] = text.split(/(?=\nwould it run: )/)
   for (const [i, pattern] of [
     /^would it run: no$/,
-    /^ {2}types +tensor token_embd\.weight has type Q3_K .*convert the model/,
+    /^ {2}types +tensor token_embd\.weight has type IQ2_XXS .*convert the model/,
     /^ {2}architecture +the metadata key llama\.attention\.clamp_kqv is 8/,
     /^ {2}tokenizer +the pre-tokeniser 'unheard-of' .* is not supported/,
     /^ {2}chat_template +ok$/,

@@ -119,8 +119,30 @@ test('K types have the values that their drawings say', () => {
   assert.deepEqual([sixes[0], sixes[1], sixes[16], sixes[255]], [31, -32, 4096, 9 * 127])
 })
 
+/** Of blk.0.attn_k in llama.cpp's file: the hash of what `gguf.quants` dequantises. */
+const dequantized = [
+  ['q2_k', 'Q2_K', '0120e89f2e8e6213'],
+  ['q3_k_s', 'Q3_K', '0465aaf6c3f4fea3'],
+  ['iq4_nl', 'IQ4_NL', '9babe77b07535323'],
+  ['iq4_xs', 'IQ4_XS', 'be7b7d06ea6fd525'],
+  ['mxfp4', 'MXFP4', 'acac7ce253844300'],
+]
+for (const [file, type, expected] of dequantized) {
+  test(`${type} has the values that the gguf package reads`, () => {
+    const { path, tensors } = readGguf(inRoot('models', 'tiny', `kquant-${file}.gguf`))
+    const tensor = tensors.find(({ name }) => name === 'blk.0.attn_k.weight')
+    assert.equal(tensor.type, type)
+    const hash = createHash('sha256')
+    for (const row of readRows(path, tensor)) {
+      hash.update(new Uint8Array(dequantizeRow(type, row, tensor.shape[0]).buffer))
+    }
+    assert.equal(hash.digest('hex').slice(0, expected.length), expected)
+  })
+}
+
 test('random weights of every type have the deviation that is asked for', () => {
-  for (const type of ['Q4_0', 'Q8_0', 'Q6_K', 'Q4_K_M']) {
+  const types = ['Q4_0', 'Q8_0', 'Q2_K', 'Q3_K', 'Q6_K', 'IQ4_NL', 'IQ4_XS', 'MXFP4', 'Q4_K_M']
+  for (const type of types) {
     const path = join(folder, `${type}.gguf`)
     makeRandom(tiny('q8_0'), path, type, { layers: 8, vocab: 400, width: 256, ffn: 512, heads: 4 })
     const { metadata, tensors } = readGguf(path)
