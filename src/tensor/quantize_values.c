@@ -1,6 +1,6 @@
 /* Blocks whose quants are indices of values, from float32. ggml-quants.c (quantize_row_iq4_nl_impl,
- * quantize_row_mxfp4_ref) is the specification, and the order of its sums is kept: the bytes are the
- * same, but for indices where the scale is 0. Whatever is not finite gives some index. */
+ * quantize_row_mxfp4_ref) is the specification, and the order of its sums is kept: the bytes are
+ * the same, but for indices where IQ4_NL's scale is 0. Whatever is not finite gives some index. */
 #include "tensor/quantize_values.h"
 
 #include <string.h>
@@ -49,8 +49,9 @@ static fit fit_values(const float x[32], float inverse, uint8_t q[32]) {
   return f;
 }
 
-/* Scale of 32 values by least squares, around 2 * more + 1 guesses and the one that maps the largest
- * magnitude to an end of the values, the highest or (more = 0) the lowest; q: by the latter. */
+/* Scale of 32 values by least squares: around the guess that maps the largest magnitude to the
+ * lowest value, or where there are `more` guesses to its opposite, and around these. q: by the
+ * first. */
 static float fit_scale(const float x[32], int more, uint8_t q[32]) {
   float extreme = 0.0f;
   for (int j = 0; j < 32; j++)

@@ -39,8 +39,8 @@ static void fill(float *x) {
 }
 
 /* The hashes are those of ggml's quantize_row_*_ref and dequantize_row_* (ggml-quants.c, compiled
- * with -ffp-contract=off) on fill()'s row; in an IQ4_NL block of zeros, where ggml keeps the indices
- * of the block before, they are 0. */
+ * with -ffp-contract=off) on fill()'s row; in an IQ4_NL block of zeros, where ggml keeps the
+ * indices of the block before, they are 0. */
 TEST(dtype_quantises_to_the_bytes_of_ggml) {
   static const struct {
     sotto_dtype type;

@@ -4,8 +4,8 @@
  *   relaxed_i16  i16x8.relaxed_dot: one instruction on x86 in every engine
  *   relaxed_i32  i32x4.relaxed_dot_add: one instruction on x86 with VNNI and on ARM with dot
  *                products where the engine emits it, else several
- *   relaxed_u8   relaxed_i32 with eight bits in one dot, on engines where all eight bits of the second
- *                operand count without a sign and nothing saturates
+ *   relaxed_u8   relaxed_i32 with quants of eight bits in one dot, on engines where all eight of
+ *                the second operand count without a sign and nothing saturates
  *   relaxed_s8   the same where they count with a sign
  * All share their activations: a word is four int8. Wide ones have two, low then high, with
  * q = low + 256 * high, high = (q + 128) >> 8 in -127..127, low in -128..127. The rest

@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "kernels/scalar/scalar.h"
-#include "kernels/tile.h"
+#include "kernels/scalar/tile_weight.h"
 
 static const int16_t *act_row(const sotto_act *act, size_t k, size_t token) {
   return (const int16_t *)act->q + token * k;
@@ -44,19 +44,19 @@ void sotto_quantize_act__scalar(const float *x, size_t k, const sotto_act *act, 
 static int32_t dot(sotto_tile_layout layout, const uint8_t *tile, int r, int k, int n,
                    const int16_t *x) {
   int32_t sum = 0;
-  for (int i = 0; i < n; i++) sum += sotto_tile_quant(layout, tile, r, k + i) * x[i];
+  for (int i = 0; i < n; i++) sum += tile_quant(layout, tile, r, k + i) * x[i];
   return sum;
 }
 
 /* acc and block b of a tile; x: its activations, sum: of them. */
 static float add_block(sotto_tile_layout layout, float acc, const uint8_t *tile, int r, int b,
                        const int16_t *x, float scale, int32_t sum) {
-  const float d = sotto_tile_scale(layout, tile, r);
+  const float d = tile_scale(layout, tile, r);
   int32_t i[2];
   int sub[2];
   for (int h = 0; h < 2; h++) {
     i[h] = dot(layout, tile, r, 32 * b + 16 * h, 16, x + 16 * h);
-    sub[h] = sotto_tile_sub_scale(layout, tile, r, 2 * b + h);
+    sub[h] = tile_sub_scale(layout, tile, r, 2 * b + h);
   }
   if (layout.panel.scales == SOTTO_PANEL_HALVES)
     return acc + ((float)i[0] * (d * (float)sub[0]) + (float)i[1] * (d * (float)sub[1])) * scale;
@@ -65,16 +65,16 @@ static float add_block(sotto_tile_layout layout, float acc, const uint8_t *tile,
     if (layout.panel.has_min) {
       int32_t first = 0;
       for (int k = 0; k < 16; k++) first += x[k];
-      const int32_t minima = sotto_tile_sub_min(layout, tile, r, 2 * b) * first +
-                             sotto_tile_sub_min(layout, tile, r, 2 * b + 1) * (sum - first);
-      products = products + (float)minima * sotto_tile_min(layout, tile, r);
+      const int32_t minima = tile_sub_min(layout, tile, r, 2 * b) * first +
+                             tile_sub_min(layout, tile, r, 2 * b + 1) * (sum - first);
+      products = products + (float)minima * tile_min(layout, tile, r);
     }
     return acc + products * scale;
   }
   acc = acc + (float)(i[0] + i[1]) * (d * (float)sub[0] * scale);
   if (!layout.panel.has_min) return acc;
-  const float m = sotto_tile_min(layout, tile, r);
-  return acc + m * (float)sotto_tile_sub_min(layout, tile, r, 2 * b) * (scale * (float)sum);
+  const float m = tile_min(layout, tile, r);
+  return acc + m * (float)tile_sub_min(layout, tile, r, 2 * b) * (scale * (float)sum);
 }
 
 static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {

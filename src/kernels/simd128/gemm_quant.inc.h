@@ -1,25 +1,26 @@
 /* Quantised weights times quantised activations: gemm(), the body of every vector variant, and the
- * macros that make the functions of formats and kinds of panels. A single token goes through the two
- * halves of a tile (4 rows each) side by side; a lane is a row. Tokens in groups of four have a lane
- * each: eight rows of weights are unpacked once and serve up to 64 tokens.
+ * macros that make a function of each format and each kind of panel for it. A single token goes
+ * through the two halves of a tile (4 rows each) side by side; a lane is a row. Tokens in groups of
+ * four have a lane each: eight rows of weights are unpacked once and serve up to 64 tokens.
  *
  * The includer defines how weights meet activations:
  *   masks, hold_masks()   constants that prepare() needs
  *   weights, prepare()    16 quants (byte 4 * r + u: weight u of row r) in the form that the dots
  *                         take, once for all tokens
- *   PREPARES_BYTES        that form is bytes, too, each made of one quant: values are looked up in it
+ *   PREPARES_BYTES        that form is bytes, too, each made of one quant: values are looked up
+ *                         in it
  *   look_up()             16 of 16 bytes by their indices
  *   n_vectors()           vectors in `weights`
  *   has_splats()          whether rows are copied to all lanes once for all tokens
  *   sums, start(), dot_low(), dot_high(), flush(), total(), total_of_halves()
  *                         the exact int32 sums of a block, a lane each: dot_low() adds k = 0..15,
  *                         dot_high() k = 16..31; total() keeps them apart where the halves of a
- *                         block have scales of their own, total_of_halves() multiplies them by those
- *                         that are integers. `block` is the activations' (act.h); flush() comes
- *                         after each of the two
+ *                         block have scales of their own, total_of_halves() multiplies them by
+ *                         scales that are integers. `block` is the activations' (act.h); flush()
+ *                         comes after each of the two
  *   flush_after()         how many dots a narrow sum has room for
  *   n_groups()            groups of tokens at a time: as many as the engines' registers hold */
-#include "kernels/simd128/panel_quant.inc.h"
+#include "kernels/simd128/multiply_quant.inc.h"
 
 typedef void unpack_fn(const uint8_t *tile, size_t n_tiles, int half, panel *out, bool splats);
 typedef void multiply_fn(const panel *from, int half, size_t n_blocks, const uint8_t *const x[2],

@@ -1,6 +1,7 @@
 /* A quantised matrix times one token, and the parts of that which more tokens need as well.
  * gemm_quant.inc.h includes this. */
 #include "kernels/simd128/act.h"
+#include "kernels/simd128/scales_quant.inc.h"
 #include "kernels/simd128/streams.h"
 #include "kernels/simd128/unpack_quant.inc.h"
 
@@ -33,35 +34,6 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   }
   acc = mul_add(acc, i, wasm_f32x4_mul(c.d[0], scale));
   return kind.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
-}
-
-/* Constants of the loops, in registers. */
-typedef struct held_constants {
-  quant_masks quants;
-  f16_constants f16;
-  masks masks;
-  weights values; /* of each index, prepared where that goes byte by byte */
-} held_constants;
-
-ALWAYS_INLINE held_constants hold(sotto_tile_layout layout) {
-  held_constants h = {.quants = hold_quant_masks(layout), .f16 = hold_f16(), .masks = hold_masks()};
-  if (layout.values) {
-    const int8_t *volatile hidden = layout.values; /* see held() */
-    h.values.v[0] = wasm_v128_load(hidden);
-    if (layout.panel.bits < 8)
-      h.values.v[0] = wasm_i8x16_add(h.values.v[0], wasm_i8x16_splat((int8_t)layout.panel.offset));
-    if (PREPARES_BYTES) h.values = prepare(layout.panel, h.values.v[0], h.masks);
-  }
-  return h;
-}
-
-/* 16 quants, or indices of values, as the dots take them. */
-ALWAYS_INLINE weights weights_of(sotto_tile_layout layout, v128_t q, held_constants h) {
-  if (!layout.values) return prepare(layout.panel, q, h.masks);
-  if (!PREPARES_BYTES) return prepare(layout.panel, look_up(h.values.v[0], q), h.masks);
-  weights w;
-  for (int i = 0; i < n_vectors(layout.panel); i++) w.v[i] = look_up(h.values.v[i], q);
-  return w;
 }
 
 /* s[h] = the integer sums of a block for half h of the tile. */

@@ -1,0 +1,149 @@
+/* Unpacks a tile's scales and minima: to float32, or where those of a block's halves are integers,
+ * to what multiplies sums. */
+#include "kernels/simd128/simd.h"
+#include "kernels/tile.h"
+
+/* Of the four rows in half a tile: scales and, where there are any, minima. In K types these are
+ * the factors of the sub-scales. */
+typedef struct tile_scales {
+  v128_t d, m;
+} tile_scales;
+
+/* 2^(e - 128) of four rows. */
+ALWAYS_INLINE v128_t load_e8m0(const uint8_t *p) {
+  v128_t e = wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(p)));
+  const v128_t least = wasm_u32x4_const_splat(1u << 22), half = wasm_f32x4_const_splat(0.5f);
+  return wasm_f32x4_mul(wasm_u32x4_max(wasm_i32x4_shl(e, 23), least), half);
+}
+
+ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *tile, int half,
+                                      f16_constants f16) {
+  const uint8_t *d = tile + layout.min / 2 * half, *m = tile + layout.min + 8 * half;
+  tile_scales t = {.m = wasm_i32x4_const_splat(0)};
+  if (layout.scales == SOTTO_SCALES_E8M0) {
+    t.d = load_e8m0(d);
+    return t;
+  }
+  /* Factors of sub-scales are so small that many are subnormal. */
+  const bool small = layout.scales != SOTTO_SCALES_F16;
+  t.d = small ? load_small_f16(d) : load_f16(d, f16);
+  if (layout.panel.has_min) t.m = small ? load_small_f16(m) : load_f16(m, f16);
+  if (layout.scales == SOTTO_SCALES_SIX_BITS) t.m = wasm_f32x4_neg(t.m);
+  /* Their minima meet -8 times the sums of the activations. */
+  if (layout.scales == SOTTO_SCALES_FOUR_BITS)
+    t.m = wasm_f32x4_mul(t.m, wasm_f32x4_const_splat(0.125f));
+  return t;
+}
+
+/* Of all eight rows, and what lies behind those of the last four. */
+#define SUB_SCALE_BYTES 264
+
+/* Eight rows' bytes lie in each half of a vector. */
+ALWAYS_INLINE void store_halves(uint8_t *first, uint8_t *second, v128_t v) {
+  wasm_v128_store64_lane(first, v, 0);
+  wasm_v128_store64_lane(second, v, 1);
+}
+
+ALWAYS_INLINE void unpack_six_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
+  const v128_t six = wasm_i8x16_const_splat(63), four = wasm_i8x16_const_splat(15);
+  const v128_t top = wasm_i8x16_const_splat(48);
+  for (int i = 0; i < 32; i += 16) {
+    v128_t low = wasm_v128_load(sub + i), low_min = wasm_v128_load(sub + 32 + i);
+    v128_t rest = wasm_v128_load(sub + 64 + i), rest_min = wasm_u16x8_shr(rest, 4);
+    v128_t high = wasm_v128_and(wasm_u16x8_shr(low, 2), top);
+    v128_t high_min = wasm_v128_and(wasm_u16x8_shr(low_min, 2), top);
+    wasm_v128_store(bytes + i, wasm_v128_and(low, six));
+    wasm_v128_store(bytes + 32 + i, wasm_v128_or(high, wasm_v128_and(rest, four)));
+    wasm_v128_store(bytes + 64 + i, wasm_v128_and(low_min, six));
+    wasm_v128_store(bytes + 96 + i, wasm_v128_or(high_min, wasm_v128_and(rest_min, four)));
+  }
+}
+
+/* Low bits, and in bits 4 and 5 high ones, less 32. */
+ALWAYS_INLINE v128_t signed_six(v128_t low, v128_t high) {
+  low = wasm_v128_and(low, wasm_i8x16_const_splat(15));
+  high = wasm_v128_and(high, wasm_i8x16_const_splat(48));
+  return wasm_i8x16_sub(wasm_v128_or(low, high), wasm_i8x16_const_splat(32));
+}
+
+ALWAYS_INLINE void unpack_six_bits_32(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
+  for (int i = 0; i < 2; i++, bytes += 32) { /* scales 4 * i to 4 * i + 3 */
+    v128_t low = wasm_v128_load(sub + 16 + 16 * i), high = wasm_v128_load64_splat(sub + 8 * i);
+    /* the first's and, behind it, the third's two bits */
+    high = wasm_i64x2_shuffle(wasm_i16x8_shl(high, 4), high, 0, 2);
+    store_halves(bytes, bytes + 16, signed_six(low, high));
+    store_halves(bytes + 8, bytes + 24,
+                 signed_six(wasm_u16x8_shr(low, 4), wasm_u16x8_shr(high, 2)));
+  }
+}
+
+ALWAYS_INLINE void unpack_six_bits_16(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
+  for (int i = 0; i < 64; i += 16) {
+    v128_t low = wasm_v128_load(sub + i), high = wasm_v128_load(sub + 64 + i % 32);
+    if (i >= 32) high = wasm_u16x8_shr(high, 2);
+    wasm_v128_store(bytes + i, signed_six(low, wasm_i16x8_shl(high, 4)));
+    wasm_v128_store(bytes + 64 + i, signed_six(wasm_u16x8_shr(low, 4), high));
+  }
+}
+
+ALWAYS_INLINE void unpack_four_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
+  const v128_t four = wasm_i8x16_const_splat(15);
+  for (int i = 0; i < 128; i += 16) {
+    v128_t both = wasm_v128_load(sub + i);
+    wasm_v128_store(bytes + i, wasm_v128_and(both, four));
+    wasm_v128_store(bytes + 128 + i, wasm_v128_and(wasm_u16x8_shr(both, 4), four));
+  }
+}
+
+/* The sub-scales byte by byte, eight rows of each, in order; in `bytes`, where they are packed
+ * closer. Minima follow. */
+ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const uint8_t *tile,
+                                               uint8_t bytes[SUB_SCALE_BYTES]) {
+  const uint8_t *sub = tile + layout.sub_scales;
+  switch (layout.scales) {
+  case SOTTO_SCALES_SIX_BITS: unpack_six_bits(sub, bytes); return bytes;
+  case SOTTO_SCALES_SIX_BITS_32: unpack_six_bits_32(sub, bytes); return bytes;
+  case SOTTO_SCALES_SIX_BITS_16: unpack_six_bits_16(sub, bytes); return bytes;
+  case SOTTO_SCALES_FOUR_BITS: unpack_four_bits(sub, bytes); return bytes;
+  default: return sub;
+  }
+}
+
+/* Four rows' bytes, the first (half 0) or last four of eight, as int32. */
+ALWAYS_INLINE v128_t widen_bytes(const uint8_t *bytes, int half) {
+  v128_t v = wasm_i16x8_load8x8(bytes);
+  return half ? wasm_i32x4_extend_high_i16x8(v) : wasm_i32x4_extend_low_i16x8(v);
+}
+ALWAYS_INLINE v128_t times_bytes(v128_t d, const uint8_t *bytes, int half) {
+  return wasm_f32x4_mul(wasm_f32x4_convert_i32x4(widen_bytes(bytes, half)), d);
+}
+/* The same bytes as two int16 for each row. */
+ALWAYS_INLINE v128_t pair_bytes(const uint8_t *bytes, int half) {
+  v128_t v = wasm_v128_load64_zero(bytes);
+  v = wasm_i8x16_shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+  return half ? wasm_i16x8_extend_high_i8x16(v) : wasm_i16x8_extend_low_i8x16(v);
+}
+
+/* Scales and minima of block b of a tile, of four rows. */
+typedef struct block_scales {
+  v128_t d[2], m; /* the second d: of the second half, where it has its own */
+  /* where the halves' are integers, times d and m: as two int16 for each row, and as int32 */
+  v128_t sub[2], min[2];
+} block_scales;
+
+ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, const uint8_t *sub,
+                                     int b, int half) {
+  block_scales c = {.d = {t.d, t.d}, .m = t.m};
+  if (layout.panel.scales == SOTTO_PANEL_INTEGERS) {
+    for (int i = 0; i < 2; i++) {
+      c.sub[i] = pair_bytes(sub + 16 * b + 8 * i, half);
+      if (layout.panel.has_min) c.min[i] = widen_bytes(sub + 128 + 16 * b + 8 * i, half);
+    }
+  } else if (layout.scales == SOTTO_SCALES_INT8) {
+    for (int i = 0; i < 2; i++) c.d[i] = times_bytes(t.d, sub + 16 * b + 8 * i, half);
+  } else if (layout.sub_scales < layout.quants) {
+    c.d[0] = times_bytes(t.d, sub + 8 * b, half);
+    if (layout.panel.has_min) c.m = times_bytes(t.m, sub + 64 + 8 * b, half);
+  }
+  return c;
+}
