@@ -13,6 +13,17 @@ ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
   return p;
 }
 
+/* -8 times the sums of the activations of each half, times its minimum. */
+ALWAYS_INLINE v128_t times_minima(act_layout act, const uint8_t *block, v128_t min) {
+  v128_t first = half_correction(act, block, 8, 0), second = half_correction(act, block, 8, 1);
+  if (act.words == 1) { /* 8 * 16 * 127 fits int16 */
+    first = wasm_v128_and(first, wasm_u32x4_const_splat(0xFFFF));
+    return wasm_i32x4_dot_i16x8(wasm_v128_or(first, wasm_i32x4_shl(second, 16)), min);
+  }
+  first = wasm_i32x4_mul(first, wasm_i32x4_shr(wasm_i32x4_shl(min, 16), 16));
+  return wasm_i32x4_add(first, wasm_i32x4_mul(second, wasm_i32x4_shr(min, 16)));
+}
+
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
 ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_scales c,
                                act_layout act, const uint8_t *block) {
@@ -20,11 +31,8 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   if (kind.scales == SOTTO_PANEL_INTEGERS) {
     v128_t i = wasm_f32x4_convert_i32x4(total_of_halves(kind, act, s, c.sub));
     i = wasm_f32x4_mul(i, c.d[0]);
-    if (kind.has_min) {
-      v128_t first = wasm_i32x4_mul(half_correction(act, block, 8, 0), c.min[0]);
-      v128_t second = wasm_i32x4_mul(half_correction(act, block, 8, 1), c.min[1]);
-      i = mul_add(i, wasm_f32x4_convert_i32x4(wasm_i32x4_add(first, second)), c.m);
-    }
+    if (kind.has_min)
+      i = mul_add(i, wasm_f32x4_convert_i32x4(times_minima(act, block, c.min)), c.m);
     return mul_add(acc, i, scale);
   }
   v128_t i = wasm_f32x4_convert_i32x4(total(kind, act, s, block, 0));
@@ -36,17 +44,35 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   return kind.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
 }
 
+/* To s[h] are added, for half h of the tile, four k and as many 16 further on; `beyond`: where the
+ * rest's bytes are. */
+ALWAYS_INLINE void gemv_four(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
+                             const uint8_t *beyond, const uint8_t *x, int j, held_constants held,
+                             v128_t rest[2], sums s[2]) {
+  v128_t a[2][2]; /* by part and word */
+  for (int w = 0; w < 2 * act.words; w++)
+    a[w / act.words][w % act.words] = act_word(act, x, 2 * act.words * j + w);
+  weights low[2], high[2];
+  for (int h = 0; h < 2; h++) {
+    if (groups_of_rest(layout) < 4 && j % groups_of_rest(layout) == 0)
+      rest[h] = load_rest(layout, beyond + 16 * h, j);
+    v128_t shared = load_shared(layout, quants + 16 * h, j, held.quants, &rest[h]);
+    low[h] = weights_of(layout, unpack(layout, shared, j, 0, held.quants, &rest[h]), held);
+    high[h] = weights_of(layout, unpack(layout, shared, j, 1, held.quants, &rest[h]), held);
+  }
+  for (int h = 0; h < 2; h++) s[h] = dot_low(layout.panel, act, s[h], low[h], a[0]);
+  for (int h = 0; h < 2; h++) s[h] = dot_high(layout.panel, act, s[h], high[h], a[1]);
+}
+
 /* s[h] = the integer sums of a block for half h of the tile. */
 ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                               const uint8_t *x, held_constants held, sums s[2]) {
   const sotto_panel_kind kind = layout.panel;
-  /* Groups of four k, and as many 16 further on: of a turn of the loop, and that a vector of rest
-   * serves. */
-  const int at_once = layout.bits == 3                                         ? 4
-                      : act.words == 1 || layout.bits == 2 || layout.bits == 6 ? 2
-                                                                               : 1;
-  const int of_rest = groups_of_rest(layout);
-  const uint8_t *beyond = quants; /* moves with the rest's bytes */
+  /* Fours of a turn of the loop, and that a vector of rest serves. */
+  const bool two = (act.words == 1 && layout.bits != 3) || layout.bits == 2 || layout.bits == 6;
+  const int at_once = two ? 2 : 1, of_rest = groups_of_rest(layout);
+  const int n = layout.bits == 3 ? 3 : 4; /* the last comes from the rest */
+  const uint8_t *beyond = quants;         /* moves with the rest's bytes */
   v128_t rest[2];
   for (int h = 0; h < 2; h++) {
     if (of_rest == 4) rest[h] = load_rest(layout, quants + 16 * h, 0);
@@ -56,26 +82,14 @@ ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const ui
 /* Kept as a loop: engines load everything that a straight stretch of code needs at its beginning,
  * and an unrolled one would need more registers than there are. */
 #pragma clang loop unroll(disable)
-  for (int i = 0; i < 4; i += at_once) {
-    for (int j = 0; j < at_once; j++) {
-      v128_t a[2][2]; /* by part and word */
-      for (int w = 0; w < 2 * act.words; w++)
-        a[w / act.words][w % act.words] = act_word(act, x, 2 * act.words * j + w);
-      weights low[2], high[2];
-      for (int h = 0; h < 2; h++) {
-        if (of_rest < 4 && j % of_rest == 0) rest[h] = load_rest(layout, beyond + 16 * h, j);
-        v128_t shared = load_shared(layout, quants + 16 * h, j, held.quants, &rest[h]);
-        low[h] = weights_of(layout, unpack(layout, shared, j, 0, held.quants, &rest[h]), held);
-        high[h] = weights_of(layout, unpack(layout, shared, j, 1, held.quants, &rest[h]), held);
-      }
-      for (int h = 0; h < 2; h++) s[h] = dot_low(kind, act, s[h], low[h], a[0]);
-      for (int h = 0; h < 2; h++) s[h] = dot_high(kind, act, s[h], high[h], a[1]);
-    }
+  for (int i = 0; i < n; i += at_once) {
+    for (int j = 0; j < at_once; j++) gemv_four(layout, act, quants, beyond, x, j, held, rest, s);
     quants = next(quants, quants_at(layout, at_once));
     beyond = next(beyond, 32 * at_once / of_rest);
     x = next(x, 8 * act.words * at_once);
     for (int h = 0; h < 2; h++) s[h] = flush(kind, act, flush(kind, act, s[h], 0), 1);
   }
+  if (n == 3) gemv_four(layout, act, quants, beyond, x - 24 * act.words, 3, held, rest, s);
 }
 
 /* sum[8] = n tiles · x, added to what is there or to nothing. */

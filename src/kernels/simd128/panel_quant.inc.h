@@ -6,7 +6,7 @@
 #define PIECE             24 /* blocks of a row that are unpacked at a time */
 #define GROUPS_FOR_SPLATS 4
 #define GROUPS            16 /* of four tokens, which a panel serves: 37 KB of stack in all */
-#define MOST_SCALES       6
+#define MOST_SCALES       5
 typedef struct panel {
   v128_t quants[2][PIECE * 32];
   v128_t scales[2][MOST_SCALES * PIECE];
@@ -19,27 +19,25 @@ ALWAYS_INLINE int panel_vectors(sotto_panel_kind kind, bool splats) {
 /* What a panel keeps of a block's scales, one vector after the other, and back, for the row at
  * `from` in all lanes. */
 ALWAYS_INLINE int n_scales(sotto_panel_kind kind) {
-  if (kind.scales == SOTTO_PANEL_INTEGERS) return kind.has_min ? 6 : 3;
+  if (kind.scales == SOTTO_PANEL_INTEGERS) return kind.has_min ? 5 : 3;
   return 1 + (kind.scales == SOTTO_PANEL_HALVES) + kind.has_min;
 }
 ALWAYS_INLINE void store_scales(sotto_panel_kind kind, v128_t *to, block_scales c) {
   *to++ = c.d[0];
   if (kind.scales == SOTTO_PANEL_HALVES) *to++ = c.d[1];
   if (kind.has_min) *to++ = c.m;
-  for (int i = 0; i < 2 && kind.scales == SOTTO_PANEL_INTEGERS; i++) {
-    *to++ = c.sub[i];
-    if (kind.has_min) *to++ = c.min[i];
-  }
+  if (kind.scales != SOTTO_PANEL_INTEGERS) return;
+  *to++ = c.sub[0], *to++ = c.sub[1];
+  if (kind.has_min) *to = c.min;
 }
 ALWAYS_INLINE block_scales load_scales_of_row(sotto_panel_kind kind, const uint8_t *from) {
   block_scales c;
   c.d[0] = wasm_v128_load32_splat(from);
   if (kind.scales == SOTTO_PANEL_HALVES) c.d[1] = wasm_v128_load32_splat(from += 16);
   if (kind.has_min) c.m = wasm_v128_load32_splat(from += 16);
-  for (int i = 0; i < 2 && kind.scales == SOTTO_PANEL_INTEGERS; i++) {
-    c.sub[i] = wasm_v128_load32_splat(from += 16);
-    if (kind.has_min) c.min[i] = wasm_v128_load32_splat(from += 16);
-  }
+  if (kind.scales != SOTTO_PANEL_INTEGERS) return c;
+  for (int i = 0; i < 2; i++) c.sub[i] = wasm_v128_load32_splat(from += 16);
+  if (kind.has_min) c.min = wasm_v128_load32_splat(from + 16);
   return c;
 }
 
@@ -57,6 +55,8 @@ ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, si
   for (size_t t = 0; t < n_tiles; t++, tile += layout.bytes) {
     uint8_t bytes[SUB_SCALE_BYTES];
     const uint8_t *sub = unpack_sub_scales(layout, tile, bytes);
+    sub +=
+        (layout.panel.scales == SOTTO_PANEL_INTEGERS ? 8 : 4) * half; /* as if the first half's */
     const uint8_t *quants = tile + layout.quants + 16 * half;
     tile_scales tile_scales = load_scales(layout, tile, half, held.f16);
 #pragma clang loop unroll(disable)
@@ -73,7 +73,7 @@ ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, si
       }
       if (splats) splat_rows(rows, to);
       to += 8 * panel_vectors(layout.panel, splats);
-      store_scales(layout.panel, scales, scales_of(layout, tile_scales, sub + 4 * half, b, 0));
+      store_scales(layout.panel, scales, scales_of(layout, tile_scales, sub, b, 0));
       scales += n_scales(layout.panel);
     }
   }

@@ -35,13 +35,20 @@ ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *t
   return t;
 }
 
-/* Of all eight rows, and what lies behind those of the last four. */
-#define SUB_SCALE_BYTES 264
+#define SUB_SCALE_BYTES 384
+#define MINIMA_AT       256 /* of minima that are integers */
 
 /* Eight rows' bytes lie in each half of a vector. */
 ALWAYS_INLINE void store_halves(uint8_t *first, uint8_t *second, v128_t v) {
   wasm_v128_store64_lane(first, v, 0);
   wasm_v128_store64_lane(second, v, 1);
+}
+
+/* Each byte twice. */
+ALWAYS_INLINE void store_twice(uint8_t *to, v128_t v) {
+  wasm_v128_store(to, wasm_i8x16_shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));
+  wasm_v128_store(to + 16, wasm_i8x16_shuffle(v, v, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14,
+                                              14, 15, 15));
 }
 
 ALWAYS_INLINE void unpack_six_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
@@ -81,8 +88,8 @@ ALWAYS_INLINE void unpack_six_bits_16(const uint8_t *sub, uint8_t bytes[SUB_SCAL
   for (int i = 0; i < 64; i += 16) {
     v128_t low = wasm_v128_load(sub + i), high = wasm_v128_load(sub + 64 + i % 32);
     if (i >= 32) high = wasm_u16x8_shr(high, 2);
-    wasm_v128_store(bytes + i, signed_six(low, wasm_i16x8_shl(high, 4)));
-    wasm_v128_store(bytes + 64 + i, signed_six(wasm_u16x8_shr(low, 4), high));
+    store_twice(bytes + 2 * i, signed_six(low, wasm_i16x8_shl(high, 4)));
+    store_twice(bytes + 128 + 2 * i, signed_six(wasm_u16x8_shr(low, 4), high));
   }
 }
 
@@ -90,13 +97,16 @@ ALWAYS_INLINE void unpack_four_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_
   const v128_t four = wasm_i8x16_const_splat(15);
   for (int i = 0; i < 128; i += 16) {
     v128_t both = wasm_v128_load(sub + i);
-    wasm_v128_store(bytes + i, wasm_v128_and(both, four));
-    wasm_v128_store(bytes + 128 + i, wasm_v128_and(wasm_u16x8_shr(both, 4), four));
+    store_twice(bytes + 2 * i, wasm_v128_and(both, four));
+    both = wasm_v128_and(wasm_u16x8_shr(both, 4), four);
+    wasm_v128_store(bytes + MINIMA_AT + i, wasm_i8x16_shuffle(both, both, 0, 8, 1, 9, 2, 10, 3, 11,
+                                                              4, 12, 5, 13, 6, 14, 7, 15));
   }
 }
 
 /* The sub-scales byte by byte, eight rows of each, in order; in `bytes`, where they are packed
- * closer. Minima follow. */
+ * closer. Minima follow. Where they are integers of halves, scales are there twice, and a row's two
+ * minima of a block side by side. */
 ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const uint8_t *tile,
                                                uint8_t bytes[SUB_SCALE_BYTES]) {
   const uint8_t *sub = tile + layout.sub_scales;
@@ -109,36 +119,28 @@ ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const u
   }
 }
 
-/* Four rows' bytes, the first (half 0) or last four of eight, as int32. */
-ALWAYS_INLINE v128_t widen_bytes(const uint8_t *bytes, int half) {
-  v128_t v = wasm_i16x8_load8x8(bytes);
-  return half ? wasm_i32x4_extend_high_i16x8(v) : wasm_i32x4_extend_low_i16x8(v);
-}
+/* d times four rows' bytes: the first (half 0) or last four of eight. */
 ALWAYS_INLINE v128_t times_bytes(v128_t d, const uint8_t *bytes, int half) {
-  return wasm_f32x4_mul(wasm_f32x4_convert_i32x4(widen_bytes(bytes, half)), d);
-}
-/* The same bytes as two int16 for each row. */
-ALWAYS_INLINE v128_t pair_bytes(const uint8_t *bytes, int half) {
-  v128_t v = wasm_v128_load64_zero(bytes);
-  v = wasm_i8x16_shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-  return half ? wasm_i16x8_extend_high_i8x16(v) : wasm_i16x8_extend_low_i8x16(v);
+  v128_t v = wasm_i16x8_load8x8(bytes);
+  v = half ? wasm_i32x4_extend_high_i16x8(v) : wasm_i32x4_extend_low_i16x8(v);
+  return wasm_f32x4_mul(wasm_f32x4_convert_i32x4(v), d);
 }
 
 /* Scales and minima of block b of a tile, of four rows. */
 typedef struct block_scales {
   v128_t d[2], m; /* the second d: of the second half, where it has its own */
-  /* where the halves' are integers, times d and m: as two int16 for each row, and as int32 */
-  v128_t sub[2], min[2];
+  /* Where the halves' are integers, times d and m: a row's two int16 are alike in each half's
+   * scales, and the halves' minima. */
+  v128_t sub[2], min;
 } block_scales;
 
 ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, const uint8_t *sub,
                                      int b, int half) {
   block_scales c = {.d = {t.d, t.d}, .m = t.m};
   if (layout.panel.scales == SOTTO_PANEL_INTEGERS) {
-    for (int i = 0; i < 2; i++) {
-      c.sub[i] = pair_bytes(sub + 16 * b + 8 * i, half);
-      if (layout.panel.has_min) c.min[i] = widen_bytes(sub + 128 + 16 * b + 8 * i, half);
-    }
+    sub += 8 * half;
+    for (int i = 0; i < 2; i++) c.sub[i] = wasm_i16x8_load8x8(sub + 32 * b + 16 * i);
+    if (layout.panel.has_min) c.min = wasm_i16x8_load8x8(sub + MINIMA_AT + 16 * b);
   } else if (layout.scales == SOTTO_SCALES_INT8) {
     for (int i = 0; i < 2; i++) c.d[i] = times_bytes(t.d, sub + 16 * b + 8 * i, half);
   } else if (layout.sub_scales < layout.quants) {
