@@ -1,5 +1,5 @@
-// `npm run bench -- families`: every family at the same shape, beside llama in the same rounds.
-// The shape is SmolLM2 135M's, weights are random Q4_0 with the default model's vocabulary.
+// `npm run bench -- families` and `formats`: models that differ in one thing, at the same shape and
+// beside each other in the same rounds. Weights are random, with the default model's vocabulary.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { families, makeRandom } from '../models/make-random.mjs'
@@ -14,16 +14,20 @@ import { Child } from './runners/child.mjs'
 import { ratios, summary } from './stats.mjs'
 import { spread, table } from './table.mjs'
 
-const shape = { width: 576, layers: 30, heads: 9, kvHeads: 3, head: 64, ffn: 1536, vocab: 49152 }
+// SmolLM2 135M's shape, and one like it whose rows are all of blocks of 256 weights.
+const smol = { width: 576, layers: 30, heads: 9, kvHeads: 3, head: 64, ffn: 1536, vocab: 49152 }
+const wide = { ...smol, width: 768, layers: 16, heads: 12, kvHeads: 4, ffn: 2048 }
+
 const sizes = { short: 16, prompt: 256, long: 1024, decode: 64 }
 const requests = requestsOf(sizes)
 const metrics = Object.entries(metricsOf(sizes)).filter(([id]) => /^(decode|prefill-256)$/.test(id))
 const WARM = { length: 64, n: 16 }
 
-async function open(family, source, threads) {
-  const path = join(modelCache, `random-135m-${family}.Q4_0.gguf`)
+/** @param {{ name: string, file: string, type: string, change: object }} model */
+async function open({ name, file, type, change }, source, threads) {
+  const path = join(modelCache, file)
   if (!existsSync(path)) {
-    await step(`Make ${path}`, () => makeRandom(source, path, 'Q4_0', { family, ...shape }))
+    await step(`Make ${path}`, () => makeRandom(source, path, type, change))
   }
   const node = !isNewNode && existsSync(newerNode()) ? newerNode() : process.execPath
   const child = await Child.open('sotto.js', node)
@@ -39,11 +43,11 @@ async function open(family, source, threads) {
     await child.close()
     throw error
   }
-  return { family, generate, close: () => child.close() }
+  return { name, generate, close: () => child.close() }
 }
 
-/** @param {{ threads: number, rounds: number, build: boolean }} wanted */
-export async function benchFamilies({ threads, rounds, build: wanted }) {
+/** The first of the models is what the others are compared with. */
+async function benchModels(kind, models, { threads, rounds, build: wanted }) {
   if (wanted) {
     await setup('test')
     await build('web', { target: 'all' })
@@ -52,12 +56,12 @@ export async function benchFamilies({ threads, rounds, build: wanted }) {
   const opened = []
   const samples = {}
   try {
-    for (const family of Object.keys(families)) opened.push(await open(family, source, threads))
+    for (const model of models) opened.push(await open(model, source, threads))
     for (let round = 0; round < rounds; round++) {
-      for (const { family, generate } of opened) {
-        say(`  round ${round + 1}, ${family}`)
+      for (const { name, generate } of opened) {
+        say(`  round ${round + 1}, ${name}`)
         for (const [metric, { request, of }] of metrics) {
-          const key = `${metric} ${family}`
+          const key = `${metric} ${name}`
           const value = of(await generate(requests[request]))
           samples[key] = [...(samples[key] ?? []), { round, value }]
         }
@@ -66,15 +70,40 @@ export async function benchFamilies({ threads, rounds, build: wanted }) {
   } finally {
     for (const one of opened) await one.close()
   }
+  const first = models[0].name
   const rows = metrics.flatMap(([metric]) =>
-    Object.keys(families).map((family) => {
-      const ours = samples[`${metric} ${family}`]
-      const ratio = ratios(ours, samples[`${metric} llama`], true)
+    models.map(({ name }) => {
+      const ours = samples[`${metric} ${name}`]
+      const ratio = ratios(ours, samples[`${metric} ${first}`], true)
       return [
-        ...[metric, family, spread(summary(ours.map(({ value }) => value)))],
+        ...[metric, name, spread(summary(ours.map(({ value }) => value)))],
         spread(summary(ratio), 'x'),
       ]
     }),
   )
-  return table(['metric', 'family', 'tok/s', 'of llama'], rows)
+  return table(['metric', kind, 'tok/s', `of ${first}`], rows)
 }
+
+/** @param {{ threads: number, rounds: number, build: boolean }} wanted */
+export const benchFamilies = (wanted) =>
+  benchModels(
+    'family',
+    Object.keys(families).map((family) => ({
+      ...{ name: family, file: `random-135m-${family}.Q4_0.gguf`, type: 'Q4_0' },
+      change: { family, ...smol },
+    })),
+    wanted,
+  )
+
+const formats = ['Q4_0', 'Q8_0', 'Q2_K', 'Q3_K', 'Q4_K_M', 'Q6_K', 'IQ4_NL', 'IQ4_XS', 'MXFP4']
+
+/** @param {{ threads: number, rounds: number, build: boolean }} wanted */
+export const benchFormats = (wanted) =>
+  benchModels(
+    'format',
+    formats.map((type) => ({
+      ...{ name: type, file: `random-150m.${type}.gguf`, type },
+      change: wide,
+    })),
+    wanted,
+  )
