@@ -77,20 +77,19 @@ _Static_assert(sizeof(sotto_block_iq4_xs) == 136, "IQ4_XS: d, scales_h, scales_l
 _Static_assert(sizeof(sotto_block_q6_k) == 210, "Q6_K: ql[128], qh[64], scales[16], d");
 
 /* Scale (minimum false) or minimum of sub-block b, 0..63; the 12 bytes lie `stride` apart. */
-static inline int sotto_k_scale(const uint8_t *scales, int stride, int b, bool minimum) {
-  const uint8_t *low = scales + 4 * minimum * stride;
-  if (b < 4) return low[b * stride] & 63;
-  return (scales[(4 + b) * stride] >> 4 * minimum & 15) | low[(b - 4) * stride] >> 6 << 4;
+static inline int sotto_k_scale(const uint8_t scales[12], int b, bool minimum) {
+  const uint8_t *low = scales + 4 * minimum;
+  if (b < 4) return low[b] & 63;
+  return (scales[4 + b] >> 4 * minimum & 15) | low[b - 4] >> 6 << 4;
 }
 
 /* Scale of sub-block s of Q3_K and of b of IQ4_XS, -32..31, from the 12 and six bytes likewise. */
-static inline int sotto_q3_k_scale(const uint8_t *scales, int stride, int s) {
-  const int low = scales[s % 8 * stride] >> 4 * (s / 8) & 15;
-  return (low | (scales[(8 + s % 4) * stride] >> 2 * (s / 4) & 3) << 4) - 32;
+static inline int sotto_q3_k_scale(const uint8_t scales[12], int s) {
+  const int low = scales[s % 8] >> 4 * (s / 8) & 15;
+  return (low | (scales[8 + s % 4] >> 2 * (s / 4) & 3) << 4) - 32;
 }
-static inline int sotto_iq4_xs_scale(const uint8_t *scales, int stride, int b) {
-  const int low = scales[(2 + b / 2) * stride] >> 4 * (b % 2) & 15;
-  return (low | (scales[b / 4 * stride] >> 2 * (b % 4) & 3) << 4) - 32;
+static inline int sotto_iq4_xs_scale(const uint8_t high[2], const uint8_t low[4], int b) {
+  return ((low[b / 2] >> 4 * (b % 2) & 15) | (high[b / 4] >> 2 * (b % 4) & 3) << 4) - 32;
 }
 
 #endif

@@ -70,8 +70,8 @@ static void dequantize_q8_0(const unsigned char *row, float *out, size_t n) {
 /* Sub-block b: 32 weights from quants (or their low bits) at qs and fifth bits at qh, or NULL. */
 static void dequantize_sub_block(uint16_t d_half, uint16_t dmin_half, const uint8_t scales[12],
                                  const uint8_t *qs, const uint8_t *qh, int b, float out[32]) {
-  float d = sotto_f16_to_f32(d_half) * (float)sotto_k_scale(scales, 1, b, false);
-  float m = sotto_f16_to_f32(dmin_half) * (float)sotto_k_scale(scales, 1, b, true);
+  float d = sotto_f16_to_f32(d_half) * (float)sotto_k_scale(scales, b, false);
+  float m = sotto_f16_to_f32(dmin_half) * (float)sotto_k_scale(scales, b, true);
   for (int l = 0; l < 32; l++) {
     int q = qs[32 * (b / 2) + l] >> 4 * (b % 2) & 15;
     if (qh) q |= (qh[l] >> b & 1) << 4;
@@ -129,7 +129,7 @@ static void dequantize_q3_k(const unsigned char *row, float *out, size_t n) {
     for (int j = 0; j < SOTTO_K_BLOCK_WEIGHTS; j++) {
       int q = k.qs[j / 128 * 32 + j % 32] >> j / 32 % 4 * 2 & 3;
       q |= (k.hmask[j % 32] >> j / 32 & 1) << 2;
-      float d = sotto_f16_to_f32(k.d) * (float)sotto_q3_k_scale(k.scales, 1, j / 16);
+      float d = sotto_f16_to_f32(k.d) * (float)sotto_q3_k_scale(k.scales, j / 16);
       out[i + j] = (float)(q - 4) * d;
     }
   }
@@ -156,7 +156,7 @@ static void dequantize_iq4_xs(const unsigned char *row, float *out, size_t n) {
     sotto_block_iq4_xs k;
     memcpy(&k, row, sizeof k);
     for (int b = 0; b < 8; b++) {
-      float d = sotto_f16_to_f32(k.d) * (float)sotto_iq4_xs_scale(k.scales_h, 1, b);
+      float d = sotto_f16_to_f32(k.d) * (float)sotto_iq4_xs_scale(k.scales_h, k.scales_l, b);
       dequantize_indices(sotto_iq4_values, k.qs + 16 * b, d, out + i + 32 * b);
     }
   }

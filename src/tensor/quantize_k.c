@@ -125,8 +125,8 @@ static void quantize_lines(const float *x, search s, uint16_t *d, uint16_t *dmin
   *d = sotto_f32_to_f16(most / 63.0f);
   *dmin = sotto_f32_to_f16(most_min / 63.0f);
   for (int b = 0; b < 8; b++) {
-    const float step = sotto_f16_to_f32(*d) * (float)sotto_k_scale(scales, 1, b, false);
-    const float minimum = sotto_f16_to_f32(*dmin) * (float)sotto_k_scale(scales, 1, b, true);
+    const float step = sotto_f16_to_f32(*d) * (float)sotto_k_scale(scales, b, false);
+    const float minimum = sotto_f16_to_f32(*dmin) * (float)sotto_k_scale(scales, b, true);
     if (step == 0.0f) continue; /* whatever q is: ggml keeps it, and so do we */
     for (int i = 32 * b; i < 32 * b + 32; i++)
       q[i] = (uint8_t)nearest((x[i] + minimum) / step, 0, s.most);

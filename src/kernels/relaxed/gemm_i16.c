@@ -24,6 +24,8 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x0F0F0F0F), held(0x80808080)};
 }
 
+#define N_SUB_SCALES 2
+
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
   if (kind.bits < 8) return (weights){{q}};
   q = wasm_v128_xor(q, m.sign);
@@ -111,7 +113,7 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t sub[2]) {
+                                     const v128_t *sub) {
   (void)kind;
   v128_t sum[2];
   for (int p = 0; p < act.words; p++)

@@ -22,6 +22,8 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x7F7F7F7F), held(0x01010101)};
 }
 
+#define N_SUB_SCALES 1
+
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
   if (kind.bits < 8) return (weights){{q}};
   return (weights){{wasm_v128_and(q, m.low), wasm_v128_and(wasm_u16x8_shr(q, 7), m.sign)}};
@@ -88,13 +90,13 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t sub[2]) {
-  (void)kind;
-  return dot_of_pairs((v128_t[]){of_words(act, s.low), of_words(act, s.high)}, sub);
+                                     const v128_t *sub) {
+  (void)kind; /* 16 * 4 * 127 < 2^15 */
+  return times_pairs(of_words(act, s.low), of_words(act, s.high), sub[0], act.words == 1);
 }
 
 ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {
-  return act.words == 1 && kind.bits < 8 ? 2 : 1;
+  return act.words == 1 && kind.bits < 8 && !(kind.has_min && kind.bits == 2) ? 2 : 1;
 }
 
 ALWAYS_INLINE bool has_splats(sotto_panel_kind kind, act_layout act) {

@@ -44,6 +44,8 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 /* The offset tells the two apart: 128 or 0. */
+#define N_SUB_SCALES 1
+
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
   return (weights){{kind.offset == 128 ? wasm_v128_xor(q, m.sign) : q}};
 }
@@ -86,7 +88,7 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t sub[2]) {
+                                     const v128_t *sub) {
   (void)kind, (void)act, (void)sub; /* bytes have one scale for both */
   return s.word[0];
 }

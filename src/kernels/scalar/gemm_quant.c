@@ -53,28 +53,27 @@ static float add_block(sotto_tile_layout layout, float acc, const uint8_t *tile,
                        const int16_t *x, float scale, int32_t sum) {
   const float d = tile_scale(layout, tile, r);
   int32_t i[2];
-  int sub[2];
+  sub_scale sub[2];
   for (int h = 0; h < 2; h++) {
     i[h] = dot(layout, tile, r, 32 * b + 16 * h, 16, x + 16 * h);
     sub[h] = tile_sub_scale(layout, tile, r, 2 * b + h);
   }
+  const float d0 = d * (float)sub[0].scale, d1 = d * (float)sub[1].scale;
   if (layout.panel.scales == SOTTO_PANEL_HALVES)
-    return acc + ((float)i[0] * (d * (float)sub[0]) + (float)i[1] * (d * (float)sub[1])) * scale;
+    return acc + ((float)i[0] * d0 + (float)i[1] * d1) * scale;
   if (layout.panel.scales == SOTTO_PANEL_INTEGERS) {
-    float products = (float)(i[0] * sub[0] + i[1] * sub[1]) * d;
+    float products = (float)(i[0] * sub[0].scale + i[1] * sub[1].scale) * d;
     if (layout.panel.has_min) {
       int32_t first = 0;
       for (int k = 0; k < 16; k++) first += x[k];
-      const int32_t minima = tile_sub_min(layout, tile, r, 2 * b) * first +
-                             tile_sub_min(layout, tile, r, 2 * b + 1) * (sum - first);
+      const int32_t minima = sub[0].min * first + sub[1].min * (sum - first);
       products = products + (float)minima * tile_min(layout, tile, r);
     }
     return acc + products * scale;
   }
-  acc = acc + (float)(i[0] + i[1]) * (d * (float)sub[0] * scale);
+  acc = acc + (float)(i[0] + i[1]) * (d0 * scale);
   if (!layout.panel.has_min) return acc;
-  const float m = tile_min(layout, tile, r);
-  return acc + m * (float)tile_sub_min(layout, tile, r, 2 * b) * (scale * (float)sum);
+  return acc + tile_min(layout, tile, r) * (float)sub[0].min * (scale * (float)sum);
 }
 
 static inline void gemm(const sotto_gemm *g, sotto_tile_layout layout) {

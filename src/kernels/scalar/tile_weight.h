@@ -43,21 +43,24 @@ static inline float tile_min(sotto_tile_layout layout, const uint8_t *tile, int 
 }
 
 /* What row r's weights from 16 * s on multiply these two with. */
-static inline int tile_sub_scale(sotto_tile_layout layout, const uint8_t *tile, int r, int s) {
-  const uint8_t *sub = tile + layout.sub_scales + r;
+typedef struct sub_scale {
+  int scale, min;
+} sub_scale;
+static inline sub_scale tile_sub_scale(sotto_tile_layout layout, const uint8_t *tile, int r, int s) {
+  uint8_t bytes[16]; /* as in the file */
+  const int n = (layout.quants - layout.sub_scales) / SOTTO_TILE_ROWS;
+  for (int i = 0; i < n; i++)
+    bytes[i] = tile[layout.sub_scales + sotto_tile_sub_scale_at(layout, r, i)];
   switch (layout.scales) {
-  case SOTTO_SCALES_SIX_BITS: return sotto_k_scale(sub, 8, s / 2, false);
-  case SOTTO_SCALES_SIX_BITS_32: return sotto_iq4_xs_scale(sub, 8, s / 2);
-  case SOTTO_SCALES_SIX_BITS_16: return sotto_q3_k_scale(sub, 8, s);
-  case SOTTO_SCALES_FOUR_BITS: return sub[8 * s] & 15;
-  case SOTTO_SCALES_INT8: return (int8_t)sub[8 * s];
-  default: return 1;
+  case SOTTO_SCALES_SIX_BITS:
+    return (sub_scale){sotto_k_scale(bytes, s / 2, false), sotto_k_scale(bytes, s / 2, true)};
+  case SOTTO_SCALES_SIX_BITS_32:
+    return (sub_scale){sotto_iq4_xs_scale(bytes, bytes + 2, s / 2), 0};
+  case SOTTO_SCALES_SIX_BITS_16: return (sub_scale){sotto_q3_k_scale(bytes, s), 0};
+  case SOTTO_SCALES_FOUR_BITS: return (sub_scale){bytes[s] & 15, bytes[s] >> 4};
+  case SOTTO_SCALES_INT8: return (sub_scale){(int8_t)bytes[s], 0};
+  default: return (sub_scale){1, 1};
   }
-}
-static inline int tile_sub_min(sotto_tile_layout layout, const uint8_t *tile, int r, int s) {
-  const uint8_t *sub = tile + layout.sub_scales + r;
-  if (layout.scales == SOTTO_SCALES_FOUR_BITS) return sub[8 * s] >> 4;
-  return layout.scales == SOTTO_SCALES_SIX_BITS ? sotto_k_scale(sub, 8, s / 2, true) : 1;
 }
 
 #endif

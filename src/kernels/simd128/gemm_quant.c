@@ -29,6 +29,7 @@ ALWAYS_INLINE masks hold_masks(void) {
 }
 
 #define PREPARES_BYTES false
+#define N_SUB_SCALES   1
 #define look_up        wasm_i8x16_swizzle
 
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
@@ -88,9 +89,9 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t sub[2]) {
+                                     const v128_t *sub) {
   (void)kind, (void)act;
-  return dot_of_pairs(s.half, sub);
+  return times_pairs(s.half[0], s.half[1], sub[0], false);
 }
 
 ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {

@@ -13,17 +13,6 @@ ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
   return p;
 }
 
-/* -8 times the sums of the activations of each half, times its minimum. */
-ALWAYS_INLINE v128_t times_minima(act_layout act, const uint8_t *block, v128_t min) {
-  v128_t first = half_correction(act, block, 8, 0), second = half_correction(act, block, 8, 1);
-  if (act.words == 1) { /* 8 * 16 * 127 fits int16 */
-    first = wasm_v128_and(first, wasm_u32x4_const_splat(0xFFFF));
-    return wasm_i32x4_dot_i16x8(wasm_v128_or(first, wasm_i32x4_shl(second, 16)), min);
-  }
-  first = wasm_i32x4_mul(first, wasm_i32x4_shr(wasm_i32x4_shl(min, 16), 16));
-  return wasm_i32x4_add(first, wasm_i32x4_mul(second, wasm_i32x4_shr(min, 16)));
-}
-
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
 ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_scales c,
                                act_layout act, const uint8_t *block) {
@@ -31,8 +20,11 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   if (kind.scales == SOTTO_PANEL_INTEGERS) {
     v128_t i = wasm_f32x4_convert_i32x4(total_of_halves(kind, act, s, c.sub));
     i = wasm_f32x4_mul(i, c.d[0]);
-    if (kind.has_min)
-      i = mul_add(i, wasm_f32x4_convert_i32x4(times_minima(act, block, c.min)), c.m);
+    if (kind.has_min) { /* 8 * 16 * 127 < 2^15 */
+      v128_t first = half_correction(act, block, 8, 0), second = half_correction(act, block, 8, 1);
+      v128_t minima = times_pairs(first, second, c.min, act.words == 1);
+      i = mul_add(i, wasm_f32x4_convert_i32x4(minima), c.m);
+    }
     return mul_add(acc, i, scale);
   }
   v128_t i = wasm_f32x4_convert_i32x4(total(kind, act, s, block, 0));

@@ -19,7 +19,7 @@ ALWAYS_INLINE int panel_vectors(sotto_panel_kind kind, bool splats) {
 /* What a panel keeps of a block's scales, one vector after the other, and back, for the row at
  * `from` in all lanes. */
 ALWAYS_INLINE int n_scales(sotto_panel_kind kind) {
-  if (kind.scales == SOTTO_PANEL_INTEGERS) return kind.has_min ? 5 : 3;
+  if (kind.scales == SOTTO_PANEL_INTEGERS) return 1 + N_SUB_SCALES + 2 * kind.has_min;
   return 1 + (kind.scales == SOTTO_PANEL_HALVES) + kind.has_min;
 }
 ALWAYS_INLINE void store_scales(sotto_panel_kind kind, v128_t *to, block_scales c) {
@@ -27,7 +27,7 @@ ALWAYS_INLINE void store_scales(sotto_panel_kind kind, v128_t *to, block_scales 
   if (kind.scales == SOTTO_PANEL_HALVES) *to++ = c.d[1];
   if (kind.has_min) *to++ = c.m;
   if (kind.scales != SOTTO_PANEL_INTEGERS) return;
-  *to++ = c.sub[0], *to++ = c.sub[1];
+  for (int i = 0; i < N_SUB_SCALES; i++) *to++ = c.sub[i];
   if (kind.has_min) *to = c.min;
 }
 ALWAYS_INLINE block_scales load_scales_of_row(sotto_panel_kind kind, const uint8_t *from) {
@@ -36,7 +36,7 @@ ALWAYS_INLINE block_scales load_scales_of_row(sotto_panel_kind kind, const uint8
   if (kind.scales == SOTTO_PANEL_HALVES) c.d[1] = wasm_v128_load32_splat(from += 16);
   if (kind.has_min) c.m = wasm_v128_load32_splat(from += 16);
   if (kind.scales != SOTTO_PANEL_INTEGERS) return c;
-  for (int i = 0; i < 2; i++) c.sub[i] = wasm_v128_load32_splat(from += 16);
+  for (int i = 0; i < N_SUB_SCALES; i++) c.sub[i] = wasm_v128_load32_splat(from += 16);
   if (kind.has_min) c.min = wasm_v128_load32_splat(from + 16);
   return c;
 }

@@ -44,11 +44,17 @@ ALWAYS_INLINE void store_halves(uint8_t *first, uint8_t *second, v128_t v) {
   wasm_v128_store64_lane(second, v, 1);
 }
 
-/* Each byte twice. */
-ALWAYS_INLINE void store_twice(uint8_t *to, v128_t v) {
-  wasm_v128_store(to, wasm_i8x16_shuffle(v, v, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7));
-  wasm_v128_store(to + 16, wasm_i8x16_shuffle(v, v, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14,
-                                              14, 15, 15));
+/* Block b's scales that are integers of halves: each of a row's two twice, if SCALES_TWICE. */
+ALWAYS_INLINE void store_pairs(uint8_t bytes[SUB_SCALE_BYTES], int b, v128_t v) {
+  uint8_t *to = bytes + 16 * N_SUB_SCALES * b;
+  if (N_SUB_SCALES == 1) {
+    wasm_v128_store(to, v);
+    return;
+  }
+  wasm_v128_store(to,
+                  wasm_i8x16_shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14));
+  wasm_v128_store(to + 16,
+                  wasm_i8x16_shuffle(v, v, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15));
 }
 
 ALWAYS_INLINE void unpack_six_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
@@ -85,28 +91,25 @@ ALWAYS_INLINE void unpack_six_bits_32(const uint8_t *sub, uint8_t bytes[SUB_SCAL
 }
 
 ALWAYS_INLINE void unpack_six_bits_16(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
-  for (int i = 0; i < 64; i += 16) {
-    v128_t low = wasm_v128_load(sub + i), high = wasm_v128_load(sub + 64 + i % 32);
-    if (i >= 32) high = wasm_u16x8_shr(high, 2);
-    store_twice(bytes + 2 * i, signed_six(low, wasm_i16x8_shl(high, 4)));
-    store_twice(bytes + 128 + 2 * i, signed_six(wasm_u16x8_shr(low, 4), high));
+  for (int b = 0; b < 4; b++) {
+    v128_t low = wasm_v128_load(sub + 16 * b), high = wasm_v128_load(sub + 64 + 16 * (b % 2));
+    if (b >= 2) high = wasm_u16x8_shr(high, 2);
+    store_pairs(bytes, b, signed_six(low, wasm_i16x8_shl(high, 4)));
+    store_pairs(bytes, b + 4, signed_six(wasm_u16x8_shr(low, 4), high));
   }
 }
 
 ALWAYS_INLINE void unpack_four_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
   const v128_t four = wasm_i8x16_const_splat(15);
-  for (int i = 0; i < 128; i += 16) {
-    v128_t both = wasm_v128_load(sub + i);
-    store_twice(bytes + 2 * i, wasm_v128_and(both, four));
-    both = wasm_v128_and(wasm_u16x8_shr(both, 4), four);
-    wasm_v128_store(bytes + MINIMA_AT + i, wasm_i8x16_shuffle(both, both, 0, 8, 1, 9, 2, 10, 3, 11,
-                                                              4, 12, 5, 13, 6, 14, 7, 15));
+  for (int b = 0; b < 8; b++) {
+    v128_t both = wasm_v128_load(sub + 16 * b);
+    store_pairs(bytes, b, wasm_v128_and(both, four));
+    wasm_v128_store(bytes + MINIMA_AT + 16 * b, wasm_v128_and(wasm_u16x8_shr(both, 4), four));
   }
 }
 
 /* The sub-scales byte by byte, eight rows of each, in order; in `bytes`, where they are packed
- * closer. Minima follow. Where they are integers of halves, scales are there twice, and a row's two
- * minima of a block side by side. */
+ * closer. Minima follow. */
 ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const uint8_t *tile,
                                                uint8_t bytes[SUB_SCALE_BYTES]) {
   const uint8_t *sub = tile + layout.sub_scales;
@@ -129,9 +132,9 @@ ALWAYS_INLINE v128_t times_bytes(v128_t d, const uint8_t *bytes, int half) {
 /* Scales and minima of block b of a tile, of four rows. */
 typedef struct block_scales {
   v128_t d[2], m; /* the second d: of the second half, where it has its own */
-  /* Where the halves' are integers, times d and m: a row's two int16 are alike in each half's
-   * scales, and the halves' minima. */
-  v128_t sub[2], min;
+  /* Where the halves' are integers, times d and m: int16, a row's two side by side; or scales in
+   * two vectors, each twice. */
+  v128_t sub[N_SUB_SCALES], min;
 } block_scales;
 
 ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, const uint8_t *sub,
@@ -139,7 +142,8 @@ ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, co
   block_scales c = {.d = {t.d, t.d}, .m = t.m};
   if (layout.panel.scales == SOTTO_PANEL_INTEGERS) {
     sub += 8 * half;
-    for (int i = 0; i < 2; i++) c.sub[i] = wasm_i16x8_load8x8(sub + 32 * b + 16 * i);
+    for (int i = 0; i < N_SUB_SCALES; i++)
+      c.sub[i] = wasm_i16x8_load8x8(sub + 16 * N_SUB_SCALES * b + 16 * i);
     if (layout.panel.has_min) c.min = wasm_i16x8_load8x8(sub + MINIMA_AT + 16 * b);
   } else if (layout.scales == SOTTO_SCALES_INT8) {
     for (int i = 0; i < 2; i++) c.d[i] = times_bytes(t.d, sub + 16 * b + 8 * i, half);

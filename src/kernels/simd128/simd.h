@@ -59,10 +59,15 @@ ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
   return wasm_f32x4_add(sum, wasm_f32x4_mul(a, b));
 }
 
-/* a[0] * b[0] + a[1] * b[1] in int32; a lane of b is the same int16 twice. */
-ALWAYS_INLINE v128_t dot_of_pairs(const v128_t a[2], const v128_t b[2]) {
-  return wasm_i32x4_add(wasm_i32x4_mul(a[0], wasm_i32x4_shr(b[0], 16)),
-                        wasm_i32x4_mul(a[1], wasm_i32x4_shr(b[1], 16)));
+/* In int32 a * the first + b * the second of two int16 in each lane of `pairs`; `narrow`: a and b
+ * are below 2^15. */
+ALWAYS_INLINE v128_t times_pairs(v128_t a, v128_t b, v128_t pairs, bool narrow) {
+  if (narrow) {
+    a = wasm_v128_and(a, wasm_u32x4_const_splat(0xFFFF));
+    return wasm_i32x4_dot_i16x8(wasm_v128_or(a, wasm_i32x4_shl(b, 16)), pairs);
+  }
+  a = wasm_i32x4_mul(a, wasm_i32x4_shr(wasm_i32x4_shl(pairs, 16), 16));
+  return wasm_i32x4_add(a, wasm_i32x4_mul(b, wasm_i32x4_shr(pairs, 16)));
 }
 
 /* Lane j of out[i] = lane i of in[j]. */
