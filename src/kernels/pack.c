@@ -165,7 +165,7 @@ static ALWAYS_INLINE void pack_block(const sotto_tile_layout *layout, const uint
   const size_t n = scale_bytes(layout);
   memcpy(tile + n * (size_t)r, scale, n);
   if (layout->panel.has_min) memcpy(tile + layout->min + 2 * r, scale + 2, 2);
-  for (int i = 0; i < n_sub_scales(layout); i++) 
+  for (int i = 0; i < n_sub_scales(layout); i++)
     tile[layout->sub_scales + sotto_tile_sub_scale_at(*layout, r, i)] = sub[i];
   for (int b = 0; b < layout->blocks; b++) {
     uint32_t q[8];
@@ -182,7 +182,7 @@ static void unpack_block(const sotto_tile_layout *layout, const uint8_t *tile, i
   memset(block, 0, (size_t)layout->bytes / SOTTO_TILE_ROWS);
   memcpy(scale, tile + n * (size_t)r, n);
   if (layout->panel.has_min) memcpy(scale + 2, tile + layout->min + 2 * r, 2);
-  for (int i = 0; i < n_sub_scales(layout); i++) 
+  for (int i = 0; i < n_sub_scales(layout); i++)
     sub[i] = tile[layout->sub_scales + sotto_tile_sub_scale_at(*layout, r, i)];
   for (int b = 0; b < layout->blocks; b++) {
     uint32_t q[8];

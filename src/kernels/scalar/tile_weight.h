@@ -46,7 +46,8 @@ static inline float tile_min(sotto_tile_layout layout, const uint8_t *tile, int 
 typedef struct sub_scale {
   int scale, min;
 } sub_scale;
-static inline sub_scale tile_sub_scale(sotto_tile_layout layout, const uint8_t *tile, int r, int s) {
+static inline sub_scale tile_sub_scale(sotto_tile_layout layout, const uint8_t *tile, int r,
+                                       int s) {
   uint8_t bytes[16]; /* as in the file */
   const int n = (layout.quants - layout.sub_scales) / SOTTO_TILE_ROWS;
   for (int i = 0; i < n; i++)
@@ -54,8 +55,7 @@ static inline sub_scale tile_sub_scale(sotto_tile_layout layout, const uint8_t *
   switch (layout.scales) {
   case SOTTO_SCALES_SIX_BITS:
     return (sub_scale){sotto_k_scale(bytes, s / 2, false), sotto_k_scale(bytes, s / 2, true)};
-  case SOTTO_SCALES_SIX_BITS_32:
-    return (sub_scale){sotto_iq4_xs_scale(bytes, bytes + 2, s / 2), 0};
+  case SOTTO_SCALES_SIX_BITS_32: return (sub_scale){sotto_iq4_xs_scale(bytes, bytes + 2, s / 2), 0};
   case SOTTO_SCALES_SIX_BITS_16: return (sub_scale){sotto_q3_k_scale(bytes, s), 0};
   case SOTTO_SCALES_FOUR_BITS: return (sub_scale){bytes[s] & 15, bytes[s] >> 4};
   case SOTTO_SCALES_INT8: return (sub_scale){(int8_t)bytes[s], 0};

@@ -82,6 +82,17 @@ ALWAYS_INLINE v128_t half_correction(act_layout act, const uint8_t *block, int o
   return times_offset(sum, offset);
 }
 
+/* The same word by word, so that it fits int16: the low byte in wide ones' first. */
+ALWAYS_INLINE void word_corrections(act_layout act, const uint8_t *block, int offset, int part,
+                                    v128_t words[2]) {
+  v128_t sum = half_correction(act, block, offset, part);
+  if (act.words == 2) {
+    words[0] = wasm_v128_and(sum, wasm_u32x4_const_splat(0xFF));
+    sum = wasm_i32x4_shr(sum, 8);
+  }
+  words[act.words - 1] = sum;
+}
+
 /* Four words of one token; `to` is its lane of the first. */
 ALWAYS_INLINE void store_words(act_layout act, uint8_t *to, v128_t v) {
   if (act.lanes == 1) {

@@ -28,6 +28,12 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x00FF00FF)};
 }
 
+/* How many bits too far left second halves' quants stay, which saves a shift for each vector of them:
+ * sums have room. */
+ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
+  return kind.bits == 2 ? 2 : kind.bits == 3 ? 4 : 0;
+}
+
 #define PREPARES_BYTES false
 #define N_SUB_SCALES   1
 #define look_up        wasm_i8x16_swizzle
@@ -47,7 +53,8 @@ ALWAYS_INLINE sums start(sotto_panel_kind kind, act_layout act, sums s, const ui
   if (kind.offset == 0)
     s.half[part] = wasm_i32x4_const_splat(0);
   else if (kind.scales != SOTTO_PANEL_WHOLE)
-    s.half[part] = half_correction(act, block, kind.offset, part);
+    s.half[part] =
+        half_correction(act, block, kind.offset << (part ? second_shift(kind) : 0), part);
   else if (part == 0)
     s.half[0] = correction(act, block, kind.offset);
   return s;
@@ -90,8 +97,8 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
                                      const v128_t *sub) {
-  (void)kind, (void)act;
-  return times_pairs(s.half[0], s.half[1], sub[0], false);
+  (void)act;
+  return times_pairs(s.half[0], s.half[1], second_shift(kind), sub[0], false);
 }
 
 ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {

@@ -22,7 +22,7 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
     i = wasm_f32x4_mul(i, c.d[0]);
     if (kind.has_min) { /* 8 * 16 * 127 < 2^15 */
       v128_t first = half_correction(act, block, 8, 0), second = half_correction(act, block, 8, 1);
-      v128_t minima = times_pairs(first, second, c.min, act.words == 1);
+      v128_t minima = times_pairs(first, second, 0, c.min, act.words == 1);
       i = mul_add(i, wasm_f32x4_convert_i32x4(minima), c.m);
     }
     return mul_add(acc, i, scale);
@@ -36,29 +36,30 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   return kind.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
 }
 
-/* To s[h] are added, for half h of the tile, four k and as many 16 further on; `beyond`: where the
- * rest's bytes are. */
+/* To s[h] are added, for each half h of the tile from `first` up to `end`, four k and as many 16
+ * further on; `beyond`: where the rest's bytes are. */
 ALWAYS_INLINE void gemv_four(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                              const uint8_t *beyond, const uint8_t *x, int j, held_constants held,
-                             v128_t rest[2], sums s[2]) {
+                             int first, int end, v128_t rest[2], sums s[2]) {
   v128_t a[2][2]; /* by part and word */
   for (int w = 0; w < 2 * act.words; w++)
     a[w / act.words][w % act.words] = act_word(act, x, 2 * act.words * j + w);
   weights low[2], high[2];
-  for (int h = 0; h < 2; h++) {
+  for (int h = first; h < end; h++) {
     if (groups_of_rest(layout) < 4 && j % groups_of_rest(layout) == 0)
       rest[h] = load_rest(layout, beyond + 16 * h, j);
     v128_t shared = load_shared(layout, quants + 16 * h, j, held.quants, &rest[h]);
     low[h] = weights_of(layout, unpack(layout, shared, j, 0, held.quants, &rest[h]), held);
     high[h] = weights_of(layout, unpack(layout, shared, j, 1, held.quants, &rest[h]), held);
   }
-  for (int h = 0; h < 2; h++) s[h] = dot_low(layout.panel, act, s[h], low[h], a[0]);
-  for (int h = 0; h < 2; h++) s[h] = dot_high(layout.panel, act, s[h], high[h], a[1]);
+  for (int h = first; h < end; h++) s[h] = dot_low(layout.panel, act, s[h], low[h], a[0]);
+  for (int h = first; h < end; h++) s[h] = dot_high(layout.panel, act, s[h], high[h], a[1]);
 }
 
-/* s[h] = the integer sums of a block for half h of the tile. */
-ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
-                              const uint8_t *x, held_constants held, sums s[2]) {
+/* s[h] = the integer sums of a block for these halves. */
+ALWAYS_INLINE void gemv_halves(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
+                               const uint8_t *x, held_constants held, int first, int end,
+                               sums s[2]) {
   const sotto_panel_kind kind = layout.panel;
   /* Fours of a turn of the loop, and that a vector of rest serves. */
   const bool two = (act.words == 1 && layout.bits != 3) || layout.bits == 2 || layout.bits == 6;
@@ -66,7 +67,7 @@ ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const ui
   const int n = layout.bits == 3 ? 3 : 4; /* the last comes from the rest */
   const uint8_t *beyond = quants;         /* moves with the rest's bytes */
   v128_t rest[2];
-  for (int h = 0; h < 2; h++) {
+  for (int h = first; h < end; h++) {
     if (of_rest == 4) rest[h] = load_rest(layout, quants + 16 * h, 0);
     s[h] = start(kind, act, s[h], x, 0);
     s[h] = start(kind, act, s[h], x, 1);
@@ -75,13 +76,27 @@ ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const ui
  * and an unrolled one would need more registers than there are. */
 #pragma clang loop unroll(disable)
   for (int i = 0; i < n; i += at_once) {
-    for (int j = 0; j < at_once; j++) gemv_four(layout, act, quants, beyond, x, j, held, rest, s);
+    for (int j = 0; j < at_once; j++)
+      gemv_four(layout, act, quants, beyond, x, j, held, first, end, rest, s);
     quants = next(quants, quants_at(layout, at_once));
     beyond = next(beyond, 32 * at_once / of_rest);
     x = next(x, 8 * act.words * at_once);
-    for (int h = 0; h < 2; h++) s[h] = flush(kind, act, flush(kind, act, s[h], 0), 1);
+    for (int h = first; h < end; h++) s[h] = flush(kind, act, flush(kind, act, s[h], 0), 1);
   }
-  if (n == 3) gemv_four(layout, act, quants, beyond, x - 24 * act.words, 3, held, rest, s);
+  x -= 24 * act.words;
+  if (n == 3) gemv_four(layout, act, quants, beyond, x, 3, held, first, end, rest, s);
+}
+
+/* Both halves share the copies of activations. Where these are loads, and the sums with them more
+ * than fit the engines' registers, one comes after the other. */
+ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
+                              const uint8_t *x, held_constants held, sums s[2]) {
+  if (act.broadcast && act.words == 2 && layout.panel.scales == SOTTO_PANEL_INTEGERS) {
+    gemv_halves(layout, act, quants, x, held, 0, 1, s);
+    gemv_halves(layout, act, quants, x, held, 1, 2, s);
+  } else {
+    gemv_halves(layout, act, quants, x, held, 0, 2, s);
+  }
 }
 
 /* sum[8] = n tiles · x, added to what is there or to nothing. */

@@ -12,7 +12,10 @@ ALWAYS_INLINE quant_masks hold_quant_masks(sotto_tile_layout layout) {
   const uint32_t each = 0x01010101, low = (1u << layout.bits) - 1;
   const uint32_t rest = (1u << sotto_tile_rest_bits(layout.bits)) - 1;
   v128_t held_low = held(each * low);
-  if (layout.bits == 3) return (quant_masks){held_low, held_low, held(each * 0x88)};
+  if (layout.bits < 4) {
+    v128_t second = held(each * (low << second_shift(layout.panel)));
+    return (quant_masks){held_low, second, held(each * 0x88)};
+  }
   if (layout.bits == 5 || layout.bits == 6)
     return (quant_masks){held_low, held(each * (low - rest)), held(each * rest)};
   return (quant_masks){held_low, held_low, held_low};
@@ -47,15 +50,16 @@ ALWAYS_INLINE v128_t load_shared(sotto_tile_layout layout, const uint8_t *quants
 }
 
 /* 16 quants of half a tile, for k = 4 * j … (part 0) or k = 16 + 4 * j … (part 1, a constant),
- * which moves on in the rest. */
+ * which moves on in the rest. Of two and three bits those of part 1 stay second_shift() too far left. */
 ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int j, int part, quant_masks m,
                             v128_t *rest) {
   if (layout.bits == 8) return part ? *rest : shared;
-  if (layout.bits == 2) shared = wasm_u16x8_shr(shared, (uint32_t)(4 * (j % 2) + 2 * part));
-  if (layout.bits == 2 || part == 0) return wasm_v128_and(shared, m.low);
-  const int bits = layout.bits == 3 ? 4 : layout.bits;
-  v128_t top = wasm_v128_and(wasm_u16x8_shr(shared, 8 - (uint32_t)bits % 8), m.top);
-  if (bits == 4) return top;
+  if (layout.bits == 2 && j % 2) shared = wasm_u16x8_shr(shared, 4);
+  if (part == 0) return wasm_v128_and(shared, m.low);
+  const int bits = layout.bits, at = bits < 4 ? 2 * bits - 2 : 8 - bits % 8;
+  const int shift = bits < 4 ? at - second_shift(layout.panel) : at;
+  v128_t top = wasm_v128_and(wasm_u16x8_shr(shared, (uint32_t)shift), m.top);
+  if (bits <= 4) return top;
   top = wasm_v128_or(top, wasm_v128_and(*rest, m.rest));
   *rest = wasm_u16x8_shr(*rest, (uint32_t)sotto_tile_rest_bits(bits));
   return top;
