@@ -107,7 +107,7 @@ enum { /* bytes of eight rows' scales, of what there is besides, and blocks of a
 #include "kernels/tiles.def"
 #undef T
 
-/* Byte i of row r's sub-scales; where they are integers of halves, a block's two lie side by side. */
+/* Byte i of row r's sub-scales; of integers of halves a block's two lie side by side. */
 static inline int sotto_tile_sub_scale_at(sotto_tile_layout layout, int r, int i) {
   if (layout.panel.scales == SOTTO_PANEL_INTEGERS)
     return 2 * SOTTO_TILE_ROWS * (i / 2) + 2 * r + i % 2;

@@ -148,12 +148,16 @@ TEST(packed_layout_is_the_documented_one) {
       else
         CHECK(memcmp(tile + 2 * r, &(uint16_t){0x3C00}, 2) == 0);
     }
-    /* Sub-scales: byte s of all rows side by side. */
+    /* Sub-scales: byte s of all rows side by side, or of halves bytes s and s + 1. */
+    const bool halves_differ = type == SOTTO_Q2_K || type == SOTTO_Q3_K;
     fill(&state, rows, 8 * block);
     sotto_pack_tile_row(type, rows, 8, (size_t)n, tile);
     const unsigned char *packed = tile + cases[i].head - 8 * sub->n;
     for (size_t s = 0; s < sub->n; s++)
-      for (size_t r = 0; r < 8; r++) CHECK(packed[8 * s + r] == rows[r * block + sub->at + s]);
+      for (size_t r = 0; r < 8; r++) {
+        const size_t at = halves_differ ? s / 2 * 16 + 2 * r + s % 2 : 8 * s + r;
+        CHECK(packed[at] == rows[r * block + sub->at + s]);
+      }
   }
 }
 

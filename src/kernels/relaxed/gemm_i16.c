@@ -24,7 +24,7 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x0F0F0F0F), held(0x80808080)};
 }
 
-/* How many bits too far left second halves' quants stay, which saves a shift for each vector of them:
+/* Where second halves' quants stay too far left, that saves a shift for each vector of them:
  * four dots of 4 * 3 fit int16. */
 ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
   return kind.bits == 2 ? 2 : 0;

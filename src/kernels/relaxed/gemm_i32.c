@@ -22,7 +22,7 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x7F7F7F7F), held(0x01010101)};
 }
 
-/* How many bits too far left second halves' quants stay, which saves a shift for each vector of them:
+/* Where second halves' quants stay too far left, that saves a shift for each vector of them:
  * 16 * 7 fit seven bits. */
 ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
   return kind.bits == 2 ? 2 : kind.bits == 3 ? 4 : 0;

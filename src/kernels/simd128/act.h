@@ -33,6 +33,14 @@ ALWAYS_INLINE int act_block_bytes(act_layout act) {
   return act_quant_bytes(act) + 16 * act.lanes;
 }
 
+/* p + step, which the compiler then does not know to be related to p: it would compute addresses
+ * from a counter, one addition for each. */
+ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
+  p += step;
+  __asm__("" : "+r"(p));
+  return p;
+}
+
 /* How many tokens, from the first on, are in groups of four. */
 ALWAYS_INLINE size_t act_in_fours(const sotto_act *act) {
   return act->n_tokens / 4 * 4;

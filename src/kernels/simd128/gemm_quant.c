@@ -28,7 +28,7 @@ ALWAYS_INLINE masks hold_masks(void) {
   return (masks){held(0x00FF00FF)};
 }
 
-/* How many bits too far left second halves' quants stay, which saves a shift for each vector of them:
+/* Where second halves' quants stay too far left, that saves a shift for each vector of them:
  * sums have room. */
 ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
   return kind.bits == 2 ? 2 : kind.bits == 3 ? 4 : 0;

@@ -11,6 +11,9 @@
  *                         in it
  *   look_up()             16 of 16 bytes by their indices
  *   n_vectors()           vectors in `weights`
+ *   second_shift()        how far left the quants of k = 16..31 stay when they are unpacked
+ *   N_SUB_SCALES          vectors of a block's scales that are integers of halves: 1, a row's two
+ *                         side by side as int16, or 2, each of them twice
  *   has_splats()          whether rows are copied to all lanes once for all tokens
  *   sums, start(), dot_low(), dot_high(), flush(), total(), total_of_halves()
  *                         the exact int32 sums of a block, a lane each: dot_low() adds k = 0..15,

@@ -5,14 +5,6 @@
 #include "kernels/simd128/streams.h"
 #include "kernels/simd128/unpack_quant.inc.h"
 
-/* p + step, which the compiler then does not know to be related to p: it would compute addresses
- * from a counter, one addition for each. */
-ALWAYS_INLINE const uint8_t *next(const uint8_t *p, int step) {
-  p += step;
-  __asm__("" : "+r"(p));
-  return p;
-}
-
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
 ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_scales c,
                                act_layout act, const uint8_t *block) {

@@ -9,13 +9,6 @@ typedef struct tile_scales {
   v128_t d, m;
 } tile_scales;
 
-/* 2^(e - 128) of four rows. */
-ALWAYS_INLINE v128_t load_e8m0(const uint8_t *p) {
-  v128_t e = wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(p)));
-  const v128_t least = wasm_u32x4_const_splat(1u << 22), half = wasm_f32x4_const_splat(0.5f);
-  return wasm_f32x4_mul(wasm_u32x4_max(wasm_i32x4_shl(e, 23), least), half);
-}
-
 ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *tile, int half,
                                       f16_constants f16) {
   const uint8_t *d = tile + layout.min / 2 * half, *m = tile + layout.min + 8 * half;
@@ -44,7 +37,7 @@ ALWAYS_INLINE void store_halves(uint8_t *first, uint8_t *second, v128_t v) {
   wasm_v128_store64_lane(second, v, 1);
 }
 
-/* Block b's scales that are integers of halves: each of a row's two twice, if SCALES_TWICE. */
+/* Block b's scales that are integers of halves: a row's two side by side, or each twice. */
 ALWAYS_INLINE void store_pairs(uint8_t bytes[SUB_SCALE_BYTES], int b, v128_t v) {
   uint8_t *to = bytes + 16 * N_SUB_SCALES * b;
   if (N_SUB_SCALES == 1) {

@@ -49,6 +49,13 @@ ALWAYS_INLINE v128_t load_small_f16(const void *p) {
   return wasm_v128_or(wasm_f32x4_add(v, below), sign);
 }
 
+/* 2^(e - 128) of four exponents. */
+ALWAYS_INLINE v128_t load_e8m0(const uint8_t *p) {
+  v128_t e = wasm_u32x4_extend_low_u16x8(wasm_u16x8_extend_low_u8x16(wasm_v128_load32_zero(p)));
+  const v128_t least = wasm_u32x4_const_splat(1u << 22), half = wasm_f32x4_const_splat(0.5f);
+  return wasm_f32x4_mul(wasm_u32x4_max(wasm_i32x4_shl(e, 23), least), half);
+}
+
 /* (v0 + v1) + (v2 + v3) */
 ALWAYS_INLINE float fold(v128_t v) {
   return (wasm_f32x4_extract_lane(v, 0) + wasm_f32x4_extract_lane(v, 1)) +

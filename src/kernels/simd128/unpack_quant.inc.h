@@ -50,7 +50,8 @@ ALWAYS_INLINE v128_t load_shared(sotto_tile_layout layout, const uint8_t *quants
 }
 
 /* 16 quants of half a tile, for k = 4 * j … (part 0) or k = 16 + 4 * j … (part 1, a constant),
- * which moves on in the rest. Of two and three bits those of part 1 stay second_shift() too far left. */
+ * which moves on in the rest. Of two and three bits those of part 1 stay second_shift() too far
+ * left. */
 ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int j, int part, quant_masks m,
                             v128_t *rest) {
   if (layout.bits == 8) return part ? *rest : shared;
