@@ -148,16 +148,18 @@ static bool test_kv_type(const sotto_kernels *kernels, sotto_dtype type) {
 }
 
 /* All results of the kernels on vectors one after the other. */
-static void run_vectors(const sotto_kernels *kernels, float out[6 * N]) {
+static void run_vectors(const sotto_kernels *kernels, float out[8 * N]) {
   uint32_t state = 3;
   float x[N], y[N];
   fill_floats(&state, x, N);
   fill_floats(&state, y, N);
-  memset(out, 0, 6 * N * sizeof *out);
+  memset(out, 0, 8 * N * sizeof *out);
   kernels->rms_norm(out, x, y, N, 1e-5f);
   kernels->swiglu(out + N, x, y, N);
   kernels->add(out + 2 * N, x, y, N);
   kernels->geglu(out + 5 * N, x, y, N);
+  kernels->gelu(out + 6 * N, x, N);
+  kernels->layer_norm(out + 7 * N, x, y, y + 1, N - 1, 1e-5f);
   for (int neox = 0; neox < 2; neox++) {
     float *rotated = out + (3 + neox) * N;
     memcpy(rotated, x, sizeof x);
@@ -176,7 +178,7 @@ bool sotto_kernels_self_test(const sotto_kernels *kernels) {
 #define K(NAME, name) ok = test_kv_type(kernels, SOTTO_##NAME) && ok;
 #include "kernels/kv_types.def"
 #undef K
-  float out[6 * N], expected[6 * N];
+  float out[8 * N], expected[8 * N];
   run_vectors(&sotto_kernels_scalar, expected);
   run_vectors(kernels, out);
   return memcmp(out, expected, sizeof out) == 0 && ok;

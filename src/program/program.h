@@ -23,6 +23,21 @@ typedef enum sotto_activation {
   SOTTO_GELU_TANH, /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
 } sotto_activation;
 
+/* Which row of a table a token's embedding is. */
+typedef enum sotto_embed_row {
+  SOTTO_ROW_OF_TOKEN,
+  SOTTO_ROW_OF_POSITION,
+  SOTTO_ROW_FIRST,
+} sotto_embed_row;
+
+/* How the tokens of a text become one embedding; the numbers are those of <arch>.pooling_type. */
+typedef enum sotto_pooling {
+  SOTTO_POOLING_NONE = 0, /* they do not: the program's output is logits */
+  SOTTO_POOLING_MEAN = 1,
+  SOTTO_POOLING_CLS = 2, /* the first one's */
+  SOTTO_POOLING_LAST = 3,
+} sotto_pooling;
+
 typedef int32_t sotto_buffer_id;
 #define SOTTO_NONE (-1)
 
@@ -55,6 +70,9 @@ typedef struct sotto_op {
   uint32_t stage; /* as of weights; operations of a stage stand side by side */
   union {
     struct {
+      sotto_embed_row row;
+    } embed;
+    struct { /* RMS_NORM and LAYER_NORM */
       float eps;
       uint32_t width; /* of what is normalised by itself: a whole row, or each head in it */
     } norm;
@@ -77,6 +95,9 @@ typedef struct sotto_op {
     struct {
       float factor;
     } scale;
+    struct {
+      sotto_pooling pooling;
+    } pool;
   };
 } sotto_op;
 
@@ -90,7 +111,9 @@ typedef struct sotto_program {
   sotto_arena arena;
   const sotto_gguf *gguf;
   sotto_model_shape shape;
-  bool causal;               /* else a text goes through in one batch, and nothing follows it */
+  bool causal;               /* a token sees none behind it */
+  sotto_pooling pooling;     /* NONE: the output is logits, else an embedding */
+  uint32_t n_positions;      /* most of a sequence, where they are learned; else UINT32_MAX */
   sotto_kv_layer *kv_layers; /* [shape.n_layer] */
   sotto_rope *ropes;
   size_t n_ropes, cap_ropes;
@@ -100,13 +123,20 @@ typedef struct sotto_program {
   size_t n_weights, cap_weights;
   sotto_op *ops;
   size_t n_ops, cap_ops;
-  sotto_buffer_id logits; /* the last buffer: [outputs][n_vocab] */
-  uint32_t stage;         /* of weights and operations that are added now */
-  sotto_status status;    /* first error of building */
+  sotto_buffer_id output; /* the last buffer: [outputs][n_vocab] logits, or [outputs][n_embd] */
+  const sotto_gguf_tensor *passed_over; /* that nothing needs */
+  uint32_t stage;                       /* of weights and operations that are added now */
+  sotto_status status;                  /* first error of building */
 } sotto_program;
 
 void sotto_program_init(sotto_program *program, sotto_ctx *ctx, const sotto_gguf *gguf);
 void sotto_program_free(sotto_program *program);
+/* Whether a text goes through in one batch and nothing follows it: all its tokens are needed at
+ * once. */
+static inline bool sotto_program_takes_whole_texts(const sotto_program *program) {
+  return !program->causal || program->pooling == SOTTO_POOLING_MEAN ||
+         program->pooling == SOTTO_POOLING_CLS;
+}
 /* Append the program as text, an operation a line, with the shape of each buffer. */
 sotto_status sotto_program_print(const sotto_program *program, sotto_str *out);
 /* A hash of all that decides what the program computes from its weights in a context of n_ctx

@@ -167,6 +167,20 @@ void run_requests(sotto_engine *e, const sotto_request *requests, uint32_t n, ou
   }
 }
 
+void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
+  failing *f = user;
+  (void)old_size;
+  if (new_size == 0) {
+    free(ptr);
+    return NULL;
+  }
+  if (f->left > 0 && --f->left == 0) {
+    if (!f->once) f->left = 1;
+    return NULL;
+  }
+  return realloc(ptr, new_size);
+}
+
 sotto_request greedy(const int32_t *tokens, uint32_t n_tokens, uint32_t n_new, uint32_t flags) {
   sotto_request request;
   sotto_request_default(&request);

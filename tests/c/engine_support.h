@@ -48,6 +48,13 @@ uint32_t drain(sotto_engine *engine, outcome *outcomes, uint32_t first_id, uint3
 void run_requests(sotto_engine *engine, const sotto_request *requests, uint32_t n,
                   outcome *outcomes);
 
+/* An allocator that fails at its n-th call, for good or once. */
+typedef struct failing {
+  long left;
+  bool once;
+} failing;
+void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size);
+
 /* A greedy request for n_new tokens. */
 sotto_request greedy(const int32_t *tokens, uint32_t n_tokens, uint32_t n_new, uint32_t flags);
 

@@ -599,26 +599,6 @@ TEST(engine_plan_foretells_the_memory_used) {
   }
 }
 
-/* An allocator that fails at its n-th call, for good or once. */
-typedef struct failing {
-  long left;
-  bool once;
-} failing;
-
-static void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-  failing *f = user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  if (f->left > 0 && --f->left == 0) {
-    if (!f->once) f->left = 1;
-    return NULL;
-  }
-  return realloc(ptr, new_size);
-}
-
 TEST(engine_survives_every_failed_allocation) {
   const char *path = TINY("q4_0");
   long failures = 0;

@@ -534,6 +534,16 @@ TEST(kernels_vectors_same_bits_in_all_variants) {
               kernels->geglu(out, a + 1, b + 1, n));
     CHECK_ALL(sotto_kernels_scalar.geglu(expected, a + 1, b + 1, n),
               (memcpy(out, a + 1, n * sizeof *out), kernels->geglu(out, out, b + 1, n)));
+    if (n > 0) { /* the biases are the weights of the next value */
+      CHECK_ALL(sotto_kernels_scalar.layer_norm(expected, a + 1, b + 1, b, n, 1e-12f),
+                kernels->layer_norm(out, a + 1, b + 1, b, n, 1e-12f));
+      CHECK_ALL(
+          sotto_kernels_scalar.layer_norm(expected, a + 1, b + 1, b, n, 1e-6f),
+          (memcpy(out, a + 1, n * sizeof *out), kernels->layer_norm(out, out, b + 1, b, n, 1e-6f)));
+    }
+    CHECK_ALL(sotto_kernels_scalar.gelu(expected, a + 1, n), kernels->gelu(out, a + 1, n));
+    CHECK_ALL(sotto_kernels_scalar.gelu(expected, a + 1, n),
+              (memcpy(out, a + 1, n * sizeof *out), kernels->gelu(out, out, n)));
     CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
               kernels->add(out, a + 1, b + 1, n));
     CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
@@ -558,6 +568,11 @@ TEST(kernels_exp_same_bits_in_all_variants) {
     sotto_kernels_scalar.geglu(expected, gate, up, N);
     for (size_t v = 0; v < n_variants(); v++) {
       variant_at(v)->geglu(out, gate, up, N);
+      CHECK(same(out, expected, N));
+    }
+    sotto_kernels_scalar.gelu(expected, gate, N);
+    for (size_t v = 0; v < n_variants(); v++) {
+      variant_at(v)->gelu(out, gate, N);
       CHECK(same(out, expected, N));
     }
   }
@@ -699,6 +714,15 @@ static void wrong_geglu(float *out, const float *gate, const float *up, size_t n
   sotto_kernels_scalar.geglu(out, gate, up, n);
   spoil(out + n / 3, 0);
 }
+static void wrong_layer_norm(float *out, const float *x, const float *w, const float *bias,
+                             size_t n, float eps) {
+  sotto_kernels_scalar.layer_norm(out, x, w, bias, n, eps);
+  spoil(out + n - 1, 0);
+}
+static void wrong_gelu(float *out, const float *x, size_t n) {
+  sotto_kernels_scalar.gelu(out, x, n);
+  spoil(out + n / 2, 0);
+}
 static void wrong_add(float *out, const float *a, const float *b, size_t n) {
   sotto_kernels_scalar.add(out, a, b, n);
   spoil(out, 0);
@@ -737,6 +761,8 @@ TEST(kernels_self_test_finds_errors) {
   SPOILED(rope, wrong_rope)
   SPOILED(swiglu, wrong_swiglu)
   SPOILED(geglu, wrong_geglu)
+  SPOILED(layer_norm, wrong_layer_norm)
+  SPOILED(gelu, wrong_gelu)
   SPOILED(add, wrong_add)
 #define K(NAME, name)                                                                              \
   SPOILED(kv_write_##NAME, wrong_##NAME)                                                           \

@@ -1,6 +1,6 @@
 /* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a
- * batch through the steps), ops.c (operations) and attention.c (attention, writing keys and
- * values). */
+ * batch through the steps), ops.c (operations), attention.c (attention, writing keys and values)
+ * and pool.c (from tokens to an embedding). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
@@ -20,6 +20,10 @@ typedef enum cpu_step_kind {
   CPU_ADD,
   CPU_SCALE,
   CPU_TAKE_OUTPUTS,
+  CPU_LAYER_NORM,
+  CPU_GELU,
+  CPU_POOL,
+  CPU_L2_NORM,
 } cpu_step_kind;
 
 /* One step of the lowered program. Work is cut into units that may run in any order, on any thread
@@ -144,5 +148,11 @@ void cpu_attention_run(const cpu_backend *backend, const sotto_op *op, uint64_t 
                        uint32_t thread);
 /* Token t's keys and values to the cache. */
 void cpu_kv_write(cpu_backend *backend, const cpu_step *step, uint64_t t);
+
+/* ---- pool.c ---- */
+/* out[dim] = the tokens pooled of the text that ends with the batch's token `last`. */
+void cpu_pool(const cpu_backend *backend, const sotto_op *op, float *out, uint32_t last);
+/* x[n] divided by its length, in place; a length of 0 stays. */
+void cpu_l2_norm(float *x, uint32_t n);
 
 #endif
