@@ -28,7 +28,7 @@ static bool is_space(uint32_t c) {
 }
 
 static bool is_dropped(uint32_t c) {
-  const bool is_private = (c >= 0xE000 && c <= 0xF8FF) || c >= 0xF0000;
+  const bool is_private = (c >= 0xE000 && c <= 0xF8FF) || (c >= 0xF0000 && (c & 0xFFFE) != 0xFFFE);
   return is_private || is_in(bert_dropped, COUNT(bert_dropped), c);
 }
 

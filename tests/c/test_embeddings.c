@@ -186,6 +186,32 @@ TEST(embeddings_have_the_hash_of_all_hosts) {
   free(hashes);
 }
 
+/* The ids of a text, with [CLS] and [SEP] around; `flags` more. */
+static bool has_ids(sotto_engine *e, const char *text, uint32_t flags, const int32_t *expected,
+                    uint32_t n) {
+  const int32_t *ids;
+  uint32_t n_ids;
+  flags |= SOTTO_TOKENIZE_ADD_SPECIAL;
+  CHECK(sotto_engine_tokenize(e, text, (uint32_t)strlen(text), flags, &ids, &n_ids) == SOTTO_OK);
+  return n_ids == n && memcmp(ids, expected, n * sizeof *ids) == 0;
+}
+
+TEST(embeddings_texts_stand_between_special_tokens_and_hold_trusted_ones_only) {
+  enum { UNK = 1, CLS = 2, SEP = 3, MASK = 4, A = 5, B = 6 };
+  sotto_engine *e = open_one(&models[0], small);
+  REQUIRE(e != NULL);
+  CHECK(has_ids(e, "", 0, (const int32_t[]){CLS, SEP}, 2));
+  CHECK(has_ids(e, "\u00c1 b", 0, (const int32_t[]){CLS, A, B, SEP}, 4));
+  CHECK(has_ids(e, "a[MASK]b", SOTTO_TOKENIZE_PARSE_SPECIAL,
+                (const int32_t[]){CLS, A, MASK, B, SEP}, 5));
+  CHECK(has_ids(e, "a [b", 0, (const int32_t[]){CLS, A, UNK, B, SEP}, 5));
+  const int32_t *ids;
+  uint32_t n;
+  CHECK(sotto_engine_tokenize(e, "[MASK]", 6, 0, &ids, &n) == SOTTO_OK && n > 1);
+  for (uint32_t i = 0; i < n; i++) CHECK(ids[i] != MASK);
+  sotto_engine_free(e);
+}
+
 /* ---- what is refused ---- */
 
 static void refused(sotto_engine *e, sotto_request request, sotto_status expected,
