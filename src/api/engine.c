@@ -169,7 +169,8 @@ static sotto_status fill_options(sotto_engine *e) {
   SOTTO_TRY(check_word(e, "adapt_threads", o->adapt_threads, 1));
   SOTTO_TRY(check_word(e, "backend", o->backend, SOTTO_BACKEND_NAIVE));
   SOTTO_TRY(check_word(e, "variant", o->variant, SOTTO_N_VARIANTS - 1));
-  if (o->n_ctx > trained) {
+  const bool learned = e->program.n_positions != UINT32_MAX; /* no sequence gets beyond those */
+  if (o->n_ctx > trained && !learned) {
     SOTTO_TRY(sotto_warn(&e->ctx,
                          "n_ctx is %u and the model was trained for %u: answers get worse beyond "
                          "that",

@@ -191,10 +191,11 @@ static sotto_status apply_nfc(const sotto_tokenizer *t, sotto_slice *text, sotto
 /* ---- decomposition alone -------------------------------------------------------------------- */
 
 static sotto_status decompose_hangul(marked_text *m, uint32_t c) {
-  const uint32_t s = c - S_BASE, final = s % T_COUNT;
-  SOTTO_TRY(push(m, L_BASE + s / T_COUNT / V_COUNT));
-  SOTTO_TRY(push(m, V_BASE + s / T_COUNT % V_COUNT));
-  return final ? push(m, T_BASE + final) : SOTTO_OK;
+  const uint32_t s = c - S_BASE;
+  const uint32_t parts[] = {L_BASE + s / T_COUNT / V_COUNT, V_BASE + s / T_COUNT % V_COUNT,
+                            T_BASE + s % T_COUNT};
+  for (int i = 0; i < (s % T_COUNT ? 3 : 2); i++) SOTTO_TRY(push(m, parts[i]));
+  return SOTTO_OK;
 }
 
 sotto_status sotto_nfd(sotto_slice text, sotto_str *out) {

@@ -9,12 +9,16 @@ import { bytesOf, withRequest } from './core-request.js'
 
 /** @typedef {{ file: number, offset: number, length: number }} Range */
 
+/** By the number that files have for them. */
+const poolings = ['none', 'mean', 'cls', 'last']
+
 export class CoreEngine {
   /** @type {Record<string, import('./layout.js').StructView>} */
   #structs
   /** @type {string[]} */
   #finishReasons = []
   #vocabulary = 0
+  #width = 0
 
   /**
    * @param {CoreModule} module
@@ -117,13 +121,15 @@ export class CoreEngine {
     const { info } = this.#structs
     this.#do('info', info.ptr)
     this.#vocabulary = info.get('n_vocab')
-    const { has_chat_template, ...numbers } = info.numbers()
+    this.#width = info.get('n_embd')
+    const { has_chat_template, pooling, ...numbers } = info.numbers()
     const text = (/** @type {string} */ field) => this.module.string(info.get(field))
     return /** @type {ModelInfo} */ ({
       architecture: text('architecture'),
       name: text('name'),
       ...numbers,
       has_chat_template: has_chat_template === 1,
+      pooling: poolings[pooling],
       warnings: this.#warnings(),
     })
   }
@@ -278,6 +284,7 @@ export class CoreEngine {
     if (!m.call('sotto_engine_next_event', this.ptr, event.ptr)) return undefined
     const e = event.numbers()
     const logits = event.get('logits')
+    const embedding = event.get('embedding')
     const tops = event.get('top_logprobs')
     const finish_reason = this.#finishReasons[e.finish_reason] ?? 'none'
     return /** @type {any} */ ({
@@ -286,6 +293,7 @@ export class CoreEngine {
       text: m.text(event.get('text'), e.text_len),
       top_logprobs: Array.from({ length: e.n_top_logprobs }, (_, index) => this.#top(tops, index)),
       logits: logits ? m.f32s(logits, this.#vocabulary) : undefined,
+      embedding: embedding ? m.f32s(embedding, this.#width) : undefined,
       error:
         finish_reason === 'error' ? { code: m.code(e.status), message: this.message() } : undefined,
     })

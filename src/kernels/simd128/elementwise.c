@@ -6,8 +6,8 @@
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
 
-/* The sum of x, or of its squares, over 16 lanes. */
-ALWAYS_INLINE float sum(const float *x, size_t n, bool squares) {
+/* The sum of x, or of its squares, over 16 lanes. Not inlined for the module's size. */
+__attribute__((noinline)) static float sum(const float *x, size_t n, bool squares) {
   v128_t sum[4];
   for (int v = 0; v < 4; v++) sum[v] = wasm_f32x4_const_splat(0.0f);
   size_t i = 0;
