@@ -91,7 +91,7 @@ static sotto_status decompose(marked_text *m, uint32_t c) {
 /* ---- one stretch ---------------------------------------------------------------------------- */
 
 /* Marks between starters by rank, equal ones as they stood. */
-static void reorder(marked_text *m) {
+__attribute__((noinline)) static void reorder(marked_text *m) {
   for (size_t start = 0; start < m->count;) {
     size_t end = start;
     while (end < m->count && (m->items[end] & 0xFF)) end++;
