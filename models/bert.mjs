@@ -40,7 +40,7 @@ function nameOf(key) {
   return `${layer ? `blk.${layer[1]}.` : ''}${name}.${suffix}`
 }
 
-/** The header of a safetensors file: names to { dtype, shape, data_offsets from the file's start }. */
+/** A safetensors file's header: names to { dtype, shape, data_offsets from the file's start }. */
 function readSafetensors(path) {
   const fd = openSync(path)
   try {

@@ -59,13 +59,18 @@ function scoresOf(texts, kinds, merges) {
 function wordPieceMetadata(json) {
   const { texts, kinds } = tokensOf({ ...json, model: { vocab: json.model.vocab } }, false)
   const prefix = json.model.continuing_subword_prefix
-  const marked = (text) =>
-    text.startsWith(prefix) ? text.slice(prefix.length) : `\u2581${text}`
+  const marked = (text) => (text.startsWith(prefix) ? text.slice(prefix.length) : `\u2581${text}`)
   const metadata = new Map([
     ['general.architecture', string('bert')],
     ['tokenizer.ggml.model', string('bert')],
     ['tokenizer.ggml.pre', string('jina-v2-en')], // llama.cpp's name for BERT's words
-    ['tokenizer.ggml.tokens', array(8, texts.map((t, i) => (kinds[i] === NORMAL ? marked(t) : t)))],
+    [
+      'tokenizer.ggml.tokens',
+      array(
+        8,
+        texts.map((t, i) => (kinds[i] === NORMAL ? marked(t) : t)),
+      ),
+    ],
     ['tokenizer.ggml.token_type', array(5, kinds)],
   ])
   const { lowercase, strip_accents: stripAccents } = json.normalizer

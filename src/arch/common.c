@@ -154,7 +154,7 @@ static sotto_status read_shape(sotto_program *p, sotto_hparams *h) {
 
 /* Files say 0, -1 (as 32 bits with a sign or without) or nothing where no tokens are pooled. */
 static sotto_status read_pooling(sotto_program *p) {
-  const sotto_gguf_kv *kv = sotto_gguf_find(p->gguf, key_of(p, "pooling_type").text);
+  const sotto_gguf_kv *kv = sotto_gguf_take(p->gguf, key_of(p, "pooling_type").text);
   uint32_t type = UINT32_MAX;
   if (!kv || kv->type != SOTTO_GGUF_I32 || kv->i != -1)
     SOTTO_TRY(sotto_arch_u32(p, "pooling_type", UINT32_MAX, &type));

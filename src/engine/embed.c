@@ -1,5 +1,5 @@
-/* Embeddings: which requests a model answers, and the event. The program has pooled the text's tokens
- * and made the length 1. */
+/* Embeddings: which requests a model answers, and the event. The program has pooled the text's
+ * tokens and made the length 1. */
 #include "engine/internal.h"
 
 #define OTHER_OUTPUTS                                                                              \

@@ -25,9 +25,9 @@ typedef struct sotto_generator_config {
    * takes all tokens that are waiting as far as the weights are; a short one would keep the others
    * waiting. */
   uint32_t n_batch_loading;
-  /* Attention is not causal, or all tokens are pooled: a text goes through in one batch, no part of
-   * it is reused for another text, and nothing is generated behind it. n_outputs is at least n_batch
-   * then, unless the output is an embedding. */
+  /* Attention is not causal, or all tokens are pooled: a text goes through in one batch, no part
+   * of it is reused for another text, and nothing is generated behind it. n_outputs is at least
+   * n_batch then, unless the output is an embedding. */
   bool whole_texts;
 } sotto_generator_config;
 

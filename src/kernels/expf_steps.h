@@ -1,11 +1,11 @@
-/* The exact operations of our float32 exp, tanh and GELU, in order. Scalar code calls these functions; a
- * SIMD kernel repeats every line on all lanes, with the same constants, and gets the same bits.
- * Only add, sub, mul, div, comparisons, selects and integer operations on the bits are used, each
- * rounded on its own (no fused multiply-add), so a line is one vector instruction.
+/* The exact operations of our float32 exp, tanh and GELU, in order. Scalar code calls these
+ * functions; a SIMD kernel repeats every line on all lanes, with the same constants, and gets the
+ * same bits. Only add, sub, mul, div, comparisons, selects and integer operations on the bits are
+ * used, each rounded on its own (no fused multiply-add), so a line is one vector instruction.
  *
- * SIMD twins: `a ? b : c` is a bit-select on a lane mask; `bits(x)` costs nothing; comparisons with
- * NaN are false, as in C. All lanes may run all lines: nothing traps, and lanes that a select
- * throws away may hold anything. */
+ * * SIMD twins: `a ? b : c` is a bit-select on a lane mask; `bits(x)` costs nothing; comparisons
+ * with NaN are false, as in C. All lanes may run all lines: nothing traps, and lanes that a
+ * select throws away may hold anything. */
 #ifndef SOTTO_KERNELS_EXPF_STEPS_H
 #define SOTTO_KERNELS_EXPF_STEPS_H
 

@@ -90,8 +90,8 @@ typedef struct sotto_kernels {
   /* out[i] = (x[i] * r) * weight[i], r = 1 / sqrt(sum / n + eps), sum of x*x over 16 lanes
    * (lane = i mod 16, ascending, fold). out may be x. */
   void (*rms_norm)(float *out, const float *x, const float *weight, size_t n, float eps);
-  /* m = sum / n; d[i] = x[i] - m; r = 1 / sqrt(squares / n + eps); out[i] = (d[i] * r) * weight[i] +
-   * bias[i]. sum of x and squares of d*d over 16 lanes as above. out may be x. */
+  /* m = sum / n; d[i] = x[i] - m; r = 1 / sqrt(squares / n + eps); out[i] = (d[i] * r) *
+   * weight[i] + bias[i]. sum of x and squares of d*d over 16 lanes as above. out may be x. */
   void (*layer_norm)(float *out, const float *x, const float *weight, const float *bias, size_t n,
                      float eps);
   /* Rotate pairs of x[n_heads][head_dim] in place: (a, b) -> (a*cos - b*sin, a*sin + b*cos).

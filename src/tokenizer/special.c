@@ -142,8 +142,8 @@ static bool is_bert(const sotto_tokenizer *t) {
   return t->model->pre == &sotto_pre_bert;
 }
 
-/* BERT's special tokens by their names. Older files have the first under another key, or under none;
- * the last is a control token here. */
+/* BERT's special tokens by their names. Older files have the first under another key, or under
+ * none; the last is a control token here. */
 static sotto_status load_bert(sotto_tokenizer *t, const sotto_gguf *gguf, sotto_token *bos,
                               sotto_token *eos, sotto_token *unknown) {
   *bos = find_control(t, "[CLS]");

@@ -1,7 +1,7 @@
-/* WordPiece (Schuster and Nakajima 2012) as BERT has it, model "bert": the longest token that a word
- * begins with, then the longest that what is left begins with, and so on; a word that this does not
- * take apart is the unknown token. BERT's files mark what goes on within a word with ##, GGUF files
- * what begins one with U+2581: a space here, in front of every word. */
+/* WordPiece (Schuster and Nakajima 2012) as BERT has it, model "bert": the longest token that a
+ * word begins with, then the longest that what is left begins with, and so on; a word that this
+ * does not take apart is the unknown token. BERT's files mark what goes on within a word with
+ * ##, GGUF files what begins one with U+2581: a space here, in front of every word. */
 #include "base/utf8.h"
 #include "tokenizer/internal.h"
 

@@ -17,7 +17,10 @@ test('embed: a line of numbers for each line of a file, and for a text', async (
   const [first, second, ...rest] = lines.split('\n')
   assert.deepEqual(rest, [''])
   assert.equal(await succeeds(['embed', ...model, '-p', 'hello , WORLD']), `${first}\n`)
-  assert.equal(await succeeds(['embed', ...model, '-f', '-'], { input: 'un of the λ\n' }), `${second}\n`)
+  assert.equal(
+    await succeeds(['embed', ...model, '-f', '-'], { input: 'un of the λ\n' }),
+    `${second}\n`,
+  )
   const list = await json(['embed', ...model, '--json', '-f', path])
   assert.deepEqual(list, {
     object: 'list',
@@ -52,7 +55,7 @@ test('embed: all-MiniLM-L6-v2 gives the vectors of transformers', {
 }, async () => {
   const golden = join(root, 'tests/golden/embeddings-minilm.json')
   const { cases } = JSON.parse(readFileSync(golden, 'utf8'))
-  const lines = cases.filter(({ input }) => /^[^\n]+$/.test(input) && typeof input === "string")
+  const lines = cases.filter(({ input }) => /^[^\n]+$/.test(input) && typeof input === 'string')
   assert.ok(lines.length > 12)
   const input = lines.map((line) => line.input).join('\n')
   const vectors = (await succeeds(['embed', '-m', minilm], { input })).trim().split('\n')

@@ -1,5 +1,5 @@
-// Embedding models for the tests: out of PyPI packages that hold them as sentence-transformers does,
-// as GGUF files in models/cache.
+// Embedding models for the tests: GGUF files in models/cache, made of PyPI packages that hold them
+// as sentence-transformers does.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

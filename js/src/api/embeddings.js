@@ -10,7 +10,7 @@ import { abortSignal, tokenList } from './request.js'
 /** @import { EmbeddingList, EmbeddingRequest } from '../types.js' */
 /** @import { CoreRequest, EngineEvent, Prompt } from '../protocol.js' */
 
-/** Texts under way at a time: enough to fill the engine's batches, and less than its queue takes. */
+/** Texts under way at a time: enough to fill batches, and less than the engine's queue takes. */
 const AT_ONCE = 16
 
 /** @type {Rule} */
@@ -127,7 +127,13 @@ export class Embeddings {
    */
   async #one(prompt, signal) {
     /** @type {CoreRequest} */
-    const core = { prompt, fields: { max_tokens: 0 }, flags: ['EMBEDDING'], stop: [], logit_bias: [] }
+    const core = {
+      prompt,
+      fields: { max_tokens: 0 },
+      flags: ['EMBEDDING'],
+      stop: [],
+      logit_bias: [],
+    }
     const { events, done } = await collect(this.#connection, core, signal)
     const event = events.find(({ kind }) => kind === 'embedding')
     return { embedding: /** @type {Float32Array} */ (event?.embedding), done }

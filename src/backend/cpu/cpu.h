@@ -38,14 +38,6 @@ typedef struct cpu_step {
       n_together; /* steps from this one on that may run row by row, one after the other on each */
 } cpu_step;
 
-/* Matmuls of one type of weights and width of activations, of few tokens and of many. */
-typedef struct cpu_matmul_kind {
-  sotto_dtype type;
-  bool wide;
-  cpu_choice few, many;
-} cpu_matmul_kind;
-#define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
-
 typedef struct cpu_backend {
   sotto_backend base;
   const sotto_program *program;
@@ -148,11 +140,5 @@ void cpu_attention_run(const cpu_backend *backend, const sotto_op *op, uint64_t 
                        uint32_t thread);
 /* Token t's keys and values to the cache. */
 void cpu_kv_write(cpu_backend *backend, const cpu_step *step, uint64_t t);
-
-/* ---- pool.c ---- */
-/* out[dim] = the tokens pooled of the text that ends with the batch's token `last`. */
-void cpu_pool(const cpu_backend *backend, const sotto_op *op, float *out, uint32_t last);
-/* x[n] divided by its length, in place; a length of 0 stays. */
-void cpu_l2_norm(float *x, uint32_t n);
 
 #endif

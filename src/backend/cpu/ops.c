@@ -1,6 +1,8 @@
 /* The CPU's steps: which rows each kernel call gets. Attention and the cache are attention.c's. */
 #include "backend/cpu/cpu.h"
 
+#include "backend/cpu/pool.h"
+
 /* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is
  * for. */
 #define SLICE_MACS (64u << 20)

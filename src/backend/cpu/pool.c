@@ -1,6 +1,7 @@
-/* From a text's tokens to its embedding. Once a text, so there is one form for all variants: sums of
- * floats over tokens in their order, and the length from a sum of squares in double, in order. */
-#include "backend/cpu/cpu.h"
+/* From a text's tokens to its embedding. Once a text, so there is one form for all variants:
+ * sums of floats over tokens in their order, and the length from a sum of squares in double, in
+ * order. */
+#include "backend/cpu/pool.h"
 
 void cpu_pool(const cpu_backend *b, const sotto_op *op, float *out, uint32_t last) {
   const uint32_t dim = b->program->buffers[op->out].dim;

@@ -145,6 +145,40 @@ function matrixType(base, name, layer, n, tied) {
   return /attn_v|ffn_down/.test(name) && moreBits(layer, n) ? 'Q6_K' : base
 }
 
+/** The tensor table of BERT and nomic-bert. */
+function encoderTable(arch, key, base, vocab) {
+  const [width, ffn] = [key('embedding_length'), key('feed_forward_length')]
+  const table = []
+  const matrix = (name, columns, rows, type = base) =>
+    table.push({ name: `${name}.weight`, type, shape: [columns, rows] })
+  const vectors = (name, n, kinds) => {
+    for (const kind of kinds) table.push({ name: `${name}.${kind}`, type: 'F32', shape: [n] })
+  }
+  const isBert = arch === 'bert'
+  matrix('token_embd', width, vocab)
+  matrix('token_types', width, 2, 'F32')
+  if (isBert) matrix('position_embd', width, key('context_length'), 'F32')
+  vectors('token_embd_norm', width, ['weight', 'bias'])
+  const matrices = isBert
+    ? { attn_q: [width, width], attn_k: [width, width], attn_v: [width, width] }
+    : { attn_qkv: [width, 3 * width], ffn_gate: [width, ffn] }
+  Object.assign(matrices, {
+    attn_output: [width, width],
+    ffn_up: [width, ffn],
+    ffn_down: [ffn, width],
+  })
+  for (let l = 0; l < key('block_count'); l++) {
+    for (const [name, [columns, rows]] of Object.entries(matrices)) {
+      matrix(`blk.${l}.${name}`, columns, rows)
+      if (isBert) vectors(`blk.${l}.${name}`, rows, ['bias'])
+    }
+    for (const name of ['attn_output_norm', 'layer_output_norm']) {
+      vectors(`blk.${l}.${name}`, width, ['weight', 'bias'])
+    }
+  }
+  return table
+}
+
 /**
  * The tensor table of the list's family and sizes: { name, type, shape }. What no key says
  * stands in `facts`: tied (no output matrix), ropeFreqs, longRope, embedding (its type where it
@@ -167,6 +201,7 @@ export function tensorTable({ keys }, facts = {}) {
   const rotated = key('rope.dimension_count', head)
   const vocab = keys.get('tokenizer.ggml.tokens').count
   const base = facts.base ?? fileTypes[keys.get('general.file_type').value]
+  if (/bert$/.test(arch)) return encoderTable(arch, key, base, vocab)
   const table = []
   const vector = (name, n) => table.push({ name, type: 'F32', shape: [n] })
   const matrix = (name, layer, columns, rows) => {
