@@ -142,8 +142,8 @@ static bool is_bert(const sotto_tokenizer *t) {
   return t->model->pre == &sotto_pre_bert;
 }
 
-/* BERT's special tokens by their names. Older files have the first under another key, or under
- * none; the last is a control token here. */
+/* BERT's special tokens by their names: older files have the first under another key, or under
+ * none. */
 static sotto_status load_bert(sotto_tokenizer *t, const sotto_gguf *gguf, sotto_token *bos,
                               sotto_token *eos, sotto_token *unknown) {
   *bos = find_control(t, "[CLS]");
@@ -182,10 +182,6 @@ static sotto_status set_misnamed_end(sotto_tokenizer *t, uint32_t id) {
       "but others of its kind may be missing; convert the model anew with a current "
       "converter",
       id, SOTTO_SLICE_ARG(sotto_vocab_text(t, id)));
-}
-
-static bool may_be_unknown(const sotto_tokenizer *t, sotto_token_attr attr) {
-  return attr == SOTTO_TOKEN_UNKNOWN || (attr == SOTTO_TOKEN_CONTROL && is_bert(t));
 }
 
 static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
@@ -228,9 +224,13 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
     }
   }
+  /* Converters of BERT call it a control token. */
+  if (is_bert(t) && t->unknown != SOTTO_TOKEN_NONE &&
+      sotto_vocab_attr(t, (uint32_t)t->unknown) == SOTTO_TOKEN_CONTROL)
+    set_attr(t, t->unknown, SOTTO_TOKEN_UNKNOWN);
   /* Any text can make the unknown token: it may be nothing that ends or begins a turn. */
   if (t->unknown != SOTTO_TOKEN_NONE &&
-      (!may_be_unknown(t, sotto_vocab_attr(t, (uint32_t)t->unknown)) ||
+      (sotto_vocab_attr(t, (uint32_t)t->unknown) != SOTTO_TOKEN_UNKNOWN ||
        t->flags[t->unknown] & SOTTO_FLAG_EOG || t->unknown == t->bos)) {
     t->unknown = SOTTO_TOKEN_NONE;
   }
