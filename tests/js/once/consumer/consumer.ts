@@ -62,9 +62,9 @@ export async function main(file: Blob, stream: ReadableStream<Uint8Array>): Prom
   const { n_tokens } = await engine.loadState(state)
   const { perplexity } = await engine.score('text')
   const { data } = await engine.embeddings.create({ input: ['text', 'more'] })
-  const vector: number[] = data[0].embedding
+  const vector: number[] = data[0]?.embedding ?? []
   const packed = await engine.embeddings.create({ input: ids, encoding_format: 'base64' })
-  const base64: string = packed.data[vector.length].embedding
+  const base64: string = packed.data[vector.length]?.embedding ?? ''
   console.log(base64, engine.info.pooling === 'mean', packed.usage.prompt_tokens)
   for await (const { logits } of engine.logits({ prompt: 'text', max_tokens: 1 })) {
     const first: number | undefined = logits[0]
