@@ -212,6 +212,24 @@ TEST(embeddings_texts_stand_between_special_tokens_and_hold_trusted_ones_only) {
   sotto_engine_free(e);
 }
 
+/* A model for text whose case matters, and one that loses its accents all the same. */
+TEST(embeddings_text_is_processed_as_the_file_says) {
+  enum { UNK = 1, CLS = 2, SEP = 3, A = 5 };
+  for (int strips = 0; strips < 2; strips++) {
+    gguf_writer w;
+    REQUIRE(edit_model(&w, "models/tiny/embed-bert-mean.gguf", NULL));
+    gguf_write_bool(&w, "tokenizer.ggml.normalizer.lowercase", false);
+    if (strips) gguf_write_bool(&w, "tokenizer.ggml.normalizer.strip_accents", true);
+    size_t len, header;
+    char *bytes = (char *)gguf_writer_finish(&w, &len, &header);
+    sotto_engine *e = sotto_engine_new(&small);
+    CHECK(load_bytes(e, bytes, len) == SOTTO_OK);
+    CHECK(has_ids(e, "a \u00e1 A", 0, (const int32_t[]){CLS, A, strips ? A : UNK, UNK, SEP}, 5));
+    sotto_engine_free(e);
+    free(bytes);
+  }
+}
+
 /* ---- what is refused ---- */
 
 static void refused(sotto_engine *e, sotto_request request, sotto_status expected,
