@@ -163,6 +163,44 @@ TEST(embeddings_have_the_same_bits_in_any_batch) {
   }
 }
 
+/* A long text that was announced goes through each layer in parts of n_batch tokens, as its weights
+ * arrive; texts that are taken whole do not. */
+TEST(embeddings_have_the_same_bits_while_the_model_arrives) {
+  EACH(m) {
+    golden g;
+    if (!read_golden(m, &g)) continue;
+    char name[96];
+    path_of(m, name);
+    const char *path = name;
+    sotto_engine_options options = small;
+    options.n_batch = m->whole ? 0 : 16;
+    sotto_engine *plain = open_one(m, small), *early = sotto_engine_new(&options);
+    const uint32_t longest = g.n_texts - 1;
+    float a[MAX_WIDTH], b[MAX_WIDTH] = {0};
+    sotto_memory_plan plan;
+    const sotto_request request = wants(g.ids[longest], g.lengths[longest]);
+    uint32_t id;
+    CHECK(feed_headers(early, &path, 1, (delivery){0}, &plan) == SOTTO_OK);
+    CHECK(sotto_engine_plan_prefill(early, request.n_tokens, &plan) == SOTTO_OK);
+    CHECK(sotto_engine_start_load(early) == SOTTO_OK);
+    CHECK(sotto_engine_add_request(early, &request, &id) == SOTTO_OK);
+    CHECK(sotto_engine_step(early, 1e9) == SOTTO_STEP_WAIT_WEIGHTS);
+    CHECK(feed_body(early, &path, 1, (delivery){0}) == SOTTO_OK);
+    for (bool done = false; !done;) {
+      const sotto_step_result result = sotto_engine_step(early, 1e9);
+      for (sotto_event event; sotto_engine_next_event(early, &event);) {
+        if (event.embedding) memcpy(b, event.embedding, g.width * sizeof *b);
+        done |= event.type == SOTTO_EVENT_DONE;
+      }
+      if (!CHECK(done || result != SOTTO_STEP_IDLE)) break;
+    }
+    if (plain && embed(plain, &g, longest, 1, &a)) CHECK(memcmp(a, b, g.width * sizeof *a) == 0);
+    if (plain) sotto_engine_free(plain);
+    sotto_engine_free(early);
+    free(g.file);
+  }
+}
+
 /* One hash a model for all hosts: tests/golden/embeddings-hash.txt, lines of name and hash. */
 TEST(embeddings_have_the_hash_of_all_hosts) {
   size_t len;
