@@ -92,8 +92,8 @@ static void post_norm(sotto_layer l, sotto_buffer_id x, const char *weight, floa
   sotto_program_rms_norm(l.p, x, x, sotto_program_vector(l.p, weight, l.index, dim), eps);
 }
 
-/* Norms of all tokens, and in a stage of its own, which takes the whole batch, what is made of
- * them. The matrix of logits lies unused in the files of some. */
+/* Instead of logits. Pooling is a stage of its own, as it takes the whole batch and not its parts.
+ * Some files have a matrix of logits all the same. */
 static void write_embedding(sotto_program *p, const sotto_hparams *h, sotto_buffer_id norm,
                             sotto_buffer_id x) {
   sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "output_norm.weight", 0, h->n_embd),

@@ -18,9 +18,9 @@ typedef struct sotto_batch {
   const uint32_t *positions;       /* [n_tokens] of each token in its sequence, from 0 */
   const sotto_kv_seq *const *seqs; /* [n_tokens] */
   uint32_t n_outputs;
-  const uint32_t
-      *outputs; /* [n_outputs] ascending indices of tokens whose logits are wanted, or of the
-                            * last ones of texts whose embeddings are */
+  /* [n_outputs] ascending indices of tokens whose logits are wanted, or of the last ones of texts
+   * whose embeddings are. */
+  const uint32_t *outputs;
 } sotto_batch;
 
 /* What only the CPU backend asks for. */

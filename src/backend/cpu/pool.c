@@ -20,6 +20,6 @@ void cpu_pool(const cpu_backend *b, const sotto_op *op, float *out, uint32_t las
 void cpu_l2_norm(float *x, uint32_t n) {
   double sum = 0;
   for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-  const float length = (float)__builtin_sqrt(sum);
-  for (uint32_t i = 0; length > 0 && i < n; i++) x[i] = x[i] / length;
+  const double length = __builtin_sqrt(sum);
+  for (uint32_t i = 0; length > 0 && i < n; i++) x[i] = (float)((double)x[i] / length);
 }
