@@ -10,12 +10,28 @@ import { f32ToF16 } from './quants.mjs'
 
 const shape = { width: 2048, layers: 16, heads: 32, kvHeads: 8, head: 64, ffn: 8192, vocab: 128256 }
 const UNUSED = 5 // token type
-const types = { u32: 4, f32: 6, string: 8 }
+const types = { u32: 4, f32: 6, string: 8, array: 9 }
 
-/** What families have beside llama's: scales (floats), biases, norms of queries and keys. */
+const FULL = 3 // of LFM2's layers every third has attention
+
+/**
+ * What families have beside llama's: floats (`scales`) and whole numbers (`counts`) of the header,
+ * biases, norms of queries and keys and of what sub-layers add, layers with a convolution in place
+ * of attention, and experts: so many, those used and the shared one together as wide as `ffn`.
+ */
 export const families = {
   llama: {},
   gemma: {},
+  gemma2: {
+    scales: { attn_logit_softcapping: 50, final_logit_softcapping: 30 },
+    counts: { 'attention.sliding_window': 4096 },
+    postNorms: true,
+  },
+  gemma3: {
+    counts: { 'attention.sliding_window': 512 },
+    headNorms: ['attn_q_norm', 'attn_k_norm'],
+    postNorms: true,
+  },
   granite: {
     scales: {
       'attention.scale': 1 / 64,
@@ -24,9 +40,23 @@ export const families = {
       logit_scale: 8,
     },
   },
+  lfm2: {
+    counts: { 'shortconv.l_cache': 3 },
+    headNorms: ['attn_q_norm', 'attn_k_norm'],
+    hasConv: (layer) => layer % FULL !== FULL - 1,
+    outputNorm: 'token_embd_norm.weight',
+  },
   smollm3: {},
   qwen2: { biases: ['attn_q', 'attn_k', 'attn_v'] },
+  qwen2moe: {
+    biases: ['attn_q', 'attn_k', 'attn_v'],
+    experts: { count: 16, used: 2, part: 1 / 4, shared: 1 / 2 },
+  },
   qwen3: { headNorms: ['attn_q_norm', 'attn_k_norm'] },
+  qwen3moe: {
+    headNorms: ['attn_q_norm', 'attn_k_norm'],
+    experts: { count: 16, used: 4, part: 1 / 4 },
+  },
 }
 
 function metadataOf(tokenizer, type, family, sizes) {
@@ -42,7 +72,7 @@ function metadataOf(tokenizer, type, family, sizes) {
     [`${family}.embedding_length`, scalar('u32', sizes.width)],
     [`${family}.feed_forward_length`, scalar('u32', sizes.ffn)],
     [`${family}.attention.head_count`, scalar('u32', sizes.heads)],
-    [`${family}.attention.head_count_kv`, scalar('u32', sizes.kvHeads)],
+    [`${family}.attention.head_count_kv`, kvHeadsOf(family, sizes)],
     [`${family}.attention.key_length`, scalar('u32', sizes.head)],
     [`${family}.attention.value_length`, scalar('u32', sizes.head)],
     [`${family}.attention.layer_norm_rms_epsilon`, scalar('f32', 1e-5)],
@@ -53,10 +83,32 @@ function metadataOf(tokenizer, type, family, sizes) {
   for (const [key, value] of Object.entries(families[family].scales ?? {})) {
     metadata.set(`${family}.${key}`, scalar('f32', value))
   }
+  for (const [key, value] of Object.entries(families[family].counts ?? {})) {
+    metadata.set(`${family}.${key}`, scalar('u32', value))
+  }
+  const { experts } = families[family]
+  if (experts) {
+    metadata.set(`${family}.expert_count`, scalar('u32', experts.count))
+    metadata.set(`${family}.expert_used_count`, scalar('u32', experts.used))
+    const ffn = sizes.ffn * experts.part
+    metadata.set(`${family}.expert_feed_forward_length`, scalar('u32', ffn))
+  }
+  if (experts?.shared) {
+    const ffn = sizes.ffn * experts.shared
+    metadata.set(`${family}.expert_shared_feed_forward_length`, scalar('u32', ffn))
+  }
   for (const [key, entry] of tokenizer.metadata) {
     if (key.startsWith('tokenizer.')) metadata.set(key, padded(key, entry, vocab))
   }
   return metadata
+}
+
+/** One number, or where some layers have none one for each. */
+function kvHeadsOf(family, { layers, kvHeads }) {
+  const { hasConv } = families[family]
+  if (!hasConv) return { type: types.u32, value: kvHeads }
+  const value = Array.from({ length: layers }, (_, i) => (hasConv(i) ? 0 : kvHeads))
+  return { type: types.array, of: types.u32, value }
 }
 
 /** Lists with an entry for every token grow to the vocabulary's size. */
@@ -156,44 +208,86 @@ function* randomRows(random, type, columns, rows, gain) {
   }
 }
 
+/** Numbers of deviation `1 / sqrt(columns)`, evenly spread. */
+function* randomFloats(random, columns, rows) {
+  const scale = Math.sqrt(12 / columns) / 2 ** 32
+  for (let left = columns * rows; left > 0; ) {
+    const words = random.next().value.subarray(0, left)
+    left -= words.length
+    yield Buffer.from(Float32Array.from(words, (word) => (word - 2 ** 31) * scale).buffer)
+  }
+}
+
 function* ones(n) {
   yield Buffer.from(new Float32Array(n).fill(1).buffer)
 }
 
 function tensorsOf(type, family, sizes, random) {
   const { width, layers, heads, kvHeads, head, ffn, vocab } = sizes
-  const { biases = [], headNorms = [] } = families[family]
-  const matrix = (name, columns, rows, gain = 1) => {
+  const { biases = [], headNorms = [], postNorms, experts } = families[family]
+  const { hasConv = () => false, outputNorm = 'output_norm.weight' } = families[family]
+  const matrix = (name, columns, rows, { gain = 1, stack = [] } = {}) => {
     const layer = name.match(/^blk\.(\d+)/)?.[1]
     const own = mixtures[type]?.typeOf(name, layer && Number(layer), layers) ?? type
     return {
       name,
-      shape: [columns, rows],
+      shape: [columns, rows, ...stack],
       type: own,
-      rows: () => randomRows(random, own, columns, rows, gain),
+      rows: () => randomRows(random, own, columns, rows * (stack[0] ?? 1), gain),
     }
   }
   const vector = (name, n) => ({ name, shape: [n], type: 'F32', rows: () => ones(n) })
+  const router = (name, n) => ({
+    name,
+    shape: [width, n],
+    type: 'F32',
+    rows: () => randomFloats(random, width, n),
+  })
   const norm = (name) => vector(name, width)
+  const feedForward = (i, suffix, n, options) => [
+    matrix(`blk.${i}.ffn_gate${suffix}.weight`, width, n, options),
+    matrix(`blk.${i}.ffn_up${suffix}.weight`, width, n, options),
+    matrix(`blk.${i}.ffn_down${suffix}.weight`, n, width, options),
+  ]
+  const mixture = (i, { count, part, shared }) => [
+    router(`blk.${i}.ffn_gate_inp.weight`, count),
+    ...feedForward(i, '_exps', ffn * part, { stack: [count] }),
+    ...(shared
+      ? [router(`blk.${i}.ffn_gate_inp_shexp.weight`, 1), ...feedForward(i, '_shexp', ffn * shared)]
+      : []),
+  ]
   const projections = { attn_q: heads * head, attn_k: kvHeads * head, attn_v: kvHeads * head }
-  const layer = (i) => [
-    norm(`blk.${i}.attn_norm.weight`),
+  const conv = (i) => [
+    matrix(`blk.${i}.shortconv.in_proj.weight`, width, 3 * width),
+    {
+      name: `blk.${i}.shortconv.conv.weight`,
+      shape: [3, width],
+      type: 'F32',
+      rows: () => ones(3 * width),
+    },
+    matrix(`blk.${i}.shortconv.out_proj.weight`, width, width),
+  ]
+  const attention = (i) => [
     ...Object.keys(projections).map((name) =>
       matrix(`blk.${i}.${name}.weight`, width, projections[name]),
     ),
     ...biases.map((name) => vector(`blk.${i}.${name}.bias`, projections[name])),
     ...headNorms.map((name) => vector(`blk.${i}.${name}.weight`, head)),
     matrix(`blk.${i}.attn_output.weight`, heads * head, width),
+  ]
+  const layer = (i) => [
+    norm(`blk.${i}.attn_norm.weight`),
+    ...(hasConv(i) ? conv(i) : attention(i)),
+    ...(postNorms ? [norm(`blk.${i}.post_attention_norm.weight`)] : []),
     norm(`blk.${i}.ffn_norm.weight`),
-    matrix(`blk.${i}.ffn_gate.weight`, width, ffn),
-    matrix(`blk.${i}.ffn_up.weight`, width, ffn),
-    matrix(`blk.${i}.ffn_down.weight`, ffn, width),
+    ...(experts ? mixture(i, experts) : feedForward(i, '', ffn)),
+    ...(postNorms ? [norm(`blk.${i}.post_ffw_norm.weight`)] : []),
   ]
   return [
     // Tied: also the output matrix. The gain gives logits a real model's spread.
-    matrix('token_embd.weight', width, vocab, 2.5),
+    matrix('token_embd.weight', width, vocab, { gain: 2.5 }),
     ...Array.from({ length: layers }, (_, i) => layer(i)).flat(),
-    norm('output_norm.weight'),
+    norm(outputNorm),
   ]
 }
 

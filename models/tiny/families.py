@@ -18,9 +18,11 @@ import zlib
 import gguf
 import numpy as np
 import torch
-from transformers import (Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig, GraniteForCausalLM,
-                          LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM,
-                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
+from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM,
+                          GraniteConfig, GraniteForCausalLM, Lfm2Config, Lfm2ForCausalLM,
+                          LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, MixtralConfig, MixtralForCausalLM,
+                          Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -31,7 +33,7 @@ import generate  # noqa: E402
 VOCAB, CONTEXT, POSITIONS = 288, 256, 80
 generate.VOCAB = VOCAB
 ARCH = gguf.MODEL_ARCH
-ONE_ADDED = {"gemma", "gemma3", "gemma3_text"}  # to norms' weights: GGUF holds the sums
+ONE_ADDED = {"gemma", "gemma2", "gemma3", "gemma3_text"}  # to norms' weights: GGUF holds the sums
 PERMUTED = {"llama", "granite", "smollm3"}  # whose q and k rows GGUF holds as neighbours to be rotated
 
 
@@ -79,10 +81,19 @@ FAMILIES = {
     "mistral": ("llama", (MistralForCausalLM, MistralConfig,
                           dict(hidden_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
                                head_dim=12, sliding_window=None, rms_norm_eps=1e-5, rope_parameters=rope(theta=1e6))), {}),
+    "mixtral": ("llama", (MixtralForCausalLM, MixtralConfig,
+                          dict(hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                               num_local_experts=5, num_experts_per_tok=2, sliding_window=None, rms_norm_eps=1e-5,
+                               tie_word_embeddings=True, rope_parameters=rope(theta=1e6))), {}),
     "gemma": ("gemma", (GemmaForCausalLM, GemmaConfig,
                         dict(hidden_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=1,
                              head_dim=16, hidden_act="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
                              rope_parameters=rope())), {}),
+    "gemma2": ("gemma2", (Gemma2ForCausalLM, Gemma2Config,
+                          dict(hidden_size=36, intermediate_size=48, num_hidden_layers=4, num_attention_heads=3, num_key_value_heads=1,
+                               head_dim=16, hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
+                               query_pre_attn_scalar=16, sliding_window=37, attn_logit_softcapping=2.5, final_logit_softcapping=4.0,
+                               rope_parameters=rope())), {}),
     "gemma3": ("gemma3", (Gemma3ForCausalLM, Gemma3TextConfig,
                           dict(hidden_size=36, intermediate_size=32, num_hidden_layers=7, num_attention_heads=3, num_key_value_heads=1,
                                head_dim=16, hidden_activation="gelu_pytorch_tanh", rms_norm_eps=1e-6, tie_word_embeddings=True,
@@ -92,6 +103,11 @@ FAMILIES = {
                             dict(hidden_size=60, intermediate_size=72, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1,
                                  embedding_multiplier=1.5, residual_multiplier=0.7, attention_multiplier=0.2, logits_scaling=0.75,
                                  rms_norm_eps=1e-5, tie_word_embeddings=True, rope_parameters=rope())), {}),
+    "lfm2": ("lfm2", (Lfm2ForCausalLM, Lfm2Config,
+                      dict(hidden_size=36, intermediate_size=40, num_hidden_layers=5, num_attention_heads=3, num_key_value_heads=1,
+                           layer_types=["conv", "conv", "full_attention", "conv", "full_attention"], conv_L_cache=3, conv_bias=False,
+                           block_auto_adjust_ff_dim=False, norm_eps=1e-5, tie_word_embeddings=True,
+                           rope_parameters=rope(theta=1e6))), {"kv_heads": [0, 0, 1, 0, 1]}),
     "phi3": ("phi3", (Phi3ForCausalLM, Phi3Config,
                       dict(hidden_size=48, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1,
                            sliding_window=37, rms_norm_eps=1e-5, tie_word_embeddings=False, original_max_position_embeddings=64,
@@ -106,6 +122,11 @@ FAMILIES = {
     "qwen2-tied": ("qwen2", (Qwen2ForCausalLM, Qwen2Config,
                              dict(hidden_size=72, intermediate_size=40, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
                                   rms_norm_eps=1e-6, tie_word_embeddings=True, rope_parameters=rope(theta=1e6))), {}),
+    "qwen2moe": ("qwen2moe", (Qwen2MoeForCausalLM, Qwen2MoeConfig,
+                              dict(hidden_size=40, intermediate_size=64, moe_intermediate_size=16, shared_expert_intermediate_size=28,
+                                   num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=1, num_experts=7,
+                                   num_experts_per_tok=3, norm_topk_prob=False, qkv_bias=True, rms_norm_eps=1e-6,
+                                   tie_word_embeddings=False, rope_parameters=rope(theta=1e6))), {}),
     "qwen3": ("qwen3", (Qwen3ForCausalLM, Qwen3Config,
                         dict(hidden_size=40, intermediate_size=72, num_hidden_layers=2, num_attention_heads=5, num_key_value_heads=5,
                              head_dim=16, rms_norm_eps=1e-6, tie_word_embeddings=False, rope_parameters=rope(theta=1e6))), {}),
@@ -113,13 +134,24 @@ FAMILIES = {
                              dict(hidden_size=36, intermediate_size=56, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=1,
                                   head_dim=16, rms_norm_eps=1e-6, tie_word_embeddings=True,
                                   rope_parameters=rope("yarn", 1e6, factor=4.0, original_max_position_embeddings=64))), {}),
+    "qwen3moe": ("qwen3moe", (Qwen3MoeForCausalLM, Qwen3MoeConfig,
+                              dict(hidden_size=32, intermediate_size=64, moe_intermediate_size=16, num_hidden_layers=2,
+                                   num_attention_heads=3, num_key_value_heads=1, head_dim=16, num_experts=12, num_experts_per_tok=4,
+                                   norm_topk_prob=True, rms_norm_eps=1e-6, tie_word_embeddings=True,
+                                   rope_parameters=rope(theta=1e6))), {}),
+    "qwen3moe-mixed": ("qwen3moe", (Qwen3MoeForCausalLM, Qwen3MoeConfig,
+                                    dict(hidden_size=64, intermediate_size=64, moe_intermediate_size=32, num_hidden_layers=2,
+                                         num_attention_heads=3, num_key_value_heads=1, head_dim=16, num_experts=12, num_experts_per_tok=3,
+                                         norm_topk_prob=True, rms_norm_eps=1e-6, tie_word_embeddings=True,
+                                         rope_parameters=rope(theta=1e6))),
+                       {"types": {"gate": "Q4_0", "up": "Q8_0", "down": "Q5_1"}}),
 }
 
 
 def build(family, more):
     """transformers' model with random weights; magnitudes give logits a real model's spread."""
     kind, config_of, arguments = family
-    config = config_of(vocab_size=VOCAB, max_position_embeddings=CONTEXT, attn_implementation="eager", dtype=torch.float32,
+    config = config_of(vocab_size=VOCAB, max_position_embeddings=CONTEXT, attn_implementation="eager", experts_implementation="eager", dtype=torch.float32,
                        bos_token_id=1, eos_token_id=2, pad_token_id=2, **arguments)
     model = kind(config).eval()
     if "heads" in more:
@@ -131,7 +163,24 @@ def build(family, more):
     return model, config
 
 
-def randomise(model, name):
+def as_type(rows, kind):
+    """The values that blocks of a type hold and that make the same blocks again."""
+    for _ in range(9):
+        rows, before = gguf.quants.dequantize(gguf.quants.quantize(rows, kind), kind), rows
+        if np.array_equal(rows, before):
+            return rows
+    raise ValueError(f"{kind} comes to no rest")
+
+
+def type_of(name, more):
+    """Of a tensor, by transformers' name or GGUF's."""
+    for part, kind in more.get("types", {}).items():
+        if f"experts.{part}_proj" in name or f"ffn_{part}_exps" in name:
+            return gguf.GGMLQuantizationType[kind]
+    return gguf.GGMLQuantizationType.F32
+
+
+def randomise(model, name, more):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     state = {}
     for key, tensor in model.state_dict().items():
@@ -141,9 +190,13 @@ def randomise(model, name):
         elif key.endswith("bias"):
             values = 0.3 * noise
         else:
-            scale = 2.5 if "embed" in key or "lm_head" in key else 1.5 if "q_proj" in key or "k_proj" in key else 1.0
-            values = noise * scale / np.sqrt(tensor.shape[1])
-        state[key] = torch.from_numpy(values.astype(np.float32))
+            scale = 2.5 if "embed" in key or "lm_head" in key or "mlp.gate.weight" in key else 1.5 if "q_proj" in key or "k_proj" in key else 1.0
+            values = noise * scale / np.sqrt(tensor.shape[-1])
+        values = values.astype(np.float32)
+        if "types" in more and "experts" in key:
+            parts = [as_type(part, type_of(own, more)) for own, part in split_experts({key: values})]
+            values = np.concatenate(parts, axis=1)
+        state[key] = torch.from_numpy(values)
     if model.config.tie_word_embeddings:
         state["lm_head.weight"] = state["model.embed_tokens.weight"]
     model.load_state_dict(state)
@@ -160,19 +213,33 @@ def permute(rows, heads):
     return rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
+def split_experts(state):
+    """Gate and up of all experts lie in one tensor in transformers, in two in GGUF."""
+    for key, rows in state.items():
+        if "experts.gate_up_proj" in key:
+            for part, name in zip(np.split(rows, 2, axis=1), ("gate_proj", "up_proj")):
+                yield key.replace("gate_up_proj", name), part
+        else:
+            yield key, rows
+
+
 def tensors_of(arch, config, state, more):
     """GGUF's names and rows, in layer order."""
     names = gguf.get_tensor_name_map(ARCH[arch.upper()], config.num_hidden_layers)
     out = {}
-    for key, rows in state.items():
+    for key, rows in split_experts(state):
         if key == "lm_head.weight" and config.tie_word_embeddings:
             continue
         name = names.get_name(key, try_suffixes=(".weight", ".bias"))
+        if "_exps" in name:
+            name += ".weight"
         layer = int(name.split(".")[1]) if name.startswith("blk.") else 0
         if arch in PERMUTED and ".attn_q." in name:
             rows = permute(rows, more["heads"][layer] if "heads" in more else config.num_attention_heads)
         if arch in PERMUTED and ".attn_k." in name:
             rows = permute(rows, more["kv_heads"][layer] if "heads" in more else config.num_key_value_heads)
+        if arch == "lfm2" and "shortconv.conv" in name:
+            rows = rows.squeeze(1)
         if arch in ONE_ADDED and name.endswith("norm.weight"):
             rows = rows + np.float32(1)
         out[name] = np.ascontiguousarray(rows)
@@ -235,17 +302,27 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
             w.add_rope_scaling_type(gguf.RopeScalingType.LONGROPE)
         w.add_rope_scaling_orig_ctx_len(p["original_max_position_embeddings"])
         w.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(p["factor"]) / np.log(p["original_max_position_embeddings"]))))
-    if arch != "gemma":
+    if arch not in ("gemma", "gemma2"):
         w.add_rope_freq_base(p["rope_theta"])
-    if arch in ("gemma3", "phi3"):
+    if arch in ("gemma2", "gemma3", "phi3"):
         w.add_sliding_window(config.sliding_window)
-    w.add_layer_norm_rms_eps(config.rms_norm_eps)
+    w.add_layer_norm_rms_eps(config.norm_eps if arch == "lfm2" else config.rms_norm_eps)
+    if arch == "lfm2":
+        w.add_shortconv_l_cache(config.conv_L_cache)
     head = getattr(config, "head_dim", None)
-    if head and arch not in ("granite", "qwen2", "phi3"):
+    if head and arch not in ("granite", "lfm2", "qwen2", "qwen2moe", "phi3"):
         w.add_key_length(head)
         w.add_value_length(head)
+    experts = getattr(config, "num_experts", getattr(config, "num_local_experts", 0))
+    if experts:
+        w.add_expert_count(experts)
+        w.add_expert_used_count(config.num_experts_per_tok)
+    if hasattr(config, "moe_intermediate_size"):
+        w.add_expert_feed_forward_length(config.moe_intermediate_size)
+    if hasattr(config, "shared_expert_intermediate_size"):
+        w.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
     w.add_file_type(gguf.LlamaFileType.ALL_F32)
-    if arch in PERMUTED:
+    if arch in PERMUTED | {"lfm2"}:
         w.add_vocab_size(VOCAB)
     if arch in PERMUTED | {"phi3"}:
         own = head and arch not in ("granite", "phi3")
@@ -255,6 +332,9 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
         w.add_embedding_scale(config.embedding_multiplier)
         w.add_residual_scale(config.residual_multiplier)
         w.add_logit_scale(config.logits_scaling)
+    if arch == "gemma2":
+        w.add_attn_logit_softcapping(config.attn_logit_softcapping)
+        w.add_final_logit_softcapping(config.final_logit_softcapping)
     w.add_tokenizer_model("gpt2")
     w.add_tokenizer_pre("smollm")
     w.add_token_list(tokens)
@@ -265,7 +345,7 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
     w.add_add_bos_token(False)
     w.add_quantization_version(gguf.GGML_QUANT_VERSION)
     for key, rows in tensors.items():
-        w.add_tensor(key, rows)
+        w.add_tensor(key, gguf.quants.quantize(rows, type_of(key, more)), raw_dtype=type_of(key, more))
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
@@ -299,7 +379,7 @@ def main():
         if sys.argv[2:] and name not in sys.argv[2:]:
             continue
         model, config = build(family, more)
-        state = randomise(model, name)
+        state = randomise(model, name, more)
         path = HERE / f"family-{name}.gguf"
         write_model(path, name, arch, config, tensors_of(arch, config, state, more), tokens, merges, more)
         logits = logits_of(model, ids, more.get("causal", True))

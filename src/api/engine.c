@@ -49,8 +49,8 @@ void sotto_engine_free(sotto_engine *e) {
   if (!e) return;
   sotto_generator_free(e->generator);
   sotto_load_free(e->load);
-  if (e->backend) e->backend->type->free(e->backend);
   sotto_kv_free(e->kv);
+  if (e->backend) e->backend->type->free(e->backend);
   sotto_pool_free(e->pool);
   sotto_tokenizer_free(e->tokenizer);
   sotto_program_free(&e->program);
@@ -298,7 +298,9 @@ static sotto_status build(sotto_engine *e) {
                                                  .whole_texts = whole_texts,
                                                  .n_batch_loading = o->n_batch};
   e->kv_shape = (sotto_kv_shape){
-      .layers = e->program.kv_layers, .n_layer = h->n_layer, .n_pages = o->n_ctx / SOTTO_KV_PAGE};
+      .layers = e->program.kv_layers, .n_layer = h->n_layer, .n_groups = e->program.n_kv_windows};
+  for (uint32_t g = 0; g < e->program.n_kv_windows; g++)
+    e->kv_shape.groups[g].window = e->program.kv_windows[g];
   SOTTO_TRY(engine_pick_cache_type(e, "cache_type_k", o->cache_type_k, &e->kv_shape.k_type));
   return engine_pick_cache_type(e, "cache_type_v", o->cache_type_v, &e->kv_shape.v_type);
 }
@@ -316,7 +318,7 @@ sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
       uint64_t staging = sotto_load_staging_bytes(&placement, 1);
       if (staging > e->plan.staging) e->plan.staging = staging;
     }
-    SOTTO_TRY(engine_plan_shape(e, &e->kv_shape, &e->plan));
+    SOTTO_TRY(engine_plan_shape(e, e->options.n_ctx, &e->kv_shape, &e->plan));
     SOTTO_TRY(engine_copy_names(e));
     e->planned = true;
   }
@@ -328,7 +330,7 @@ sotto_status sotto_engine_plan(sotto_engine *e, sotto_memory_plan *plan) {
 /* Batches of up to n tokens while weights are missing. */
 static sotto_status plan_batches(sotto_engine *e, uint32_t n) {
   e->backend_config.n_batch = e->generator_config.n_batch_loading = n;
-  return engine_plan_shape(e, &e->kv_shape, &e->plan);
+  return engine_plan_shape(e, e->options.n_ctx, &e->kv_shape, &e->plan);
 }
 
 sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
@@ -362,10 +364,10 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
     SOTTO_TRY(sotto_pool_new(&e->ctx, e->options.n_threads, &e->pool));
     e->backend_config.cpu.pool = e->pool;
   }
-  if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, &e->kv));
   if (!e->backend) {
-    SOTTO_TRY(e->backend_type->create(&e->program, &e->backend_config, e->kv, &e->backend));
+    SOTTO_TRY(e->backend_type->create(&e->program, &e->backend_config, &e->kv_shape, &e->backend));
   }
+  if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, e->backend->storage, &e->kv));
   if (!e->load) {
     SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, e->backend->placements, e->backend->n_placements,
                              &e->load));

@@ -31,8 +31,8 @@ struct sotto_engine {
   sotto_kv_shape kv_shape;
   /* after start_load */
   sotto_pool *pool;
-  sotto_kv *kv;
   sotto_backend *backend;
+  sotto_kv *kv;
   sotto_load *load;
   sotto_generator *generator;
 
@@ -53,9 +53,9 @@ sotto_status engine_pick_cache_type(sotto_engine *engine, const char *option, ui
                                     sotto_dtype *type);
 /* The width of a head that is no multiple of the type's quant blocks; 0 when all heads are. */
 uint32_t engine_odd_head(const sotto_engine *engine, sotto_dtype type);
-/* Fills in the fields of the plan that depend on the shape of the KV cache, the total and `fits`;
- * the others have been filled in before. */
-sotto_status engine_plan_shape(const sotto_engine *engine, const sotto_kv_shape *shape,
+/* Sizes the shape of a KV cache for n_ctx, and fills in the fields of the plan that depend on it,
+ * the total and `fits`; the others have been filled in before. */
+sotto_status engine_plan_shape(const sotto_engine *engine, uint32_t n_ctx, sotto_kv_shape *shape,
                                sotto_memory_plan *plan);
 /* Fails with ERR_MEMORY_BUDGET; the message has the plan's numbers and says what would fit. */
 sotto_status engine_over_budget(sotto_engine *engine);

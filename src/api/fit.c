@@ -5,41 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
-sotto_status engine_plan_shape(const sotto_engine *e, const sotto_kv_shape *shape,
+sotto_status engine_plan_shape(const sotto_engine *e, uint32_t n_ctx, sotto_kv_shape *shape,
                                sotto_memory_plan *plan) {
   sotto_backend_config backend_config = e->backend_config;
   sotto_generator_config generator_config = e->generator_config;
-  const uint32_t n_ctx = shape->n_pages * SOTTO_KV_PAGE;
   backend_config.n_ctx = generator_config.n_ctx = n_ctx;
+  const sotto_kv_users users = {.n_ctx = n_ctx,
+                                .n_running = generator_config.n_parallel,
+                                .n_seqs = sotto_generator_slots(generator_config.n_parallel),
+                                .n_batch = generator_config.n_batch_loading};
+  sotto_kv_shape_size(shape, &users);
   sotto_backend_plan backend;
   SOTTO_TRY(e->backend_type->plan(&e->program, &backend_config, &backend));
-  const uint64_t kv = sotto_kv_bytes(shape);
   plan->weights = backend.weights;
-  plan->scratch = backend.scratch + sotto_generator_bytes(&generator_config);
+  plan->scratch = backend.scratch + sotto_generator_bytes(&generator_config, shape);
   plan->per_position = sotto_kv_position_bytes(shape);
-  if (__builtin_mul_overflow(plan->per_position, (uint64_t)n_ctx, &plan->kv))
-    plan->kv = UINT64_MAX / 4;
+  const uint64_t kv = sotto_kv_bytes(shape);
+  plan->kv = kv < UINT64_MAX / 4 ? kv : UINT64_MAX / 4; /* so that the total does not overflow */
   plan->n_ctx = n_ctx;
   plan->total = plan->weights + plan->kv + plan->scratch + plan->staging + plan->metadata;
-  const bool addressable = kv || n_ctx == 0;
+  const bool addressable = kv <= SIZE_MAX / 2;
   plan->fits = addressable && (plan->limit == 0 || plan->total <= plan->limit);
   return SOTTO_OK;
 }
 
 /* A longer context never needs less, so the largest that fits is found by halving. */
 static sotto_status fit(const sotto_engine *e, sotto_kv_shape shape, sotto_memory_plan *plan) {
-  uint32_t most = shape.n_pages;
-  uint32_t fits = 0, too_many = most + 1;
+  const uint32_t most = shape.n_ctx / SOTTO_KV_PAGE;
+  uint32_t fits = 0, too_many = most + 1; /* pages */
   while (too_many - fits > 1) {
-    shape.n_pages = too_many == most + 1 ? most : fits + (too_many - fits) / 2;
-    SOTTO_TRY(engine_plan_shape(e, &shape, plan));
+    const uint32_t tried = too_many == most + 1 ? most : fits + (too_many - fits) / 2;
+    SOTTO_TRY(engine_plan_shape(e, tried * SOTTO_KV_PAGE, &shape, plan));
     if (plan->fits)
-      fits = shape.n_pages;
+      fits = tried;
     else
-      too_many = shape.n_pages;
+      too_many = tried;
   }
-  shape.n_pages = fits;
-  return engine_plan_shape(e, &shape, plan);
+  return engine_plan_shape(e, fits * SOTTO_KV_PAGE, &shape, plan);
 }
 
 sotto_status sotto_engine_plan_fitting(sotto_engine *e, uint32_t cache_type_k,

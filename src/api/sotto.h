@@ -78,7 +78,7 @@ typedef struct sotto_memory_plan {
   uint64_t total;
   uint64_t file;         /* bytes of the model's files */
   uint64_t limit;        /* the budget that total was compared with; 0: none */
-  uint64_t per_position; /* KV bytes of one position: how much a smaller n_ctx saves */
+  uint64_t per_position; /* KV bytes of one position more or less of n_ctx */
   uint32_t n_ctx;        /* after defaults were filled in */
   uint32_t fits;         /* 1 when total <= limit or there is no limit */
 } sotto_memory_plan;

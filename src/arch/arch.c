@@ -44,6 +44,23 @@ static sotto_status find_family(sotto_program *p, const family **out) {
                     SOTTO_SLICE_ARG(name));
 }
 
+/* Layers without attention have a convolution, which sees no token behind its own. */
+static sotto_status check_mixers(sotto_program *p, const sotto_hparams *h) {
+  if (h->n_taps && !p->causal) {
+    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+                      "attention.causal is false: convolutions in both directions are not "
+                      "supported; use another model");
+  }
+  for (uint32_t l = 0; l < h->n_layer && h->n_taps == 0; l++) {
+    if (h->n_head_kv[l]) continue;
+    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+                      "attention.head_count_kv is 0 in layer %u: layers without attention are not "
+                      "supported in this architecture; use another model",
+                      l);
+  }
+  return SOTTO_OK;
+}
+
 sotto_status sotto_arch_build(sotto_program *p) {
   SOTTO_TRY(check_kind(p));
   const family *family;
@@ -53,6 +70,7 @@ sotto_status sotto_arch_build(sotto_program *p) {
   SOTTO_TRY(family->read(p, &h));
   if (h.norm_eps == 0.0f)
     SOTTO_TRY(sotto_arch_norm_eps(p, "attention.layer_norm_rms_epsilon", &h.norm_eps));
+  SOTTO_TRY(check_mixers(p, &h));
   if (h.window && !p->causal) {
     return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
                       "%s.attention.causal is false: windows of attention (%u) in both directions "

@@ -56,8 +56,9 @@ static sotto_status wrong_array(sotto_program *p, const char *key, uint32_t n_la
   return sotto_arch_invalid(p, key, what);
 }
 
-sotto_status sotto_arch_per_layer(sotto_program *p, const char *key, uint32_t n_layer,
-                                  const uint32_t *fallback, const uint32_t **out) {
+/* `zeros`: an array may have them. */
+static sotto_status per_layer(sotto_program *p, const char *key, uint32_t n_layer,
+                              const uint32_t *fallback, bool zeros, const uint32_t **out) {
   const full_key full = key_of(p, key);
   const sotto_gguf_kv *kv = sotto_gguf_take(p->gguf, full.text);
   const bool is_array = kv && kv->type == SOTTO_GGUF_ARRAY;
@@ -71,7 +72,7 @@ sotto_status sotto_arch_per_layer(sotto_program *p, const char *key, uint32_t n_
     }
     for (uint32_t l = 0; l < n_layer; l++) {
       values[l] = sotto_read_u32(kv->items + 4 * (size_t)l);
-      if (values[l] == 0 || values[l] > INT32_MAX) return wrong_array(p, key, n_layer);
+      if ((values[l] == 0 && !zeros) || values[l] > INT32_MAX) return wrong_array(p, key, n_layer);
     }
   } else {
     uint32_t value;
@@ -82,6 +83,11 @@ sotto_status sotto_arch_per_layer(sotto_program *p, const char *key, uint32_t n_
   }
   *out = values;
   return SOTTO_OK;
+}
+
+sotto_status sotto_arch_per_layer(sotto_program *p, const char *key, uint32_t n_layer,
+                                  const uint32_t *fallback, const uint32_t **out) {
+  return per_layer(p, key, n_layer, fallback, false, out);
 }
 
 /* ---- shapes ---- */
@@ -96,7 +102,7 @@ static uint32_t most(const uint32_t *values, uint32_t n) {
 static sotto_status check_heads(sotto_program *p, const sotto_hparams *h) {
   for (uint32_t l = 0; l < h->n_layer; l++) {
     const uint32_t n_head = h->n_head[l], n_head_kv = h->n_head_kv[l];
-    if (n_head % n_head_kv) {
+    if (n_head_kv && n_head % n_head_kv) {
       return sotto_fail(p->ctx, SOTTO_ERR_INVALID_MODEL,
                         "%s is %u with %u KV heads in layer %u: must be a multiple",
                         key_of(p, "attention.head_count").text, n_head, n_head_kv, l);
@@ -136,7 +142,7 @@ static sotto_status read_shape(sotto_program *p, sotto_hparams *h) {
   if (h->n_embd > INT32_MAX) return sotto_arch_invalid(p, "embedding_length", "is too large");
   const uint32_t n = h->n_layer;
   SOTTO_TRY(sotto_arch_per_layer(p, "attention.head_count", n, NULL, &h->n_head));
-  SOTTO_TRY(sotto_arch_per_layer(p, "attention.head_count_kv", n, h->n_head, &h->n_head_kv));
+  SOTTO_TRY(per_layer(p, "attention.head_count_kv", n, h->n_head, true, &h->n_head_kv));
   SOTTO_TRY(sotto_arch_per_layer(p, "feed_forward_length", n, NULL, &h->n_ff));
   SOTTO_TRY(read_head_dim(p, h));
   SOTTO_TRY(check_heads(p, h));
@@ -175,7 +181,8 @@ static sotto_status fill_program(sotto_program *p, const sotto_hparams *h) {
                                  most(h->n_head, n), most(h->n_head_kv, n), most(h->n_ff, n)};
   p->kv_layers = sotto_arena_array(&p->arena, n, sizeof *p->kv_layers);
   if (!p->kv_layers) return SOTTO_ERR_OUT_OF_MEMORY;
-  for (uint32_t l = 0; l < n; l++) p->kv_layers[l] = (sotto_kv_layer){h->n_head_kv[l], h->head_dim};
+  for (uint32_t l = 0; l < n; l++)
+    p->kv_layers[l] = (sotto_kv_layer){.n_head_kv = h->n_head_kv[l], .head_dim = h->head_dim};
   SOTTO_TRY(sotto_arch_bool(p, "attention.causal", true, &p->causal));
   return read_pooling(p);
 }
@@ -279,7 +286,10 @@ static sotto_status read_rope(sotto_program *p, sotto_hparams *h) {
 }
 
 sotto_status sotto_hparams_read(sotto_program *p, sotto_hparams *h) {
-  *h = (sotto_hparams){.embedding_scale = 1, .residual_scale = 1, .logit_scale = 1};
+  *h = (sotto_hparams){.embedding_scale = 1,
+                       .residual_scale = 1,
+                       .logit_scale = 1,
+                       .output_norm = "output_norm.weight"};
   SOTTO_TRY(read_shape(p, h));
   h->attention_scale = 1.0f / sqrtf((float)h->head_dim);
   SOTTO_TRY(fill_program(p, h));

@@ -8,18 +8,25 @@
 
 typedef struct sotto_hparams {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer;
-  const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer] */
+  const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer]; no KV heads: no attention */
   uint32_t head_dim;
   float norm_eps;        /* 0: that of RMS norms, which is read behind the family */
   float attention_scale; /* of q·k */
-  bool qk_norm;          /* queries and keys are normalised, head by head */
+  float attention_softcap, logit_softcap; /* 0: none */
+  bool qk_norm;                           /* queries and keys are normalised, head by head */
   sotto_rope rope;
   uint32_t window;       /* most positions that a token of most layers sees; 0: all in all layers */
   uint32_t global_step;  /* every n-th layer has no window; 0: all have it */
-  sotto_rope local_rope; /* of layers with a window, where others have none */
-  bool post_norms;       /* what a sub-layer adds is normalised first */
-  sotto_activation activation; /* of the feed-forward's gate */
-  uint32_t no_rope_step;       /* every n-th layer has no rotary positions; 0: none, 1: all */
+  sotto_rope local_rope; /* of layers with a window, where others have none; n_rot 0: as theirs */
+  uint32_t n_taps;       /* of short convolutions, in layers without attention; 0: there are none */
+  const char *output_norm;            /* tensor */
+  bool post_norms;                    /* what a sub-layer adds is normalised first */
+  sotto_activation activation;        /* of the feed-forward's gate */
+  uint32_t n_experts, n_used_experts; /* to choose from, and chosen for a token; 0: no experts */
+  const uint32_t *n_ff_expert;        /* [n_layer] */
+  uint32_t n_ff_shared;   /* of an expert that all tokens use, with a gate of its own; 0: none */
+  bool normalise_experts; /* weights of the chosen sum to 1 */
+  uint32_t no_rope_step;  /* every n-th layer has no rotary positions; 0: none, 1: all */
   float embedding_scale, residual_scale, logit_scale; /* factors of embeddings, of what a sub-layer
                                                        * adds, of logits; 1: none */
 } sotto_hparams;
@@ -68,6 +75,18 @@ void sotto_arch_linear(sotto_layer layer, sotto_buffer_id out, sotto_buffer_id i
 /* out = attention over in, before it joins the residual stream. */
 void sotto_arch_attention(sotto_layer layer, const sotto_hparams *hparams, uint32_t rope,
                           uint32_t window, sotto_buffer_id out, sotto_buffer_id in);
+/* ---- lfm2.c: a sub-layer that sotto_llama_write puts in place of attention ---- */
+void sotto_lfm2_short_conv(sotto_program *program, uint32_t layer, const sotto_hparams *hparams,
+                           sotto_buffer_id out, sotto_buffer_id in);
+
+/* ---- experts.c ---- */
+/* The keys of a mixture of experts; n_ff_expert[n_layer] is for a missing key, NULL: it is
+ * required. */
+sotto_status sotto_experts_read(sotto_program *program, sotto_hparams *hparams,
+                                const uint32_t *n_ff_expert);
+/* out = what the chosen experts of the layer add for norm. */
+void sotto_experts_write(sotto_program *program, const sotto_hparams *hparams, uint32_t layer,
+                         sotto_buffer_id out, sotto_buffer_id norm);
 
 /* ---- keys.c ---- */
 /* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming

@@ -67,7 +67,7 @@ void sotto_arch_attention(sotto_layer l, const sotto_hparams *h, uint32_t rope, 
     sotto_program_rope(p, k, rope, d);
   }
   sotto_program_kv_write(p, i, k, v);
-  sotto_program_attention(p, i, attn, q, n_head, h->attention_scale, window);
+  sotto_program_attention(p, i, attn, q, n_head, h->attention_scale, h->attention_softcap, window);
   sotto_arch_linear(l, out, attn, "attn_output");
 }
 
@@ -87,6 +87,24 @@ static void feed_forward(sotto_layer l, const sotto_hparams *h, sotto_buffer_id 
   sotto_arch_linear(l, out, gate, "ffn_down");
 }
 
+/* The chosen experts and, where there is one, that which all tokens use. */
+static void experts(sotto_layer l, const sotto_hparams *h, sotto_buffer_id out,
+                    sotto_buffer_id norm) {
+  sotto_experts_write(l.p, h, l.index, out, norm);
+  if (h->n_ff_shared == 0) return;
+  const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff_shared);
+  const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff_shared);
+  const sotto_buffer_id shared = sotto_program_buffer(l.p, "shared", h->n_embd);
+  const sotto_buffer_id share = sotto_program_buffer(l.p, "share", 1);
+  sotto_arch_linear(l, gate, norm, "ffn_gate_shexp");
+  sotto_arch_linear(l, up, norm, "ffn_up_shexp");
+  sotto_arch_linear(l, share, norm, "ffn_gate_inp_shexp");
+  sotto_program_glu(l.p, gate, gate, up, h->activation);
+  sotto_arch_linear(l, shared, gate, "ffn_down_shexp");
+  sotto_program_sigmoid_gate(l.p, shared, share);
+  sotto_program_add(l.p, out, out, shared);
+}
+
 static void post_norm(sotto_layer l, sotto_buffer_id x, const char *weight, float eps) {
   const uint32_t dim = l.p->status == SOTTO_OK ? l.p->buffers[x].dim : 0;
   sotto_program_rms_norm(l.p, x, x, sotto_program_vector(l.p, weight, l.index, dim), eps);
@@ -96,7 +114,7 @@ static void post_norm(sotto_layer l, sotto_buffer_id x, const char *weight, floa
  * Some files have a matrix of logits all the same. */
 static void write_embedding(sotto_program *p, const sotto_hparams *h, sotto_buffer_id norm,
                             sotto_buffer_id x) {
-  sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "output_norm.weight", 0, h->n_embd),
+  sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, h->output_norm, 0, h->n_embd),
                          h->norm_eps);
   sotto_program_pass_over(p, "output.weight");
   p->stage++;
@@ -114,7 +132,8 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   const sotto_weight_id table = sotto_program_matrix(p, "token_embd.weight", 0, h->n_vocab, n_embd);
   const uint32_t rope = sotto_program_add_rope(p, &h->rope);
   const bool mixed = h->window && h->global_step; /* layers with and without a window */
-  const uint32_t local_rope = mixed ? sotto_program_add_rope(p, &h->local_rope) : rope;
+  const bool own_rope = mixed && h->local_rope.n_rot;
+  const uint32_t local_rope = own_rope ? sotto_program_add_rope(p, &h->local_rope) : rope;
   sotto_program_embed(p, x, table, SOTTO_ROW_OF_TOKEN);
   sotto_program_scale(p, x, h->embedding_scale);
 
@@ -123,7 +142,9 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
     p->stage = 1 + i;
     sotto_program_rms_norm(p, norm, x,
                            sotto_program_vector(p, "blk.%u.attn_norm.weight", i, n_embd), eps);
-    if (mixed && (i + 1) % h->global_step == 0)
+    if (h->n_head_kv[i] == 0)
+      sotto_lfm2_short_conv(p, i, h, proj, norm);
+    else if (mixed && (i + 1) % h->global_step == 0)
       sotto_arch_attention(l, h, rope, 0, proj, norm);
     else
       sotto_arch_attention(l, h, local_rope, h->window, proj, norm);
@@ -133,7 +154,7 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
 
     sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, "blk.%u.ffn_norm.weight", i, n_embd),
                            eps);
-    feed_forward(l, h, proj, norm);
+    (h->n_experts ? experts : feed_forward)(l, h, proj, norm);
     if (h->post_norms) post_norm(l, proj, "blk.%u.post_ffw_norm.weight", eps);
     sotto_program_scale(p, proj, h->residual_scale);
     sotto_program_add(p, x, x, proj);
@@ -147,16 +168,21 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   const sotto_buffer_id last = sotto_program_output_buffer(p, "last", n_embd);
   const sotto_buffer_id logits = sotto_program_output_buffer(p, "logits", h->n_vocab);
   sotto_program_take_outputs(p, last, x);
-  sotto_program_rms_norm(p, last, last, sotto_program_vector(p, "output_norm.weight", 0, n_embd),
-                         eps);
+  sotto_program_rms_norm(p, last, last, sotto_program_vector(p, h->output_norm, 0, n_embd), eps);
   /* Without an output matrix of its own the model shares the embedding's (tied). */
   const bool tied = !sotto_program_has(p, "output.weight", 0);
   sotto_program_logits(p, logits, last,
                        tied ? table
                             : sotto_program_matrix(p, "output.weight", 0, h->n_vocab, n_embd));
   sotto_program_scale(p, logits, h->logit_scale);
+  sotto_program_softcap(p, logits, h->logit_softcap);
 }
 
 sotto_status sotto_llama_read(sotto_program *p, sotto_hparams *h) {
-  return sotto_arch_f32(p, "attention.scale", h->attention_scale, &h->attention_scale);
+  uint32_t n_experts; /* Mixtral */
+  SOTTO_TRY(sotto_arch_f32(p, "attention.scale", h->attention_scale, &h->attention_scale));
+  SOTTO_TRY(sotto_arch_u32(p, "expert_count", 0, &n_experts));
+  if (n_experts == 0) return SOTTO_OK;
+  h->normalise_experts = true;
+  return sotto_experts_read(p, h, h->n_ff);
 }

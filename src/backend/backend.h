@@ -41,7 +41,7 @@ typedef struct sotto_backend_config {
 } sotto_backend_config;
 
 typedef struct sotto_backend_plan {
-  uint64_t weights, scratch; /* bytes */
+  uint64_t weights, scratch; /* bytes; the cache's are sotto_kv_bytes */
 } sotto_backend_plan;
 
 typedef enum sotto_run_result {
@@ -56,12 +56,13 @@ typedef struct sotto_backend sotto_backend;
 typedef struct sotto_backend_type {
   const char *name;
   bool float_cache; /* its KV cache is always float32, whatever the options say */
-  /* Bytes that create will allocate. ERR_OUT_OF_MEMORY. */
+  /* Bytes that create will allocate beside the cache. ERR_OUT_OF_MEMORY. */
   sotto_status (*plan)(const sotto_program *program, const sotto_backend_config *config,
                        sotto_backend_plan *plan);
-  /* Allocates what plan says; *out is NULL on failure. program and kv are borrowed until free. */
+  /* Allocates what plan says, and storage for a cache of this shape; *out is NULL on failure.
+   * program is borrowed until free. */
   sotto_status (*create)(const sotto_program *program, const sotto_backend_config *config,
-                         sotto_kv *kv, sotto_backend **out);
+                         const sotto_kv_shape *kv_shape, sotto_backend **out);
   void (*free)(sotto_backend *backend);
   /* Start on a batch. One that is not done yet is given up. */
   void (*begin)(sotto_backend *backend, const sotto_batch *batch);
@@ -81,6 +82,7 @@ struct sotto_backend {
   /* One placement per weight of the program, in its order. */
   const sotto_placement *placements;
   size_t n_placements;
+  sotto_kv_storage *storage;
   const sotto_kv_seq *failed_seq; /* after NON_FINITE; the message is in the context */
 };
 

@@ -134,9 +134,8 @@ typedef struct space {
 
 static space space_of(const sotto_program *p, const sotto_backend_config *config, size_t b) {
   const bool carried = sotto_buffer_is_carried(p, (sotto_buffer_id)b);
-  const uint64_t rows = p->buffers[b].per_output ? config->n_outputs
-                        : carried                ? config->n_batch
-                                                 : config->n_part;
+  const uint64_t rows = sotto_buffer_rows(
+      &p->buffers[b], carried ? config->n_batch : config->n_part, config->n_outputs);
   return (space){.size = ALIGN_UP(rows * p->buffers[b].dim), .carried = carried};
 }
 

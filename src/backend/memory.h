@@ -33,9 +33,15 @@ bool sotto_op_is_ready(const sotto_program *program, const sotto_op *op, uint32_
 uint32_t sotto_widest_rope(const sotto_program *program);
 
 /* ---- activation buffers ---- */
+/* Rows that a buffer has for a batch or a part of it. */
+static inline uint64_t sotto_buffer_rows(const sotto_buffer *buffer, uint64_t n_tokens,
+                                         uint64_t n_outputs) {
+  if (buffer->per_output) return n_outputs;
+  return buffer->n_used ? n_tokens * buffer->n_used : n_tokens;
+}
 /* Gives each buffer of the program an offset, in floats, such that buffers which are needed at the
- * same operation do not overlap. A buffer has n_outputs rows if it is per output, n_batch rows if
- * it is carried from one stage to another, else n_part rows. Fills in offsets[n_buffers] unless
+ * same operation do not overlap. A buffer has rows for n_batch tokens if it is carried from one
+ * stage to another, else for n_part, or for n_outputs outputs. Fills in offsets[n_buffers] unless
  * that is NULL. Returns the number of floats in all, UINT64_MAX when out of memory. */
 uint64_t sotto_buffers_plan(const sotto_program *program, const sotto_backend_config *config,
                             uint64_t *offsets);

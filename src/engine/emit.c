@@ -193,7 +193,7 @@ static bool is_picked(sotto_generator *g, job *j, uint32_t t) {
   if (position < j->slot->seq.n_tokens) return true;
   if (position + 1 != j->tokens.count || j->tokens.ids[position] != g->batch_tokens[t])
     return false;
-  sotto_kv_append(&j->slot->seq, &g->batch_tokens[t], 1);
+  sotto_kv_commit(g->kv, &j->slot->seq, &g->batch_tokens[t], 1);
   return true;
 }
 
@@ -229,6 +229,6 @@ void generator_emit_batch(sotto_generator *g) {
   }
   finish_filled(g);
   for (job *j = g->running; j; j = j->next) {
-    if (j->n_draft) sotto_kv_trim(g->kv, &j->slot->seq, j->slot->seq.n_tokens);
+    if (j->n_draft) sotto_kv_rewind(g->kv, &j->slot->seq);
   }
 }

@@ -14,9 +14,8 @@ static size_t top_capacity(const sotto_generator_config *c) {
   return 2 * (size_t)c->n_outputs * sotto_limit_max(SOTTO_LIMIT_top_logprobs);
 }
 
-uint64_t sotto_generator_bytes(const sotto_generator_config *c) {
-  uint64_t per_slot = sizeof(slot) + (uint64_t)c->n_ctx * sizeof(sotto_token) +
-                      c->n_ctx / SOTTO_KV_PAGE * sizeof(uint32_t);
+uint64_t sotto_generator_bytes(const sotto_generator_config *c, const sotto_kv_shape *kv_shape) {
+  uint64_t per_slot = sizeof(slot) + sotto_kv_seq_bytes(kv_shape);
   uint64_t per_token = sizeof(sotto_token) + sizeof(uint32_t) + 2 * sizeof(void *);
   return sizeof(sotto_generator) + sotto_generator_slots(c->n_parallel) * per_slot +
          c->n_batch_loading * per_token + c->n_outputs * sizeof(uint32_t) +
@@ -112,9 +111,8 @@ void generator_drop_job(sotto_generator *g, job *j) {
   else if (unlink_job(&g->waiting, j))
     g->n_waiting--;
   if (j->slot) {
-    /* Reserved pages behind the computed tokens are free again. */
-    uint32_t keep = j->options.flags & SOTTO_REQUEST_NO_CACHE ? 0 : j->slot->seq.n_tokens;
-    sotto_kv_trim(g->kv, &j->slot->seq, keep);
+    sotto_kv_rewind(g->kv, &j->slot->seq);
+    if (j->options.flags & SOTTO_REQUEST_NO_CACHE) sotto_kv_cut(g->kv, &j->slot->seq, 0);
     j->slot->job = NULL;
   }
   for (uint32_t t = 0; t < g->batch.n_tokens; t++) {
@@ -279,9 +277,7 @@ static void clear_events(sotto_generator *g) {
 /* Forget the batch in flight and the pages reserved for it; its jobs are simply scheduled again. */
 static void give_up_batch(sotto_generator *g) {
   g->in_flight = false;
-  for (job *j = g->running; j; j = j->next) {
-    sotto_kv_trim(g->kv, &j->slot->seq, j->slot->seq.n_tokens);
-  }
+  for (job *j = g->running; j; j = j->next) sotto_kv_rewind(g->kv, &j->slot->seq);
 }
 
 sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
@@ -356,7 +352,7 @@ sotto_status sotto_generator_save(sotto_generator *g, uint64_t model, const sott
   uint32_t best_n = 0;
   for (uint32_t i = 0; i < g->n_slots; i++) {
     const slot *s = &g->slots[i];
-    uint32_t common = n ? generator_common_prefix(&s->seq, tokens, n) : s->seq.n_tokens;
+    const uint32_t common = n ? generator_reusable_prefix(g, &s->seq, tokens, n) : s->seq.n_tokens;
     bool better = n ? common > best_n : best == NULL || s->last_used > best->last_used;
     if (common && better) {
       best = s;
@@ -373,15 +369,20 @@ sotto_status sotto_generator_save(sotto_generator *g, uint64_t model, const sott
 sotto_status sotto_generator_load(sotto_generator *g, uint64_t model, const void *data, size_t len,
                                   uint32_t *n_tokens) {
   *n_tokens = 0;
+  SOTTO_TRY(sotto_kv_check(g->kv, model, data, len));
   slot *s = generator_free_slot(g, NULL);
   if (!s) {
     return sotto_fail(g->ctx, SOTTO_ERR_BUSY,
                       "every sequence is generating; load the state when one is done");
   }
-  SOTTO_TRY(sotto_kv_load(g->kv, &s->seq, model, data, len));
+  sotto_status status;
+  do {
+    status = sotto_kv_load(g->kv, &s->seq, data);
+  } while (status == SOTTO_ERR_CONTEXT_LENGTH && generator_make_room(g));
+  SOTTO_TRY(status);
   for (uint32_t i = 0; i < s->seq.n_tokens; i++) {
     if (s->seq.tokens[i] >= 0 && (uint32_t)s->seq.tokens[i] < g->config.n_vocab) continue;
-    sotto_kv_trim(g->kv, &s->seq, 0);
+    sotto_kv_cut(g->kv, &s->seq, 0);
     return sotto_fail(g->ctx, SOTTO_ERR_INVALID_STATE,
                       "the saved state holds tokens that the model does not have");
   }
@@ -392,6 +393,6 @@ sotto_status sotto_generator_load(sotto_generator *g, uint64_t model, const void
 
 void sotto_generator_clear_cache(sotto_generator *g) {
   for (uint32_t i = 0; i < g->n_slots; i++) {
-    if (!g->slots[i].job) sotto_kv_trim(g->kv, &g->slots[i].seq, 0);
+    if (!g->slots[i].job) sotto_kv_cut(g->kv, &g->slots[i].seq, 0);
   }
 }

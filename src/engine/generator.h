@@ -37,8 +37,9 @@ typedef struct sotto_generator_config {
 static inline uint32_t sotto_generator_slots(uint32_t n_parallel) {
   return n_parallel * 2;
 }
-/* Bytes that a generator of this shape allocates, for the memory plan. */
-uint64_t sotto_generator_bytes(const sotto_generator_config *config);
+/* Bytes that a generator allocates, for the memory plan. */
+uint64_t sotto_generator_bytes(const sotto_generator_config *config,
+                               const sotto_kv_shape *kv_shape);
 
 /* backend, ready[n_weights] (the loader's flags), kv and tokenizer are borrowed until free. */
 sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *config,

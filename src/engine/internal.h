@@ -93,8 +93,12 @@ void generator_commit_batch(sotto_generator *g);
  * emptied. `except` is taken only if there is no other, and is then not emptied. NULL when all are
  * running. */
 slot *generator_free_slot(sotto_generator *g, const slot *except);
-/* How many of tokens[n] the sequence begins with. */
-uint32_t generator_common_prefix(const sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n);
+/* How many of tokens[n] a sequence that begins with them need not compute, as `seq` has. */
+uint32_t generator_reusable_prefix(const sotto_generator *g, const sotto_kv_seq *seq,
+                                   const sotto_token *tokens, uint32_t n);
+/* Free pages that are held only because nobody needed them: those behind windows, then those of the
+ * least recently used idle slot. False where there are none. */
+bool generator_make_room(sotto_generator *g);
 
 /* Whether the request wants an event for every position of its prompt. */
 static inline bool generator_scores(const job *j) {

@@ -2,10 +2,11 @@
 #include "engine/internal.h"
 #include "platform/time.h"
 
-uint32_t generator_common_prefix(const sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n) {
+uint32_t generator_reusable_prefix(const sotto_generator *g, const sotto_kv_seq *seq,
+                                   const sotto_token *tokens, uint32_t n) {
   uint32_t limit = seq->n_tokens < n ? seq->n_tokens : n, i = 0;
   while (i < limit && seq->tokens[i] == tokens[i]) i++;
-  return i;
+  return sotto_kv_resumable(g->kv, seq, i);
 }
 
 slot *generator_free_slot(sotto_generator *g, const slot *except) {
@@ -21,7 +22,7 @@ slot *generator_free_slot(sotto_generator *g, const slot *except) {
       }
     }
   }
-  if (best && best != except) sotto_kv_trim(g->kv, &best->seq, 0);
+  if (best && best != except) sotto_kv_cut(g->kv, &best->seq, 0);
   return best;
 }
 
@@ -33,7 +34,7 @@ static void admit(sotto_generator *g, job *j) {
     reusable = 0;
   slot *best = NULL;
   for (uint32_t i = 0; i < g->n_slots; i++) {
-    uint32_t n = generator_common_prefix(&g->slots[i].seq, j->tokens.ids, reusable);
+    uint32_t n = generator_reusable_prefix(g, &g->slots[i].seq, j->tokens.ids, reusable);
     if (n > best_n) {
       best = &g->slots[i];
       best_n = n;
@@ -45,7 +46,7 @@ static void admit(sotto_generator *g, job *j) {
   } else {
     target = generator_free_slot(g, best);
     if (target == best)
-      sotto_kv_trim(g->kv, &target->seq, best_n);
+      sotto_kv_cut(g->kv, &target->seq, best_n);
     else if (best)
       sotto_kv_share(g->kv, &target->seq, &best->seq, best_n);
   }
@@ -69,11 +70,30 @@ static bool evict_idle(sotto_generator *g) {
   slot *oldest = NULL;
   for (uint32_t i = 0; i < g->n_slots; i++) {
     slot *s = &g->slots[i];
-    if (!s->job && s->seq.n_pages && (!oldest || s->last_used < oldest->last_used)) oldest = s;
+    if (!s->job && s->seq.n_tokens && (!oldest || s->last_used < oldest->last_used)) oldest = s;
   }
   if (!oldest) return false;
-  sotto_kv_trim(g->kv, &oldest->seq, 0);
+  sotto_kv_cut(g->kv, &oldest->seq, 0);
   return true;
+}
+
+/* Of the least recently used slot that has pages behind windows. */
+static bool give_back(sotto_generator *g) {
+  uint64_t newer_than = 0;
+  for (;;) {
+    slot *oldest = NULL;
+    for (uint32_t i = 0; i < g->n_slots; i++) {
+      slot *s = &g->slots[i];
+      if (s->last_used > newer_than && (!oldest || s->last_used < oldest->last_used)) oldest = s;
+    }
+    if (!oldest) return false;
+    if (sotto_kv_give_back(g->kv, &oldest->seq)) return true;
+    newer_than = oldest->last_used;
+  }
+}
+
+bool generator_make_room(sotto_generator *g) {
+  return give_back(g) || evict_idle(g);
 }
 
 /* Send the youngest running job other than `except` back to the head of the queue. */
@@ -89,7 +109,7 @@ static bool preempt(sotto_generator *g, const job *except) {
     break;
   }
   g->n_running--;
-  sotto_kv_trim(g->kv, &youngest->slot->seq, 0);
+  sotto_kv_cut(g->kv, &youngest->slot->seq, 0);
   youngest->slot->job = NULL;
   youngest->slot = NULL;
   youngest->next = g->waiting;
@@ -126,8 +146,8 @@ static void schedule_job(sotto_generator *g, job *j, content *batch) {
   const uint32_t n =
       prompt_chunk(g, j, batch->n_batch - batch->tokens, g->config.n_outputs - batch->outputs);
   if (n == 0) return;
-  while (!sotto_kv_reserve(g->kv, &j->slot->seq, n)) {
-    if (evict_idle(g)) continue;
+  while (!sotto_kv_reserve(g->kv, &j->slot->seq, n, 0)) {
+    if (generator_make_room(g)) continue;
     if (batch->tokens == 0 && preempt(g, j)) continue;
     return;
   }
@@ -172,8 +192,13 @@ static void schedule_drafts(sotto_generator *g, const content *batch) {
   }
   const bool pays = sotto_lookup_pays(batch->tokens, n, expected);
   for (job *j = g->running; j; j = j->next) {
-    if (!pays || !sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch + j->n_draft)) j->n_draft = 0;
-    j->draft_n += j->n_draft;
+    if (j->n_draft == 0) continue;
+    if (pays && sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch, j->n_draft)) {
+      j->draft_n += j->n_draft;
+    } else {
+      j->n_draft = 0;
+      sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch, 0); /* as before, which was possible */
+    }
   }
 }
 
@@ -227,9 +252,9 @@ bool generator_schedule(sotto_generator *g) {
 }
 
 void generator_commit_batch(sotto_generator *g) {
-  for (uint32_t t = 0; t < g->batch.n_tokens; t++) {
-    job *j = g->batch_jobs[t];
-    if (g->batch_positions[t] >= j->tokens.count) continue;
-    sotto_kv_append(&j->slot->seq, &g->batch_tokens[t], 1);
+  for (uint32_t t = 0; t < g->batch.n_tokens;) {
+    const job *j = g->batch_jobs[t];
+    sotto_kv_commit(g->kv, &j->slot->seq, &g->batch_tokens[t], j->n_batch);
+    t += j->n_batch + j->n_draft;
   }
 }

@@ -10,7 +10,8 @@
 /* Attention of n_tokens consecutive tokens of one sequence, n_rep query heads that share a KV head
  * each; token t sees the keys 0 <= i < n_keys + t, of them with a window only the last `window`, or
  * all n_keys where attention is bidirectional. For each of these rows:
- *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale
+ *   s[i] = fold over 4 lanes (lane = d mod 4, d ascending) of q[d] * k[i][d], then * scale;
+ *     with a softcap then softcap * sotto_tanhf(s[i] / softcap)
  *   p[i] = sotto_expf(s[i] - max s); sum: lane i mod 4, i ascending, fold
  *   out[d] = (sum over i ascending of p[i] * v[i][d]) / sum
  * k and v are those of sotto_dequantize_row. Sums start at +0. Keys and values are finite; head_dim
@@ -27,6 +28,7 @@ typedef struct sotto_attention {
   size_t window;              /* most keys that a token sees; 0: all. Not where bidirectional */
   size_t n_tokens, n_rep, head_dim;
   float scale;
+  float softcap;  /* scores stay below it; 0: none */
   float *scratch; /* sotto_attention_scratch floats */
 } sotto_attention;
 

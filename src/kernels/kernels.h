@@ -106,6 +106,8 @@ typedef struct sotto_kernels {
   void (*geglu)(float *out, const float *gate, const float *up, size_t n);
   /* out[i] = sotto_geluf(x[i]). out may be x. */
   void (*gelu)(float *out, const float *x, size_t n);
+  /* x[i] = cap * sotto_tanhf(x[i] / cap) */
+  void (*softcap)(float *x, size_t n, float cap);
   /* out[i] = a[i] + b[i]. out may be a. */
   void (*add)(float *out, const float *a, const float *b, size_t n);
 #define K(NAME, name) sotto_kv_write_fn *kv_write_##NAME;

@@ -7,7 +7,7 @@
 #include "kernels/tile.h"
 #include "tensor/blocks.h"
 
-enum { K = 256, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53 };
+enum { K = 256, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53, VECTORS = 9 };
 enum { ATTENDING = 4, HEADS = 3, MAX_HEAD_DIM = 32, STRIDE_Q = HEADS * MAX_HEAD_DIM + 3 };
 
 static uint32_t next(uint32_t *state) {
@@ -90,7 +90,7 @@ static void fill_rows(uint32_t *state, sotto_dtype type, void *rows, size_t n) {
   }
 }
 
-static void run_attention(const sotto_kernels *kernels, sotto_dtype type,
+static void run_attention(const sotto_kernels *kernels, sotto_dtype type, float softcap,
                           float out[ATTENDING * STRIDE_Q]) {
   enum { PAGE = SOTTO_KV_PAGE * MAX_HEAD_DIM };
   uint32_t state = 2;
@@ -115,6 +115,7 @@ static void run_attention(const sotto_kernels *kernels, sotto_dtype type,
       .n_rep = HEADS,
       .head_dim = sotto_dtype_block_weights(type) == 1 ? 20 : MAX_HEAD_DIM,
       .scale = 0.25f,
+      .softcap = softcap,
       .scratch = scratch,
   });
 }
@@ -140,26 +141,33 @@ static bool test_kv_write(const sotto_kernels *kernels, sotto_dtype type) {
   return ok;
 }
 
-static bool test_kv_type(const sotto_kernels *kernels, sotto_dtype type) {
+static bool test_attention(const sotto_kernels *kernels, sotto_dtype type, float softcap) {
   float out[ATTENDING * STRIDE_Q], expected[ATTENDING * STRIDE_Q];
-  run_attention(&sotto_kernels_scalar, type, expected);
-  run_attention(kernels, type, out);
-  return memcmp(out, expected, sizeof out) == 0 && test_kv_write(kernels, type);
+  run_attention(&sotto_kernels_scalar, type, softcap, expected);
+  run_attention(kernels, type, softcap, out);
+  return memcmp(out, expected, sizeof out) == 0;
+}
+
+static bool test_kv_type(const sotto_kernels *kernels, sotto_dtype type) {
+  return test_attention(kernels, type, 0.0f) && test_attention(kernels, type, 5.0f) &&
+         test_kv_write(kernels, type);
 }
 
 /* All results of the kernels on vectors one after the other. */
-static void run_vectors(const sotto_kernels *kernels, float out[8 * N]) {
+static void run_vectors(const sotto_kernels *kernels, float out[VECTORS * N]) {
   uint32_t state = 3;
   float x[N], y[N];
   fill_floats(&state, x, N);
   fill_floats(&state, y, N);
-  memset(out, 0, 8 * N * sizeof *out);
+  memset(out, 0, VECTORS * N * sizeof *out);
   kernels->rms_norm(out, x, y, N, 1e-5f);
   kernels->swiglu(out + N, x, y, N);
   kernels->add(out + 2 * N, x, y, N);
   kernels->geglu(out + 5 * N, x, y, N);
-  kernels->gelu(out + 6 * N, x, N);
-  kernels->layer_norm(out + 7 * N, x, y, y + 1, N - 1, 1e-5f);
+  memcpy(out + 6 * N, x, sizeof x);
+  kernels->softcap(out + 6 * N, N, 2.0f);
+  kernels->gelu(out + 7 * N, x, N);
+  kernels->layer_norm(out + 8 * N, x, y, y + 1, N - 1, 1e-5f);
   for (int neox = 0; neox < 2; neox++) {
     float *rotated = out + (3 + neox) * N;
     memcpy(rotated, x, sizeof x);
@@ -178,7 +186,7 @@ bool sotto_kernels_self_test(const sotto_kernels *kernels) {
 #define K(NAME, name) ok = test_kv_type(kernels, SOTTO_##NAME) && ok;
 #include "kernels/kv_types.def"
 #undef K
-  float out[8 * N], expected[8 * N];
+  float out[VECTORS * N], expected[VECTORS * N];
   run_vectors(&sotto_kernels_scalar, expected);
   run_vectors(kernels, out);
   return memcmp(out, expected, sizeof out) == 0 && ok;

@@ -1,65 +1,42 @@
-/* The pages, which of them are free, and the sequences' lists of pages. */
+/* The pools of pages and state slots, and the sequences' lists of pages. */
 #include "kv/kv_internal.h"
 
-/* Of one position and head. */
-static uint64_t row_bytes(const sotto_kv_shape *s, uint32_t layer, uint32_t half) {
-  return sotto_dtype_row_bytes(half ? s->v_type : s->k_type, s->layers[layer].head_dim);
+static sotto_status new_pool(sotto_ctx *ctx, uint32_t n, kv_pool *pool) {
+  *pool = (kv_pool){.n = n};
+  if (n == 0) return SOTTO_OK;
+  pool->references = sotto_alloc_zero(ctx, n * sizeof *pool->references);
+  pool->free_list = sotto_alloc(ctx, n * sizeof *pool->free_list);
+  if (!pool->references || !pool->free_list) return SOTTO_ERR_OUT_OF_MEMORY;
+  pool->n_free = n;
+  for (uint32_t i = 0; i < n; i++) pool->free_list[i] = n - 1 - i; /* the lowest is taken first */
+  return SOTTO_OK;
 }
 
-uint64_t sotto_kv_position_bytes(const sotto_kv_shape *s) {
-  uint64_t total = 0;
-  for (uint32_t layer = 0; layer < s->n_layer; layer++) {
-    const uint64_t bytes =
-        (row_bytes(s, layer, 0) + row_bytes(s, layer, 1)) * s->layers[layer].n_head_kv;
-    if (__builtin_add_overflow(total, bytes, &total)) return UINT64_MAX;
-  }
-  return total;
+static void free_pool(sotto_ctx *ctx, kv_pool *pool) {
+  sotto_free(ctx, pool->references, pool->n * sizeof *pool->references);
+  sotto_free(ctx, pool->free_list, pool->n * sizeof *pool->free_list);
 }
 
-uint64_t sotto_kv_bytes(const sotto_kv_shape *s) {
-  uint64_t total;
-  if (__builtin_mul_overflow(sotto_kv_position_bytes(s), (uint64_t)s->n_pages * SOTTO_KV_PAGE,
-                             &total) ||
-      total > SIZE_MAX / 2) {
-    return 0;
-  }
-  return total;
+static sotto_status new_pools(sotto_kv *kv) {
+  const sotto_kv_shape *s = &kv->shape;
+  for (uint32_t g = 0; g < s->n_groups; g++)
+    SOTTO_TRY(new_pool(kv->ctx, s->groups[g].n_pages, &kv->pages[g]));
+  return new_pool(kv->ctx, s->n_states, &kv->states);
 }
 
-sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv **out) {
+sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv_storage *storage,
+                          sotto_kv **out) {
   *out = NULL;
-  uint64_t bytes = sotto_kv_bytes(shape);
-  if (bytes == 0) {
-    return sotto_fail(ctx, SOTTO_ERR_MEMORY_BUDGET,
-                      "a KV cache of %llu positions does not fit this host; choose a smaller n_ctx",
-                      (unsigned long long)shape->n_pages * SOTTO_KV_PAGE);
-  }
   sotto_kv *kv = sotto_alloc_zero(ctx, sizeof *kv);
   if (!kv) return SOTTO_ERR_OUT_OF_MEMORY;
   kv->ctx = ctx;
   kv->shape = *shape;
-  kv->bytes = (size_t)bytes;
-  kv->layouts = sotto_alloc(ctx, shape->n_layer * sizeof *kv->layouts);
-  kv->data = sotto_alloc_aligned(ctx, kv->bytes);
-  kv->references = sotto_alloc_zero(ctx, shape->n_pages * sizeof *kv->references);
-  kv->free_list = sotto_alloc(ctx, shape->n_pages * sizeof *kv->free_list);
-  if (!kv->layouts || !kv->data || !kv->references || !kv->free_list) {
+  kv->storage = storage;
+  const sotto_status status = new_pools(kv);
+  if (status != SOTTO_OK) {
     sotto_kv_free(kv);
-    return SOTTO_ERR_OUT_OF_MEMORY;
+    return status;
   }
-  size_t start = 0;
-  for (uint32_t half = 0; half < 2; half++) {
-    for (uint32_t layer = 0; layer < shape->n_layer; layer++) {
-      struct kv_layer_layout *layout = &kv->layouts[layer];
-      layout->page_bytes[half] = (size_t)row_bytes(shape, layer, half) * SOTTO_KV_PAGE;
-      layout->start[half] = start;
-      start += layout->page_bytes[half] * shape->n_pages * shape->layers[layer].n_head_kv;
-    }
-  }
-  /* No memset: rows are read only after they were written, and hosts that commit memory lazily give
-   * it to those pages alone that are used. */
-  kv->n_free = shape->n_pages;
-  for (uint32_t i = 0; i < shape->n_pages; i++) kv->free_list[i] = shape->n_pages - 1 - i;
   *out = kv;
   return SOTTO_OK;
 }
@@ -67,112 +44,151 @@ sotto_status sotto_kv_new(sotto_ctx *ctx, const sotto_kv_shape *shape, sotto_kv 
 void sotto_kv_free(sotto_kv *kv) {
   if (!kv) return;
   sotto_ctx *ctx = kv->ctx;
-  sotto_free(ctx, kv->layouts, kv->shape.n_layer * sizeof *kv->layouts);
-  sotto_free_aligned(ctx, kv->data, kv->bytes);
-  sotto_free(ctx, kv->references, kv->shape.n_pages * sizeof *kv->references);
-  sotto_free(ctx, kv->free_list, kv->shape.n_pages * sizeof *kv->free_list);
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++) free_pool(ctx, &kv->pages[g]);
+  free_pool(ctx, &kv->states);
   sotto_free(ctx, kv, sizeof *kv);
 }
 
-const sotto_kv_shape *sotto_kv_get_shape(const sotto_kv *kv) {
-  return &kv->shape;
+uint32_t sotto_kv_free_pages(const sotto_kv *kv, uint32_t group) {
+  return kv->pages[group].n_free;
 }
-uint32_t sotto_kv_free_pages(const sotto_kv *kv) {
-  return kv->n_free;
-}
-
-static char *rows_of(const sotto_kv *kv, uint32_t half, uint32_t layer, uint32_t page,
-                     uint32_t head) {
-  const struct kv_layer_layout *layout = &kv->layouts[layer];
-  const size_t index = (size_t)head * kv->shape.n_pages + page;
-  return kv->data + layout->start[half] + index * layout->page_bytes[half];
+uint32_t sotto_kv_free_states(const sotto_kv *kv) {
+  return kv->states.n_free;
 }
 
-void *sotto_kv_keys(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
-  return rows_of(kv, 0, layer, page, head);
-}
-
-void *sotto_kv_values(const sotto_kv *kv, uint32_t layer, uint32_t page, uint32_t head) {
-  return rows_of(kv, 1, layer, page, head);
-}
+/* ---- sequences ---- */
 
 sotto_status sotto_kv_seq_init(sotto_kv *kv, sotto_kv_seq *seq) {
-  *seq = (sotto_kv_seq){0};
-  seq->pages = sotto_alloc(kv->ctx, kv->shape.n_pages * sizeof *seq->pages);
-  seq->tokens =
-      sotto_alloc(kv->ctx, (size_t)kv->shape.n_pages * SOTTO_KV_PAGE * sizeof *seq->tokens);
-  if (!seq->pages || !seq->tokens) {
-    sotto_kv_seq_free(kv, seq);
-    return SOTTO_ERR_OUT_OF_MEMORY;
+  const sotto_kv_shape *s = &kv->shape;
+  const uint32_t n_pages = s->n_ctx / SOTTO_KV_PAGE;
+  *seq = (sotto_kv_seq){.state = SOTTO_KV_NONE};
+  seq->tokens = sotto_alloc(kv->ctx, s->n_ctx * sizeof *seq->tokens);
+  bool complete = seq->tokens;
+  for (uint32_t g = 0; g < s->n_groups; g++) {
+    seq->groups[g].numbers = sotto_alloc(kv->ctx, n_pages * sizeof *seq->groups[g].numbers);
+    complete &= seq->groups[g].numbers != NULL;
   }
-  return SOTTO_OK;
+  if (s->n_states) {
+    seq->checkpoints = sotto_alloc(kv->ctx, n_pages * sizeof *seq->checkpoints);
+    seq->ends = sotto_alloc(kv->ctx, kv_most_ends(s) * sizeof *seq->ends);
+    complete &= seq->checkpoints && seq->ends;
+    for (uint32_t i = 0; seq->checkpoints && i < n_pages; i++) seq->checkpoints[i] = SOTTO_KV_NONE;
+  }
+  if (complete) return SOTTO_OK;
+  sotto_kv_seq_free(kv, seq);
+  return SOTTO_ERR_OUT_OF_MEMORY;
 }
 
 void sotto_kv_seq_free(sotto_kv *kv, sotto_kv_seq *seq) {
-  sotto_kv_trim(kv, seq, 0);
-  sotto_free(kv->ctx, seq->pages, kv->shape.n_pages * sizeof *seq->pages);
-  sotto_free(kv->ctx, seq->tokens, (size_t)kv->shape.n_pages * SOTTO_KV_PAGE * sizeof *seq->tokens);
+  const sotto_kv_shape *s = &kv->shape;
+  const uint32_t n_pages = s->n_ctx / SOTTO_KV_PAGE;
+  sotto_kv_cut(kv, seq, 0);
+  sotto_free(kv->ctx, seq->tokens, s->n_ctx * sizeof *seq->tokens);
+  for (uint32_t g = 0; g < s->n_groups; g++)
+    sotto_free(kv->ctx, seq->groups[g].numbers, n_pages * sizeof *seq->groups[g].numbers);
+  sotto_free(kv->ctx, seq->checkpoints, n_pages * sizeof *seq->checkpoints);
+  sotto_free(kv->ctx, seq->ends, kv_most_ends(s) * sizeof *seq->ends);
   *seq = (sotto_kv_seq){0};
 }
 
-static uint32_t take_page(sotto_kv *kv) {
-  uint32_t page = kv->free_list[--kv->n_free];
-  kv->references[page] = 1;
-  return page;
+/* The page that will be written first, where it is there already and others hold it too. */
+static uint32_t *shared_last(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t group) {
+  const sotto_kv_pages *pages = &seq->groups[group];
+  const uint32_t last = seq->n_tokens / SOTTO_KV_PAGE;
+  if (last >= pages->end) return NULL;
+  uint32_t *number = &pages->numbers[last];
+  return kv->pages[group].references[*number] > 1 ? number : NULL;
 }
 
-static void release_page(sotto_kv *kv, uint32_t page) {
-  if (--kv->references[page] == 0) kv->free_list[kv->n_free++] = page;
+static bool group_has_room(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t group,
+                           uint32_t wanted) {
+  const uint32_t end = seq->groups[group].end, extra = wanted > end ? wanted - end : 0;
+  return extra + (shared_last(kv, seq, group) != NULL) <= kv->pages[group].n_free;
 }
 
-static void copy_page(const sotto_kv *kv, uint32_t from, uint32_t to) {
-  for (uint32_t half = 0; half < 2; half++)
-    for (uint32_t layer = 0; layer < kv->shape.n_layer; layer++)
-      for (uint32_t head = 0; head < kv->shape.layers[layer].n_head_kv; head++)
-        memcpy(rows_of(kv, half, layer, to, head), rows_of(kv, half, layer, from, head),
-               kv->layouts[layer].page_bytes[half]);
-}
-
-static uint32_t pages_for(uint32_t n_tokens) {
-  return (n_tokens + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE;
-}
-
-bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more) {
-  if (n_more == 0) return true;
-  if (n_more > kv->shape.n_pages * SOTTO_KV_PAGE - seq->n_tokens) return false;
-  uint32_t wanted = pages_for(seq->n_tokens + n_more);
-  uint32_t last = seq->n_tokens / SOTTO_KV_PAGE; /* the first page that will be written */
-  bool copy = last < seq->n_pages && kv->references[seq->pages[last]] > 1;
-  uint32_t extra = wanted > seq->n_pages ? wanted - seq->n_pages : 0;
-  if (kv->n_free < extra + copy) return false;
-  if (copy) {
-    uint32_t from = seq->pages[last], to = take_page(kv);
-    copy_page(kv, from, to);
-    release_page(kv, from);
-    seq->pages[last] = to;
+static void extend_group(sotto_kv *kv, sotto_kv_seq *seq, uint32_t group, uint32_t wanted) {
+  kv_pool *pool = &kv->pages[group];
+  sotto_kv_pages *pages = &seq->groups[group];
+  uint32_t *shared = shared_last(kv, seq, group);
+  if (shared) {
+    const uint32_t copy = kv_take(pool);
+    kv->storage->copy_page(kv->storage, group, *shared, copy);
+    kv_release(pool, *shared);
+    *shared = copy;
   }
-  while (seq->n_pages < wanted) seq->pages[seq->n_pages++] = take_page(kv);
+  while (pages->end < wanted) pages->numbers[pages->end++] = kv_take(pool);
+}
+
+bool sotto_kv_reserve(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n_more, uint32_t n_drafts) {
+  sotto_kv_rewind(kv, seq);
+  if (n_more > kv->shape.n_ctx - seq->n_tokens) return false;
+  if (n_drafts > kv->shape.n_ctx - seq->n_tokens - n_more) return false;
+  const uint32_t wanted = kv_pages_for(seq->n_tokens + n_more + n_drafts);
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++)
+    if (!group_has_room(kv, seq, g, wanted)) return false;
+  if (!kv_reserve_states(kv, seq, n_more, n_drafts)) return false;
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++) extend_group(kv, seq, g, wanted);
   return true;
 }
 
-void sotto_kv_append(sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n) {
+void sotto_kv_commit(sotto_kv *kv, sotto_kv_seq *seq, const sotto_token *tokens, uint32_t n) {
   memcpy(seq->tokens + seq->n_tokens, tokens, n * sizeof *tokens);
   seq->n_tokens += n;
+  kv_commit_states(kv, seq);
 }
 
-void sotto_kv_trim(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n) {
-  if (n < seq->n_tokens) seq->n_tokens = n;
-  uint32_t keep = pages_for(seq->n_tokens);
-  while (seq->n_pages > keep) release_page(kv, seq->pages[--seq->n_pages]);
+/* Release the group's pages behind the first n tokens. */
+static void cut_group(sotto_kv *kv, sotto_kv_seq *seq, uint32_t group, uint32_t n) {
+  sotto_kv_pages *pages = &seq->groups[group];
+  const uint32_t keep = kv_pages_for(n);
+  while (pages->end > keep && pages->end > pages->first)
+    kv_release(&kv->pages[group], pages->numbers[--pages->end]);
+  if (n == 0) pages->first = pages->end = 0;
+}
+
+void sotto_kv_rewind(sotto_kv *kv, sotto_kv_seq *seq) {
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++) cut_group(kv, seq, g, seq->n_tokens);
+  kv_rewind_states(kv, seq);
+}
+
+void sotto_kv_cut(sotto_kv *kv, sotto_kv_seq *seq, uint32_t n) {
+  kv_rewind_states(kv, seq);
+  kv_cut_states(kv, seq, n);
+  seq->n_tokens = n;
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++) cut_group(kv, seq, g, n);
+}
+
+bool sotto_kv_give_back(sotto_kv *kv, sotto_kv_seq *seq) {
+  bool any = false;
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++) {
+    sotto_kv_pages *pages = &seq->groups[g];
+    const uint32_t needed = kv_first_page(kv->shape.groups[g].window, seq->n_tokens);
+    while (pages->first < needed) any |= kv_release(&kv->pages[g], pages->numbers[pages->first++]);
+  }
+  return any;
+}
+
+uint32_t sotto_kv_resumable(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t n) {
+  if (n > seq->n_tokens) n = seq->n_tokens;
+  n = kv_states_resumable(kv, seq, n);
+  /* A position further in front would need still older pages. */
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++)
+    if (kv_first_page(kv->shape.groups[g].window, n) < seq->groups[g].first) return 0;
+  return n;
 }
 
 void sotto_kv_share(sotto_kv *kv, sotto_kv_seq *dst, const sotto_kv_seq *src, uint32_t n) {
-  uint32_t n_pages = pages_for(n);
-  for (uint32_t i = 0; i < n_pages; i++) {
-    dst->pages[i] = src->pages[i];
-    kv->references[src->pages[i]]++;
+  for (uint32_t g = 0; g < kv->shape.n_groups; g++) {
+    const sotto_kv_pages *from = &src->groups[g];
+    sotto_kv_pages *to = &dst->groups[g];
+    to->first = from->first;
+    to->end = kv_pages_for(n);
+    for (uint32_t i = to->first; i < to->end; i++) {
+      to->numbers[i] = from->numbers[i];
+      kv_hold(&kv->pages[g], from->numbers[i]);
+    }
   }
-  dst->n_pages = n_pages;
+  kv_share_states(kv, dst, src, n);
   memcpy(dst->tokens, src->tokens, n * sizeof *dst->tokens);
   dst->n_tokens = n;
 }

@@ -42,7 +42,8 @@ static uint64_t hash_op(uint64_t hash, const sotto_program *p, const sotto_op *o
   const sotto_buffer_id buffers[] = {op->out, op->in[0], op->in[1]};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
     hash = hash_u32(hash, (uint32_t)buffers[i]);
-    if (buffers[i] >= 0) hash = hash_u32(hash, p->buffers[buffers[i]].dim);
+    if (buffers[i] < 0) continue;
+    hash = hash_u32(hash_u32(hash, p->buffers[buffers[i]].dim), p->buffers[buffers[i]].n_used);
   }
   hash = hash_weight(hash_weight(hash, p, op->weight), p, op->bias);
   switch (op->kind) {
@@ -58,10 +59,14 @@ static uint64_t hash_op(uint64_t hash, const sotto_program *p, const sotto_op *o
     hash = hash_u32(hash_u32(hash, op->attention.layer), op->attention.n_head);
     hash = hash_u32(hash_u32(hash, op->attention.n_head_kv), op->attention.head_dim);
     hash = hash_u32(hash, op->attention.window);
-    return hash_u32(hash_f32(hash, op->attention.scale), op->attention.causal);
+    hash = hash_f32(hash_f32(hash, op->attention.scale), op->attention.softcap);
+    return hash_u32(hash, op->attention.causal);
   case SOTTO_OP_GLU: return hash_u32(hash, (uint32_t)op->glu.activation);
+  case SOTTO_OP_SHORT_CONV: return hash_u32(hash_u32(hash, op->conv.layer), op->conv.n_taps);
   case SOTTO_OP_SCALE: return hash_f32(hash, op->scale.factor);
   case SOTTO_OP_POOL: return hash_u32(hash, (uint32_t)op->pool.pooling);
+  case SOTTO_OP_SOFTCAP: return hash_f32(hash, op->softcap.cap);
+  case SOTTO_OP_ROUTE: return hash_u32(hash_u32(hash, op->route.n_used), op->route.normalise);
   default: return hash;
   }
 }

@@ -18,13 +18,16 @@ static const char *const poolings[] = {"none", "mean", "cls", "last"};
 
 static sotto_status print_buffer(const sotto_program *p, sotto_buffer_id id, sotto_str *out) {
   const sotto_buffer *buffer = &p->buffers[id];
-  return sotto_str_appendf(out, "%s[%s,%u]", buffer->name,
-                           buffer->per_output ? "outputs" : "tokens", buffer->dim);
+  SOTTO_TRY(
+      sotto_str_appendf(out, "%s[%s,", buffer->name, buffer->per_output ? "outputs" : "tokens"));
+  if (buffer->n_used) SOTTO_TRY(sotto_str_appendf(out, "%u,", buffer->n_used));
+  return sotto_str_appendf(out, "%u]", buffer->dim);
 }
 
 static sotto_status print_weight(const sotto_weight *w, sotto_str *out) {
   SOTTO_TRY(sotto_str_append(out, w->tensor->name.data, w->tensor->name.len));
-  const bool is_slice = w->rows * w->cols != w->tensor->ne[0] * w->tensor->ne[1];
+  const uint64_t *ne = w->tensor->ne;
+  const bool is_slice = w->rows * w->cols != ne[0] * ne[1] * ne[2];
   if (is_slice) {
     const uint64_t n = w->kind == SOTTO_WEIGHT_MATRIX ? w->rows : w->cols;
     SOTTO_TRY(sotto_str_appendf(out, "[%llu:%llu]", (unsigned long long)w->first,
@@ -62,6 +65,9 @@ static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
         out, "%slayer %u, heads %u, kv heads %u, head dim %u, scale %g%s", separator,
         op->attention.layer, op->attention.n_head, op->attention.n_head_kv, op->attention.head_dim,
         (double)op->attention.scale, op->attention.causal ? "" : ", not causal"));
+    if (op->attention.softcap != 0.0f) {
+      SOTTO_TRY(sotto_str_appendf(out, ", softcap %g", (double)op->attention.softcap));
+    }
     return op->attention.window ? sotto_str_appendf(out, ", window %u", op->attention.window)
                                 : SOTTO_OK;
   case SOTTO_OP_ROPE:
@@ -71,7 +77,14 @@ static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
     return op->norm.width == p->buffers[op->out].dim
                ? SOTTO_OK
                : sotto_str_appendf(out, "%seach %u", separator, op->norm.width);
+  case SOTTO_OP_SHORT_CONV:
+    return sotto_str_appendf(out, "%slayer %u, taps %u", separator, op->conv.layer,
+                             op->conv.n_taps);
   case SOTTO_OP_SCALE: return sotto_str_appendf(out, "%s%g", separator, (double)op->scale.factor);
+  case SOTTO_OP_SOFTCAP: return sotto_str_appendf(out, "%s%g", separator, (double)op->softcap.cap);
+  case SOTTO_OP_ROUTE:
+    return sotto_str_appendf(out, "%sbest %u%s", separator, op->route.n_used,
+                             op->route.normalise ? ", normalised" : "");
   default: return SOTTO_OK;
   }
 }

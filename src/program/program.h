@@ -8,49 +8,22 @@
 
 #include "base/arena.h"
 #include "gguf/gguf.h"
-#include "kv/kv.h"
-#include "program/rope.h"
-
-typedef enum sotto_op_kind {
-#define X(NAME, text) SOTTO_OP_##NAME,
-#include "program/ops.def"
-#undef X
-} sotto_op_kind;
-
-/* Of a gated linear unit's gate. */
-typedef enum sotto_activation {
-  SOTTO_SILU,      /* x / (1 + exp(-x)) */
-  SOTTO_GELU_TANH, /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
-} sotto_activation;
-
-/* Which row of a table a token's embedding is. */
-typedef enum sotto_embed_row {
-  SOTTO_ROW_OF_TOKEN,
-  SOTTO_ROW_OF_POSITION,
-  SOTTO_ROW_FIRST,
-} sotto_embed_row;
-
-/* How the tokens of a text become one embedding; the numbers are those of <arch>.pooling_type. */
-typedef enum sotto_pooling {
-  SOTTO_POOLING_NONE = 0, /* they do not: the program's output is logits */
-  SOTTO_POOLING_MEAN = 1,
-  SOTTO_POOLING_CLS = 2, /* the first one's */
-  SOTTO_POOLING_LAST = 3,
-} sotto_pooling;
-
-typedef int32_t sotto_buffer_id;
-#define SOTTO_NONE (-1)
+#include "kv/shape.h"
+#include "program/op.h"
 
 /* Activations: float32 [rows][dim]. Rows are the batch's tokens, or with per_output its wanted
- * outputs. */
+ * outputs, or for each token one for each of the n_used experts that a ROUTE chose: those in an
+ * order that is the backend's affair, so that only what goes row by row, MATMUL_EXPERTS and COMBINE
+ * take them, in the stage of the ROUTE. */
 typedef struct sotto_buffer {
   const char *name;
   uint32_t dim;
   bool per_output;
+  uint32_t n_used; /* 0: not for experts */
 } sotto_buffer;
 
 typedef enum sotto_weight_kind {
-  SOTTO_WEIGHT_MATRIX, /* [rows][cols] in the file's type */
+  SOTTO_WEIGHT_MATRIX, /* [rows][cols] in the file's type; of experts one behind the other */
   SOTTO_WEIGHT_VECTOR, /* [1][cols], used as float32 */
 } sotto_weight_kind;
 
@@ -62,44 +35,6 @@ typedef struct sotto_weight {
   uint64_t rows, cols;
   uint32_t stage; /* when it is first needed: 0 embedding, 1 + layer, then the output */
 } sotto_weight;
-
-typedef struct sotto_op {
-  sotto_op_kind kind;
-  sotto_buffer_id out, in[2];
-  sotto_weight_id weight, bias;
-  uint32_t stage; /* as of weights; operations of a stage stand side by side */
-  union {
-    struct {
-      sotto_embed_row row;
-    } embed;
-    struct { /* RMS_NORM and LAYER_NORM */
-      float eps;
-      uint32_t width; /* of what is normalised by itself: a whole row, or each head in it */
-    } norm;
-    struct {
-      bool feeds_logits; /* so its activations are quantised more finely */
-    } matmul;
-    struct {
-      uint32_t table; /* index into the program's ropes */
-      uint32_t head_dim;
-    } rope;
-    struct { /* ATTENTION and KV_WRITE; `layer` is that of the cache */
-      uint32_t layer, n_head, n_head_kv, head_dim;
-      float scale;     /* of q·k */
-      uint32_t window; /* most positions that a token sees, itself included; 0: all */
-      bool causal;     /* a token sees itself and those before it; else the whole text */
-    } attention;
-    struct {
-      sotto_activation activation;
-    } glu;
-    struct {
-      float factor;
-    } scale;
-    struct {
-      sotto_pooling pooling;
-    } pool;
-  };
-} sotto_op;
 
 /* A model's sizes, for people; backends do not read them. Where layers differ, the largest. */
 typedef struct sotto_model_shape {
@@ -115,6 +50,8 @@ typedef struct sotto_program {
   sotto_pooling pooling;     /* NONE: the output is logits, else an embedding */
   uint32_t n_positions;      /* most of a sequence, where they are learned; else UINT32_MAX */
   sotto_kv_layer *kv_layers; /* [shape.n_layer] */
+  uint32_t kv_windows[SOTTO_KV_MAX_GROUPS]; /* [n_kv_windows] of the layer groups; 0: none */
+  uint32_t n_kv_windows;
   sotto_rope *ropes;
   size_t n_ropes, cap_ropes;
   sotto_buffer *buffers;

@@ -140,6 +140,8 @@ uint32_t drain(sotto_engine *e, outcome *outcomes, uint32_t first_id, uint32_t n
       o->finish_reason = event.finish_reason;
       o->status = event.status;
       o->cache_n = event.cache_n;
+      o->draft_n = event.draft_n;
+      o->draft_n_accepted = event.draft_n_accepted;
       done++;
     }
   }
@@ -165,20 +167,6 @@ void run_requests(sotto_engine *e, const sotto_request *requests, uint32_t n, ou
     if (!CHECK(result != SOTTO_STEP_WAIT_WEIGHTS)) return;
     if (result == SOTTO_STEP_IDLE && !CHECK(done == n)) return;
   }
-}
-
-void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
-  failing *f = user;
-  (void)old_size;
-  if (new_size == 0) {
-    free(ptr);
-    return NULL;
-  }
-  if (f->left > 0 && --f->left == 0) {
-    if (!f->once) f->left = 1;
-    return NULL;
-  }
-  return realloc(ptr, new_size);
 }
 
 sotto_request greedy(const int32_t *tokens, uint32_t n_tokens, uint32_t n_new, uint32_t flags) {
@@ -216,4 +204,15 @@ char *tensor_data(char *data, size_t len, const char *name) {
   if (CHECK(found != NULL)) sscanf(strstr(found, "\"offset\": "), "\"offset\": %llu", &offset);
   sotto_engine_free(e);
   return data + offset;
+}
+
+void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
+  long *left = user;
+  (void)old_size;
+  if (new_size == 0) {
+    free(ptr);
+    return NULL;
+  }
+  if (*left > 0 && --*left == 0) return NULL;
+  return realloc(ptr, new_size);
 }

@@ -24,6 +24,8 @@ sotto_status load_bytes(sotto_engine *engine, const char *data, size_t len);
 char *value_of(char *data, size_t len, const char *key);
 /* The bytes of a tensor in a model's file. */
 char *tensor_data(char *data, size_t len, const char *name);
+/* An allocator that fails once, at the n-th call; user: long *n, which is 0 afterwards. */
+void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size);
 /* An engine with the model loaded; NULL and a failed check on any failure. */
 sotto_engine *open_model(const char *path, const sotto_engine_options *options, delivery how);
 
@@ -33,7 +35,7 @@ typedef struct outcome {
   uint32_t n_tokens;
   char text[4096];
   uint32_t text_len;
-  uint32_t finish_reason, status, cache_n;
+  uint32_t finish_reason, status, cache_n, draft_n, draft_n_accepted;
   uint64_t hash;     /* FNV-1a of the bits of all logits seen, in order of position */
   uint32_t n_logits; /* rows in it */
 } outcome;
@@ -47,13 +49,6 @@ uint32_t drain(sotto_engine *engine, outcome *outcomes, uint32_t first_id, uint3
 /* Run n requests to their ends; a failed check when the engine stalls. */
 void run_requests(sotto_engine *engine, const sotto_request *requests, uint32_t n,
                   outcome *outcomes);
-
-/* An allocator that fails at its n-th call, for good or once. */
-typedef struct failing {
-  long left;
-  bool once;
-} failing;
-void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size);
 
 /* A greedy request for n_new tokens. */
 sotto_request greedy(const int32_t *tokens, uint32_t n_tokens, uint32_t n_new, uint32_t flags);

@@ -402,6 +402,7 @@ typedef struct attention_shape {
   float scale;
   sotto_dtype k_type, v_type;
   size_t window;
+  float softcap;
 } attention_shape;
 
 static sotto_attention attention_of(const attention_shape *s) {
@@ -411,6 +412,7 @@ static sotto_attention attention_of(const attention_shape *s) {
                            .head_dim = s->head_dim,
                            .scale = s->scale,
                            .window = s->window,
+                           .softcap = s->softcap,
                            .k_type = s->k_type,
                            .v_type = s->v_type};
 }
@@ -454,9 +456,9 @@ static void check_attention(attention_shape s) {
         kernels->attention(&one);
       }
     if (!CHECK(ok && same(out, expected, n + 1)))
-      printf("    %s %s %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu, window %zu\n",
+      printf("    %s %s %s: %zu keys, %zu tokens, head_dim %zu, n_rep %zu, window %zu, cap %g\n",
              kernels->name, sotto_dtype_name(s.k_type), sotto_dtype_name(s.v_type), s.n_keys,
-             s.n_tokens, d, s.n_rep, s.window);
+             s.n_tokens, d, s.n_rep, s.window, (double)s.softcap);
   }
   free_pages(k), free_pages(v), free(q), free(scratch), free(out), free(expected);
 }
@@ -468,7 +470,8 @@ static const sotto_dtype kv_types[] = {
 };
 #define N_KV_TYPES (sizeof kv_types / sizeof *kv_types)
 
-/* The width rounded up to what both types can have; without and with a window. */
+/* The width rounded up to what both types can have; without a window, with one, and with a softcap
+ * too. */
 static void check_types(attention_shape s, sotto_dtype k_type, sotto_dtype v_type) {
   const bool blocks = sotto_dtype_block_weights(k_type) * sotto_dtype_block_weights(v_type) > 1;
   if (blocks) s.head_dim = (s.head_dim + 31) / 32 * 32;
@@ -476,6 +479,8 @@ static void check_types(attention_shape s, sotto_dtype k_type, sotto_dtype v_typ
   s.v_type = v_type;
   check_attention(s);
   s.window = 1 + next() % (s.n_keys + s.n_tokens);
+  check_attention(s);
+  s.softcap = 1.0f + (float)(next() % 50);
   check_attention(s);
 }
 
@@ -485,9 +490,9 @@ TEST(kernels_attention_same_bits_in_all_variants) {
   for (size_t n_keys = 1; n_keys <= 100; n_keys++) {
     const size_t n_rep = 1 + n_keys % 5, n_tokens = 1 + next() % 9;
     const attention_shape shapes[] = {
-        {n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f, 0, 0, 0},
-        {n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f, 0, 0, 0},
-        {n_keys, n_tokens, 1 + next() % 16, 12, 1e20f, 0, 0, 0},
+        {n_keys, n_tokens, n_rep, head_dims[n_keys % 9], 0.0625f, 0, 0, 0, 0},
+        {n_keys, 1, n_rep, 4 * (1 + n_keys % 7), 1e-4f, 0, 0, 0, 0},
+        {n_keys, n_tokens, 1 + next() % 16, 12, 1e20f, 0, 0, 0, 0},
     };
     for (size_t i = 0; i < 3; i++) {
       for (size_t type = 0; type < N_KV_TYPES; type++)
@@ -497,7 +502,7 @@ TEST(kernels_attention_same_bits_in_all_variants) {
   }
   for (size_t d = 4; d <= 256; d += 4)
     for (size_t type = 0; type < N_KV_TYPES; type++)
-      check_types((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f, 0, 0, 0},
+      check_types((attention_shape){33, 1 + d / 4 % 2, 1 + d / 4 % 3, d, 0.125f, 0, 0, 0, 0},
                   kv_types[type], kv_types[type]);
 }
 
@@ -544,6 +549,9 @@ TEST(kernels_vectors_same_bits_in_all_variants) {
     CHECK_ALL(sotto_kernels_scalar.gelu(expected, a + 1, n), kernels->gelu(out, a + 1, n));
     CHECK_ALL(sotto_kernels_scalar.gelu(expected, a + 1, n),
               (memcpy(out, a + 1, n * sizeof *out), kernels->gelu(out, out, n)));
+    CHECK_ALL((memcpy(expected, a + 1, n * sizeof *out),
+               sotto_kernels_scalar.softcap(expected, n, 30.0f)),
+              (memcpy(out, a + 1, n * sizeof *out), kernels->softcap(out, n, 30.0f)));
     CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
               kernels->add(out, a + 1, b + 1, n));
     CHECK_ALL(sotto_kernels_scalar.add(expected, a + 1, b + 1, n),
@@ -553,7 +561,7 @@ TEST(kernels_vectors_same_bits_in_all_variants) {
   }
 }
 
-/* swiglu with up = 1 shows every bit of the exp. */
+/* swiglu with up = 1 shows every bit of the exp, softcap with cap = 1 of the tanh. */
 TEST(kernels_exp_same_bits_in_all_variants) {
   enum { N = 4096 };
   static float gate[N], up[N], expected[N], out[N];
@@ -573,6 +581,13 @@ TEST(kernels_exp_same_bits_in_all_variants) {
     sotto_kernels_scalar.gelu(expected, gate, N);
     for (size_t v = 0; v < n_variants(); v++) {
       variant_at(v)->gelu(out, gate, N);
+      CHECK(same(out, expected, N));
+    }
+    memcpy(expected, gate, sizeof expected);
+    sotto_kernels_scalar.softcap(expected, N, 1.0f);
+    for (size_t v = 0; v < n_variants(); v++) {
+      memcpy(out, gate, sizeof out);
+      variant_at(v)->softcap(out, N, 1.0f);
       CHECK(same(out, expected, N));
     }
   }
@@ -723,6 +738,10 @@ static void wrong_gelu(float *out, const float *x, size_t n) {
   sotto_kernels_scalar.gelu(out, x, n);
   spoil(out + n / 2, 0);
 }
+static void wrong_softcap(float *x, size_t n, float cap) {
+  sotto_kernels_scalar.softcap(x, n, cap);
+  spoil(x + n / 4, 0);
+}
 static void wrong_add(float *out, const float *a, const float *b, size_t n) {
   sotto_kernels_scalar.add(out, a, b, n);
   spoil(out, 0);
@@ -740,6 +759,11 @@ static void wrong_add(float *out, const float *a, const float *b, size_t n) {
   static void wrong_attention_##NAME(const sotto_attention *a) {                                   \
     sotto_kernels_scalar.attention(a);                                                             \
     if (a->k_type == SOTTO_##NAME) spoil(a->out, 0);                                               \
+  }                                                                                                \
+  static void uncapped_attention_##NAME(const sotto_attention *a) {                                \
+    sotto_attention uncapped = *a;                                                                 \
+    if (a->k_type == SOTTO_##NAME) uncapped.softcap = 0.0f;                                        \
+    sotto_kernels_scalar.attention(&uncapped);                                                     \
   }
 #include "kernels/kv_types.def"
 #undef K
@@ -763,11 +787,13 @@ TEST(kernels_self_test_finds_errors) {
   SPOILED(geglu, wrong_geglu)
   SPOILED(layer_norm, wrong_layer_norm)
   SPOILED(gelu, wrong_gelu)
+  SPOILED(softcap, wrong_softcap)
   SPOILED(add, wrong_add)
 #define K(NAME, name)                                                                              \
   SPOILED(kv_write_##NAME, wrong_##NAME)                                                           \
   SPOILED(kv_write_##NAME, blind_##NAME)                                                           \
-  SPOILED(attention, wrong_attention_##NAME)
+  SPOILED(attention, wrong_attention_##NAME)                                                       \
+  SPOILED(attention, uncapped_attention_##NAME)
 #include "kernels/kv_types.def"
 #undef K
 #undef SPOILED

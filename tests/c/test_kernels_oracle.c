@@ -150,7 +150,7 @@ TEST(kernels_scalar_nan_activation_reaches_the_result) {
 }
 
 static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens, size_t head_dim,
-                            size_t n_rep, size_t window) {
+                            size_t n_rep, size_t window, float softcap) {
   const size_t n_keys = first_keys + n_tokens - 1, n_rows = n_tokens * n_rep;
   size_t n_pages = (n_keys + 31) / 32, page = SOTTO_KV_PAGE * head_dim;
   const size_t page_bytes = (size_t)sotto_dtype_row_bytes(type, page);
@@ -189,6 +189,7 @@ static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens
                                                     .head_dim = head_dim,
                                                     .scale = scale,
                                                     .window = window,
+                                                    .softcap = softcap,
                                                     .scratch = scratch});
   for (size_t row = 0; row < n_rows; row++) {
     const size_t visible = first_keys + row / n_rep;
@@ -199,6 +200,7 @@ static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens
       p[i] = 0.0;
       for (size_t d = 0; d < head_dim; d++) p[i] += (double)q[row * head_dim + d] * (double)key[d];
       p[i] *= (double)scale;
+      if (softcap != 0.0f) p[i] = (double)softcap * tanh(p[i] / (double)softcap);
       max = fmax(max, p[i]);
     }
     for (size_t i = first; i < visible; i++) sum += p[i] = exp(p[i] - max);
@@ -215,15 +217,16 @@ static void check_attention(sotto_dtype type, size_t first_keys, size_t n_tokens
 
 TEST(kernels_scalar_attention_is_softmax_of_scores) {
   state = 3;
-  check_attention(SOTTO_F16, 1, 1, 4, 1, 0);
-  check_attention(SOTTO_F16, 5, 1, 8, 2, 0);
-  check_attention(SOTTO_F16, 5, 1, 8, 2, 1);
+  check_attention(SOTTO_F16, 1, 1, 4, 1, 0, 0);
+  check_attention(SOTTO_F16, 5, 1, 8, 2, 0, 0);
+  check_attention(SOTTO_F16, 5, 1, 8, 2, 1, 0);
 #define K(NAME, name)                                                                              \
-  check_attention(SOTTO_##NAME, 32, 1, 64, 3, 0);                                                  \
-  check_attention(SOTTO_##NAME, 30, 5, 64, 1, 0);                                                  \
-  check_attention(SOTTO_##NAME, 30, 5, 64, 1, 31);                                                 \
-  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 0);                                                \
-  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 33);
+  check_attention(SOTTO_##NAME, 32, 1, 64, 3, 0, 0);                                               \
+  check_attention(SOTTO_##NAME, 30, 5, 64, 1, 0, 0);                                               \
+  check_attention(SOTTO_##NAME, 30, 5, 64, 1, 31, 0);                                              \
+  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 0, 0);                                             \
+  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 33, 0);                                            \
+  check_attention(SOTTO_##NAME, 100, 2, 128, 4, 33, 2.5f);
 #include "kernels/kv_types.def"
 #undef K
 }
@@ -266,6 +269,12 @@ TEST(kernels_scalar_vectors) {
     const double v = ((double)x[i] - mean) / sqrt(variance + 1e-5) * (double)y[i];
     CHECK(fabs((double)out[i] - (v + (double)bias[i])) <=
           1e-6 * (fabs(v) + fabs((double)bias[i]) + 1));
+  }
+  memcpy(out, x, sizeof out);
+  sotto_kernels_scalar.softcap(out, N, 3.0f);
+  for (int i = 0; i < N; i++) {
+    const double expected = 3.0 * tanh((double)x[i] / 3.0);
+    CHECK(fabs((double)out[i] - expected) <= 8 * EPS * fabs(expected));
   }
   sotto_kernels_scalar.add(out, x, y, N);
   for (int i = 0; i < N; i++) CHECK(out[i] == x[i] + y[i]);

@@ -168,7 +168,7 @@ static uint32_t take_events(sotto_engine *e, trace *traces, uint32_t first_id) {
 static void check_pages(const sotto_generator *g) {
   for (uint32_t i = 0; i < g->n_slots && !g->in_flight; i++) {
     const sotto_kv_seq *seq = &g->slots[i].seq;
-    CHECK(seq->n_pages == (seq->n_tokens + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE);
+    CHECK(seq->groups[0].end == (seq->n_tokens + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE);
   }
 }
 
@@ -214,7 +214,7 @@ static void compare(sotto_engine *e, const sotto_request *requests, uint32_t n, 
     totals->accepted += with[i].draft_n_accepted;
   }
   sotto_engine_clear_cache(e);
-  CHECK(sotto_kv_free_pages(e->kv) == e->kv_shape.n_pages);
+  CHECK(sotto_kv_free_pages(e->kv, 0) == e->kv_shape.groups[0].n_pages);
 }
 
 static void check_totals(totals totals) {
@@ -352,7 +352,7 @@ TEST(lookup_survives_cancelling) {
   for (long at = 0; at < 700; at += 41) {
     run_all(e, requests, 3, 0, 0, at * 5, traces);
     for (int i = 1; i < 3; i++) CHECK(traces[i].hash == expected_traces[i].hash);
-    CHECK(sotto_kv_free_pages(e->kv) == e->kv_shape.n_pages);
+    CHECK(sotto_kv_free_pages(e->kv, 0) == e->kv_shape.groups[0].n_pages);
   }
   sotto_engine_free(e);
 }

@@ -68,7 +68,7 @@
  * @property {number} total
  * @property {number} file the model's files
  * @property {number} limit what it was held against, one of `limits`
- * @property {number} per_position KV bytes of one position: what a smaller n_ctx saves
+ * @property {number} per_position KV bytes of one position more or less of `n_ctx`
  * @property {number} n_ctx after defaults were filled in
  * @property {boolean} fits
  */

@@ -3,7 +3,7 @@
  * for all of them. */
 #include <stdatomic.h>
 
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/attention.h"
 
 /* Rows (a query head of a token) that a block is made for: so many that the reading of a page
  * weighs little, so few that their scores stay in a core's cache. */
@@ -97,6 +97,12 @@ uint64_t cpu_attention_unit_macs(const cpu_backend *b, const sotto_op *op) {
   return 2 * most * unit_heads(b, op) * op->attention.head_dim;
 }
 
+/* Page numbers of token t's sequence in the operation's layer. */
+static const uint32_t *layer_pages(const cpu_backend *b, const sotto_op *op, uint32_t t) {
+  const uint32_t group = b->storage.shape.layers[op->attention.layer].group;
+  return b->part.seqs[t]->groups[group].numbers;
+}
+
 void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, uint32_t thread) {
   const uint32_t heads = unit_heads(b, op), d = op->attention.head_dim,
                  per_block = units_per_block(op, heads),
@@ -116,8 +122,8 @@ void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, 
       .stride = (size_t)op->attention.n_head * d,
       .k_pages = k_pages,
       .v_pages = v_pages,
-      .k_type = sotto_kv_get_shape(b->kv)->k_type,
-      .v_type = sotto_kv_get_shape(b->kv)->v_type,
+      .k_type = b->storage.shape.k_type,
+      .v_type = b->storage.shape.v_type,
       .n_keys = n_keys(b, op, block),
       .bidirectional = !op->attention.causal,
       .window = op->attention.window,
@@ -125,24 +131,25 @@ void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, 
       .n_rep = n_heads,
       .head_dim = d,
       .scale = op->attention.scale,
+      .softcap = op->attention.softcap,
       .scratch = b->attention + thread * b->attention_scratch,
   };
-  const uint32_t *pages = b->part.seqs[*block]->pages;
+  const uint32_t *pages = layer_pages(b, op, *block);
   const size_t most_keys = sotto_attention_keys(&args, args.n_tokens - 1);
   const size_t first_page = sotto_attention_first_key(&args, 0) / SOTTO_KV_PAGE;
   for (size_t i = first_page; i < (most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE; i++) {
-    k_pages[i] = sotto_kv_keys(b->kv, op->attention.layer, pages[i], kv_head);
-    v_pages[i] = sotto_kv_values(b->kv, op->attention.layer, pages[i], kv_head);
+    k_pages[i] = sotto_storage_keys(&b->storage, op->attention.layer, pages[i], kv_head);
+    v_pages[i] = sotto_storage_values(&b->storage, op->attention.layer, pages[i], kv_head);
   }
   first_kernels(b)->attention(&args);
 }
 
 void cpu_kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
-  const sotto_kv_shape *shape = sotto_kv_get_shape(b->kv);
+  const sotto_kv_shape *shape = &b->storage.shape;
   const sotto_op *op = step->op;
   const uint32_t position = b->part.positions[t], d = op->attention.head_dim,
                  layer = op->attention.layer;
-  const uint32_t page = b->part.seqs[t]->pages[position / SOTTO_KV_PAGE];
+  const uint32_t page = layer_pages(b, op, (uint32_t)t)[position / SOTTO_KV_PAGE];
   const size_t row = position % SOTTO_KV_PAGE;
   const size_t k_bytes = (size_t)sotto_dtype_row_bytes(shape->k_type, d);
   const size_t v_bytes = (size_t)sotto_dtype_row_bytes(shape->v_type, d);
@@ -151,8 +158,10 @@ void cpu_kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const float *k = buffer_row(b, op->in[0], t), *v = buffer_row(b, op->in[1], t);
   bool finite = true;
   for (uint32_t head = 0; head < op->attention.n_head_kv; head++, k += d, v += d) {
-    finite &= write_k(k, (char *)sotto_kv_keys(b->kv, layer, page, head) + row * k_bytes, d);
-    finite &= write_v(v, (char *)sotto_kv_values(b->kv, layer, page, head) + row * v_bytes, d);
+    finite &=
+        write_k(k, (char *)sotto_storage_keys(&b->storage, layer, page, head) + row * k_bytes, d);
+    finite &=
+        write_v(v, (char *)sotto_storage_values(&b->storage, layer, page, head) + row * v_bytes, d);
   }
   uint32_t failed = atomic_load(&b->failed_token);
   while (!finite && t < failed) {

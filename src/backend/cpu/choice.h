@@ -56,12 +56,4 @@ const cpu_candidate *cpu_choice_next(cpu_choice *choice);
 /* What it took, from one time to another; not asked for when settled. */
 void cpu_choice_note(cpu_choice *choice, double macs, double begin_ms, double end_ms);
 
-/* Matmuls of one type of weights and width of activations, of few tokens and of many. */
-typedef struct cpu_matmul_kind {
-  sotto_dtype type;
-  bool wide;
-  cpu_choice few, many;
-} cpu_matmul_kind;
-#define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
-
 #endif

@@ -1,6 +1,6 @@
 /* The CPU backend: packed weights, one block of scratch, the program lowered to steps, and the loop
  * that runs them in slices of time. Which steps, and with which tokens, is parts.c's. */
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/attention.h"
 
 #include "platform/time.h"
 
@@ -8,6 +8,10 @@
 #define LOOK_EVERY 0.25
 
 #define ALIGN_UP(n) (((n) + 63) & ~(uint64_t)63)
+
+static bool is_matmul(const sotto_op *op) {
+  return op->kind == SOTTO_OP_MATMUL || op->kind == SOTTO_OP_MATMUL_EXPERTS;
+}
 
 static uint32_t widest_matmul_input(const sotto_program *p) {
   uint32_t widest = 0;
@@ -20,23 +24,30 @@ static uint32_t widest_matmul_input(const sotto_program *p) {
   return widest;
 }
 
+static uint64_t most(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
 /* Bytes of the scratch block; with `b`, also points its parts into b->scratch. */
 static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config,
                         cpu_backend *b) {
   uint64_t rows = config->n_part > config->n_outputs ? config->n_part : config->n_outputs;
   uint64_t n = widest_matmul_input(p), n_blocks = (n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK;
+  const cpu_experts_sizes experts = cpu_experts_measure(p, config);
   uint64_t floats = sotto_buffers_plan(p, config, b ? b->offsets : NULL);
   if (floats == UINT64_MAX) return UINT64_MAX;
   const uint64_t sizes[] = {
       floats * sizeof(float),
-      sotto_act_bytes((n + SOTTO_ACT_BLOCK - 1) / SOTTO_ACT_BLOCK * SOTTO_ACT_BLOCK, rows),
-      rows * n_blocks * sizeof(float),
-      rows * n_blocks * sizeof(int32_t),
+      most(sotto_act_bytes(n_blocks * SOTTO_ACT_BLOCK, rows), experts.act_bytes),
+      most(rows * n_blocks, experts.act_blocks) * sizeof(float),
+      most(rows * n_blocks, experts.act_blocks) * sizeof(int32_t),
       config->cpu.n_threads * cpu_attention_scratch(p, config) * sizeof(float),
       (uint64_t)p->n_ropes * config->n_batch * sotto_widest_rope(p) * sizeof(float),
       sotto_widest_rope(p) * sizeof(float),
       2ull * config->cpu.n_threads * (config->n_ctx / SOTTO_KV_PAGE) * sizeof(void *),
       (config->n_part + 1ull) * sizeof(uint32_t),
+      cpu_experts_index_bytes(&experts),
+      experts.inputs * sizeof(float),
   };
   uint64_t at[sizeof sizes / sizeof *sizes], total = 0;
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -56,6 +67,8 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
     b->rope_stride = sotto_widest_rope(p);
     b->pages = (const void **)(b->scratch + at[7]);
     b->query_blocks = (uint32_t *)(b->scratch + at[8]);
+    cpu_experts_lay_out(&b->experts, &experts, (uint32_t *)(b->scratch + at[9]));
+    b->experts.inputs = (float *)(b->scratch + at[10]);
   }
   return total;
 }
@@ -77,7 +90,14 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   case SOTTO_OP_ATTENTION: return CPU_ATTENTION;
   case SOTTO_OP_GLU: return CPU_GLU;
   case SOTTO_OP_ADD: return CPU_ADD;
+  case SOTTO_OP_MUL: return CPU_MUL;
+  case SOTTO_OP_SHORT_CONV: return CPU_SHORT_CONV;
   case SOTTO_OP_SCALE: return CPU_SCALE;
+  case SOTTO_OP_SOFTCAP: return CPU_SOFTCAP;
+  case SOTTO_OP_ROUTE: return CPU_ROUTE;
+  case SOTTO_OP_MATMUL_EXPERTS: return CPU_MATMUL_EXPERTS;
+  case SOTTO_OP_COMBINE: return CPU_COMBINE;
+  case SOTTO_OP_SIGMOID_GATE: return CPU_SIGMOID_GATE;
   case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;
   case SOTTO_OP_LAYER_NORM: return CPU_LAYER_NORM;
   case SOTTO_OP_GELU: return CPU_GELU;
@@ -87,11 +107,13 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   return CPU_ADD;
 }
 
-static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
+static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide, bool experts) {
   for (uint32_t i = 0; i < b->n_matmuls; i++)
-    if (b->matmuls[i].type == type && b->matmuls[i].wide == wide) return i;
+    if (b->matmuls[i].type == type && b->matmuls[i].wide == wide &&
+        b->matmuls[i].experts == experts)
+      return i;
   cpu_matmul_kind *kind = &b->matmuls[b->n_matmuls];
-  *kind = (cpu_matmul_kind){.type = type, .wide = wide};
+  *kind = (cpu_matmul_kind){.type = type, .wide = wide, .experts = experts};
   cpu_choice_init(&kind->few, &b->config.cpu.kernels, type, SOTTO_MAX_STREAMS);
   cpu_choice_init(&kind->many, &b->config.cpu.kernels, type, 1);
   return b->n_matmuls++;
@@ -99,67 +121,90 @@ static uint32_t matmul_kind(cpu_backend *b, sotto_dtype type, bool wide) {
 
 /* Of the program, at most. */
 static uint32_t count_matmul_kinds(const sotto_program *p) {
-  uint64_t seen[2] = {0, 0}; /* narrow, wide: a bit for each type's number */
+  uint64_t seen[3] = {0, 0, 0}; /* narrow, wide, experts: a bit for each type's number */
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
-    if (op->kind == SOTTO_OP_MATMUL)
-      seen[op->matmul.feeds_logits] |= 1ull << p->weights[op->weight].tensor->type;
+    if (!is_matmul(op)) continue;
+    const int which = op->kind == SOTTO_OP_MATMUL_EXPERTS ? 2 : op->matmul.feeds_logits;
+    seen[which] |= 1ull << p->weights[op->weight].tensor->type;
   }
-  return (uint32_t)(__builtin_popcountll(seen[0]) + __builtin_popcountll(seen[1]));
+  return (uint32_t)(__builtin_popcountll(seen[0]) + __builtin_popcountll(seen[1]) +
+                    __builtin_popcountll(seen[2]));
+}
+
+/* What a step has made ready of a matmul's input; for experts by those routes. */
+typedef struct ready_input {
+  sotto_buffer_id in, routes;
+  bool wide;
+} ready_input;
+
+static const ready_input no_input = {SOTTO_NONE, SOTTO_NONE, false};
+
+static void forget(ready_input *ready, sotto_buffer_id written) {
+  if (written == ready->in || written == ready->routes) *ready = no_input;
 }
 
 /* One step per operation, but a quantisation before the first of the matmuls that share an input,
  * and neighbours among these (q, k, v; gate and up) as one step: fewer meetings of the threads. */
 static void lower(cpu_backend *b) {
   const sotto_program *p = b->program;
-  sotto_buffer_id quantized = SOTTO_NONE; /* whose activations `act` holds */
-  bool quantized_wide = false;
-  cpu_step *group = NULL; /* the matmul step that the next one may join */
+  ready_input act = no_input, rows = no_input; /* in `act`, in `experts.inputs` */
+  cpu_step *group = NULL;                      /* the matmul step that the next one may join */
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
-    if (i > 0 && op->stage != op[-1].stage) { /* `act` is of one part and not carried on */
-      quantized = SOTTO_NONE;
+    if (i > 0 && op->stage != op[-1].stage) { /* both are of one part and not carried on */
+      act = rows = no_input;
       group = NULL;
     }
-    if (op->kind != SOTTO_OP_MATMUL) {
+    if (!is_matmul(op)) {
       b->steps[b->n_steps++] = (cpu_step){.kind = step_kind(op->kind), .op = op, .n_ops = 1};
-      if (op->out == quantized) quantized = SOTTO_NONE;
+      forget(&act, op->out);
+      forget(&rows, op->out);
       group = NULL;
       continue;
     }
     const sotto_dtype type = p->weights[op->weight].tensor->type;
+    const bool experts = op->kind == SOTTO_OP_MATMUL_EXPERTS;
     /* The output head's activations have 16 bits: their rounding goes straight into the logits. On
      * SmolLM2 that takes a fifth off the divergence from exact activations, for a fifth of decode's
      * multiply-adds and none of prefill's; all else bears 8 bits well. */
-    const bool takes_act = sotto_dtype_takes_act(type), wide = takes_act && op->matmul.feeds_logits;
-    if (group && op->in[0] != group->op->in[0]) group = NULL;
-    if (takes_act && (op->in[0] != quantized || wide != quantized_wide)) {
-      b->steps[b->n_steps++] = (cpu_step){
-          .kind = CPU_QUANTIZE, .op = op, .n_ops = 1, .matmul_kind = matmul_kind(b, type, wide)};
-      quantized = op->in[0];
-      quantized_wide = wide;
+    const bool takes_act = sotto_dtype_takes_act(type),
+               wide = takes_act && !experts && op->matmul.feeds_logits,
+               copies = !takes_act && experts && p->buffers[op->in[0]].n_used == 0;
+    if (group && (op->in[0] != group->op->in[0] || op->in[1] != group->op->in[1])) group = NULL;
+    ready_input *ready = takes_act ? &act : &rows;
+    const bool is_ready =
+        op->in[0] == ready->in && op->in[1] == ready->routes && wide == ready->wide;
+    if ((takes_act || copies) && !is_ready) {
+      b->steps[b->n_steps++] = (cpu_step){.kind = experts ? CPU_GATHER : CPU_QUANTIZE,
+                                          .op = op,
+                                          .n_ops = 1,
+                                          .matmul_kind = matmul_kind(b, type, wide, experts)};
+      *ready = (ready_input){op->in[0], op->in[1], wide};
       group = NULL;
     }
     if (group) {
       group->n_ops++;
     } else {
       group = &b->steps[b->n_steps++];
-      *group = (cpu_step){.kind = CPU_MATMUL, .op = op, .n_ops = 1};
-      if (!takes_act) group->matmul_kind = matmul_kind(b, type, false);
+      *group = (cpu_step){.kind = step_kind(op->kind), .op = op, .n_ops = 1};
+      if (!takes_act) group->matmul_kind = matmul_kind(b, type, false, experts);
     }
-    if (op->out == quantized) quantized = SOTTO_NONE;
+    forget(&act, op->out);
+    forget(&rows, op->out);
     if (op->out == op->in[0]) group = NULL;
   }
 }
 
 /* Neighbours that go row by row run together: a row stays in the core's cache, and the threads meet
- * once. Outputs are rows of their own, which CPU_TAKE_OUTPUTS fetches from other rows. */
+ * once. Outputs are rows of their own, which CPU_TAKE_OUTPUTS fetches from other rows; so are those
+ * of experts. */
 static void join_steps(cpu_backend *b) {
   for (size_t i = b->n_steps; i-- > 0;) {
     cpu_step *step = &b->steps[i];
     step->n_together = 1;
     if (i + 1 < b->n_steps && cpu_step_is_by_row(step) && cpu_step_is_by_row(step + 1) &&
-        cpu_step_is_per_output(b->program, step) == cpu_step_is_per_output(b->program, step + 1))
+        cpu_steps_have_same_rows(b->program, step, step + 1))
       step->n_together += step[1].n_together;
   }
 }
@@ -168,6 +213,7 @@ static void destroy(sotto_backend *backend) {
   cpu_backend *b = (cpu_backend *)backend;
   if (!b) return;
   sotto_ctx *ctx = b->program->ctx;
+  sotto_storage_free(&b->storage);
   sotto_weights_free(ctx, &b->weights);
   sotto_free_aligned(ctx, b->scratch, (size_t)b->scratch_bytes);
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
@@ -200,22 +246,23 @@ static sotto_status allocate(cpu_backend *b) {
   return sotto_weights_new(p, SOTTO_PLACE_PACKED, &b->weights);
 }
 
-static sotto_status create(const sotto_program *p, const sotto_backend_config *config, sotto_kv *kv,
-                           sotto_backend **out) {
+static sotto_status create(const sotto_program *p, const sotto_backend_config *config,
+                           const sotto_kv_shape *kv_shape, sotto_backend **out) {
   *out = NULL;
   cpu_backend *b = sotto_alloc_zero(p->ctx, sizeof *b);
   if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
   b->base.type = &sotto_backend_cpu;
   b->program = p;
   b->config = *config;
-  b->kv = kv;
-  sotto_status status = allocate(b);
+  sotto_status status = sotto_storage_init(p->ctx, kv_shape, &b->storage);
+  if (status == SOTTO_OK) status = allocate(b);
   if (status != SOTTO_OK) {
     destroy(&b->base);
     return status;
   }
   b->base.placements = b->weights.placements;
   b->base.n_placements = b->weights.n;
+  b->base.storage = &b->storage.base;
   *out = &b->base;
   return SOTTO_OK;
 }
@@ -238,7 +285,7 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
 
 static bool weights_ready(const cpu_backend *b, const cpu_step *first, const bool *ready) {
   for (const cpu_step *step = first; step < first + b->n_together; step++) {
-    if (step->kind == CPU_QUANTIZE) continue;
+    if (step->kind == CPU_QUANTIZE || step->kind == CPU_GATHER) continue;
     for (uint32_t i = 0; i < step->n_ops; i++)
       if (!sotto_op_is_ready(b->program, &step->op[i], b->config.n_ctx, ready)) return false;
   }
@@ -252,28 +299,35 @@ static sotto_run_result fail_token(cpu_backend *b, const cpu_step *step) {
              "keys or values of layer %u at position %u are not finite in the cache (%s, %s); the "
              "model's weights are damaged or need another cache type",
              step->op->attention.layer, b->part.positions[b->failed_token],
-             sotto_dtype_name(sotto_kv_get_shape(b->kv)->k_type),
-             sotto_dtype_name(sotto_kv_get_shape(b->kv)->v_type));
+             sotto_dtype_name(b->storage.shape.k_type), sotto_dtype_name(b->storage.shape.v_type));
   return SOTTO_RUN_NON_FINITE;
 }
 
+static bool multiplies(const cpu_step *step) {
+  return step->kind == CPU_MATMUL || step->kind == CPU_MATMUL_EXPERTS;
+}
+
 static bool is_float_matmul(const cpu_backend *b, const cpu_step *step) {
-  return step->kind == CPU_MATMUL &&
+  return multiplies(step) &&
          !sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
+}
+
+static double macs_of(const cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {
+  if (step->kind == CPU_MATMUL_EXPERTS) return cpu_experts_macs(b, step, first, last);
+  return (double)(cpu_unit_macs(b, step) * (last - first));
 }
 
 /* Units from b->unit to `last`, timed where kernels are being tried. */
 static void run_slice(cpu_backend *b, const cpu_step *step, uint64_t last) {
-  const cpu_step *end = step + b->n_together - 1; /* a QUANTIZE is always followed by its matmul */
+  const cpu_step *end =
+      step + b->n_together - 1; /* what makes activations comes right before its matmul */
   const bool is_float = is_float_matmul(b, step);
-  if (b->unit == 0 && (end->kind == CPU_QUANTIZE || is_float)) cpu_choose_kernels(b, end);
+  if (b->unit == 0 && (cpu_step_makes_act(b->program, end) || is_float)) cpu_choose_kernels(b, end);
   cpu_choice *choice = is_float ? b->float_choice : b->choice;
-  const bool timed = step->kind == CPU_MATMUL && choice;
+  const bool timed = multiplies(step) && choice;
   const double start = timed ? sotto_time_ms() : 0;
   cpu_step_run(b, step, b->unit, last);
-  if (timed)
-    cpu_choice_note(choice, (double)(cpu_unit_macs(b, step) * (last - b->unit)), start,
-                    sotto_time_ms());
+  if (timed) cpu_choice_note(choice, macs_of(b, step, b->unit, last), start, sotto_time_ms());
 }
 
 static sotto_run_result run_steps(cpu_backend *b, const bool *ready, double deadline_ms) {

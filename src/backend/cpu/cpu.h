@@ -1,48 +1,29 @@
 /* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a
  * batch through the steps), ops.c (operations), attention.c (attention, writing keys and values)
- * and pool.c (from tokens to an embedding). */
+ * conv.c (convolutions and their states), experts.c, and pool.c (from tokens to an embedding). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 
 #include "backend/cpu/choice.h"
+#include "backend/cpu/experts.h"
+#include "backend/cpu/steps.h"
 #include "backend/cpu/threads.h"
 #include "backend/memory.h"
+#include "backend/storage.h"
 
-typedef enum cpu_step_kind {
-  CPU_EMBED,
-  CPU_RMS_NORM,
-  CPU_QUANTIZE, /* activations of a matmul's input; shared by the matmuls that follow on it */
-  CPU_MATMUL,
-  CPU_ROPE,
-  CPU_KV_WRITE,
-  CPU_ATTENTION,
-  CPU_GLU,
-  CPU_ADD,
-  CPU_SCALE,
-  CPU_TAKE_OUTPUTS,
-  CPU_LAYER_NORM,
-  CPU_GELU,
-  CPU_POOL,
-  CPU_L2_NORM,
-} cpu_step_kind;
-
-/* One step of the lowered program. Work is cut into units that may run in any order, on any thread
- * and in any slices of time: tile rows of a matmul, tokens and heads of attention, rows
- * elsewhere. */
-typedef struct cpu_step {
-  cpu_step_kind kind;
-  const sotto_op *op;
-  uint32_t n_ops; /* of MATMUL: so many operations from `op` on share their input and run as one */
-  uint32_t matmul_kind; /* of QUANTIZE and of float MATMULs: index into cpu_backend.matmuls */
-  uint32_t
-      n_together; /* steps from this one on that may run row by row, one after the other on each */
-} cpu_step;
+/* Matmuls of one type of weights and width of activations, of few tokens and of many. */
+typedef struct cpu_matmul_kind {
+  sotto_dtype type;
+  bool wide, experts;
+  cpu_choice few, many;
+} cpu_matmul_kind;
+#define CPU_MANY_TOKENS 4 /* from so many on GEMMs take tokens by fours */
 
 typedef struct cpu_backend {
   sotto_backend base;
   const sotto_program *program;
   sotto_backend_config config;
-  sotto_kv *kv;
+  sotto_storage storage;
   sotto_weights weights;
   cpu_step *steps;
   size_t n_steps, cap_steps;
@@ -61,6 +42,7 @@ typedef struct cpu_backend {
   cpu_choice *float_choice;
   cpu_matmul_kind *matmuls;
   uint32_t n_matmuls, cap_matmuls;
+  cpu_experts experts;
   float *attention; /* [n_threads][attention_scratch] */
   uint64_t attention_scratch;
   float *cos_sin;     /* [n_ropes][n_batch][rope_stride] of the batch's positions */
@@ -86,18 +68,14 @@ typedef struct cpu_backend {
                                   * cache, or UINT32_MAX */
 } cpu_backend;
 
-/* Whether a step's units are rows, each of which needs only the same row of what comes before
- * it. */
-bool cpu_step_is_by_row(const cpu_step *step);
-/* Whether its rows are the batch's outputs, not its tokens. */
-bool cpu_step_is_per_output(const sotto_program *program, const cpu_step *step);
 /* Units of a step for the current part. */
 uint64_t cpu_step_units(const cpu_backend *backend, const cpu_step *step);
 /* Units to run between two looks at the clock: about a few milliseconds. */
 uint64_t cpu_step_slice(const cpu_backend *backend, const cpu_step *step);
 /* Run units [first, last) of a step, and of those together with it, on all threads. */
 void cpu_step_run(cpu_backend *backend, const cpu_step *step, uint64_t first, uint64_t last);
-/* The kernels of a run of QUANTIZE and of the matmuls on it, or of a matmul of float weights. */
+/* The kernels of a step that makes activations and of the matmuls on it, or of a matmul of float
+ * weights. */
 void cpu_choose_kernels(cpu_backend *backend, const cpu_step *step);
 /* Multiply-adds of a unit, of attention's largest; 0 for rows. */
 uint64_t cpu_unit_macs(const cpu_backend *backend, const cpu_step *step);
@@ -124,21 +102,5 @@ static inline float *buffer_row(const cpu_backend *b, sotto_buffer_id id, uint64
   if (b->carried[id]) row += b->part_first;
   return b->buffers + b->offsets[id] + row * b->program->buffers[id].dim;
 }
-
-/* ---- attention.c ---- */
-/* Floats of scratch per thread. */
-uint64_t cpu_attention_scratch(const sotto_program *program, const sotto_backend_config *config);
-/* Most tokens of a block. */
-uint32_t cpu_attention_query_block_tokens(const sotto_program *program,
-                                          const sotto_backend_config *config);
-/* Cut the batch into blocks. */
-void cpu_attention_prepare(cpu_backend *backend);
-uint64_t cpu_attention_units(const cpu_backend *backend, const sotto_op *op);
-/* Multiply-adds of the largest unit. */
-uint64_t cpu_attention_unit_macs(const cpu_backend *backend, const sotto_op *op);
-void cpu_attention_run(const cpu_backend *backend, const sotto_op *op, uint64_t unit,
-                       uint32_t thread);
-/* Token t's keys and values to the cache. */
-void cpu_kv_write(cpu_backend *backend, const cpu_step *step, uint64_t t);
 
 #endif

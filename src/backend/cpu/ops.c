@@ -1,5 +1,8 @@
-/* The CPU's steps: which rows each kernel call gets. Attention and the cache are attention.c's. */
-#include "backend/cpu/cpu.h"
+/* The CPU's steps: which rows each kernel call gets. Attention and the cache are attention.c's,
+ * convolutions conv.c's, experts experts.c's. */
+#include "backend/cpu/attention.h"
+#include "backend/cpu/conv.h"
+#include "kernels/math.h"
 
 #include "backend/cpu/pool.h"
 
@@ -17,16 +20,45 @@
 #define ATTENTION_FACTOR 4 /* attention takes longer for a multiply-add */
 
 bool cpu_step_is_by_row(const cpu_step *step) {
-  return step->kind != CPU_MATMUL && step->kind != CPU_ATTENTION;
+  switch (step->kind) {
+  case CPU_MATMUL:
+  case CPU_ATTENTION:
+  case CPU_SHORT_CONV:
+  case CPU_ROUTE:
+  case CPU_MATMUL_EXPERTS: return false;
+  default: return true;
+  }
+}
+
+/* The buffer whose rows are a step's; NULL: the tokens are. */
+static const sotto_buffer *rows_of(const sotto_program *p, const cpu_step *step) {
+  const sotto_buffer_id id = step->kind == CPU_QUANTIZE ? step->op->in[0] : step->op->out;
+  return id >= 0 ? &p->buffers[id] : NULL;
 }
 
 bool cpu_step_is_per_output(const sotto_program *p, const cpu_step *step) {
-  sotto_buffer_id id = step->kind == CPU_QUANTIZE ? step->op->in[0] : step->op->out;
-  return id >= 0 && p->buffers[id].per_output;
+  const sotto_buffer *rows = rows_of(p, step);
+  return rows && rows->per_output;
+}
+
+bool cpu_steps_have_same_rows(const sotto_program *p, const cpu_step *a, const cpu_step *b) {
+  static const sotto_buffer tokens;
+  const sotto_buffer *x = rows_of(p, a), *y = rows_of(p, b);
+  if (!x) x = &tokens;
+  if (!y) y = &tokens;
+  return x->per_output == y->per_output && x->n_used == y->n_used;
+}
+
+bool cpu_step_makes_act(const sotto_program *p, const cpu_step *step) {
+  return step->kind == CPU_QUANTIZE ||
+         (step->kind == CPU_GATHER &&
+          sotto_dtype_takes_act(p->weights[step->op->weight].tensor->type));
 }
 
 static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
-  return cpu_step_is_per_output(b->program, step) ? b->part.n_outputs : b->part.n_tokens;
+  const sotto_buffer *rows = rows_of(b->program, step);
+  if (!rows) return b->part.n_tokens;
+  return (uint32_t)sotto_buffer_rows(rows, b->part.n_tokens, b->part.n_outputs);
 }
 
 static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
@@ -36,6 +68,9 @@ static uint64_t tile_rows(const cpu_backend *b, const sotto_op *op) {
 uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
   uint64_t units = step_rows(b, step);
   if (step->kind == CPU_ATTENTION) return cpu_attention_units(b, step->op);
+  if (step->kind == CPU_SHORT_CONV) return cpu_conv_units(b, step->op);
+  if (step->kind == CPU_MATMUL_EXPERTS) return cpu_experts_units(b, step);
+  if (step->kind == CPU_ROUTE) return 1;
   if (step->kind != CPU_MATMUL || units == 0) return units;
   units = 0;
   for (uint32_t i = 0; i < step->n_ops; i++) units += tile_rows(b, &step->op[i]);
@@ -44,8 +79,10 @@ uint64_t cpu_step_units(const cpu_backend *b, const cpu_step *step) {
 
 uint64_t cpu_unit_macs(const cpu_backend *b, const cpu_step *step) {
   if (step->kind == CPU_ATTENTION) return cpu_attention_unit_macs(b, step->op);
-  if (step->kind != CPU_MATMUL) return 0;
-  return SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * step_rows(b, step);
+  if (step->kind == CPU_SHORT_CONV) return cpu_conv_unit_macs(b, step->op);
+  if (step->kind != CPU_MATMUL && step->kind != CPU_MATMUL_EXPERTS) return 0;
+  const uint64_t rows = step->kind == CPU_MATMUL ? step_rows(b, step) : cpu_experts_most_rows(b);
+  return SOTTO_TILE_ROWS * b->program->weights[step->op->weight].cols * rows;
 }
 
 uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
@@ -56,10 +93,11 @@ uint64_t cpu_step_slice(const cpu_backend *b, const cpu_step *step) {
 
 void cpu_choose_kernels(cpu_backend *b, const cpu_step *step) {
   cpu_matmul_kind *kind = &b->matmuls[step->matmul_kind];
-  cpu_choice *choice = step_rows(b, step) < CPU_MANY_TOKENS ? &kind->few : &kind->many;
+  const uint64_t rows = kind->experts ? cpu_experts_mean_rows(b) : step_rows(b, step);
+  cpu_choice *choice = rows < CPU_MANY_TOKENS ? &kind->few : &kind->many;
   const cpu_candidate *chosen = cpu_choice_next(choice);
   if (choice->round == CPU_CHOICE_SETTLED) choice = NULL;
-  if (step->kind == CPU_MATMUL) {
+  if (!cpu_step_makes_act(b->program, step)) {
     b->float_streams = chosen->n_streams;
     b->float_choice = choice;
     return;
@@ -157,6 +195,8 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
     b->act_kernels->quantize_act(buffer_row(b, op->in[0], t), p->buffers[op->in[0]].dim, &b->act,
                                  (size_t)t);
     break;
+  case CPU_GATHER: cpu_experts_gather(b, op, t); break;
+  case CPU_COMBINE: cpu_experts_combine(b, op, t); break;
   case CPU_ROPE:
     kernels->rope(out, dim / op->rope.head_dim, op->rope.head_dim, p->ropes[op->rope.table].n_rot,
                   p->ropes[op->rope.table].neox, rope_table(b, op, t));
@@ -171,9 +211,20 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   case CPU_ADD:
     kernels->add(out, buffer_row(b, op->in[0], t), buffer_row(b, op->in[1], t), dim);
     break;
+  case CPU_MUL: {
+    const float *x = buffer_row(b, op->in[0], t), *y = buffer_row(b, op->in[1], t);
+    for (uint32_t i = 0; i < dim; i++) out[i] = x[i] * y[i];
+    break;
+  }
   case CPU_SCALE:
     for (uint32_t i = 0; i < dim; i++) out[i] = out[i] * op->scale.factor;
     break;
+  case CPU_SOFTCAP: kernels->softcap(out, dim, op->softcap.cap); break;
+  case CPU_SIGMOID_GATE: {
+    const float gate = 1.0f / (1.0f + sotto_expf(-buffer_row(b, op->in[1], t)[0]));
+    for (uint32_t i = 0; i < dim; i++) out[i] = out[i] * gate;
+    break;
+  }
   case CPU_TAKE_OUTPUTS:
     memcpy(out, buffer_row(b, op->in[0], b->part.outputs[t]), dim * sizeof(float));
     break;
@@ -185,21 +236,28 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   case CPU_POOL: cpu_pool(b, op, out, b->part.outputs[t]); break;
   case CPU_L2_NORM: cpu_l2_norm(out, dim); break;
   case CPU_MATMUL:
-  case CPU_ATTENTION: break; /* not by row: run_units */
+  case CPU_ATTENTION:
+  case CPU_SHORT_CONV:
+  case CPU_ROUTE:
+  case CPU_MATMUL_EXPERTS: break; /* not by row: run_units */
   }
 }
 
 static void run_units(cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last,
                       uint32_t thread) {
-  if (step->kind == CPU_MATMUL) {
-    matmuls(b, step, first, last);
-    return;
-  }
-  for (uint64_t unit = first; unit < last; unit++) {
-    if (step->kind == CPU_ATTENTION)
-      cpu_attention_run(b, step->op, unit, thread);
-    else
-      for (uint32_t i = 0; i < b->n_together; i++) run_row(b, &step[i], unit);
+  switch (step->kind) {
+  case CPU_MATMUL: matmuls(b, step, first, last); break;
+  case CPU_MATMUL_EXPERTS: cpu_experts_run(b, step, first, last); break;
+  case CPU_ROUTE: cpu_experts_route(b, step->op); break;
+  case CPU_ATTENTION:
+    for (uint64_t unit = first; unit < last; unit++) cpu_attention_run(b, step->op, unit, thread);
+    break;
+  case CPU_SHORT_CONV:
+    for (uint64_t unit = first; unit < last; unit++) cpu_conv_run(b, step->op, unit);
+    break;
+  default:
+    for (uint64_t row = first; row < last; row++)
+      for (uint32_t i = 0; i < b->n_together; i++) run_row(b, &step[i], row);
   }
 }
 

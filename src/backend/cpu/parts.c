@@ -2,7 +2,7 @@
  * longer one, made while weights arrive, goes through each stage (a layer) in parts: so all of it
  * is as far as the weights are, and only the buffers between stages hold rows of all its tokens. No
  * sum sees more than one token, so the parts change no bit. */
-#include "backend/cpu/cpu.h"
+#include "backend/cpu/attention.h"
 
 static bool has_parts(const cpu_backend *b) {
   return b->batch->n_tokens > b->config.n_part;

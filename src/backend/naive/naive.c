@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "backend/memory.h"
+#include "backend/storage.h"
 #include "kernels/math.h"
 #include "platform/time.h"
 
@@ -12,7 +13,7 @@ typedef struct naive {
   sotto_backend base;
   const sotto_program *program;
   sotto_backend_config config;
-  sotto_kv *kv;
+  sotto_storage storage;
   sotto_weights weights;
   float *scratch; /* buffers, then scores[n_ctx] */
   uint64_t n_floats;
@@ -44,6 +45,7 @@ static void destroy(sotto_backend *backend) {
   naive *b = (naive *)backend;
   if (!b) return;
   sotto_ctx *ctx = b->program->ctx;
+  sotto_storage_free(&b->storage);
   sotto_weights_free(ctx, &b->weights);
   sotto_free_aligned(ctx, b->scratch, (size_t)b->n_floats * sizeof(float));
   sotto_free(ctx, b->offsets, b->program->n_buffers * sizeof *b->offsets);
@@ -53,15 +55,14 @@ static void destroy(sotto_backend *backend) {
   sotto_free(ctx, b, sizeof *b);
 }
 
-static sotto_status create(const sotto_program *p, const sotto_backend_config *config, sotto_kv *kv,
-                           sotto_backend **out) {
+static sotto_status create(const sotto_program *p, const sotto_backend_config *config,
+                           const sotto_kv_shape *kv_shape, sotto_backend **out) {
   *out = NULL;
   naive *b = sotto_alloc_zero(p->ctx, sizeof *b);
   if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
   b->base.type = &sotto_backend_naive;
   b->program = p;
   b->config = *config;
-  b->kv = kv;
   b->offsets = sotto_alloc(p->ctx, p->n_buffers * sizeof *b->offsets);
   b->rope_stride = sotto_widest_rope(p);
   const size_t rope_bytes = p->n_ropes * b->rope_stride * sizeof(float);
@@ -72,14 +73,16 @@ static sotto_status create(const sotto_program *p, const sotto_backend_config *c
   if (b->n_floats && b->n_floats < SIZE_MAX / sizeof(float)) {
     b->scratch = sotto_alloc_aligned(p->ctx, (size_t)b->n_floats * sizeof(float));
   }
-  sotto_status status =
-      b->scratch ? sotto_weights_new(p, SOTTO_PLACE_F32, &b->weights) : SOTTO_ERR_OUT_OF_MEMORY;
+  sotto_status status = b->scratch ? SOTTO_OK : SOTTO_ERR_OUT_OF_MEMORY;
+  if (status == SOTTO_OK) status = sotto_storage_init(p->ctx, kv_shape, &b->storage);
+  if (status == SOTTO_OK) status = sotto_weights_new(p, SOTTO_PLACE_F32, &b->weights);
   if (status != SOTTO_OK) {
     destroy(&b->base);
     return status;
   }
   b->base.placements = b->weights.placements;
   b->base.n_placements = b->weights.n;
+  b->base.storage = &b->storage.base;
   *out = &b->base;
   return SOTTO_OK;
 }
@@ -190,14 +193,20 @@ static void rope(const naive *b, const sotto_op *op, float *x, uint32_t dim, uin
   }
 }
 
+/* Page numbers of token t's sequence in the layer. */
+static const uint32_t *layer_pages(const naive *b, uint32_t layer, uint32_t t) {
+  return b->batch->seqs[t]->groups[b->storage.shape.layers[layer].group].numbers;
+}
+
 static void kv_write(naive *b, const sotto_op *op, const float *k, const float *v, uint32_t t) {
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim;
   uint32_t position = b->batch->positions[t];
-  uint32_t page = b->batch->seqs[t]->pages[position / SOTTO_KV_PAGE];
+  uint32_t page = layer_pages(b, layer, t)[position / SOTTO_KV_PAGE];
   size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
   for (uint32_t head = 0; head < op->attention.n_head_kv; head++, k += d, v += d) {
-    memcpy((float *)sotto_kv_keys(b->kv, layer, page, head) + row, k, d * sizeof(float));
-    memcpy((float *)sotto_kv_values(b->kv, layer, page, head) + row, v, d * sizeof(float));
+    memcpy((float *)sotto_storage_keys(&b->storage, layer, page, head) + row, k, d * sizeof(float));
+    memcpy((float *)sotto_storage_values(&b->storage, layer, page, head) + row, v,
+           d * sizeof(float));
   }
 }
 
@@ -213,20 +222,25 @@ static uint32_t n_visible(const naive *b, const sotto_op *op, uint32_t t) {
   return n;
 }
 
+static float softcap(float x, float cap) {
+  return cap * sotto_tanhf(x / cap);
+}
+
 static void attention(naive *b, const sotto_op *op, float *out, const float *q, uint32_t t) {
   float *scores = b->scratch + b->n_floats - b->config.n_ctx;
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim,
                  n_head = op->attention.n_head, n = n_visible(b, op, t),
                  window = op->attention.window, first = window && n > window ? n - window : 0;
-  const uint32_t *pages = b->batch->seqs[t]->pages;
+  const uint32_t *pages = layer_pages(b, layer, t);
   for (uint32_t head = 0; head < n_head; head++, q += d, out += d) {
     uint32_t kv_head = head / (n_head / op->attention.n_head_kv);
     float max = -INFINITY;
     double sum = 0;
     for (uint32_t i = first; i < n; i++) {
-      const float *k = sotto_kv_keys(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+      const float *k = sotto_storage_keys(&b->storage, layer, pages[i / SOTTO_KV_PAGE], kv_head);
       k += (size_t)(i % SOTTO_KV_PAGE) * d;
       scores[i] = (float)dot(q, k, d) * op->attention.scale;
+      if (op->attention.softcap != 0.0f) scores[i] = softcap(scores[i], op->attention.softcap);
       if (scores[i] > max) max = scores[i];
     }
     for (uint32_t i = first; i < n; i++) {
@@ -236,7 +250,8 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
     for (uint32_t j = 0; j < d; j++) {
       double value = 0;
       for (uint32_t i = first; i < n; i++) {
-        const float *v = sotto_kv_values(b->kv, layer, pages[i / SOTTO_KV_PAGE], kv_head);
+        const float *v =
+            sotto_storage_values(&b->storage, layer, pages[i / SOTTO_KV_PAGE], kv_head);
         value += (double)scores[i] * (double)v[(size_t)(i % SOTTO_KV_PAGE) * d + j];
       }
       out[j] = (float)(value / sum);
@@ -249,7 +264,90 @@ static size_t embed_row(const sotto_batch *batch, const sotto_op *op, uint32_t t
   return op->embed.row == SOTTO_ROW_OF_TOKEN ? (size_t)batch->tokens[t] : batch->positions[t];
 }
 
-/* One row of an operation: token (or output) t. */
+/* Row `position` of the convolution's input in token t's sequence: of the batch, or of the state
+ * before it; NULL: zeros before the sequence. */
+static const float *conv_row(const naive *b, const sotto_op *op, uint32_t t, int64_t position) {
+  const sotto_kv_seq *seq = b->batch->seqs[t];
+  const uint32_t dim = b->program->buffers[op->in[0]].dim;
+  if (position < 0) return NULL;
+  if (position >= seq->n_tokens)
+    return buffer(b, op->in[0]) + (t + position - b->batch->positions[t]) * dim;
+  const int64_t oldest = (int64_t)seq->n_tokens - (op->conv.n_taps - 1);
+  return sotto_storage_state(&b->storage, op->conv.layer, seq->state) + (position - oldest) * dim;
+}
+
+static void short_conv(const naive *b, const sotto_op *op, float *out, uint32_t t) {
+  const uint32_t dim = b->program->buffers[op->in[0]].dim, n_taps = op->conv.n_taps;
+  const int64_t position = b->batch->positions[t];
+  const float *taps = weight(b, op->weight), *rows[SOTTO_MAX_TAPS];
+  for (uint32_t j = 0; j < n_taps; j++) rows[j] = conv_row(b, op, t, position + 1 - n_taps + j);
+  for (uint32_t c = 0; c < dim; c++) {
+    double sum = 0;
+    for (uint32_t j = 0; j < n_taps; j++)
+      if (rows[j]) sum += (double)taps[c * n_taps + j] * (double)rows[j][c];
+    out[c] = (float)sum;
+  }
+  const uint32_t slot = sotto_kv_state_after(b->batch->seqs[t], (uint32_t)position + 1);
+  if (slot == SOTTO_KV_NONE) return;
+  float *state = sotto_storage_state(&b->storage, op->conv.layer, slot);
+  for (uint32_t j = 1; j < n_taps; j++, state += dim) {
+    if (rows[j])
+      memcpy(state, rows[j], dim * sizeof *state);
+    else
+      memset(state, 0, dim * sizeof *state);
+  }
+}
+
+/* The n_used largest logits, one after the other; softmax over all experts. */
+static void route(float *routes, const float *logits, uint32_t n_experts, uint32_t n_used,
+                  bool normalise) {
+  float *weights = routes + n_used, max = -INFINITY;
+  double all = 0, chosen = 0;
+  for (uint32_t e = 0; e < n_experts; e++)
+    if (logits[e] > max) max = logits[e];
+  for (uint32_t e = 0; e < n_experts; e++) all += (double)sotto_expf(logits[e] - max);
+  for (uint32_t i = 0; i < n_used; i++) {
+    uint32_t best = n_experts;
+    for (uint32_t e = 0; e < n_experts; e++) {
+      bool taken = false;
+      for (uint32_t j = 0; j < i; j++) taken |= routes[j] == (float)e;
+      if (!taken && (best == n_experts || logits[e] > logits[best])) best = e;
+    }
+    routes[i] = (float)best;
+    weights[i] = (float)((double)sotto_expf(logits[best] - max) / all);
+    chosen += (double)weights[i];
+  }
+  for (uint32_t i = 0; normalise && i < n_used; i++) weights[i] = (float)(weights[i] / chosen);
+}
+
+/* Expert buffers have token t's row for its i-th expert at t * n_used + i. */
+static void matmul_experts(const naive *b, const sotto_op *op) {
+  const sotto_weight *w = &b->program->weights[op->weight];
+  const sotto_buffer *out = &b->program->buffers[op->out];
+  const bool per_token = b->program->buffers[op->in[0]].n_used == 0;
+  for (uint32_t t = 0; t < b->batch->n_tokens; t++) {
+    const float *routes = buffer(b, op->in[1]) + (size_t)t * 2 * out->n_used;
+    for (uint32_t i = 0; i < out->n_used; i++) {
+      const size_t row = (size_t)t * out->n_used + i;
+      const float *x = buffer(b, op->in[0]) + (per_token ? t : row) * w->cols;
+      const float *expert = weight(b, op->weight) + (size_t)routes[i] * out->dim * w->cols;
+      matmul(buffer(b, op->out) + row * out->dim, x, expert, NULL, out->dim, w->cols, 1);
+    }
+  }
+}
+
+/* x[n_used][dim] of one token. */
+static void combine(float *out, const float *x, const float *routes, uint32_t dim,
+                    uint32_t n_used) {
+  for (uint32_t i = 0; i < dim; i++) {
+    double sum = 0;
+    for (uint32_t e = 0; e < n_used; e++)
+      sum += (double)routes[n_used + e] * (double)x[e * dim + i];
+    out[i] = (float)sum;
+  }
+}
+
+/* One row of an operation: token (or output) t, or one of its experts. */
 static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   const sotto_program *p = b->program;
   const sotto_batch *batch = b->batch;
@@ -266,7 +364,8 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_RMS_NORM:
     rms_norm(out, in[0], weight(b, op->weight), dim, op->norm.width, op->norm.eps);
     break;
-  case SOTTO_OP_MATMUL: break; /* not by row: run */
+  case SOTTO_OP_MATMUL:
+  case SOTTO_OP_MATMUL_EXPERTS: break; /* not by row: run */
   case SOTTO_OP_ROPE: rope(b, op, out, dim, batch->positions[t]); break;
   case SOTTO_OP_KV_WRITE: kv_write(b, op, in[0], in[1], t); break;
   case SOTTO_OP_ATTENTION: attention(b, op, out, in[0], t); break;
@@ -274,8 +373,26 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_ADD:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] + in[1][i];
     break;
+  case SOTTO_OP_MUL:
+    for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * in[1][i];
+    break;
+  case SOTTO_OP_SHORT_CONV: short_conv(b, op, out, t); break;
   case SOTTO_OP_SCALE:
     for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * op->scale.factor;
+    break;
+  case SOTTO_OP_SOFTCAP:
+    for (uint32_t i = 0; i < dim; i++) out[i] = softcap(in[0][i], op->softcap.cap);
+    break;
+  case SOTTO_OP_ROUTE:
+    route(out, in[0], p->buffers[op->in[0]].dim, op->route.n_used, op->route.normalise);
+    break;
+  case SOTTO_OP_COMBINE: {
+    const uint32_t n_used = p->buffers[op->in[0]].n_used;
+    combine(out, buffer(b, op->in[0]) + (size_t)t * n_used * dim, in[1], dim, n_used);
+    break;
+  }
+  case SOTTO_OP_SIGMOID_GATE:
+    for (uint32_t i = 0; i < dim; i++) out[i] = in[0][i] * (1.0f / (1.0f + sotto_expf(-in[1][0])));
     break;
   case SOTTO_OP_TAKE_OUTPUTS:
     memcpy(out, buffer(b, op->in[0]) + (size_t)batch->outputs[t] * dim, dim * sizeof(float));
@@ -307,8 +424,9 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   for (const size_t first = b->next_op; b->next_op < p->n_ops; b->next_op++) {
     const sotto_op *op = &p->ops[b->next_op];
     if (b->next_op > first && sotto_time_ms() > deadline_ms) return SOTTO_RUN_MORE;
-    bool per_output = op->out >= 0 && p->buffers[op->out].per_output;
-    uint32_t rows = per_output ? b->batch->n_outputs : b->batch->n_tokens;
+    uint32_t rows = b->batch->n_tokens;
+    if (op->out >= 0)
+      rows = (uint32_t)sotto_buffer_rows(&p->buffers[op->out], rows, b->batch->n_outputs);
     if (rows == 0) continue;
     if (!sotto_op_is_ready(p, op, b->config.n_ctx, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
     if (b->next_op == 0) prepare_ropes(b);
@@ -316,6 +434,10 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
       const sotto_weight *w = &p->weights[op->weight];
       matmul(buffer(b, op->out), buffer(b, op->in[0]), weight(b, op->weight),
              op->bias >= 0 ? weight(b, op->bias) : NULL, w->rows, w->cols, rows);
+      continue;
+    }
+    if (op->kind == SOTTO_OP_MATMUL_EXPERTS) {
+      matmul_experts(b, op);
       continue;
     }
     for (uint32_t t = 0; t < rows; t++) run_row(b, op, t);

@@ -24,6 +24,7 @@ static void attend(const sotto_attention *a, size_t first, size_t n_keys, const 
     read(a, a->k_pages, a->k_type, i, x);
     p[i] = dot(q, x, a->head_dim) * a->scale;
   }
+  if (a->softcap != 0.0f) sotto_softcap__scalar(p + first, n_keys - first, a->softcap);
 
   float max = p[first];
   for (size_t i = first + 1; i < n_keys; i++)

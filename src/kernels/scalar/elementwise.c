@@ -1,4 +1,4 @@
-/* Norm, rope, GLU, sums and conversions. */
+/* Norm, rope, GLU, soft caps and sums. */
 #include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
 
@@ -55,6 +55,10 @@ void sotto_geglu__scalar(float *out, const float *gate, const float *up, size_t 
 
 void sotto_gelu__scalar(float *out, const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) out[i] = sotto_geluf(x[i]);
+}
+
+void sotto_softcap__scalar(float *x, size_t n, float cap) {
+  for (size_t i = 0; i < n; i++) x[i] = cap * sotto_tanhf(x[i] / cap);
 }
 
 void sotto_add__scalar(float *out, const float *a, const float *b, size_t n) {

@@ -17,6 +17,7 @@ void sotto_rope__scalar(float *x, size_t n_heads, size_t head_dim, size_t n_rot,
 void sotto_swiglu__scalar(float *out, const float *gate, const float *up, size_t n);
 void sotto_geglu__scalar(float *out, const float *gate, const float *up, size_t n);
 void sotto_gelu__scalar(float *out, const float *x, size_t n);
+void sotto_softcap__scalar(float *x, size_t n, float cap);
 void sotto_add__scalar(float *out, const float *a, const float *b, size_t n);
 #define K(NAME, name) sotto_kv_write_fn sotto_kv_write_##NAME##__scalar;
 #include "kernels/kv_types.def"

@@ -14,6 +14,7 @@ const sotto_kernels sotto_kernels_scalar = {
     .swiglu = sotto_swiglu__scalar,
     .geglu = sotto_geglu__scalar,
     .gelu = sotto_gelu__scalar,
+    .softcap = sotto_softcap__scalar,
     .add = sotto_add__scalar,
 #define K(NAME, name) .kv_write_##NAME = sotto_kv_write_##NAME##__scalar,
 #include "kernels/kv_types.def"

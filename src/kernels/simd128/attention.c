@@ -173,8 +173,9 @@ void sotto_attention__simd128(const sotto_attention *a) {
   for (size_t row = 0; row < w.n; row++) {
     const size_t n_keys = sotto_attention_keys(a, row / a->n_rep) - unseen;
     const size_t first = sotto_attention_first_key(a, row / a->n_rep) - unseen;
-    w.sums[row] = exponentiate(w.scores + row * w.scores_stride + unseen, first, n_keys,
-                               w.most_keys - unseen);
+    float *scores = w.scores + row * w.scores_stride + unseen;
+    if (a->softcap != 0.0f) sotto_softcap__simd128(scores, n_keys, a->softcap);
+    w.sums[row] = exponentiate(scores, first, n_keys, w.most_keys - unseen);
     float *out = a->out + row_offset(a, row);
     for (size_t i = 0; i < d; i += 4) wasm_v128_store(out + i, wasm_f32x4_const_splat(0.0f));
   }

@@ -1,4 +1,4 @@
-/* Norm, rope, GLU and sums; what is left after the last whole vector is the scalar
+/* Norm, rope, GLU, soft caps and sums; what is left after the last whole vector is the scalar
  * kernels'. */
 #include "kernels/expf_steps.h"
 #include "kernels/math.h"
@@ -145,6 +145,16 @@ void sotto_gelu__simd128(float *out, const float *x, size_t n) {
     wasm_v128_store(out + i, wasm_v128_bitselect(tail, wasm_f32x4_sub(v, tail), below));
   }
   sotto_gelu__scalar(out + i, x + i, n - i);
+}
+
+void sotto_softcap__simd128(float *x, size_t n, float cap) {
+  const v128_t caps = wasm_f32x4_splat(cap);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    v128_t tanh = tanh_f32(wasm_f32x4_div(wasm_v128_load(x + i), caps));
+    wasm_v128_store(x + i, wasm_f32x4_mul(caps, tanh));
+  }
+  sotto_softcap__scalar(x + i, n - i, cap);
 }
 
 void sotto_add__simd128(float *out, const float *a, const float *b, size_t n) {

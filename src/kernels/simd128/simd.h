@@ -1,4 +1,5 @@
-/* What the vector kernels share: unaligned loads, exact f16, folds, exp. Plain SIMD128 only. */
+/* What the vector kernels share: unaligned loads, exact f16, folds, exp, tanh. Plain SIMD128
+ * only. */
 #ifndef SOTTO_KERNELS_SIMD128_SIMD_H
 #define SOTTO_KERNELS_SIMD128_SIMD_H
 
@@ -121,6 +122,22 @@ ALWAYS_INLINE v128_t exp_f32(v128_t x) {
   y = wasm_v128_bitselect(wasm_u32x4_const_splat(0x7F800000), y,
                           wasm_f32x4_gt(x, wasm_f32x4_const_splat(SOTTO_EXPF_HIGHEST)));
   return wasm_v128_bitselect(x, y, wasm_f32x4_ne(x, x));
+}
+
+/* sotto_tanhf_steps on four lanes, line by line. */
+ALWAYS_INLINE v128_t tanh_f32(v128_t x) {
+  v128_t a = wasm_f32x4_abs(x), z = wasm_f32x4_mul(a, a), one = wasm_f32x4_const_splat(1.0f);
+  v128_t p = wasm_f32x4_const_splat(SOTTO_TANHF_C6);
+  p = mul_add(wasm_f32x4_const_splat(SOTTO_TANHF_C5), p, z);
+  p = mul_add(wasm_f32x4_const_splat(SOTTO_TANHF_C4), p, z);
+  p = mul_add(wasm_f32x4_const_splat(SOTTO_TANHF_C3), p, z);
+  p = mul_add(wasm_f32x4_const_splat(SOTTO_TANHF_C2), p, z);
+  p = mul_add(wasm_f32x4_const_splat(SOTTO_TANHF_C1), p, z);
+  p = mul_add(a, wasm_f32x4_mul(p, z), a);
+  v128_t e = wasm_f32x4_add(exp_f32(wasm_f32x4_add(a, a)), one);
+  e = wasm_f32x4_sub(one, wasm_f32x4_div(wasm_f32x4_const_splat(2.0f), e));
+  v128_t y = wasm_v128_bitselect(p, e, wasm_f32x4_lt(a, wasm_f32x4_const_splat(SOTTO_TANHF_SMALL)));
+  return wasm_v128_or(y, wasm_v128_and(x, wasm_u32x4_const_splat(0x80000000)));
 }
 
 #endif

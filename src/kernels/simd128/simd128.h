@@ -17,6 +17,7 @@ void sotto_rope__simd128(float *x, size_t n_heads, size_t head_dim, size_t n_rot
 void sotto_swiglu__simd128(float *out, const float *gate, const float *up, size_t n);
 void sotto_geglu__simd128(float *out, const float *gate, const float *up, size_t n);
 void sotto_gelu__simd128(float *out, const float *x, size_t n);
+void sotto_softcap__simd128(float *x, size_t n, float cap);
 void sotto_add__simd128(float *out, const float *a, const float *b, size_t n);
 #define K(NAME, name) sotto_kv_write_fn sotto_kv_write_##NAME##__simd128;
 #include "kernels/kv_types.def"

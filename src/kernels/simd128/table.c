@@ -14,6 +14,7 @@ const sotto_kernels sotto_kernels_simd128 = {
     .swiglu = sotto_swiglu__simd128,
     .geglu = sotto_geglu__simd128,
     .gelu = sotto_gelu__simd128,
+    .softcap = sotto_softcap__simd128,
     .add = sotto_add__simd128,
 #define K(NAME, name) .kv_write_##NAME = sotto_kv_write_##NAME##__simd128,
 #include "kernels/kv_types.def"

@@ -4,6 +4,7 @@
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../command.js'
+import { encoderTable } from './encoders.js'
 
 const folder = join(root, 'tests/golden/keys')
 export const lists = readdirSync(folder)
@@ -145,44 +146,14 @@ function matrixType(base, name, layer, n, tied) {
   return /attn_v|ffn_down/.test(name) && moreBits(layer, n) ? 'Q6_K' : base
 }
 
-/** The tensor table of BERT and nomic-bert. */
-function encoderTable(arch, key, base, vocab) {
-  const [width, ffn] = [key('embedding_length'), key('feed_forward_length')]
-  const table = []
-  const matrix = (name, columns, rows, type = base) =>
-    table.push({ name: `${name}.weight`, type, shape: [columns, rows] })
-  const vectors = (name, n, kinds) => {
-    for (const kind of kinds) table.push({ name: `${name}.${kind}`, type: 'F32', shape: [n] })
-  }
-  const isBert = arch === 'bert'
-  matrix('token_embd', width, vocab)
-  matrix('token_types', width, 2, 'F32')
-  if (isBert) matrix('position_embd', width, key('context_length'), 'F32')
-  vectors('token_embd_norm', width, ['weight', 'bias'])
-  const matrices = isBert
-    ? { attn_q: [width, width], attn_k: [width, width], attn_v: [width, width] }
-    : { attn_qkv: [width, 3 * width], ffn_gate: [width, ffn] }
-  Object.assign(matrices, {
-    attn_output: [width, width],
-    ffn_up: [width, ffn],
-    ffn_down: [ffn, width],
-  })
-  for (let l = 0; l < key('block_count'); l++) {
-    for (const [name, [columns, rows]] of Object.entries(matrices)) {
-      matrix(`blk.${l}.${name}`, columns, rows)
-      if (isBert) vectors(`blk.${l}.${name}`, rows, ['bias'])
-    }
-    for (const name of ['attn_output_norm', 'layer_output_norm']) {
-      vectors(`blk.${l}.${name}`, width, ['weight', 'bias'])
-    }
-  }
-  return table
-}
+/** The same where each expert is a tensor. */
+const singleExpertsType = (base, name) =>
+  name === 'output' ? 'Q6_K' : /attn_[kv]/.test(name) ? 'Q8_0' : base
 
 /**
  * The tensor table of the list's family and sizes: { name, type, shape }. What no key says
  * stands in `facts`: tied (no output matrix), ropeFreqs, longRope, embedding (its type where it
- * is not the mixture's).
+ * is not the mixture's), singleExperts (a tensor for each, in the mixture of that time).
  */
 export function tensorTable({ keys }, facts = {}) {
   const arch = keys.get('general.architecture').value
@@ -204,10 +175,28 @@ export function tensorTable({ keys }, facts = {}) {
   if (/bert$/.test(arch)) return encoderTable(arch, key, base, vocab)
   const table = []
   const vector = (name, n) => table.push({ name, type: 'F32', shape: [n] })
-  const matrix = (name, layer, columns, rows) => {
-    const type = matrixType(base, name, layer, layers, facts.tied)
+  const matrix = (name, layer, columns, rows, ...stacked) => {
+    const type = facts.singleExperts
+      ? singleExpertsType(base, name)
+      : matrixType(base, name, layer, layers, facts.tied)
     const prefix = layer === undefined ? '' : `blk.${layer}.`
-    table.push({ name: `${prefix}${name}.weight`, type, shape: [columns, rows] })
+    table.push({ name: `${prefix}${name}.weight`, type, shape: [columns, rows, ...stacked] })
+  }
+  const experts = (l, n) => {
+    const expertFfn = key('expert_feed_forward_length', ffn)
+    table.push({
+      name: `blk.${l}.ffn_gate_inp.weight`,
+      type: facts.singleExperts ? 'F16' : 'F32',
+      shape: [width, n],
+    })
+    for (const name of facts.singleExperts
+      ? Array.from({ length: n }, (_, e) => `.${e}`)
+      : ['_exps']) {
+      const stacked = facts.singleExperts ? [] : [n]
+      matrix(`ffn_gate${name}`, l, width, expertFfn, ...stacked)
+      matrix(`ffn_up${name}`, l, width, expertFfn, ...stacked)
+      matrix(`ffn_down${name}`, l, expertFfn, width, ...stacked)
+    }
   }
   matrix('token_embd', undefined, width, vocab)
   if (facts.embedding) table[0].type = facts.embedding
@@ -237,18 +226,18 @@ export function tensorTable({ keys }, facts = {}) {
       }
       matrix('attn_output', l, q, width)
     }
-    if (kv && /^(qwen3|gemma3|lfm2)$/.test(arch)) {
+    if (kv && /^(qwen3|qwen3moe|gemma3|lfm2)$/.test(arch)) {
       vector(`blk.${l}.attn_q_norm.weight`, head)
       vector(`blk.${l}.attn_k_norm.weight`, head)
     }
     if (arch.startsWith('gemma')) vector(`blk.${l}.post_attention_norm.weight`, width)
     vector(`blk.${l}.ffn_norm.weight`, width)
-    if (arch === 'phi3') matrix('ffn_up', l, width, 2 * ffn)
+    if (key('expert_count')) experts(l, key('expert_count'))
     else {
-      matrix('ffn_gate', l, width, ffn)
-      matrix('ffn_up', l, width, ffn)
+      if (arch !== 'phi3') matrix('ffn_gate', l, width, ffn)
+      matrix('ffn_up', l, width, arch === 'phi3' ? 2 * ffn : ffn)
+      matrix('ffn_down', l, ffn, width)
     }
-    matrix('ffn_down', l, ffn, width)
     if (arch.startsWith('gemma')) vector(`blk.${l}.post_ffw_norm.weight`, width)
   }
   vector(arch === 'lfm2' ? 'token_embd_norm.weight' : 'output_norm.weight', width)
