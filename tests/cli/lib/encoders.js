@@ -1,8 +1,8 @@
 // Tensor tables of encoders, for headers.js.
 
 /**
- * Of BERT and nomic-bert: { name, type, shape }. `key` gives a value by the end of its key, `base` is
- * the type of most matrices.
+ * Of BERT and nomic-bert: { name, type, shape }. `key` gives a value by the end of its key, `base`
+ * is the type of most matrices.
  */
 export function encoderTable(arch, key, base, vocab) {
   const [width, ffn] = [key('embedding_length'), key('feed_forward_length')]
