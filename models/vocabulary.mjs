@@ -55,10 +55,43 @@ function scoresOf(texts, kinds, merges) {
   return texts.map((text, i) => score(text, i) + 0)
 }
 
+/** BERT's: what begins a word gets U+2581, and what goes on in one loses its ##. */
+function wordPieceMetadata(json) {
+  const { texts, kinds } = tokensOf({ ...json, model: { vocab: json.model.vocab } }, false)
+  const prefix = json.model.continuing_subword_prefix
+  const marked = (text) => (text.startsWith(prefix) ? text.slice(prefix.length) : `\u2581${text}`)
+  const metadata = new Map([
+    ['general.architecture', string('bert')],
+    ['tokenizer.ggml.model', string('bert')],
+    ['tokenizer.ggml.pre', string('jina-v2-en')], // llama.cpp's name for BERT's words
+    [
+      'tokenizer.ggml.tokens',
+      array(
+        8,
+        texts.map((t, i) => (kinds[i] === NORMAL ? marked(t) : t)),
+      ),
+    ],
+    ['tokenizer.ggml.token_type', array(5, kinds)],
+  ])
+  const { lowercase, strip_accents: stripAccents } = json.normalizer
+  metadata.set('tokenizer.ggml.normalizer.lowercase', bool(lowercase))
+  if (typeof stripAccents === 'boolean') {
+    metadata.set('tokenizer.ggml.normalizer.strip_accents', bool(stripAccents))
+  }
+  const roles = { bos: '[CLS]', eos: '[SEP]', unknown: '[UNK]', seperator: '[SEP]' }
+  for (const [role, text] of Object.entries({ ...roles, padding: '[PAD]', mask: '[MASK]' })) {
+    metadata.set(`tokenizer.ggml.${role}_token_id`, id(texts.indexOf(text)))
+  }
+  metadata.set('tokenizer.ggml.add_bos_token', bool(true))
+  metadata.set('tokenizer.ggml.add_eos_token', bool(true))
+  return metadata
+}
+
 /**
  * The metadata of a tokenizer. `pre` is for byte-level BPE; `roles` maps bos, eos to their texts.
  */
 export function vocabularyMetadata(json, { pre, roles = {} } = {}) {
+  if (json.model.type === 'WordPiece') return wordPieceMetadata(json)
   const sentencePiece = json.model.byte_fallback === true
   const { texts, kinds } = tokensOf(json, sentencePiece)
   const merges = json.model.merges.map((pair) => (Array.isArray(pair) ? pair : pair.split(' ')))

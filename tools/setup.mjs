@@ -8,6 +8,7 @@ import { isMain, main } from './lib/main.mjs'
 import { modelCache, toolchain } from './lib/paths.mjs'
 import { say } from './lib/report.mjs'
 import { haveEmscripten, installEmscripten, ownEmcc } from './setup/emscripten.mjs'
+import { haveEncoders, installEncoders } from './setup/encoders.mjs'
 import {
   haveDeno,
   haveDependencies,
@@ -49,6 +50,7 @@ export async function setup(purpose) {
     if (need.tests) await installDeno()
     if (need.model) await installModel()
     if (need.tests) await installVocabularies()
+    if (need.tests) await installEncoders()
   })
 }
 
@@ -60,7 +62,7 @@ async function isReady(need) {
     (!need.wasmtime || haveWasmtime()) &&
     (!need.tests || (haveNewerNode() && haveDeno())) &&
     (!need.model || (await haveModel())) &&
-    (!need.tests || haveVocabularies())
+    (!need.tests || (haveVocabularies() && haveEncoders()))
   )
 }
 
@@ -72,7 +74,10 @@ async function systemParts(need) {
   if (ourEmscripten && !haveEmscripten()) names.push('patchelf')
   if (debianWasi) names.push('wasi')
   if (need.tests) names.push('sanitizers', 'clangFormat', ...browsers)
-  const byPip = (need.model && !(await haveModel())) || (need.wasmtime && !haveWasmtime())
+  const byPip =
+    (need.model && !(await haveModel())) ||
+    (need.wasmtime && !haveWasmtime()) ||
+    (need.tests && !haveEncoders())
   if (byPip) names.push('pip')
   return names
 }

@@ -235,6 +235,7 @@ int cli_bench(cli *c) {
   }
   if (!total) return cli_usage_error("nothing to time: -p and -n are both 0");
   if (!args->engine.n_ctx) args->engine.n_ctx = need + 2;
+  if (!args->engine.n_batch) args->engine.n_batch = 128; /* the engine's default: results say it */
 
   cli_model model;
   int code = cli_model_open(c, CLI_BODY, &model);

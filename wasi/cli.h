@@ -35,6 +35,7 @@ int cli_chat(cli *c);
 int cli_tokenize(cli *c);
 int cli_inspect(cli *c);
 int cli_perplexity(cli *c);
+int cli_embed(cli *c);
 int cli_bench(cli *c);
 
 /* ---- messages: "sotto: …" on standard error ---- */

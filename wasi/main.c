@@ -24,6 +24,8 @@ static const cli_option_group *const inspect_groups[] = {&cli_model_options, &cl
 static const cli_option_group *const perplexity_groups[] = {
     &cli_model_options,   &cli_file_options, &cli_perplexity_options,
     &cli_verbose_options, &cli_help_options, NULL};
+static const cli_option_group *const embed_groups[] = {
+    &cli_model_options, &cli_embed_options, &cli_verbose_options, &cli_help_options, NULL};
 static const cli_option_group *const bench_groups[] = {
     &cli_model_options, &cli_bench_options, &cli_verbose_options, &cli_help_options, NULL};
 
@@ -47,6 +49,10 @@ static const cli_command commands[] = {
      "\nThe text is cut into windows of -c tokens that do not overlap. Each begins with BOS if\n"
      "the model wants one, and every position behind its first is scored.",
      perplexity_groups, cli_perplexity},
+    {"embed", "-m FILE [-p TEXT | -f FILE] [options]", "turn texts into vectors",
+     "\nA line of numbers for each text; vectors have the length 1. For models that are made for\n"
+     "it: their files say how the tokens of a text become one vector (pooling_type).",
+     embed_groups, cli_embed},
     {"bench", "-m FILE [-p N,N…] [-n N,N…] [-r N] [options]",
      "time prompts and generation, in tokens per second",
      "\nppN: a prompt of N tokens in passes of -b. tgN: N tokens, one a pass. Mean and standard\n"

@@ -70,7 +70,7 @@ typedef struct cli_args {
 extern const cli_option_group cli_model_options, cli_prompt_options, cli_system_options,
     cli_generate_options, cli_sampling_options, cli_state_options, cli_run_output_options,
     cli_verbose_options, cli_tokenize_options, cli_inspect_options, cli_perplexity_options,
-    cli_bench_options, cli_help_options, cli_file_options;
+    cli_bench_options, cli_help_options, cli_file_options, cli_embed_options;
 
 void cli_args_default(cli_args *args, sotto_ctx *ctx);
 void cli_args_free(cli_args *args);

@@ -31,7 +31,8 @@ static const cli_option model[] = {
      .help = "positions in the context, n_ctx (default: what the model was trained for, at "
              "most 4096; perplexity: 512; bench: what the tests need)"},
     {{"-b", "--batch-size"}, CLI_U32, AT(engine.n_batch), "N", LIMITED(n_batch),
-     .help = "prompt tokens in one pass", .shows_default = true},
+     .help = "prompt tokens in one pass (default: 128; with models that take texts whole, the "
+             "context)"},
     {{"--variant"}, CLI_CHOICE, AT(engine.variant), variants,
      .help = "kernels; all give the same bits", .shows_default = true},
     {{"--backend"}, CLI_CHOICE, AT(engine.backend), "cpu|naive",
@@ -153,6 +154,16 @@ static const cli_option file[] = {
 };
 const cli_option_group cli_file_options = GROUP("Text", file);
 
+static const cli_option embed[] = {
+    {{"-p", "--prompt"}, CLI_TEXT, AT(prompt), "TEXT",
+     .help = "one text"},
+    {{"-f", "--file"}, CLI_TEXT, AT(file), "FILE",
+     .help = "a text a line (- is standard input)"},
+    {{"--json"}, CLI_FLAG, AT(json),
+     .help = "OpenAI's list of embeddings"},
+};
+const cli_option_group cli_embed_options = GROUP("Texts", embed);
+
 static const cli_option tokenize[] = {
     {{"--stdin"}, CLI_FLAG, AT(stdin_text),
      .help = "read the text from standard input"},
@@ -209,7 +220,6 @@ const cli_option_group cli_help_options = GROUP("Help", help);
 void cli_args_default(cli_args *args, sotto_ctx *ctx) {
   *args = (cli_args){.n_predict = -1, .seed = -1, .logprobs = -1, .threads = 1, .repetitions = 5};
   sotto_engine_options_default(&args->engine);
-  args->engine.n_batch = 128;
   args->engine.n_parallel = 1;
   sotto_request_default(&args->request);
   sotto_str_init(&args->stops, ctx);

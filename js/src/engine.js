@@ -2,6 +2,7 @@
 // back as a SottoError, and no failure of a request spoils the engine.
 import { ChatCompletions, checkTemplate } from './api/chat.js'
 import { Completions, promptOf, promptRules } from './api/completions.js'
+import { Embeddings } from './api/embeddings.js'
 import { Generation } from './api/generation.js'
 import { collect } from './api/reply.js'
 import { checkRequest, coreRequest, maxTokensOrNone, tokenList } from './api/request.js'
@@ -37,6 +38,7 @@ export class Engine {
     const model = info.name || info.architecture
     this.chat = Object.freeze({ completions: new ChatCompletions(connection, model) })
     this.completions = new Completions(connection, model)
+    this.embeddings = new Embeddings(connection, model, info.n_embd)
   }
 
   /**

@@ -11,7 +11,7 @@
 /** @import { CacheMode, CacheType, RetryOptions, Variant } from './types.js' */
 /** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 8
+export const PROTOCOL = 9
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -107,7 +107,7 @@ export const LOGITS_CREDIT = 8
 /**
  * @typedef {object} EngineEvent
  * @property {number} type SOTTO_EVENT_…
- * @property {string} kind the same as a word: prompt, logits, token, done
+ * @property {string} kind the same as a word: prompt, logits, token, done, embedding
  * @property {number} token
  * @property {number} position
  * @property {string} text
@@ -115,6 +115,7 @@ export const LOGITS_CREDIT = 8
  * @property {TokenLogprob} [token_logprob]
  * @property {TokenLogprob[]} top_logprobs
  * @property {Float32Array<ArrayBuffer>} [logits]
+ * @property {Float32Array<ArrayBuffer>} [embedding]
  * @property {'none' | 'stop' | 'length' | 'cancelled' | 'error'} finish_reason
  * @property {{ code: SottoErrorCode, message: string }} [error]
  * @property {number} prompt_n

@@ -289,6 +289,8 @@ def write_model(path, name, arch, config, tensors, tokens, merges, more):
     w.add_head_count_kv(more.get("kv_heads", config.num_key_value_heads))
     if not more.get("causal", True):
         w.add_causal_attention(False)
+    if "pooling" in more:
+        w.add_pooling_type(more["pooling"])
     p = rope_of(config)
     if p["rope_type"] in ("linear", "yarn"):
         w.add_rope_scaling_type(gguf.RopeScalingType(p["rope_type"]))

@@ -47,6 +47,7 @@ sotto_status sotto_engine_info(const sotto_engine *engine, sotto_model_info *inf
       .bos = sotto_tokenizer_bos(e->tokenizer),
       .eos = sotto_tokenizer_eos(e->tokenizer),
       .has_chat_template = tmpl && tmpl->type == SOTTO_GGUF_STRING,
+      .pooling = e->program.pooling,
   };
   return SOTTO_OK;
 }

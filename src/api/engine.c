@@ -161,14 +161,16 @@ static sotto_status fill_options(sotto_engine *e) {
   const uint32_t trained = e->program.shape.n_ctx_train;
   if (o->n_ctx == 0) o->n_ctx = trained < DEFAULT_N_CTX ? trained : DEFAULT_N_CTX;
   if (o->n_batch == 0)
-    o->n_batch = e->program.causal ? DEFAULT_N_BATCH : whole_text_batch(o->n_ctx);
+    o->n_batch =
+        sotto_program_takes_whole_texts(&e->program) ? whole_text_batch(o->n_ctx) : DEFAULT_N_BATCH;
   if (o->n_parallel == 0) o->n_parallel = DEFAULT_N_PARALLEL;
   if (o->n_threads == 0) o->n_threads = 1;
   SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_threads, o->n_threads));
   SOTTO_TRY(check_word(e, "adapt_threads", o->adapt_threads, 1));
   SOTTO_TRY(check_word(e, "backend", o->backend, SOTTO_BACKEND_NAIVE));
   SOTTO_TRY(check_word(e, "variant", o->variant, SOTTO_N_VARIANTS - 1));
-  if (o->n_ctx > trained) {
+  const bool learned = e->program.n_positions != UINT32_MAX; /* no sequence gets beyond those */
+  if (o->n_ctx > trained && !learned) {
     SOTTO_TRY(sotto_warn(&e->ctx,
                          "n_ctx is %u and the model was trained for %u: answers get worse beyond "
                          "that",
@@ -275,8 +277,10 @@ static sotto_status build(sotto_engine *e) {
   SOTTO_TRY(fill_options(e));
   SOTTO_TRY(pick_kernels(e));
   const sotto_engine_options *o = &e->options;
-  uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS ? o->n_parallel : MIN_OUTPUTS;
-  if (!e->program.causal && n_outputs < o->n_batch) n_outputs = o->n_batch;
+  const bool embeds = e->program.pooling != SOTTO_POOLING_NONE;
+  const bool whole_texts = sotto_program_takes_whole_texts(&e->program);
+  uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS || embeds ? o->n_parallel : MIN_OUTPUTS;
+  if (whole_texts && !embeds && n_outputs < o->n_batch) n_outputs = o->n_batch;
   e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
   e->backend_config =
       (sotto_backend_config){.n_batch = o->n_batch,
@@ -289,7 +293,9 @@ static sotto_status build(sotto_engine *e) {
                                                  .n_outputs = n_outputs,
                                                  .n_parallel = o->n_parallel,
                                                  .n_vocab = h->n_vocab,
-                                                 .whole_texts = !e->program.causal,
+                                                 .n_embd = embeds ? h->n_embd : 0,
+                                                 .n_positions = e->program.n_positions,
+                                                 .whole_texts = whole_texts,
                                                  .n_batch_loading = o->n_batch};
   e->kv_shape = (sotto_kv_shape){
       .layers = e->program.kv_layers, .n_layer = h->n_layer, .n_groups = e->program.n_kv_windows};
@@ -337,7 +343,8 @@ sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
   }
   SOTTO_TRY(sotto_generator_check_length(&e->ctx, &e->generator_config, n_tokens));
   const uint32_t usual = e->options.n_batch;
-  const bool longer = n_tokens > usual && e->program.causal; /* parts see only what comes before */
+  /* Parts see only what comes before. */
+  const bool longer = n_tokens > usual && !e->generator_config.whole_texts;
   sotto_status status = plan_batches(e, longer ? n_tokens : usual);
   if (status != SOTTO_OK || !e->plan.fits) status = plan_batches(e, usual);
   *plan = e->plan;

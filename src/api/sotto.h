@@ -26,7 +26,7 @@
 #define SOTTO_API __attribute__((used, visibility("default")))
 
 /* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
-#define SOTTO_API_VERSION 4
+#define SOTTO_API_VERSION 5
 
 typedef struct sotto_engine sotto_engine;
 
@@ -105,6 +105,8 @@ typedef struct sotto_model_info { /* strings are valid until free */
   uint32_t n_files, n_tensors;
   int32_t bos, eos; /* -1: none */
   uint32_t has_chat_template;
+  uint32_t pooling; /* <arch>.pooling_type: 1 mean, 2 cls, 3 last: the model gives embeddings and no
+                     * text. 0: none, it generates */
 } sotto_model_info;
 
 /* ---- life ---- */

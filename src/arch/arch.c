@@ -68,6 +68,8 @@ sotto_status sotto_arch_build(sotto_program *p) {
   sotto_hparams h;
   SOTTO_TRY(sotto_hparams_read(p, &h));
   SOTTO_TRY(family->read(p, &h));
+  if (h.norm_eps == 0.0f)
+    SOTTO_TRY(sotto_arch_norm_eps(p, "attention.layer_norm_rms_epsilon", &h.norm_eps));
   SOTTO_TRY(check_mixers(p, &h));
   if (h.window && !p->causal) {
     return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,

@@ -158,6 +158,23 @@ static sotto_status read_shape(sotto_program *p, sotto_hparams *h) {
   return sotto_arch_u32(p, "vocab_size", h->n_vocab, &n_vocab);
 }
 
+/* Files say 0, -1 (as 32 bits with a sign or without) or nothing where no tokens are pooled. */
+static sotto_status read_pooling(sotto_program *p) {
+  const sotto_gguf_kv *kv = sotto_gguf_take(p->gguf, key_of(p, "pooling_type").text);
+  uint32_t type = UINT32_MAX;
+  if (!kv || kv->type != SOTTO_GGUF_I32 || kv->i != -1)
+    SOTTO_TRY(sotto_arch_u32(p, "pooling_type", UINT32_MAX, &type));
+  if (type == UINT32_MAX) return SOTTO_OK;
+  if (type > SOTTO_POOLING_LAST) {
+    return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+                      "%s is %u%s: only mean (1), cls (2) and last (3) are supported; use another "
+                      "model",
+                      key_of(p, "pooling_type").text, type, type == 4 ? ", a reranker's" : "");
+  }
+  p->pooling = (sotto_pooling)type;
+  return SOTTO_OK;
+}
+
 static sotto_status fill_program(sotto_program *p, const sotto_hparams *h) {
   const uint32_t n = h->n_layer;
   p->shape = (sotto_model_shape){h->n_vocab,         h->n_ctx_train,        h->n_embd,       n,
@@ -166,7 +183,22 @@ static sotto_status fill_program(sotto_program *p, const sotto_hparams *h) {
   if (!p->kv_layers) return SOTTO_ERR_OUT_OF_MEMORY;
   for (uint32_t l = 0; l < n; l++)
     p->kv_layers[l] = (sotto_kv_layer){.n_head_kv = h->n_head_kv[l], .head_dim = h->head_dim};
-  return sotto_arch_bool(p, "attention.causal", true, &p->causal);
+  SOTTO_TRY(sotto_arch_bool(p, "attention.causal", true, &p->causal));
+  return read_pooling(p);
+}
+
+sotto_status sotto_arch_norm_eps(sotto_program *p, const char *key, float *out) {
+  SOTTO_TRY(sotto_gguf_f32(p->gguf, key_of(p, key).text, out));
+  if (*out > 0.0f && *out < 1.0f) return SOTTO_OK;
+  return sotto_arch_invalid(p, key, "is not between 0 and 1");
+}
+
+sotto_status sotto_arch_need_pooling(sotto_program *p) {
+  if (p->pooling) return SOTTO_OK;
+  return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
+                    "%s is missing or 0: the file does not say how an encoder's tokens become an "
+                    "embedding; convert the model again with its modules.json and 1_Pooling",
+                    key_of(p, "pooling_type").text);
 }
 
 /* ---- rotary positions ---- */
@@ -259,11 +291,6 @@ sotto_status sotto_hparams_read(sotto_program *p, sotto_hparams *h) {
                        .logit_scale = 1,
                        .output_norm = "output_norm.weight"};
   SOTTO_TRY(read_shape(p, h));
-  SOTTO_TRY(
-      sotto_gguf_f32(p->gguf, key_of(p, "attention.layer_norm_rms_epsilon").text, &h->norm_eps));
-  if (!(h->norm_eps > 0.0f && h->norm_eps < 1.0f)) {
-    return sotto_arch_invalid(p, "attention.layer_norm_rms_epsilon", "is not between 0 and 1");
-  }
   h->attention_scale = 1.0f / sqrtf((float)h->head_dim);
   SOTTO_TRY(fill_program(p, h));
   return read_rope(p, h);

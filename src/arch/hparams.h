@@ -10,8 +10,8 @@ typedef struct sotto_hparams {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer;
   const uint32_t *n_head, *n_head_kv, *n_ff; /* [n_layer]; no KV heads: no attention */
   uint32_t head_dim;
-  float norm_eps;
-  float attention_scale;                  /* of q·k */
+  float norm_eps;        /* 0: that of RMS norms, which is read behind the family */
+  float attention_scale; /* of q·k */
   float attention_softcap, logit_softcap; /* 0: none */
   bool qk_norm;                           /* queries and keys are normalised, head by head */
   sotto_rope rope;
@@ -42,13 +42,17 @@ sotto_status sotto_arch_bool(sotto_program *program, const char *key, bool fallb
  * required. */
 sotto_status sotto_arch_per_layer(sotto_program *program, const char *key, uint32_t n_layer,
                                   const uint32_t *fallback, const uint32_t **out);
+/* The epsilon of norms, from a key that must be there; checked. */
+sotto_status sotto_arch_norm_eps(sotto_program *program, const char *key, float *out);
+/* ERR_UNSUPPORTED_ARCHITECTURE naming pooling_type where the file has none. */
+sotto_status sotto_arch_need_pooling(sotto_program *program);
 /* A base of rotary frequencies, 10000 where the key is missing; checked. */
 sotto_status sotto_arch_rope_base(sotto_program *program, const char *key, float *out);
 /* ERR_INVALID_MODEL: "llama.rope.freq_base <what>" */
 sotto_status sotto_arch_invalid(sotto_program *program, const char *key, const char *what);
 
 /* What all families have: shapes, rotary positions with their scaling, whether attention is causal.
- * Fills in program->shape, kv_layers and causal. */
+ * Fills in program->shape, kv_layers, causal and pooling. */
 sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
 
 /* Families (archs.def). Errors of reading are returned; errors of building stay in the program
@@ -59,6 +63,18 @@ sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
 #include "arch/archs.def"
 #undef X
 
+/* ---- llama.c: parts of a layer, for families that are other things around them ---- */
+typedef struct sotto_layer {
+  sotto_program *p;
+  uint32_t index;
+} sotto_layer;
+
+/* out = tensor `name`.weight · in, plus `name`.bias where the file has one. */
+void sotto_arch_linear(sotto_layer layer, sotto_buffer_id out, sotto_buffer_id in,
+                       const char *name);
+/* out = attention over in, before it joins the residual stream. */
+void sotto_arch_attention(sotto_layer layer, const sotto_hparams *hparams, uint32_t rope,
+                          uint32_t window, sotto_buffer_id out, sotto_buffer_id in);
 /* ---- lfm2.c: a sub-layer that sotto_llama_write puts in place of attention ---- */
 void sotto_lfm2_short_conv(sotto_program *program, uint32_t layer, const sotto_hparams *hparams,
                            sotto_buffer_id out, sotto_buffer_id in);

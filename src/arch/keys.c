@@ -10,7 +10,6 @@ typedef enum key_class {
   SHAPE,
   FORWARD,
   INFORMATION,
-  ADVICE,
 } key_class;
 
 typedef struct known_key {
@@ -122,14 +121,6 @@ static value_text print_value(const sotto_gguf_kv *kv) {
   return value;
 }
 
-static sotto_status advise(const namespace *n, const known_key *key, const sotto_gguf_kv *kv) {
-  return sotto_warn(
-      n->ctx,
-      "the metadata key %.*s is %s: the model was made for %s, and what it generates may "
-      "be of no use",
-      SOTTO_SLICE_ARG(kv->key), print_value(kv).text, key->what);
-}
-
 static sotto_status refuse(const namespace *n, const known_key *key, const sotto_gguf_kv *kv) {
   return sotto_fail(n->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
                     "the metadata key %.*s is %s, which asks for %s: sotto does not do that with "
@@ -143,7 +134,7 @@ static sotto_status check_key(const namespace *n, const sotto_gguf_kv *kv, size_
     const known_key *key = &n->keys[i];
     if (!sotto_slice_is(name, key->name)) continue;
     if (!asks_for_something(n, key, kv)) return SOTTO_OK;
-    return key->class == ADVICE ? advise(n, key, kv) : refuse(n, key, kv);
+    return refuse(n, key, kv);
   }
   return sotto_warn(n->ctx,
                     "the metadata key %.*s is not known: if the model's answers depend on it, they "

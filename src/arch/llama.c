@@ -8,14 +8,7 @@
 
 #include <stdio.h>
 
-/* One layer being written. */
-typedef struct layer {
-  sotto_program *p;
-  uint32_t index;
-} layer;
-
-/* out = tensor `name`.weight · in, plus `name`.bias where the file has one. */
-static void linear(layer l, sotto_buffer_id out, sotto_buffer_id in, const char *name) {
+void sotto_arch_linear(sotto_layer l, sotto_buffer_id out, sotto_buffer_id in, const char *name) {
   sotto_program *p = l.p;
   if (p->status != SOTTO_OK) return;
   const uint32_t rows = p->buffers[out].dim, cols = p->buffers[in].dim;
@@ -29,7 +22,7 @@ static void linear(layer l, sotto_buffer_id out, sotto_buffer_id in, const char 
 }
 
 /* The same for outputs that lie one behind the other in the rows of one tensor. */
-static void fused_linear(layer l, const sotto_buffer_id *out, int n_out, sotto_buffer_id in,
+static void fused_linear(sotto_layer l, const sotto_buffer_id *out, int n_out, sotto_buffer_id in,
                          const char *weight, const char *bias) {
   sotto_program *p = l.p;
   if (p->status != SOTTO_OK) return;
@@ -47,9 +40,8 @@ static void fused_linear(layer l, const sotto_buffer_id *out, int n_out, sotto_b
   }
 }
 
-/* out = attention over norm, before it joins the residual stream. */
-static void attention(layer l, const sotto_hparams *h, uint32_t rope, uint32_t window,
-                      sotto_buffer_id out, sotto_buffer_id norm) {
+void sotto_arch_attention(sotto_layer l, const sotto_hparams *h, uint32_t rope, uint32_t window,
+                          sotto_buffer_id out, sotto_buffer_id norm) {
   sotto_program *p = l.p;
   const uint32_t i = l.index, n_head = h->n_head[i], n_head_kv = h->n_head_kv[i], d = h->head_dim;
   const sotto_buffer_id q = sotto_program_buffer(p, "q", n_head * d);
@@ -60,9 +52,9 @@ static void attention(layer l, const sotto_hparams *h, uint32_t rope, uint32_t w
     fused_linear(l, (const sotto_buffer_id[]){q, k, v}, 3, norm, "blk.%u.attn_qkv.weight",
                  "blk.%u.attn_qkv.bias");
   } else {
-    linear(l, q, norm, "attn_q");
-    linear(l, k, norm, "attn_k");
-    linear(l, v, norm, "attn_v");
+    sotto_arch_linear(l, q, norm, "attn_q");
+    sotto_arch_linear(l, k, norm, "attn_k");
+    sotto_arch_linear(l, v, norm, "attn_v");
   }
   if (h->qk_norm) {
     sotto_program_rms_norm(p, q, q, sotto_program_vector(p, "blk.%u.attn_q_norm.weight", i, d),
@@ -76,45 +68,57 @@ static void attention(layer l, const sotto_hparams *h, uint32_t rope, uint32_t w
   }
   sotto_program_kv_write(p, i, k, v);
   sotto_program_attention(p, i, attn, q, n_head, h->attention_scale, h->attention_softcap, window);
-  linear(l, out, attn, "attn_output");
+  sotto_arch_linear(l, out, attn, "attn_output");
 }
 
 /* out = down(activation(gate(norm)) * up(norm)) */
-static void feed_forward(layer l, const sotto_hparams *h, sotto_buffer_id out,
+static void feed_forward(sotto_layer l, const sotto_hparams *h, sotto_buffer_id out,
                          sotto_buffer_id norm) {
   const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff[l.index]);
   const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff[l.index]);
   if (sotto_program_has(l.p, "blk.%u.ffn_gate.weight", l.index)) {
-    linear(l, gate, norm, "ffn_gate");
-    linear(l, up, norm, "ffn_up");
+    sotto_arch_linear(l, gate, norm, "ffn_gate");
+    sotto_arch_linear(l, up, norm, "ffn_up");
   } else {
     fused_linear(l, (const sotto_buffer_id[]){gate, up}, 2, norm, "blk.%u.ffn_up.weight",
                  "blk.%u.ffn_up.bias");
   }
   sotto_program_glu(l.p, gate, gate, up, h->activation);
-  linear(l, out, gate, "ffn_down");
+  sotto_arch_linear(l, out, gate, "ffn_down");
 }
 
 /* The chosen experts and, where there is one, that which all tokens use. */
-static void experts(layer l, const sotto_hparams *h, sotto_buffer_id out, sotto_buffer_id norm) {
+static void experts(sotto_layer l, const sotto_hparams *h, sotto_buffer_id out,
+                    sotto_buffer_id norm) {
   sotto_experts_write(l.p, h, l.index, out, norm);
   if (h->n_ff_shared == 0) return;
   const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff_shared);
   const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff_shared);
   const sotto_buffer_id shared = sotto_program_buffer(l.p, "shared", h->n_embd);
   const sotto_buffer_id share = sotto_program_buffer(l.p, "share", 1);
-  linear(l, gate, norm, "ffn_gate_shexp");
-  linear(l, up, norm, "ffn_up_shexp");
-  linear(l, share, norm, "ffn_gate_inp_shexp");
+  sotto_arch_linear(l, gate, norm, "ffn_gate_shexp");
+  sotto_arch_linear(l, up, norm, "ffn_up_shexp");
+  sotto_arch_linear(l, share, norm, "ffn_gate_inp_shexp");
   sotto_program_glu(l.p, gate, gate, up, h->activation);
-  linear(l, shared, gate, "ffn_down_shexp");
+  sotto_arch_linear(l, shared, gate, "ffn_down_shexp");
   sotto_program_sigmoid_gate(l.p, shared, share);
   sotto_program_add(l.p, out, out, shared);
 }
 
-static void post_norm(layer l, sotto_buffer_id x, const char *weight, float eps) {
+static void post_norm(sotto_layer l, sotto_buffer_id x, const char *weight, float eps) {
   const uint32_t dim = l.p->status == SOTTO_OK ? l.p->buffers[x].dim : 0;
   sotto_program_rms_norm(l.p, x, x, sotto_program_vector(l.p, weight, l.index, dim), eps);
+}
+
+/* Instead of logits. Pooling is a stage of its own, as it takes the whole batch and not its parts.
+ * Some files have a matrix of logits all the same. */
+static void write_embedding(sotto_program *p, const sotto_hparams *h, sotto_buffer_id norm,
+                            sotto_buffer_id x) {
+  sotto_program_rms_norm(p, norm, x, sotto_program_vector(p, h->output_norm, 0, h->n_embd),
+                         h->norm_eps);
+  sotto_program_pass_over(p, "output.weight");
+  p->stage++;
+  sotto_program_embedding(p, norm);
 }
 
 void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
@@ -130,20 +134,20 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   const bool mixed = h->window && h->global_step; /* layers with and without a window */
   const bool own_rope = mixed && h->local_rope.n_rot;
   const uint32_t local_rope = own_rope ? sotto_program_add_rope(p, &h->local_rope) : rope;
-  sotto_program_embed(p, x, table);
+  sotto_program_embed(p, x, table, SOTTO_ROW_OF_TOKEN);
   sotto_program_scale(p, x, h->embedding_scale);
 
   for (uint32_t i = 0; i < h->n_layer && p->status == SOTTO_OK; i++) {
-    const layer l = {p, i};
+    const sotto_layer l = {p, i};
     p->stage = 1 + i;
     sotto_program_rms_norm(p, norm, x,
                            sotto_program_vector(p, "blk.%u.attn_norm.weight", i, n_embd), eps);
     if (h->n_head_kv[i] == 0)
       sotto_lfm2_short_conv(p, i, h, proj, norm);
     else if (mixed && (i + 1) % h->global_step == 0)
-      attention(l, h, rope, 0, proj, norm);
+      sotto_arch_attention(l, h, rope, 0, proj, norm);
     else
-      attention(l, h, local_rope, h->window, proj, norm);
+      sotto_arch_attention(l, h, local_rope, h->window, proj, norm);
     if (h->post_norms) post_norm(l, proj, "blk.%u.post_attention_norm.weight", eps);
     sotto_program_scale(p, proj, h->residual_scale);
     sotto_program_add(p, x, x, proj);
@@ -157,6 +161,10 @@ void sotto_llama_write(sotto_program *p, const sotto_hparams *h) {
   }
 
   p->stage = 1 + h->n_layer;
+  if (p->pooling) {
+    write_embedding(p, h, norm, x);
+    return;
+  }
   const sotto_buffer_id last = sotto_program_output_buffer(p, "last", n_embd);
   const sotto_buffer_id logits = sotto_program_output_buffer(p, "logits", h->n_vocab);
   sotto_program_take_outputs(p, last, x);

@@ -18,7 +18,9 @@ typedef struct sotto_batch {
   const uint32_t *positions;       /* [n_tokens] of each token in its sequence, from 0 */
   const sotto_kv_seq *const *seqs; /* [n_tokens] */
   uint32_t n_outputs;
-  const uint32_t *outputs; /* [n_outputs] ascending indices of tokens whose logits are wanted */
+  /* [n_outputs] ascending indices of tokens whose logits are wanted, or of the last ones of texts
+   * whose embeddings are. */
+  const uint32_t *outputs;
 } sotto_batch;
 
 /* What only the CPU backend asks for. */
@@ -70,8 +72,9 @@ typedef struct sotto_backend_type {
   sotto_run_result (*run)(sotto_backend *backend, const bool *ready, double deadline_ms);
   /* The share of the batch's work that is done, from 0 to 1. */
   double (*progress)(const sotto_backend *backend);
-  /* [n_outputs][n_vocab], in the order of batch.outputs. After DONE, valid until the next begin. */
-  const float *(*logits)(const sotto_backend *backend);
+  /* [n_outputs][width of the program's output], in the order of batch.outputs. After DONE, valid
+   * until the next begin. */
+  const float *(*output)(const sotto_backend *backend);
 } sotto_backend_type;
 
 struct sotto_backend {

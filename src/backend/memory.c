@@ -105,7 +105,7 @@ bool sotto_buffer_is_carried(const sotto_program *p, sotto_buffer_id id) {
 static void find_lives(const sotto_program *p, bool *needed, bool *live) {
   const size_t n = p->n_buffers;
   memset(needed, 0, n);
-  needed[p->logits] = true;
+  needed[p->output] = true;
   for (size_t i = p->n_ops; i-- > 0;) {
     const sotto_op *op = &p->ops[i];
     bool *at = live + i * n;

@@ -32,6 +32,10 @@ static queued_event *queue(sotto_generator *g, const job *j, sotto_event_type ty
   return queued;
 }
 
+sotto_event *generator_queue(sotto_generator *g, const job *j, sotto_event_type type) {
+  return &queue(g, j, type)->event;
+}
+
 /* Append text of an event to the step's buffer. */
 static sotto_status add_text(sotto_generator *g, queued_event *queued, const char *text,
                              size_t len) {
@@ -203,9 +207,10 @@ static void finish_filled(sotto_generator *g) {
 }
 
 void generator_emit_batch(sotto_generator *g) {
-  const float *logits = g->backend->type->logits(g->backend);
+  const float *logits = g->backend->type->output(g->backend);
+  const size_t width = g->config.n_embd ? g->config.n_embd : g->config.n_vocab;
   emit_progress(g);
-  for (uint32_t o = 0; o < g->batch.n_outputs; o++, logits += g->config.n_vocab) {
+  for (uint32_t o = 0; o < g->batch.n_outputs; o++, logits += width) {
     uint32_t t = g->batch_outputs[o];
     job *j = g->batch_jobs[t];
     if (!j || !is_picked(g, j, t)) continue; /* done in the meantime, or drafted in vain */
@@ -213,6 +218,10 @@ void generator_emit_batch(sotto_generator *g) {
     if (generator_scores(j) && position >= j->n_scored && position < j->n_prompt)
       emit_prompt_position(g, j, position, logits);
     if (position + 1 != j->tokens.count) continue;
+    if (g->config.n_embd) {
+      generator_emit_embedding(g, j, logits);
+      continue;
+    }
     if (j->options.max_tokens == 0)
       generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
     else

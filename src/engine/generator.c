@@ -130,6 +130,11 @@ void sotto_request_init(sotto_request *r) {
 
 sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_config *config,
                                           uint32_t n_tokens) {
+  if (n_tokens > config->n_positions) {
+    return sotto_fail(ctx, SOTTO_ERR_CONTEXT_LENGTH,
+                      "the prompt has %u tokens and the model has learned %u positions; shorten it",
+                      n_tokens, config->n_positions);
+  }
   if (n_tokens <= config->n_ctx) return SOTTO_OK;
   return sotto_fail(
       ctx, SOTTO_ERR_CONTEXT_LENGTH,
@@ -151,7 +156,7 @@ static sotto_status check_whole_text(sotto_generator *g, const sotto_request *r)
   }
   if (r->n_tokens <= g->config.n_batch) return SOTTO_OK;
   return sotto_fail(g->ctx, SOTTO_ERR_CONTEXT_LENGTH,
-                    "the text has %u tokens, and a model whose attention is not causal takes at "
+                    "the text has %u tokens, and a model that needs all of them at once takes at "
                     "most n_batch = %u; shorten it or load with a larger n_batch",
                     r->n_tokens, g->config.n_batch);
 }
@@ -173,6 +178,7 @@ static sotto_status check_request(sotto_generator *g, const sotto_request *r) {
                               r->tokens[i], g->config.n_vocab - 1);
     }
   }
+  SOTTO_TRY(generator_check_output(g, r));
   if (g->config.whole_texts) SOTTO_TRY(check_whole_text(g, r));
   SOTTO_TRY(
       sotto_sampling_check(ctx, &r->sampling, r->logit_bias, r->n_logit_bias, g->config.n_vocab));

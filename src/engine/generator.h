@@ -19,12 +19,15 @@ typedef struct sotto_generator sotto_generator;
 typedef struct sotto_generator_config {
   uint32_t n_ctx, n_batch, n_outputs, n_parallel;
   uint32_t n_vocab;
+  uint32_t n_embd;      /* width of embeddings, where the model's output is one; 0: it is logits */
+  uint32_t n_positions; /* most of a sequence, whatever n_ctx is */
   /* Most tokens of a batch that begins while weights are missing, at least n_batch. Such a batch
    * takes all tokens that are waiting as far as the weights are; a short one would keep the others
    * waiting. */
   uint32_t n_batch_loading;
-  /* Attention is not causal: a text goes through in one batch, no part of it is reused for another
-   * text, and nothing is generated behind it. n_outputs is at least n_batch then. */
+  /* Attention is not causal, or all tokens are pooled: a text goes through in one batch, no part
+   * of it is reused for another text, and nothing is generated behind it. n_outputs is at least
+   * n_batch then, unless the output is an embedding. */
   bool whole_texts;
 } sotto_generator_config;
 
@@ -45,7 +48,8 @@ sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *c
 void sotto_generator_free(sotto_generator *generator);
 
 void sotto_request_init(sotto_request *request);
-/* ERR_CONTEXT_LENGTH when a prompt of n_tokens is longer than the context. */
+/* ERR_CONTEXT_LENGTH when a prompt of n_tokens is longer than the context, or than the positions
+ * that the model has learned. */
 sotto_status sotto_generator_check_length(sotto_ctx *ctx, const sotto_generator_config *config,
                                           uint32_t n_tokens);
 /* These do what their namesakes in api/sotto.h say: sotto_engine_add_request, _cancel,

@@ -104,15 +104,24 @@ bool generator_make_room(sotto_generator *g);
 static inline bool generator_scores(const job *j) {
   return j->options.flags & (SOTTO_REQUEST_PROMPT_LOGITS | SOTTO_REQUEST_PROMPT_LOGPROBS);
 }
-/* Whether the request only puts its prompt into the cache, and wants no logits. */
+/* Whether the request only puts its prompt into the cache, and wants no output. */
 static inline bool generator_only_fills_cache(const job *j) {
-  return j->options.max_tokens == 0 && !generator_scores(j);
+  return j->options.max_tokens == 0 && !generator_scores(j) &&
+         !(j->options.flags & SOTTO_REQUEST_EMBEDDING);
 }
 
 /* ---- emit.c ---- */
 /* Sample from the outputs of the batch that is done, and queue the events. */
 void generator_emit_batch(sotto_generator *g);
+/* A new event of the job with its statistics filled in. */
+sotto_event *generator_queue(sotto_generator *g, const job *j, sotto_event_type type);
 /* Queue the job's DONE event and drop the job. */
 void generator_finish(sotto_generator *g, job *j, sotto_finish_reason reason, sotto_status status);
+
+/* ---- embed.c ---- */
+/* Whether the model gives what the request asks for: text and logits, or an embedding. */
+sotto_status generator_check_output(sotto_generator *g, const sotto_request *request);
+/* Queue the embedding of a job whose text is done, then its end. */
+void generator_emit_embedding(sotto_generator *g, job *j, const float *embedding);
 
 #endif

@@ -16,6 +16,9 @@ typedef enum sotto_request_flags {
   SOTTO_REQUEST_NO_LOOKUP = 64, /* no drafts (engine/lookup.h); the answer is the same */
   /* An event with the log-probability of every prompt token but the first, and no logits. */
   SOTTO_REQUEST_PROMPT_LOGPROBS = 128,
+  /* An event with the prompt's embedding, of length 1. Alone, with max_tokens 0; from a model whose
+   * file says how to pool, of which nothing else can be asked. */
+  SOTTO_REQUEST_EMBEDDING = 256,
 } sotto_request_flags;
 
 /* A request; start from sotto_request_default. All memory is copied. Ranges: base/limits.def. */
@@ -42,6 +45,7 @@ typedef enum sotto_event_type {
   SOTTO_EVENT_LOGITS = 2,
   SOTTO_EVENT_TOKEN = 3,
   SOTTO_EVENT_DONE = 4, /* the last event of a request; its id is free again */
+  SOTTO_EVENT_EMBEDDING = 5,
 } sotto_event_type;
 
 typedef enum sotto_finish_reason {
@@ -63,6 +67,7 @@ typedef struct sotto_event { /* pointers are valid until the next step or next_e
   const sotto_top_logprob *top_logprobs;
   uint32_t n_top_logprobs;
   const float *logits;       /* [n_vocab], where asked for; else NULL */
+  const float *embedding;    /* EMBEDDING: [n_embd] */
   uint32_t finish_reason;    /* DONE: sotto_finish_reason */
   uint32_t status;           /* DONE with FINISH_ERROR: sotto_status */
   uint32_t prompt_n;         /* prompt tokens, cached ones included */

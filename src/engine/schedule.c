@@ -127,7 +127,8 @@ static bool is_scoring(const job *j) {
 static uint32_t prompt_chunk(const sotto_generator *g, const job *j, uint32_t room,
                              uint32_t outputs) {
   uint32_t left = (uint32_t)j->tokens.count - j->slot->seq.n_tokens;
-  if (g->config.whole_texts && (left > room || left > outputs)) return 0; /* in a later batch */
+  const bool too_long = left > room || (is_scoring(j) && left > outputs);
+  if (g->config.whole_texts && too_long) return 0; /* in a later batch */
   if (left > room) left = room;
   if (is_scoring(j) && left > outputs) left = outputs;
   return outputs ? left : 0;

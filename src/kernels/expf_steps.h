@@ -1,11 +1,11 @@
-/* The exact operations of our float32 exp and tanh, in order. Scalar code calls these functions; a
- * SIMD kernel repeats every line on all lanes, with the same constants, and gets the same bits.
- * Only add, sub, mul, div, comparisons, selects and integer operations on the bits are used, each
- * rounded on its own (no fused multiply-add), so a line is one vector instruction.
+/* The exact operations of our float32 exp, tanh and GELU, in order. Scalar code calls these
+ * functions; a SIMD kernel repeats every line on all lanes, with the same constants, and gets the
+ * same bits. Only add, sub, mul, div, comparisons, selects and integer operations on the bits are
+ * used, each rounded on its own (no fused multiply-add), so a line is one vector instruction.
  *
- * SIMD twins: `a ? b : c` is a bit-select on a lane mask; `bits(x)` costs nothing; comparisons with
- * NaN are false, as in C. All lanes may run all lines: nothing traps, and lanes that a select
- * throws away may hold anything. */
+ * * SIMD twins: `a ? b : c` is a bit-select on a lane mask; `bits(x)` costs nothing; comparisons
+ * with NaN are false, as in C. All lanes may run all lines: nothing traps, and lanes that a
+ * select throws away may hold anything. */
 #ifndef SOTTO_KERNELS_EXPF_STEPS_H
 #define SOTTO_KERNELS_EXPF_STEPS_H
 
@@ -33,6 +33,17 @@
 #define SOTTO_TANHF_C4    0x1.64a976p-6f
 #define SOTTO_TANHF_C5    -0x1.116a16p-7f
 #define SOTTO_TANHF_C6    0x1.2c83c0p-9f
+
+/* Half of erfc(z) e^(z^2) / t for t = 1 / (1 + 0.45 z) in t, minimax: what erfc is multiplied by
+ * it, Phi's error stays below 2^-29. SLOPE is 0.45 / sqrt(2), as z = |x| / sqrt(2). */
+#define SOTTO_GELUF_SLOPE 0x1.45d5b6p-2f
+#define SOTTO_GELUF_C0    0x1.09352p-3f
+#define SOTTO_GELUF_C1    0x1.9ba2e6p-4f
+#define SOTTO_GELUF_C2    0x1.d74322p-3f
+#define SOTTO_GELUF_C3    -0x1.80e644p-3f
+#define SOTTO_GELUF_C4    0x1.b6e7b6p-2f
+#define SOTTO_GELUF_C5    -0x1.f9ff2cp-3f
+#define SOTTO_GELUF_C6    0x1.7b313ep-5f
 
 static inline uint32_t sotto_float_bits(float f) {
   uint32_t u;
@@ -100,6 +111,34 @@ static inline float sotto_tanhf_steps(float x) {
   e = 1.0f - e;
   float y = a < SOTTO_TANHF_SMALL ? p : e; /* NaN takes e, which is NaN */
   return sotto_float_from_bits(sotto_float_bits(y) | (sotto_float_bits(x) & 0x80000000));
+}
+
+/* x Phi(x), with Phi(-|x|) = erfc(|x| / sqrt(2)) / 2 and Phi(x) = 1 - Phi(-x). */
+static inline float sotto_geluf_steps(float x) {
+  float a = sotto_float_from_bits(sotto_float_bits(x) & 0x7FFFFFFF);
+  float t = a * SOTTO_GELUF_SLOPE;
+  t = 1.0f + t;
+  t = 1.0f / t;
+  float q = SOTTO_GELUF_C6;
+  q = q * t;
+  q = q + SOTTO_GELUF_C5;
+  q = q * t;
+  q = q + SOTTO_GELUF_C4;
+  q = q * t;
+  q = q + SOTTO_GELUF_C3;
+  q = q * t;
+  q = q + SOTTO_GELUF_C2;
+  q = q * t;
+  q = q + SOTTO_GELUF_C1;
+  q = q * t;
+  q = q + SOTTO_GELUF_C0;
+  q = q * t;
+  float h = a * -0.5f;
+  h = h * a;
+  q = q * sotto_expf_steps(h);
+  float tail = x * q;
+  float rest = x - tail;
+  return x < 0.0f ? tail : rest;
 }
 
 #endif

@@ -96,6 +96,10 @@ typedef struct sotto_kernels {
   /* out[i] = (x[i] * r) * weight[i], r = 1 / sqrt(sum / n + eps), sum of x*x over 16 lanes
    * (lane = i mod 16, ascending, fold). out may be x. */
   void (*rms_norm)(float *out, const float *x, const float *weight, size_t n, float eps);
+  /* m = sum / n; d[i] = x[i] - m; r = 1 / sqrt(squares / n + eps); out[i] = (d[i] * r) *
+   * weight[i] + bias[i]. sum of x and squares of d*d over 16 lanes as above. out may be x. */
+  void (*layer_norm)(float *out, const float *x, const float *weight, const float *bias, size_t n,
+                     float eps);
   /* Rotate pairs of x[n_heads][head_dim] in place: (a, b) -> (a*cos - b*sin, a*sin + b*cos).
    * Pair p is (2p, 2p + 1), or with neox (p, p + n_rot/2); values past n_rot are left alone.
    * cos_sin[2p], cos_sin[2p + 1]: cosine and sine of pair p. */
@@ -106,6 +110,8 @@ typedef struct sotto_kernels {
   /* out[i] = (g / (1 + sotto_expf(-(g * (SOTTO_GELU_1 + SOTTO_GELU_3 * (g * g)))))) * up[i], which
    * is the tanh form of GELU. out may be gate. */
   void (*geglu)(float *out, const float *gate, const float *up, size_t n);
+  /* out[i] = sotto_geluf(x[i]). out may be x. */
+  void (*gelu)(float *out, const float *x, size_t n);
   /* x[i] = cap * sotto_tanhf(x[i] / cap) */
   void (*softcap)(float *x, size_t n, float cap);
   /* out[i] = a[i] + b[i]. out may be a. */

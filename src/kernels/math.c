@@ -38,6 +38,9 @@ float sotto_expf(float x) {
 float sotto_tanhf(float x) {
   return sotto_tanhf_steps(x);
 }
+float sotto_geluf(float x) {
+  return sotto_geluf_steps(x);
+}
 
 /* 2^n for n in -1022..1023. */
 static double power_of_two(int n) {

@@ -9,6 +9,9 @@ float sotto_expf(float x);
 /* Error below 1.5 ulp; odd, keeps the sign of 0; +-1 from |x| = 9.1 on; NaN stays NaN. */
 float sotto_tanhf(float x);
 
+/* x * Phi(x), which is GELU with the error function; error below 2^-22 |x|; NaN stays NaN. */
+float sotto_geluf(float x);
+
 /* tanh(u) = 2 / (1 + exp(-2u)) - 1, so GELU's tanh form is x / (1 + exp(-x * (1 + 3 * x^2))) with
  * these for 1 and 3: 2 * sqrt(2 / pi), and that times 0.044715. */
 #define SOTTO_GELU_1 1.5957691216f

@@ -7,7 +7,7 @@
 #include "kernels/tile.h"
 #include "tensor/blocks.h"
 
-enum { K = 256, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53, VECTORS = 7 };
+enum { K = 256, ROWS = 14, TOKENS = 5, STRIDE = 15, KEYS = 31, N = 53, VECTORS = 9 };
 enum { ATTENDING = 4, HEADS = 3, MAX_HEAD_DIM = 32, STRIDE_Q = HEADS * MAX_HEAD_DIM + 3 };
 
 static uint32_t next(uint32_t *state) {
@@ -167,6 +167,8 @@ static void run_vectors(const sotto_kernels *kernels, float out[VECTORS * N]) {
   kernels->geglu(out + 5 * N, x, y, N);
   memcpy(out + 6 * N, x, sizeof x);
   kernels->softcap(out + 6 * N, N, 2.0f);
+  kernels->gelu(out + 7 * N, x, N);
+  kernels->layer_norm(out + 8 * N, x, y, y + 1, N - 1, 1e-5f);
   for (int neox = 0; neox < 2; neox++) {
     float *rotated = out + (3 + neox) * N;
     memcpy(rotated, x, sizeof x);

@@ -7,7 +7,8 @@
 #include "kernels/packed.h"
 
 void sotto_program_init(sotto_program *p, sotto_ctx *ctx, const sotto_gguf *gguf) {
-  *p = (sotto_program){.ctx = ctx, .gguf = gguf, .logits = SOTTO_NONE, .causal = true};
+  *p = (sotto_program){
+      .ctx = ctx, .gguf = gguf, .output = SOTTO_NONE, .causal = true, .n_positions = UINT32_MAX};
   sotto_arena_init(&p->arena, ctx);
 }
 
@@ -81,6 +82,10 @@ static tensor_name name_of(const char *format, uint32_t layer) {
 
 bool sotto_program_has(const sotto_program *p, const char *name_format, uint32_t layer) {
   return sotto_gguf_find_tensor(p->gguf, name_of(name_format, layer).text) != NULL;
+}
+
+void sotto_program_pass_over(sotto_program *p, const char *name) {
+  p->passed_over = sotto_gguf_find_tensor(p->gguf, name);
 }
 
 static sotto_weight_id refuse(sotto_program *p, sotto_status status) {
@@ -235,9 +240,10 @@ static void check(sotto_program *p, bool shapes_fit, const char *op) {
   .kind = SOTTO_OP_##KIND, .out = (out_), .in = {(in0), (in1)}, .weight = SOTTO_NONE,              \
   .bias = SOTTO_NONE
 
-void sotto_program_embed(sotto_program *p, sotto_buffer_id out, sotto_weight_id table) {
+void sotto_program_embed(sotto_program *p, sotto_buffer_id out, sotto_weight_id table,
+                         sotto_embed_row row) {
   check(p, ok(p) && DIM(out) == p->weights[table].cols, "embed");
-  sotto_op op = {OP(EMBED, out, SOTTO_NONE, SOTTO_NONE)};
+  sotto_op op = {OP(EMBED, out, SOTTO_NONE, SOTTO_NONE), .embed = {row}};
   op.weight = table;
   emit(p, op);
 }
@@ -252,6 +258,19 @@ void sotto_program_rms_norm(sotto_program *p, sotto_buffer_id out, sotto_buffer_
   sotto_op op = {OP(RMS_NORM, out, in, SOTTO_NONE),
                  .norm = {eps, (uint32_t)p->weights[weight].cols}};
   op.weight = weight;
+  emit(p, op);
+}
+
+void sotto_program_layer_norm(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
+                              sotto_weight_id weight, sotto_weight_id bias, float eps) {
+  check(p,
+        ok(p) && DIM(out) == DIM(in) && DIM(in) == p->weights[weight].cols &&
+            p->weights[bias].cols == DIM(in) && SAME_ROWS(out, in),
+        "layer_norm");
+  if (!ok(p)) return;
+  sotto_op op = {OP(LAYER_NORM, out, in, SOTTO_NONE), .norm = {eps, DIM(in)}};
+  op.weight = weight;
+  op.bias = bias;
   emit(p, op);
 }
 
@@ -276,7 +295,7 @@ void sotto_program_matmul(sotto_program *p, sotto_buffer_id out, sotto_buffer_id
 void sotto_program_logits(sotto_program *p, sotto_buffer_id out, sotto_buffer_id in,
                           sotto_weight_id weight) {
   matmul(p, out, in, weight, SOTTO_NONE, true);
-  p->logits = out;
+  p->output = out;
 }
 
 void sotto_program_rope(sotto_program *p, sotto_buffer_id x, uint32_t table, uint32_t head_dim) {
@@ -329,6 +348,10 @@ void sotto_program_glu(sotto_program *p, sotto_buffer_id out, sotto_buffer_id ga
                        sotto_buffer_id up, sotto_activation activation) {
   check(p, ok(p) && DIM(out) == DIM(gate) && DIM(gate) == DIM(up) && SAME_ROWS(gate, up), "glu");
   emit(p, (sotto_op){OP(GLU, out, gate, up), .glu = {activation}});
+}
+
+void sotto_program_gelu(sotto_program *p, sotto_buffer_id x) {
+  emit(p, (sotto_op){OP(GELU, x, x, SOTTO_NONE)});
 }
 
 void sotto_program_add(sotto_program *p, sotto_buffer_id out, sotto_buffer_id a,
@@ -416,6 +439,14 @@ void sotto_program_take_outputs(sotto_program *p, sotto_buffer_id out, sotto_buf
   emit(p, (sotto_op){OP(TAKE_OUTPUTS, out, in, SOTTO_NONE)});
 }
 
+void sotto_program_embedding(sotto_program *p, sotto_buffer_id in) {
+  check(p, ok(p) && p->pooling && !p->buffers[in].per_output, "pool");
+  if (!ok(p)) return;
+  p->output = sotto_program_output_buffer(p, "embedding", DIM(in));
+  emit(p, (sotto_op){OP(POOL, p->output, in, SOTTO_NONE), .pool = {p->pooling}});
+  emit(p, (sotto_op){OP(L2_NORM, p->output, p->output, SOTTO_NONE)});
+}
+
 /* ---- the end ---- */
 
 /* Every element of every tensor belongs to exactly one weight. */
@@ -428,7 +459,7 @@ static sotto_status check_coverage(sotto_program *p) {
     taken[p->weights[i].tensor - tensors] += p->weights[i].rows * p->weights[i].cols;
   for (size_t i = 0; i < n; i++) {
     const sotto_gguf_tensor *t = &tensors[i];
-    if (taken[i] == t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3]) continue;
+    if (taken[i] == t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3] || t == p->passed_over) continue;
     return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_ARCHITECTURE,
                       "tensor '%.*s' is %s by this architecture as sotto knows it, so the answers "
                       "would be wrong; use a model without it",
@@ -438,7 +469,8 @@ static sotto_status check_coverage(sotto_program *p) {
 }
 
 sotto_status sotto_program_finish(sotto_program *p) {
-  check(p, ok(p) && p->n_ops > 0 && p->logits >= 0 && DIM(p->logits) == p->shape.n_vocab, "end");
+  const uint32_t width = p->pooling ? p->shape.n_embd : p->shape.n_vocab;
+  check(p, ok(p) && p->n_ops > 0 && p->output >= 0 && DIM(p->output) == width, "end");
   if (ok(p)) p->status = check_coverage(p);
   return p->status;
 }

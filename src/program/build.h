@@ -39,14 +39,20 @@ sotto_weight_id sotto_program_experts(sotto_program *program, const char *name_f
                                       uint32_t layer, uint64_t n, uint64_t rows, uint64_t cols);
 /* Whether the file has such a tensor. */
 bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
+/* The file may have a tensor of this name that nothing needs. */
+void sotto_program_pass_over(sotto_program *program, const char *name);
 /* The index of a new rotary table. */
 uint32_t sotto_program_add_rope(sotto_program *program, const sotto_rope *rope);
 
-/* out[t] = row tokens[t] of table */
-void sotto_program_embed(sotto_program *program, sotto_buffer_id out, sotto_weight_id table);
+/* out[t] = a row of table: that of the token, of its position, or the first */
+void sotto_program_embed(sotto_program *program, sotto_buffer_id out, sotto_weight_id table,
+                         sotto_embed_row row);
 /* out[t] = in[t] / rms(in[t]) * weight; where weight is a head wide, each head by itself */
 void sotto_program_rms_norm(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
                             sotto_weight_id weight, float eps);
+/* out[t] = (in[t] - mean(in[t])) / deviation(in[t]) * weight + bias */
+void sotto_program_layer_norm(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
+                              sotto_weight_id weight, sotto_weight_id bias, float eps);
 /* out[t] = weight · in[t] + bias; bias may be SOTTO_NONE */
 void sotto_program_matmul(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in,
                           sotto_weight_id weight, sotto_weight_id bias);
@@ -69,6 +75,8 @@ void sotto_program_attention(sotto_program *program, uint32_t layer, sotto_buffe
 /* out = activation(gate) * up */
 void sotto_program_glu(sotto_program *program, sotto_buffer_id out, sotto_buffer_id gate,
                        sotto_buffer_id up, sotto_activation activation);
+/* x = GELU(x) with the error function, in place */
+void sotto_program_gelu(sotto_program *program, sotto_buffer_id x);
 /* out = a + b */
 void sotto_program_add(sotto_program *program, sotto_buffer_id out, sotto_buffer_id a,
                        sotto_buffer_id b);
@@ -102,5 +110,8 @@ void sotto_program_combine(sotto_program *program, sotto_buffer_id out, sotto_bu
 void sotto_program_sigmoid_gate(sotto_program *program, sotto_buffer_id x, sotto_buffer_id gate);
 /* out = the rows of in whose logits are wanted */
 void sotto_program_take_outputs(sotto_program *program, sotto_buffer_id out, sotto_buffer_id in);
+/* The program's output: of each text the tokens of in pooled as program->pooling says, and that
+ * divided by its length. */
+void sotto_program_embedding(sotto_program *program, sotto_buffer_id in);
 
 #endif

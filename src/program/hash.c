@@ -47,6 +47,8 @@ static uint64_t hash_op(uint64_t hash, const sotto_program *p, const sotto_op *o
   }
   hash = hash_weight(hash_weight(hash, p, op->weight), p, op->bias);
   switch (op->kind) {
+  case SOTTO_OP_EMBED: return hash_u32(hash, (uint32_t)op->embed.row);
+  case SOTTO_OP_LAYER_NORM:
   case SOTTO_OP_RMS_NORM: return hash_u32(hash_f32(hash, op->norm.eps), op->norm.width);
   case SOTTO_OP_MATMUL: return hash_u32(hash, op->matmul.feeds_logits);
   case SOTTO_OP_ROPE:
@@ -62,6 +64,7 @@ static uint64_t hash_op(uint64_t hash, const sotto_program *p, const sotto_op *o
   case SOTTO_OP_GLU: return hash_u32(hash, (uint32_t)op->glu.activation);
   case SOTTO_OP_SHORT_CONV: return hash_u32(hash_u32(hash, op->conv.layer), op->conv.n_taps);
   case SOTTO_OP_SCALE: return hash_f32(hash, op->scale.factor);
+  case SOTTO_OP_POOL: return hash_u32(hash, (uint32_t)op->pool.pooling);
   case SOTTO_OP_SOFTCAP: return hash_f32(hash, op->softcap.cap);
   case SOTTO_OP_ROUTE: return hash_u32(hash_u32(hash, op->route.n_used), op->route.normalise);
   default: return hash;

@@ -13,6 +13,9 @@ static const char *name_of(const sotto_op *op) {
   return op->glu.activation == SOTTO_GELU_TANH ? "geglu" : "swiglu";
 }
 
+static const char *const rows[] = {"", "positions", "row 0"};
+static const char *const poolings[] = {"none", "mean", "cls", "last"};
+
 static sotto_status print_buffer(const sotto_program *p, sotto_buffer_id id, sotto_str *out) {
   const sotto_buffer *buffer = &p->buffers[id];
   SOTTO_TRY(
@@ -50,6 +53,10 @@ static sotto_status print_rope(const sotto_rope *r, sotto_str *out) {
 static sotto_status print_parameters(const sotto_program *p, const sotto_op *op,
                                      const char *separator, sotto_str *out) {
   switch (op->kind) {
+  case SOTTO_OP_EMBED:
+    if (op->embed.row == SOTTO_ROW_OF_TOKEN) return SOTTO_OK;
+    return sotto_str_appendf(out, "%s%s", separator, rows[op->embed.row]);
+  case SOTTO_OP_POOL: return sotto_str_appendf(out, "%s%s", separator, poolings[op->pool.pooling]);
   case SOTTO_OP_KV_WRITE:
     return sotto_str_appendf(out, "%slayer %u, kv heads %u, head dim %u", separator,
                              op->attention.layer, op->attention.n_head_kv, op->attention.head_dim);

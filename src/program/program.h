@@ -9,24 +9,7 @@
 #include "base/arena.h"
 #include "gguf/gguf.h"
 #include "kv/shape.h"
-#include "program/rope.h"
-
-typedef enum sotto_op_kind {
-#define X(NAME, text) SOTTO_OP_##NAME,
-#include "program/ops.def"
-#undef X
-} sotto_op_kind;
-
-/* Of a gated linear unit's gate. */
-typedef enum sotto_activation {
-  SOTTO_SILU,      /* x / (1 + exp(-x)) */
-  SOTTO_GELU_TANH, /* x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) */
-} sotto_activation;
-
-#define SOTTO_MAX_TAPS 8 /* of a convolution over tokens */
-
-typedef int32_t sotto_buffer_id;
-#define SOTTO_NONE (-1)
+#include "program/op.h"
 
 /* Activations: float32 [rows][dim]. Rows are the batch's tokens, or with per_output its wanted
  * outputs, or for each token one for each of the n_used experts that a ROUTE chose: those in an
@@ -53,50 +36,6 @@ typedef struct sotto_weight {
   uint32_t stage; /* when it is first needed: 0 embedding, 1 + layer, then the output */
 } sotto_weight;
 
-typedef struct sotto_op {
-  sotto_op_kind kind;
-  sotto_buffer_id out, in[2];
-  sotto_weight_id weight, bias;
-  uint32_t stage; /* as of weights; operations of a stage stand side by side */
-  union {
-    struct {
-      float eps;
-      uint32_t width; /* of what is normalised by itself: a whole row, or each head in it */
-    } norm;
-    struct {
-      bool feeds_logits; /* so its activations are quantised more finely */
-    } matmul;
-    struct {
-      uint32_t table; /* index into the program's ropes */
-      uint32_t head_dim;
-    } rope;
-    struct { /* ATTENTION and KV_WRITE; `layer` is that of the cache */
-      uint32_t layer, n_head, n_head_kv, head_dim;
-      float scale;     /* of q·k */
-      float softcap;   /* scores stay below it; 0: none */
-      uint32_t window; /* most positions that a token sees, itself included; 0: all */
-      bool causal;     /* a token sees itself and those before it; else the whole text */
-    } attention;
-    struct {
-      sotto_activation activation;
-    } glu;
-    struct {
-      uint32_t layer;  /* of the cache, which has the rows before the batch */
-      uint32_t n_taps; /* rows that a row sees, itself included */
-    } conv;
-    struct {
-      float factor;
-    } scale;
-    struct {
-      float cap;
-    } softcap;
-    struct {
-      uint32_t n_used;
-      bool normalise; /* weights of the chosen sum to 1, else those of all */
-    } route;
-  };
-} sotto_op;
-
 /* A model's sizes, for people; backends do not read them. Where layers differ, the largest. */
 typedef struct sotto_model_shape {
   uint32_t n_vocab, n_ctx_train, n_embd, n_layer, n_head, n_head_kv, n_ff;
@@ -107,7 +46,9 @@ typedef struct sotto_program {
   sotto_arena arena;
   const sotto_gguf *gguf;
   sotto_model_shape shape;
-  bool causal;               /* else a text goes through in one batch, and nothing follows it */
+  bool causal;               /* a token sees none behind it */
+  sotto_pooling pooling;     /* NONE: the output is logits, else an embedding */
+  uint32_t n_positions;      /* most of a sequence, where they are learned; else UINT32_MAX */
   sotto_kv_layer *kv_layers; /* [shape.n_layer] */
   uint32_t kv_windows[SOTTO_KV_MAX_GROUPS]; /* [n_kv_windows] of the layer groups; 0: none */
   uint32_t n_kv_windows;
@@ -119,13 +60,20 @@ typedef struct sotto_program {
   size_t n_weights, cap_weights;
   sotto_op *ops;
   size_t n_ops, cap_ops;
-  sotto_buffer_id logits; /* the last buffer: [outputs][n_vocab] */
-  uint32_t stage;         /* of weights and operations that are added now */
-  sotto_status status;    /* first error of building */
+  sotto_buffer_id output; /* the last buffer: [outputs][n_vocab] logits, or [outputs][n_embd] */
+  const sotto_gguf_tensor *passed_over; /* that nothing needs */
+  uint32_t stage;                       /* of weights and operations that are added now */
+  sotto_status status;                  /* first error of building */
 } sotto_program;
 
 void sotto_program_init(sotto_program *program, sotto_ctx *ctx, const sotto_gguf *gguf);
 void sotto_program_free(sotto_program *program);
+/* Whether a text goes through in one batch and nothing follows it: all its tokens are needed at
+ * once. */
+static inline bool sotto_program_takes_whole_texts(const sotto_program *program) {
+  return !program->causal || program->pooling == SOTTO_POOLING_MEAN ||
+         program->pooling == SOTTO_POOLING_CLS;
+}
 /* Append the program as text, an operation a line, with the shape of each buffer. */
 sotto_status sotto_program_print(const sotto_program *program, sotto_str *out);
 /* A hash of all that decides what the program computes from its weights in a context of n_ctx

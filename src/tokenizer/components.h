@@ -59,10 +59,10 @@ typedef struct sotto_tokenizer_model {
   sotto_token bos, eos, unknown; /* when the file does not say */
 } sotto_tokenizer_model;
 
-extern const sotto_normalizer sotto_normalizer_none, sotto_normalizer_nfc;
-extern const sotto_pre sotto_pre_spm;
-extern const sotto_algorithm sotto_algorithm_bpe, sotto_algorithm_spm;
-extern const sotto_decoder sotto_decoder_byte_level, sotto_decoder_pieces;
+extern const sotto_normalizer sotto_normalizer_none, sotto_normalizer_nfc, sotto_normalizer_bert;
+extern const sotto_pre sotto_pre_spm, sotto_pre_bert;
+extern const sotto_algorithm sotto_algorithm_bpe, sotto_algorithm_spm, sotto_algorithm_wordpiece;
+extern const sotto_decoder sotto_decoder_byte_level, sotto_decoder_pieces, sotto_decoder_words;
 
 /* pretokenize.c. NULL for a name that is not known. */
 const sotto_pre *sotto_pre_find(sotto_slice name);

@@ -64,6 +64,8 @@ struct sotto_tokenizer {
                           * front of one that begins with byte b */
   bool add_space_prefix; /* text begins with a space */
 
+  bool lowercase, strip_accents; /* WordPiece */
+
   /* Special tokens in order of their text; those that start with byte b are
    * special[special_first[b]] .. special[special_first[b + 1] - 1]. */
   sotto_token *special;
@@ -104,6 +106,11 @@ uint32_t sotto_vocab_find(const sotto_tokenizer *t, const char *bytes, size_t le
 /* The number of bytes that a text in the alphabet stands for, written to out (at most text.len), or
  * SIZE_MAX when a character is not in the alphabet. */
 size_t sotto_byte_level_decode(sotto_slice text, char *out);
+
+/* ---- normalize.c ---------------------------------------------------------------------------- */
+
+/* Append the canonical decomposition (NFD) of valid UTF-8. */
+sotto_status sotto_nfd(sotto_slice text, sotto_str *out);
 
 /* ---- merges.c: the merges of byte-level BPE ------------------------------------------------- */
 

@@ -91,7 +91,7 @@ static sotto_status decompose(marked_text *m, uint32_t c) {
 /* ---- one stretch ---------------------------------------------------------------------------- */
 
 /* Marks between starters by rank, equal ones as they stood. */
-static void reorder(marked_text *m) {
+__attribute__((noinline)) static void reorder(marked_text *m) {
   for (size_t start = 0; start < m->count;) {
     size_t end = start;
     while (end < m->count && (m->items[end] & 0xFF)) end++;
@@ -124,15 +124,19 @@ static void compose_all(marked_text *m) {
   m->count = n;
 }
 
-static sotto_status flush(marked_text *m, sotto_str *out) {
-  reorder(m);
-  compose_all(m);
+static sotto_status write_out(marked_text *m, sotto_str *out) {
   SOTTO_TRY(sotto_str_reserve(out, 4 * m->count));
   for (size_t i = 0; i < m->count; i++) {
     out->len += sotto_utf8_encode(m->items[i] >> 8, out->data + out->len);
   }
   m->count = 0;
   return SOTTO_OK;
+}
+
+static sotto_status flush(marked_text *m, sotto_str *out) {
+  reorder(m);
+  compose_all(m);
+  return write_out(m, out);
 }
 
 /* The end of what is normal as it stands: the last stable starter in front of what may change. */
@@ -181,6 +185,30 @@ static sotto_status apply_nfc(const sotto_tokenizer *t, sotto_slice *text, sotto
   sotto_status status = compose_text(&m, *text, at, out);
   sotto_free(m.ctx, m.items, 2 * m.cap * sizeof *m.items);
   *text = (sotto_slice){out->data, out->len};
+  return status;
+}
+
+/* ---- decomposition alone -------------------------------------------------------------------- */
+
+static sotto_status decompose_hangul(marked_text *m, uint32_t c) {
+  const uint32_t s = c - S_BASE;
+  const uint32_t parts[] = {L_BASE + s / T_COUNT / V_COUNT, V_BASE + s / T_COUNT % V_COUNT,
+                            T_BASE + s % T_COUNT};
+  for (int i = 0; i < (s % T_COUNT ? 3 : 2); i++) SOTTO_TRY(push(m, parts[i]));
+  return SOTTO_OK;
+}
+
+sotto_status sotto_nfd(sotto_slice text, sotto_str *out) {
+  marked_text m = {.ctx = out->ctx};
+  sotto_status status = SOTTO_OK;
+  for (size_t i = 0; i < text.len && status == SOTTO_OK;) {
+    uint32_t c;
+    i += sotto_utf8_decode(text.data + i, text.len - i, &c);
+    status = c - S_BASE < S_COUNT ? decompose_hangul(&m, c) : decompose(&m, c);
+  }
+  reorder(&m);
+  if (status == SOTTO_OK) status = write_out(&m, out);
+  sotto_free(m.ctx, m.items, 2 * m.cap * sizeof *m.items);
   return status;
 }
 

@@ -138,10 +138,28 @@ static sotto_status read_space_prefix(sotto_tokenizer *t, const sotto_gguf *gguf
              : read_bool(t, gguf, key, false, &unused);
 }
 
+static bool is_bert(const sotto_tokenizer *t) {
+  return t->model->pre == &sotto_pre_bert;
+}
+
+/* BERT's special tokens by their names: older files have the first under another key, or under
+ * none. */
+static sotto_status load_bert(sotto_tokenizer *t, const sotto_gguf *gguf, sotto_token *bos,
+                              sotto_token *eos, sotto_token *unknown) {
+  *bos = find_control(t, "[CLS]");
+  *eos = find_control(t, "[SEP]");
+  *unknown = find_control(t, "[UNK]");
+  t->add_space_prefix = true;
+  SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.normalizer.lowercase", true, &t->lowercase));
+  return read_bool(t, gguf, "tokenizer.ggml.normalizer.strip_accents", t->lowercase,
+                   &t->strip_accents);
+}
+
 static sotto_status load_ids(sotto_tokenizer *t, const sotto_gguf *gguf) {
   sotto_token bos = by_convention(t, t->model->bos, SOTTO_TOKEN_CONTROL);
   sotto_token eos = by_convention(t, t->model->eos, SOTTO_TOKEN_CONTROL);
   sotto_token unknown = by_convention(t, t->model->unknown, SOTTO_TOKEN_UNKNOWN);
+  if (is_bert(t)) SOTTO_TRY(load_bert(t, gguf, &bos, &eos, &unknown));
   SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.bos_token_id", bos, &t->bos));
   SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.eos_token_id", eos, &t->eos));
   SOTTO_TRY(read_id(t, gguf, "tokenizer.ggml.unknown_token_id", unknown, &t->unknown));
@@ -169,7 +187,7 @@ static sotto_status set_misnamed_end(sotto_tokenizer *t, uint32_t id) {
 static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
   SOTTO_TRY(load_ids(t, gguf));
   SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_bos_token", t->pre->add_bos, &t->add_bos));
-  SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_eos_token", false, &t->add_eos));
+  SOTTO_TRY(read_bool(t, gguf, "tokenizer.ggml.add_eos_token", is_bert(t), &t->add_eos));
   t->add_bos = t->add_bos && t->bos != SOTTO_TOKEN_NONE;
   t->add_eos = t->add_eos && t->eos != SOTTO_TOKEN_NONE;
 
@@ -206,6 +224,10 @@ static sotto_status load_roles(sotto_tokenizer *t, const sotto_gguf *gguf) {
       set_attr(t, (sotto_token)id, SOTTO_TOKEN_CONTROL);
     }
   }
+  /* Converters of BERT call it a control token. */
+  if (is_bert(t) && t->unknown != SOTTO_TOKEN_NONE &&
+      sotto_vocab_attr(t, (uint32_t)t->unknown) == SOTTO_TOKEN_CONTROL)
+    set_attr(t, t->unknown, SOTTO_TOKEN_UNKNOWN);
   /* Any text can make the unknown token: it may be nothing that ends or begins a turn. */
   if (t->unknown != SOTTO_TOKEN_NONE &&
       (sotto_vocab_attr(t, (uint32_t)t->unknown) != SOTTO_TOKEN_UNKNOWN ||

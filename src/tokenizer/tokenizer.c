@@ -8,6 +8,7 @@
 
 #define PRE_by_name NULL
 #define PRE_spm     &sotto_pre_spm
+#define PRE_bert    &sotto_pre_bert
 #define ID_NONE     SOTTO_TOKEN_NONE
 #define ID_0        0
 #define ID_1        1

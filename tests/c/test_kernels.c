@@ -561,6 +561,16 @@ TEST(kernels_vectors_same_bits_in_all_variants) {
               kernels->geglu(out, a + 1, b + 1, n));
     CHECK_ALL(sotto_kernels_scalar.geglu(expected, a + 1, b + 1, n),
               (memcpy(out, a + 1, n * sizeof *out), kernels->geglu(out, out, b + 1, n)));
+    if (n > 0) { /* the biases are the weights of the next value */
+      CHECK_ALL(sotto_kernels_scalar.layer_norm(expected, a + 1, b + 1, b, n, 1e-12f),
+                kernels->layer_norm(out, a + 1, b + 1, b, n, 1e-12f));
+      CHECK_ALL(
+          sotto_kernels_scalar.layer_norm(expected, a + 1, b + 1, b, n, 1e-6f),
+          (memcpy(out, a + 1, n * sizeof *out), kernels->layer_norm(out, out, b + 1, b, n, 1e-6f)));
+    }
+    CHECK_ALL(sotto_kernels_scalar.gelu(expected, a + 1, n), kernels->gelu(out, a + 1, n));
+    CHECK_ALL(sotto_kernels_scalar.gelu(expected, a + 1, n),
+              (memcpy(out, a + 1, n * sizeof *out), kernels->gelu(out, out, n)));
     CHECK_ALL((memcpy(expected, a + 1, n * sizeof *out),
                sotto_kernels_scalar.softcap(expected, n, 30.0f)),
               (memcpy(out, a + 1, n * sizeof *out), kernels->softcap(out, n, 30.0f)));
@@ -588,6 +598,11 @@ TEST(kernels_exp_same_bits_in_all_variants) {
     sotto_kernels_scalar.geglu(expected, gate, up, N);
     for (size_t v = 0; v < n_variants(); v++) {
       variant_at(v)->geglu(out, gate, up, N);
+      CHECK(same(out, expected, N));
+    }
+    sotto_kernels_scalar.gelu(expected, gate, N);
+    for (size_t v = 0; v < n_variants(); v++) {
+      variant_at(v)->gelu(out, gate, N);
       CHECK(same(out, expected, N));
     }
     memcpy(expected, gate, sizeof expected);
@@ -736,6 +751,15 @@ static void wrong_geglu(float *out, const float *gate, const float *up, size_t n
   sotto_kernels_scalar.geglu(out, gate, up, n);
   spoil(out + n / 3, 0);
 }
+static void wrong_layer_norm(float *out, const float *x, const float *w, const float *bias,
+                             size_t n, float eps) {
+  sotto_kernels_scalar.layer_norm(out, x, w, bias, n, eps);
+  spoil(out + n - 1, 0);
+}
+static void wrong_gelu(float *out, const float *x, size_t n) {
+  sotto_kernels_scalar.gelu(out, x, n);
+  spoil(out + n / 2, 0);
+}
 static void wrong_softcap(float *x, size_t n, float cap) {
   sotto_kernels_scalar.softcap(x, n, cap);
   spoil(x + n / 4, 0);
@@ -783,6 +807,8 @@ TEST(kernels_self_test_finds_errors) {
   SPOILED(rope, wrong_rope)
   SPOILED(swiglu, wrong_swiglu)
   SPOILED(geglu, wrong_geglu)
+  SPOILED(layer_norm, wrong_layer_norm)
+  SPOILED(gelu, wrong_gelu)
   SPOILED(softcap, wrong_softcap)
   SPOILED(add, wrong_add)
 #define K(NAME, name)                                                                              \

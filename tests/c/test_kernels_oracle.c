@@ -254,6 +254,22 @@ TEST(kernels_scalar_vectors) {
     /* Far below zero 1 + tanh of doubles has few digits left. */
     CHECK(fabs((double)out[i] - expected) <= 32 * EPS * fabs(expected) + 1e-14);
   }
+  sotto_kernels_scalar.gelu(out, x, N);
+  for (int i = 0; i < N; i++) {
+    const double v = (double)x[i], expected = v * 0.5 * erfc(-v * sqrt(0.5));
+    CHECK(fabs((double)out[i] - expected) <= 2 * EPS * fabs(v));
+  }
+  double mean = 0.0, variance = 0.0;
+  for (int i = 0; i < N; i++) mean += (double)x[i] / N;
+  for (int i = 0; i < N; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
+  static float bias[N];
+  for (int i = 0; i < N; i++) bias[i] = uniform();
+  sotto_kernels_scalar.layer_norm(out, x, y, bias, N, 1e-5f);
+  for (int i = 0; i < N; i++) {
+    const double v = ((double)x[i] - mean) / sqrt(variance + 1e-5) * (double)y[i];
+    CHECK(fabs((double)out[i] - (v + (double)bias[i])) <=
+          1e-6 * (fabs(v) + fabs((double)bias[i]) + 1));
+  }
   memcpy(out, x, sizeof out);
   sotto_kernels_scalar.softcap(out, N, 3.0f);
   for (int i = 0; i < N; i++) {

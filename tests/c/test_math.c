@@ -68,6 +68,17 @@ TEST(math_tanhf_error) {
   CHECK(signbit(sotto_tanhf(-0.0f)) && isnan(sotto_tanhf(NAN)) && sotto_tanhf(9.1f) == 1.0f);
 }
 
+TEST(math_geluf_error) {
+  double worst = 0;
+  for (int i = -130000; i <= 130000; i++) {
+    const float x = (float)(i * 1e-4);
+    const double expected = (double)x * 0.5 * erfc(-(double)x * sqrt(0.5));
+    if (x != 0.0f) worst = fmax(worst, fabs((double)sotto_geluf(x) - expected) / fabs((double)x));
+  }
+  if (!CHECK(worst < 0x1p-22)) printf("    worst %g of x\n", worst);
+  CHECK(sotto_geluf(100.0f) == 100.0f && sotto_geluf(-100.0f) == 0.0f && isnan(sotto_geluf(NAN)));
+}
+
 TEST(math_exp_relative_error) {
   double worst = 0;
   for (int i = -708000; i <= 709000; i += 3) {

@@ -8,7 +8,7 @@
  * `v` is the vocabulary, `w` the writer that the rest goes to. */
 #define BROKEN                                                                                     \
   B(no_model, INVALID_MODEL, "tokenizer.ggml.model is missing", v->model = NULL)                   \
-  B(other_model, UNSUPPORTED_TOKENIZER, "'bert'", v->model = "bert")                               \
+  B(other_model, UNSUPPORTED_TOKENIZER, "'t5'", v->model = "t5")                                   \
   B(model_type, INVALID_MODEL, "tokenizer.ggml.model is not",                                      \
     (v->model = NULL, gguf_write_u32(w, "tokenizer.ggml.model", 1)))                               \
   B(empty_pre, UNSUPPORTED_TOKENIZER, "tokenizer.ggml.pre", v->pre = "")                           \
@@ -62,6 +62,15 @@
     gguf_write_f32(w, "tokenizer.ggml.padding_token_id", 1))                                       \
   B(eot_type, INVALID_MODEL, "eot_token_id",                                                       \
     gguf_write_string(w, "tokenizer.ggml.eot_token_id", "1"))                                      \
+  B(bert_no_unknown, INVALID_MODEL, "[UNK]", v->model = "bert")                                    \
+  B(bert_no_start, INVALID_MODEL, "[CLS]",                                                         \
+    (v->model = "bert", test_vocab_token(v, "[UNK]", SOTTO_TOKEN_CONTROL)))                        \
+  B(bert_unknown_is_text, INVALID_MODEL, "[UNK]",                                                  \
+    (v->model = "bert", test_vocab_token(v, "[UNK]", SOTTO_TOKEN_NORMAL)))                         \
+  B(bert_long_token, INVALID_MODEL, "513 bytes",                                                   \
+    (v->model = "bert", test_vocab_token(v, "[UNK]", SOTTO_TOKEN_CONTROL),                         \
+     test_vocab_token(v, "[CLS]", SOTTO_TOKEN_CONTROL),                                            \
+     test_vocab_token(v, "[SEP]", SOTTO_TOKEN_CONTROL), long_token(v, 513, SOTTO_TOKEN_NORMAL)))   \
   B(add_bos_type, INVALID_MODEL, "add_bos_token",                                                  \
     gguf_write_u32(w, "tokenizer.ggml.add_bos_token", 1))                                          \
   B(add_eos_type, INVALID_MODEL, "add_eos_token",                                                  \

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { expectFile, failsWith, root, sotto, succeeds } from './command.js'
 
-const commands = ['run', 'chat', 'tokenize', 'inspect', 'perplexity', 'bench']
+const commands = ['run', 'chat', 'tokenize', 'inspect', 'perplexity', 'embed', 'bench']
 
 for (const name of commands) {
   test(`sotto ${name} --help`, async () => {

@@ -105,6 +105,9 @@ const forward = [
   ['gemma-2-2b-it', 'gemma2.attn_logit_softcapping', 'f32', -50],
   ['gemma-3-270m-it', 'gemma3.attention.causal', 'bool', false],
   ['gemma-3-270m-it', 'gemma3.rope.freq_base_swa', 'f32', 0.5],
+  ['all-minilm-l6-v2', 'bert.pooling_type', 'u32', 4],
+  ['all-minilm-l6-v2', 'bert.attention.max_alibi_bias', 'f32', 8],
+  ['nomic-embed-text-v1.5', 'nomic-bert.expert_count', 'u32', 8],
 ]
 
 for (const [name, key, type, value] of forward) {
@@ -125,6 +128,8 @@ const extra = [
   ['smollm2-135m-instruct', 'blk.3.attn_norm.bias', [576]],
   ['smollm2-135m-instruct', 'output.bias', [49152]],
   ['smollm2-135m-instruct', 'blk.30.attn_norm.weight', [576]],
+  ['all-minilm-l6-v2', 'cls.weight', [384, 384]],
+  ['nomic-embed-text-v1.5', 'position_embd.weight', [768, 2048]],
 ]
 
 for (const [name, tensor, shape] of extra) {
@@ -174,11 +179,22 @@ test('what a converter writes and no logit depends on is passed over', async () 
   }
 })
 
-test('a model that was made for embeddings says so', async () => {
-  const { refusals, warnings } = await inspect('qwen3-0.6b', set('qwen3.pooling_type', 'u32', 3))
-  assert.deepEqual(refusals, [])
-  assert.equal(warnings.length, 1)
-  assert.match(warnings[0], /qwen3\.pooling_type is 3.* embeddings/)
+test('a decoder whose file says how to pool is understood as far as it can be', async () => {
+  const key = 'qwen3.pooling_type'
+  for (const value of [0, 1, 2, 3, 0xffffffff]) {
+    const result = await inspect('qwen3-0.6b', set(key, 'u32', value))
+    assert.deepEqual(result, { refusals: [], warnings: [] })
+  }
+  assert.deepEqual(await inspect('qwen3-0.6b', set(key, 'i32', -1)), { refusals: [], warnings: [] })
+  for (const value of [4, 5]) {
+    assertNamed(await inspect('qwen3-0.6b', set(key, 'u32', value)), key)
+  }
+  const classifier = { name: 'cls.output.weight', type: 'F32', shape: [1024, 2] }
+  const result = await inspect('qwen3-0.6b', (keys, table) => {
+    keys.set(key, { type: 'u32', value: 3 })
+    table.push(classifier)
+  })
+  assertNamed(result, classifier.name)
 })
 
 test('a key of the architecture that nobody knows is named', async () => {

@@ -276,7 +276,8 @@ static void decode(const sotto_tokenizer *t, const sotto_tokens *tokens, sotto_s
     REQUIRE(sotto_str_append(out, bytes.data, bytes.len) == SOTTO_OK);
     sotto_token_attr attr = sotto_tokenizer_attr(t, tokens->ids[i]);
     REQUIRE(attr != SOTTO_TOKEN_UNKNOWN || !sotto_tokenizer_is_eog(t, t->unknown));
-    bool made = t->rank && tokens->ids[i] == t->unknown;
+    const bool may = t->rank || t->pre == &sotto_pre_bert;
+    bool made = may && tokens->ids[i] == t->unknown;
     if (attr == SOTTO_TOKEN_CONTROL || (attr == SOTTO_TOKEN_UNKNOWN && !made)) {
       *control += bytes.len;
     }
@@ -459,7 +460,8 @@ static void fuzz_metadata(const uint8_t *data, size_t size) {
   const bool pieces = flags & 16;
   if (flags & 1) add_bytes(&tokens);
   read_entries(data + 3, size - 3, pieces, &tokens, &merges, &w, &text);
-  gguf_write_string(&w, "tokenizer.ggml.model", pieces ? "llama" : "gpt2");
+  const char *other = flags & 128 ? "bert" : "gpt2";
+  gguf_write_string(&w, "tokenizer.ggml.model", pieces ? "llama" : other);
   const unsigned pre = ((flags >> 1 & 7u) + 8 * (flags >> 5 & 3u)) % (N_ALL_PRES + 1);
   if (pre < N_ALL_PRES) gguf_write_string(&w, "tokenizer.ggml.pre", all_pres[pre]);
   finish(&w, &tokens, &merges, pieces);

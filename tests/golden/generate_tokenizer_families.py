@@ -1,12 +1,13 @@
-"""Write tokenizer-strings.json, and tokenizer-<id>.json for each vocabulary of models/vocabularies.json.
+"""Write tokenizer-strings.json, and tokenizer-<id>.json for each entry of models/vocabularies.json and encoders.json.
 
-    python generate_tokenizer_families.py MODEL.gguf FOLDER
+    python generate_tokenizer_families.py MODEL.gguf FOLDER [ID…]
 
 MODEL.gguf lends its vocabulary to the strings; FOLDER holds <id>.json, the tokenizer.json files. Ids and text
 are those of the tokenizers library, of which a golden file keeps 24 bits of hash for each string (README.md).
 """
 import json
 import pathlib
+import re
 import sys
 
 import gguf
@@ -59,6 +60,22 @@ def golden(tokenizer, strings):
     return special, literal, text
 
 
+def words(tokenizer):
+    """WordPiece's words as the tokens have them: no space goes in front of punctuation, and none stands before [UNK]."""
+    tokenizer.decoder = tokenizers.decoders.WordPiece(cleanup=False)
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    decode = reference.decode
+    reference.decode = lambda t, ids: re.sub(r" (\[(?:UNK|CLS|SEP|PAD|MASK)\])", r"\1", decode(t, ids))
+
+
+def characters(tokenizer):
+    """One digest of what becomes of every character between two letters."""
+    codes = [c for c in range(0x40000) if not 0xD800 <= c < 0xE000]
+    return ids_digest([i for c in codes for i in reference.encode(tokenizer, f"a{chr(c)}b", False)])
+
+
 def main():
     fields = gguf.GGUFReader(sys.argv[1]).fields
     tokens = fields["tokenizer.ggml.tokens"].contents()
@@ -66,11 +83,20 @@ def main():
     strings = tokenizer_strings.family_strings(tokens, marks)
     with open(HERE / "tokenizer-strings.json", "w", encoding="utf-8", newline="\n") as out:
         out.write("[\n" + ",\n".join(json.dumps(s, ensure_ascii=False) for s in strings) + "\n]\n")
-    for entry in json.loads((HERE / "../../models/vocabularies.json").read_text("utf-8")):
+    models = HERE / "../../models"
+    entries = [e for name in ("vocabularies.json", "encoders.json") for e in json.loads((models / name).read_text("utf-8"))]
+    for entry in entries:
+        if sys.argv[3:] and entry["id"] not in sys.argv[3:]:
+            continue
         tokenizer, data = load(pathlib.Path(sys.argv[2]) / f"{entry['id']}.json")
+        word_piece = data["model"]["type"] == "WordPiece"
+        if word_piece:
+            words(tokenizer)
         special, literal, text = golden(tokenizer, strings)
         result = {"reference": f"tokenizers {tokenizers.__version__}", "source": f"{entry['package']} {entry['version']}",
                   "special": "".join(special), "literal": literal, "text": text}
+        if word_piece:
+            result["characters"] = characters(tokenizer)
         (HERE / f"tokenizer-{entry['id']}.json").write_text(json.dumps(result, separators=(",", ":")).replace(',"', ',\n"', 4) + "\n", "utf-8", newline="\n")
         print(entry["id"], len(strings), "strings;", len(literal), "differ without special tokens;", len(text), "decode to something else")
 

@@ -1,10 +1,11 @@
 // The tools of models/: the formats are ggml's, and what is written can be read.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { convertBert } from '../../models/bert.mjs'
 import { readGguf, readRows } from '../../models/gguf.mjs'
 import { makeRandom } from '../../models/make-random.mjs'
 import { dequantizeRow, f16ToF32, f32ToF16, quantizeRow } from '../../models/quants.mjs'
@@ -182,4 +183,33 @@ test('the same seed makes the same random model', () => {
   assert.equal(new Set(list('tokens')).size, 400)
   assert.equal(list('token_type').length, 400)
   assert.equal(tensors.length, 11)
+})
+
+/**
+ * What llama.cpp's convert_hf_to_gguf.py (llama-cpp-python 0.3.36) makes of the same weights with
+ * --outtype f16 and q8_0: sha256 over all tensors, sorted by name.
+ */
+const converted = {
+  F16: '836f8975845529460ad737d9a919278fbbc4096180d7804063d9514325c33a50',
+  Q8_0: '12c944ea26ad098f80821901e9b507857b155ffbed2f48131147ffb2d3e98328',
+}
+
+for (const [type, expected] of Object.entries(converted)) {
+  test(`all-MiniLM-L6-v2 in ${type} has the tensors that llama.cpp's converter writes`, () => {
+    const { path, tensors } = readGguf(inRoot('models', 'cache', `all-MiniLM-L6-v2.${type}.gguf`))
+    const hash = createHash('sha256')
+    for (const tensor of tensors.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      hash.update(`${tensor.name} ${tensor.type} ${tensor.shape}\n`)
+      for (const row of readRows(path, tensor)) hash.update(row)
+    }
+    assert.equal(hash.digest('hex'), expected)
+  })
+}
+
+test('what is not BERT is not made into one', () => {
+  const config = (values) => writeFileSync(join(folder, 'config.json'), JSON.stringify(values))
+  config({ model_type: 'roberta', hidden_act: 'gelu' })
+  assert.throws(() => convertBert(folder, join(folder, 'x.gguf'), 'F16'), /a roberta with gelu/)
+  config({ model_type: 'bert', hidden_act: 'gelu_new' })
+  assert.throws(() => convertBert(folder, join(folder, 'x.gguf'), 'F16'), /gelu_new/)
 })

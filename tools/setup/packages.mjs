@@ -107,7 +107,7 @@ export async function installWasmtime() {
   )
 }
 
-const pip = (...args) => run('python3', ['-m', 'pip', ...args])
+export const pip = (...args) => run('python3', ['-m', 'pip', ...args])
 
 // ---- models -------------------------------------------------------------------------------------
 const manifest = () => JSON.parse(readFileSync(inRoot('models', 'manifest.json'), 'utf8'))
@@ -160,7 +160,7 @@ async function fetchModel(entry, folder) {
   })
 }
 
-async function hashFile(path) {
+export async function hashFile(path) {
   const hash = createHash('sha256')
   for await (const chunk of createReadStream(path)) hash.update(chunk)
   return hash.digest('hex')

@@ -67,7 +67,7 @@ const logitBias = (value, field) => {
 }
 
 /** @type {Rule} a signal of another realm will do */
-const abortSignal = (value, field) => {
+export const abortSignal = (value, field) => {
   if (typeof value.aborted === 'boolean' && value.addEventListener) return value
   throw invalidArgument(field, 'must be an AbortSignal')
 }

@@ -164,6 +164,8 @@
  * @property {number} bos -1: none
  * @property {number} eos -1: none
  * @property {boolean} has_chat_template
+ * @property {'none' | 'mean' | 'cls' | 'last'} pooling how the tokens of a text become its
+ *   embedding; none: the model gives text instead
  * @property {string[]} warnings what may be wrong with the model or the options, although it runs
  * @property {number} n_threads that compute
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not

@@ -83,6 +83,17 @@
  */
 
 /**
+ * OpenAI's reply. Vectors have the length 1, so a dot product is their cosine.
+ * @template {number[] | string} [Vector=number[]]
+ * @typedef {object} EmbeddingList
+ * @property {'list'} object
+ * @property {{ object: 'embedding', index: number, embedding: Vector }[]} data in the order of the
+ *   inputs
+ * @property {string} model
+ * @property {{ prompt_tokens: number, total_tokens: number }} usage
+ */
+
+/**
  * @typedef {object} Score
  * @property {number[]} tokens the text's, without the first: there is nothing to predict it from
  * @property {number[]} logprobs of each token given those before it

@@ -65,6 +65,19 @@
 /** @typedef {TextOptions & SamplingOptions & { stream?: boolean | null }} CompletionRequest */
 
 /**
+ * What embeddings.create takes: OpenAI's parameters.
+ * @typedef {object} EmbeddingRequest
+ * @property {string | string[] | number[] | Int32Array | (number[] | Int32Array)[]} input texts,
+ *   or their token ids as they go through the model, special ones included
+ * @property {'float' | 'base64' | null} [encoding_format] base64: of the float32 bytes; float if
+ *   left out
+ * @property {number | null} [dimensions] accepted where it is the model's own
+ * @property {string} [model] accepted for OpenAI's sake
+ * @property {string} [user] accepted for OpenAI's sake
+ * @property {AbortSignal} [signal]
+ */
+
+/**
  * How text becomes tokens.
  * @typedef {object} TokenizeOptions
  * @property {boolean} [add_special] BOS and EOS as the model wants them

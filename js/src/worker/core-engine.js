@@ -14,7 +14,7 @@ export class CoreEngine {
   #structs
   /** @type {string[]} */
   #finishReasons = []
-  #vocabulary = 0
+  #shape = /** @type {Record<string, number>} */ ({})
 
   /**
    * @param {CoreModule} module
@@ -116,14 +116,15 @@ export class CoreEngine {
   info() {
     const { info } = this.#structs
     this.#do('info', info.ptr)
-    this.#vocabulary = info.get('n_vocab')
-    const { has_chat_template, ...numbers } = info.numbers()
+    this.#shape = info.numbers()
+    const { has_chat_template, pooling, ...numbers } = this.#shape
     const text = (/** @type {string} */ field) => this.module.string(info.get(field))
     return /** @type {ModelInfo} */ ({
       architecture: text('architecture'),
       name: text('name'),
       ...numbers,
       has_chat_template: has_chat_template === 1,
+      pooling: ['none', 'mean', 'cls', 'last'][pooling],
       warnings: this.#warnings(),
     })
   }
@@ -277,7 +278,7 @@ export class CoreEngine {
     const { event } = this.#structs
     if (!m.call('sotto_engine_next_event', this.ptr, event.ptr)) return undefined
     const e = event.numbers()
-    const logits = event.get('logits')
+    const [logits, embedding] = ['logits', 'embedding'].map((field) => event.get(field))
     const tops = event.get('top_logprobs')
     const finish_reason = this.#finishReasons[e.finish_reason] ?? 'none'
     return /** @type {any} */ ({
@@ -285,7 +286,8 @@ export class CoreEngine {
       finish_reason,
       text: m.text(event.get('text'), e.text_len),
       top_logprobs: Array.from({ length: e.n_top_logprobs }, (_, index) => this.#top(tops, index)),
-      logits: logits ? m.f32s(logits, this.#vocabulary) : undefined,
+      logits: logits ? m.f32s(logits, this.#shape.n_vocab) : undefined,
+      embedding: embedding ? m.f32s(embedding, this.#shape.n_embd) : undefined,
       error:
         finish_reason === 'error' ? { code: m.code(e.status), message: this.message() } : undefined,
     })

@@ -46,7 +46,7 @@ export class Loop {
     this.#send = send
     this.#yield = yieldToEvents
     this.#onCrash = onCrash
-    for (const kind of ['prompt', 'logits', 'token', 'done']) {
+    for (const kind of ['prompt', 'logits', 'token', 'done', 'embedding']) {
       this.#kinds[engine.module.constant(`EVENT_${kind.toUpperCase()}`)] = kind
     }
     const results = ['IDLE', 'WAIT_WEIGHTS']

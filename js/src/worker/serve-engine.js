@@ -187,7 +187,9 @@ class WorkerSide {
 
   /** @param {number} id @param {EngineEvent[]} events */
   #send(id, events) {
-    const transfer = events.flatMap(({ logits }) => (logits ? [logits.buffer] : []))
+    const transfer = events.flatMap(({ logits, embedding }) =>
+      [logits, embedding].flatMap((floats) => (floats ? [floats.buffer] : [])),
+    )
     this.#host.post({ type: 'events', id, events }, transfer)
   }
 

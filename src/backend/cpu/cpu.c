@@ -99,6 +99,10 @@ static cpu_step_kind step_kind(sotto_op_kind kind) {
   case SOTTO_OP_COMBINE: return CPU_COMBINE;
   case SOTTO_OP_SIGMOID_GATE: return CPU_SIGMOID_GATE;
   case SOTTO_OP_TAKE_OUTPUTS: return CPU_TAKE_OUTPUTS;
+  case SOTTO_OP_LAYER_NORM: return CPU_LAYER_NORM;
+  case SOTTO_OP_GELU: return CPU_GELU;
+  case SOTTO_OP_POOL: return CPU_POOL;
+  case SOTTO_OP_L2_NORM: return CPU_L2_NORM;
   }
   return CPU_ADD;
 }
@@ -365,9 +369,9 @@ static double progress(const sotto_backend *backend) {
   return cpu_parts_steps_done(b) / (double)b->n_steps;
 }
 
-static const float *logits(const sotto_backend *backend) {
+static const float *output(const sotto_backend *backend) {
   const cpu_backend *b = (const cpu_backend *)backend;
-  return b->buffers + b->offsets[b->program->logits];
+  return b->buffers + b->offsets[b->program->output];
 }
 
 const sotto_backend_type sotto_backend_cpu = {
@@ -378,5 +382,5 @@ const sotto_backend_type sotto_backend_cpu = {
     .begin = begin,
     .run = run,
     .progress = progress,
-    .logits = logits,
+    .output = output,
 };

@@ -1,6 +1,6 @@
 /* The CPU backend's inside, shared by cpu.c (memory, lowering, the run loop), parts.c (the way of a
  * batch through the steps), ops.c (operations), attention.c (attention, writing keys and values)
- * conv.c (convolutions and their states) and experts.c. */
+ * conv.c (convolutions and their states), experts.c, and pool.c (from tokens to an embedding). */
 #ifndef SOTTO_BACKEND_CPU_CPU_H
 #define SOTTO_BACKEND_CPU_CPU_H
 

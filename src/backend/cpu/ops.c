@@ -4,6 +4,8 @@
 #include "backend/cpu/conv.h"
 #include "kernels/math.h"
 
+#include "backend/cpu/pool.h"
+
 /* Multiply-adds of a thread between two looks at the clock: 2 to 20 ms on the machines this is
  * for. */
 #define SLICE_MACS (64u << 20)
@@ -167,6 +169,11 @@ static void matmuls(const cpu_backend *b, const cpu_step *step, uint64_t first, 
   }
 }
 
+static size_t embed_row(const cpu_backend *b, const sotto_op *op, uint64_t t) {
+  if (op->embed.row == SOTTO_ROW_FIRST) return 0;
+  return op->embed.row == SOTTO_ROW_OF_TOKEN ? (size_t)b->part.tokens[t] : b->part.positions[t];
+}
+
 static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_kernels *kernels = first_kernels(b);
   const sotto_program *p = b->program;
@@ -176,7 +183,7 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const uint32_t dim = op->out >= 0 ? p->buffers[op->out].dim : 0;
   switch (step->kind) {
   case CPU_EMBED:
-    sotto_packed_row(w->tensor->type, weight(b, op->weight), (size_t)b->part.tokens[t], dim, out);
+    sotto_packed_row(w->tensor->type, weight(b, op->weight), embed_row(b, op, t), dim, out);
     break;
   case CPU_RMS_NORM:
     for (uint32_t i = 0; i < dim; i += op->norm.width) {
@@ -221,6 +228,13 @@ static void run_row(cpu_backend *b, const cpu_step *step, uint64_t t) {
   case CPU_TAKE_OUTPUTS:
     memcpy(out, buffer_row(b, op->in[0], b->part.outputs[t]), dim * sizeof(float));
     break;
+  case CPU_LAYER_NORM:
+    kernels->layer_norm(out, buffer_row(b, op->in[0], t), weight(b, op->weight),
+                        weight(b, op->bias), dim, op->norm.eps);
+    break;
+  case CPU_GELU: kernels->gelu(out, buffer_row(b, op->in[0], t), dim); break;
+  case CPU_POOL: cpu_pool(b, op, out, b->part.outputs[t]); break;
+  case CPU_L2_NORM: cpu_l2_norm(out, dim); break;
   case CPU_MATMUL:
   case CPU_ATTENTION:
   case CPU_SHORT_CONV:

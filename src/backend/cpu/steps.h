@@ -24,6 +24,10 @@ typedef enum cpu_step_kind {
   CPU_SOFTCAP,
   CPU_SIGMOID_GATE,
   CPU_TAKE_OUTPUTS,
+  CPU_LAYER_NORM,
+  CPU_GELU,
+  CPU_POOL,
+  CPU_L2_NORM,
 } cpu_step_kind;
 
 /* One step of the lowered program. Work is cut into units that may run in any order, on any thread

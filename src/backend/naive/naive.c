@@ -123,6 +123,37 @@ static void rms_norm(float *out, const float *x, const float *w, uint32_t dim, u
   }
 }
 
+static void layer_norm(float *out, const float *x, const float *w, const float *bias, uint32_t n,
+                       float eps) {
+  double mean = 0, variance = 0;
+  for (uint32_t i = 0; i < n; i++) mean += (double)x[i] / n;
+  for (uint32_t i = 0; i < n; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean) / n;
+  const double r = 1 / sqrt(variance + (double)eps);
+  for (uint32_t i = 0; i < n; i++)
+    out[i] = (float)(((double)x[i] - mean) * r * (double)w[i] + (double)bias[i]);
+}
+
+/* in: [n_tokens][dim], of the batch; the text ends with its token `last`. */
+static void pool(const naive *b, const sotto_op *op, float *out, const float *in, uint32_t last) {
+  const uint32_t dim = b->program->buffers[op->out].dim;
+  uint32_t first = last;
+  while (first > 0 && b->batch->seqs[first - 1] == b->batch->seqs[last]) first--;
+  if (op->pool.pooling == SOTTO_POOLING_LAST) first = last;
+  if (op->pool.pooling == SOTTO_POOLING_CLS) last = first;
+  for (uint32_t i = 0; i < dim; i++) {
+    double sum = 0;
+    for (uint32_t t = first; t <= last; t++) sum += (double)in[(size_t)t * dim + i];
+    out[i] = (float)(sum / (last - first + 1));
+  }
+}
+
+static void l2_norm(float *x, uint32_t n) {
+  double sum = 0;
+  for (uint32_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+  const double length = sum > 0 ? sqrt(sum) : 1;
+  for (uint32_t i = 0; i < n; i++) x[i] = (float)((double)x[i] / length);
+}
+
 /* The sum of products in double, in eight lanes that a compiler can keep in vectors. */
 static double dot(const float *a, const float *b, uint64_t n) {
   enum { LANES = 8 };
@@ -228,6 +259,11 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
   }
 }
 
+static size_t embed_row(const sotto_batch *batch, const sotto_op *op, uint32_t t) {
+  if (op->embed.row == SOTTO_ROW_FIRST) return 0;
+  return op->embed.row == SOTTO_ROW_OF_TOKEN ? (size_t)batch->tokens[t] : batch->positions[t];
+}
+
 /* Row `position` of the convolution's input in token t's sequence: of the batch, or of the state
  * before it; NULL: zeros before the sequence. */
 static const float *conv_row(const naive *b, const sotto_op *op, uint32_t t, int64_t position) {
@@ -323,7 +359,7 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   }
   switch (op->kind) {
   case SOTTO_OP_EMBED:
-    memcpy(out, weight(b, op->weight) + (size_t)batch->tokens[t] * dim, dim * sizeof(float));
+    memcpy(out, weight(b, op->weight) + embed_row(batch, op, t) * dim, dim * sizeof(float));
     break;
   case SOTTO_OP_RMS_NORM:
     rms_norm(out, in[0], weight(b, op->weight), dim, op->norm.width, op->norm.eps);
@@ -361,6 +397,14 @@ static void run_row(naive *b, const sotto_op *op, uint32_t t) {
   case SOTTO_OP_TAKE_OUTPUTS:
     memcpy(out, buffer(b, op->in[0]) + (size_t)batch->outputs[t] * dim, dim * sizeof(float));
     break;
+  case SOTTO_OP_LAYER_NORM:
+    layer_norm(out, in[0], weight(b, op->weight), weight(b, op->bias), dim, op->norm.eps);
+    break;
+  case SOTTO_OP_GELU:
+    for (uint32_t i = 0; i < dim; i++) out[i] = sotto_geluf(in[0][i]);
+    break;
+  case SOTTO_OP_POOL: pool(b, op, out, buffer(b, op->in[0]), batch->outputs[t]); break;
+  case SOTTO_OP_L2_NORM: l2_norm(out, dim); break;
   }
 }
 
@@ -406,9 +450,9 @@ static double progress(const sotto_backend *backend) {
   return (double)b->next_op / (double)b->program->n_ops;
 }
 
-static const float *logits(const sotto_backend *backend) {
+static const float *output(const sotto_backend *backend) {
   const naive *b = (const naive *)backend;
-  return buffer(b, b->program->logits);
+  return buffer(b, b->program->output);
 }
 
 const sotto_backend_type sotto_backend_naive = {
@@ -420,5 +464,5 @@ const sotto_backend_type sotto_backend_naive = {
     .begin = begin,
     .run = run,
     .progress = progress,
-    .logits = logits,
+    .output = output,
 };

@@ -1,13 +1,7 @@
 /* Characters as Python's str methods see them: white space, digits, case, what repr() prints. */
+#include "base/case.h"
 #include "base/utf8.h"
 #include "chat/values/strings.h"
-
-/* A mapping moves `count` code points, first, first + step and so on, by the same distance. */
-typedef struct case_run {
-  uint32_t first;
-  uint16_t count, step;
-  int32_t delta;
-} case_run;
 
 #include "chat/unicode_tables.h"
 
@@ -45,25 +39,6 @@ bool chat_is_digit(uint32_t c) {
   return c < 0x80 ? c >= '0' && c <= '9' : class_of(c) == CLASS_DIGIT;
 }
 
-static bool map_run(const case_run *runs, size_t n, uint32_t *c) {
-  size_t low = 0, high = n;
-  while (low < high) {
-    size_t middle = (low + high) / 2;
-    const case_run *r = &runs[middle];
-    uint32_t last = r->first + (uint32_t)(r->count - 1) * r->step;
-    if (*c < r->first)
-      high = middle;
-    else if (*c > last)
-      low = middle + 1;
-    else {
-      if ((*c - r->first) % r->step) return false;
-      *c = (uint32_t)((int32_t)*c + r->delta);
-      return true;
-    }
-  }
-  return false;
-}
-
 static unsigned map_case(uint32_t c, letter_case to, uint32_t out[3]) {
   out[0] = c;
   if (c < 0x80) {
@@ -82,9 +57,9 @@ static unsigned map_case(uint32_t c, letter_case to, uint32_t out[3]) {
     return n;
   }
   if (to == CASE_LOWER)
-    map_run(lower_runs, COUNT(lower_runs), out);
-  else if (to == CASE_UPPER || !map_run(title_runs, COUNT(title_runs), out)) {
-    map_run(upper_runs, COUNT(upper_runs), out);
+    out[0] = sotto_lower(c);
+  else if (to == CASE_UPPER || !sotto_case_map(title_runs, COUNT(title_runs), out)) {
+    sotto_case_map(upper_runs, COUNT(upper_runs), out);
   }
   return 1;
 }

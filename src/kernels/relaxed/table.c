@@ -5,6 +5,7 @@
   .family = "relaxed", .quantize_act = sotto_quantize_act__relaxed,                                \
   .attention = sotto_attention__simd128, .rms_norm = sotto_rms_norm__simd128,                      \
   .rope = sotto_rope__simd128, .swiglu = sotto_swiglu__simd128, .geglu = sotto_geglu__simd128,     \
+  .layer_norm = sotto_layer_norm__simd128, .gelu = sotto_gelu__simd128,                            \
   .softcap = sotto_softcap__simd128, .add = sotto_add__simd128,                                    \
   .gemm_F32 = sotto_gemm_F32__simd128, .gemm_F16 = sotto_gemm_F16__simd128,                        \
   .gemm_BF16 = sotto_gemm_BF16__simd128

@@ -1,33 +1,54 @@
 /* Norm, rope, GLU, soft caps and sums; what is left after the last whole vector is the scalar
  * kernels'. */
+#include "kernels/expf_steps.h"
 #include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
 #include "kernels/simd128/simd.h"
 #include "kernels/simd128/simd128.h"
 
-void sotto_rms_norm__simd128(float *out, const float *x, const float *weight, size_t n, float eps) {
+/* The sum of x, or of its squares, over 16 lanes. Not inlined for the module's size. */
+__attribute__((noinline)) static float sum(const float *x, size_t n, bool squares) {
   v128_t sum[4];
   for (int v = 0; v < 4; v++) sum[v] = wasm_f32x4_const_splat(0.0f);
   size_t i = 0;
   for (; i + 16 <= n; i += 16)
     for (int v = 0; v < 4; v++) {
       v128_t a = wasm_v128_load(x + i + 4 * v);
-      sum[v] = mul_add(sum[v], a, a);
+      sum[v] = squares ? mul_add(sum[v], a, a) : wasm_f32x4_add(sum[v], a);
     }
-  if (i < n) { /* the last square of some lanes only */
+  if (i < n) { /* the last value of some lanes only */
     float lane[16];
     for (int v = 0; v < 4; v++) wasm_v128_store(lane + 4 * v, sum[v]);
-    for (size_t l = 0; i + l < n; l++) lane[l] = lane[l] + x[i + l] * x[i + l];
+    for (size_t l = 0; i + l < n; l++)
+      lane[l] = lane[l] + (squares ? x[i + l] * x[i + l] : x[i + l]);
     for (int v = 0; v < 4; v++) sum[v] = wasm_v128_load(lane + 4 * v);
   }
-  float total =
-      fold(wasm_f32x4_add(wasm_f32x4_add(sum[0], sum[1]), wasm_f32x4_add(sum[2], sum[3])));
-  float r = 1.0f / __builtin_sqrtf(total / (float)n + eps);
-  for (i = 0; i + 4 <= n; i += 4)
+  return fold(wasm_f32x4_add(wasm_f32x4_add(sum[0], sum[1]), wasm_f32x4_add(sum[2], sum[3])));
+}
+
+void sotto_rms_norm__simd128(float *out, const float *x, const float *weight, size_t n, float eps) {
+  float r = 1.0f / __builtin_sqrtf(sum(x, n, true) / (float)n + eps);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4)
     wasm_v128_store(out + i,
                     wasm_f32x4_mul(wasm_f32x4_mul(wasm_v128_load(x + i), wasm_f32x4_splat(r)),
                                    wasm_v128_load(weight + i)));
   for (; i < n; i++) out[i] = (x[i] * r) * weight[i];
+}
+
+void sotto_layer_norm__simd128(float *out, const float *x, const float *weight, const float *bias,
+                               size_t n, float eps) {
+  const float mean = sum(x, n, false) / (float)n;
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4)
+    wasm_v128_store(out + i, wasm_f32x4_sub(wasm_v128_load(x + i), wasm_f32x4_splat(mean)));
+  for (; i < n; i++) out[i] = x[i] - mean;
+  const float r = 1.0f / __builtin_sqrtf(sum(out, n, true) / (float)n + eps);
+  for (i = 0; i + 4 <= n; i += 4) {
+    const v128_t scaled = wasm_f32x4_mul(wasm_v128_load(out + i), wasm_f32x4_splat(r));
+    wasm_v128_store(out + i, mul_add(wasm_v128_load(bias + i), scaled, wasm_v128_load(weight + i)));
+  }
+  for (; i < n; i++) out[i] = (out[i] * r) * weight[i] + bias[i];
 }
 
 /* Rotates four pairs by the cosines and sines at cos_sin[8]. */
@@ -101,6 +122,29 @@ void sotto_geglu__simd128(float *out, const float *gate, const float *up, size_t
     wasm_v128_store(out + i, wasm_f32x4_mul(gelu, wasm_v128_load(up + i)));
   }
   sotto_geglu__scalar(out + i, gate + i, up + i, n - i);
+}
+
+void sotto_gelu__simd128(float *out, const float *x, size_t n) {
+  const v128_t one = wasm_f32x4_const_splat(1.0f), zero = wasm_f32x4_const_splat(0.0f);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const v128_t v = wasm_v128_load(x + i), a = wasm_f32x4_abs(v);
+    const v128_t slope = wasm_f32x4_mul(a, wasm_f32x4_const_splat(SOTTO_GELUF_SLOPE));
+    const v128_t t = wasm_f32x4_div(one, wasm_f32x4_add(one, slope));
+    v128_t q = wasm_f32x4_const_splat(SOTTO_GELUF_C6);
+    q = wasm_f32x4_add(wasm_f32x4_mul(q, t), wasm_f32x4_const_splat(SOTTO_GELUF_C5));
+    q = wasm_f32x4_add(wasm_f32x4_mul(q, t), wasm_f32x4_const_splat(SOTTO_GELUF_C4));
+    q = wasm_f32x4_add(wasm_f32x4_mul(q, t), wasm_f32x4_const_splat(SOTTO_GELUF_C3));
+    q = wasm_f32x4_add(wasm_f32x4_mul(q, t), wasm_f32x4_const_splat(SOTTO_GELUF_C2));
+    q = wasm_f32x4_add(wasm_f32x4_mul(q, t), wasm_f32x4_const_splat(SOTTO_GELUF_C1));
+    q = wasm_f32x4_add(wasm_f32x4_mul(q, t), wasm_f32x4_const_splat(SOTTO_GELUF_C0));
+    q = wasm_f32x4_mul(q, t);
+    const v128_t h = wasm_f32x4_mul(wasm_f32x4_mul(a, wasm_f32x4_const_splat(-0.5f)), a);
+    const v128_t tail = wasm_f32x4_mul(v, wasm_f32x4_mul(q, exp_f32(h)));
+    const v128_t below = wasm_f32x4_lt(v, zero);
+    wasm_v128_store(out + i, wasm_v128_bitselect(tail, wasm_f32x4_sub(v, tail), below));
+  }
+  sotto_gelu__scalar(out + i, x + i, n - i);
 }
 
 void sotto_softcap__simd128(float *x, size_t n, float cap) {

@@ -10,10 +10,13 @@
 void sotto_quantize_act__simd128(const float *x, size_t k, const sotto_act *act, size_t token);
 void sotto_attention__simd128(const sotto_attention *attention);
 void sotto_rms_norm__simd128(float *out, const float *x, const float *weight, size_t n, float eps);
+void sotto_layer_norm__simd128(float *out, const float *x, const float *weight, const float *bias,
+                               size_t n, float eps);
 void sotto_rope__simd128(float *x, size_t n_heads, size_t head_dim, size_t n_rot, int neox,
                          const float *cos_sin);
 void sotto_swiglu__simd128(float *out, const float *gate, const float *up, size_t n);
 void sotto_geglu__simd128(float *out, const float *gate, const float *up, size_t n);
+void sotto_gelu__simd128(float *out, const float *x, size_t n);
 void sotto_softcap__simd128(float *x, size_t n, float cap);
 void sotto_add__simd128(float *out, const float *a, const float *b, size_t n);
 #define K(NAME, name) sotto_kv_write_fn sotto_kv_write_##NAME##__simd128;

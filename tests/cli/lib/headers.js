@@ -4,6 +4,7 @@
 import { closeSync, ftruncateSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../command.js'
+import { encoderTable } from './encoders.js'
 
 const folder = join(root, 'tests/golden/keys')
 export const lists = readdirSync(folder)
@@ -172,6 +173,7 @@ export function tensorTable({ keys }, facts = {}) {
   const rotated = key('rope.dimension_count', head)
   const vocab = keys.get('tokenizer.ggml.tokens').count
   const base = facts.base ?? fileTypes[keys.get('general.file_type').value]
+  if (/bert$/.test(arch)) return encoderTable(arch, key, base, vocab)
   const table = []
   const vector = (name, n) => table.push({ name, type: 'F32', shape: [n] })
   const matrix = (name, layer, columns, rows, ...stacked) => {

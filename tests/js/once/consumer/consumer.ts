@@ -61,6 +61,11 @@ export async function main(file: Blob, stream: ReadableStream<Uint8Array>): Prom
   const state: Uint8Array = await engine.saveState({ tokens: ids })
   const { n_tokens } = await engine.loadState(state)
   const { perplexity } = await engine.score('text')
+  const { data } = await engine.embeddings.create({ input: ['text', 'more'] })
+  const vector: number[] = data[0]?.embedding ?? []
+  const packed = await engine.embeddings.create({ input: ids, encoding_format: 'base64' })
+  const base64: string = packed.data[vector.length]?.embedding ?? ''
+  console.log(base64, engine.info.pooling === 'mean', packed.usage.prompt_tokens)
   for await (const { logits } of engine.logits({ prompt: 'text', max_tokens: 1 })) {
     const first: number | undefined = logits[0]
     console.log(first)
@@ -87,6 +92,8 @@ export async function mistakes(engine: Engine): Promise<void> {
   await loadModel('m.gguf', { n_context: 1 })
   // @ts-expect-error a prompt is missing
   await engine.completions.create({ max_tokens: 1 })
+  // @ts-expect-error the input is missing
+  await engine.embeddings.create({ encoding_format: 'float' })
   // @ts-expect-error messages are objects
   await engine.chat.completions.create({ messages: ['hello'] })
   // @ts-expect-error no such code
