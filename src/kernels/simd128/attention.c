@@ -1,6 +1,6 @@
 /* Attention: a page of keys or values is widened to float32 once and then serves all query rows,
  * two at a time. A row is a query head of a token. */
-#include "kernels/simd128/simd.h"
+#include "kernels/simd128/exp.h"
 #include "kernels/simd128/simd128.h"
 #include "tensor/blocks.h"
 

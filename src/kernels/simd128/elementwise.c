@@ -3,7 +3,7 @@
 #include "kernels/expf_steps.h"
 #include "kernels/math.h"
 #include "kernels/scalar/scalar.h"
-#include "kernels/simd128/simd.h"
+#include "kernels/simd128/exp.h"
 #include "kernels/simd128/simd128.h"
 
 /* The sum of x, or of its squares, over 16 lanes. Not inlined for the module's size. */

@@ -1,6 +1,7 @@
 /* The quantisation of activations for the vector kernels: quantize_token(), for a layout of four
  * tokens that is a constant. The includer has defined to_words(), which turns 32 int32 into what
  * store_quants() takes. */
+#include "kernels/expf_steps.h"
 #include "kernels/simd128/act.h"
 
 /* The sum of four lanes. */
