@@ -1,6 +1,7 @@
-/* The relaxed-SIMD kernels: integer dot products only, so that every engine gives the same bits.
- * What engines may do differently is how an operand with bit 7 set counts, and whether pairs of
- * products saturate in int16; the kernels stay where they all agree.
+/* The relaxed-SIMD kernels: integer dot products and look-ups only, so that every engine gives the
+ * same bits. What engines may do differently is how an operand with bit 7 set counts, whether pairs
+ * of products saturate in int16, and what an index above 15 finds; the kernels stay where they all
+ * agree.
  *   relaxed_i16  i16x8.relaxed_dot: one instruction on x86 in every engine
  *   relaxed_i32  i32x4.relaxed_dot_add: one instruction on x86 with VNNI and on ARM with dot
  *                products where the engine emits it, else several
