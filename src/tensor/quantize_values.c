@@ -53,11 +53,14 @@ static fit fit_values(const float x[32], float inverse, uint8_t q[32]) {
  * lowest value, or where there are `more` guesses to its opposite, and around these. q: by the
  * first. */
 static float fit_scale(const float x[32], int more, uint8_t q[32]) {
-  float extreme = 0.0f;
-  for (int j = 0; j < 32; j++)
-    if (magnitude(x[j]) > magnitude(extreme)) extreme = x[j];
+  float extreme = 0.0f, most = 0.0f; /* two, or clang 19 makes a wrong choice for wasm */
+  for (int j = 0; j < 32; j++) {
+    if (!(magnitude(x[j]) > most)) continue;
+    most = magnitude(x[j]);
+    extreme = x[j];
+  }
   memset(q, 0, 32);
-  if (magnitude(extreme) < 1e-15f) return 0.0f;
+  if (most < 1e-15f) return 0.0f;
   const float lowest = sotto_iq4_values[0];
   fit f = fit_values(x, 1.0f / (more ? -extreme / lowest : extreme / lowest), q);
   float scale = f.q2 > 0.0f ? f.xq / f.q2 : 0.0f, best = scale * f.xq;
