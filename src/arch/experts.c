@@ -34,7 +34,8 @@ static void refuse_single_experts(sotto_program *p, uint32_t layer) {
                          layer);
 }
 
-void sotto_experts_write(sotto_program *p, const sotto_hparams *h, uint32_t layer,
+/* out = what the chosen experts add. */
+static void write_chosen(sotto_program *p, const sotto_hparams *h, uint32_t layer,
                          sotto_buffer_id out, sotto_buffer_id norm) {
   const uint32_t n = h->n_experts, n_used = h->n_used_experts, n_ff = h->n_ff_expert[layer];
   const sotto_buffer_id logits = sotto_program_buffer(p, "router", n);
@@ -58,4 +59,21 @@ void sotto_experts_write(sotto_program *p, const sotto_hparams *h, uint32_t laye
       p, down, gate, routes,
       sotto_program_experts(p, "blk.%u.ffn_down_exps.weight", layer, n, h->n_embd, n_ff));
   sotto_program_combine(p, out, down, routes);
+}
+
+void sotto_arch_experts(sotto_layer l, const sotto_hparams *h, sotto_buffer_id out,
+                        sotto_buffer_id norm) {
+  write_chosen(l.p, h, l.index, out, norm);
+  if (h->n_ff_shared == 0) return;
+  const sotto_buffer_id gate = sotto_program_buffer(l.p, "gate", h->n_ff_shared);
+  const sotto_buffer_id up = sotto_program_buffer(l.p, "up", h->n_ff_shared);
+  const sotto_buffer_id shared = sotto_program_buffer(l.p, "shared", h->n_embd);
+  const sotto_buffer_id share = sotto_program_buffer(l.p, "share", 1);
+  sotto_arch_linear(l, gate, norm, "ffn_gate_shexp");
+  sotto_arch_linear(l, up, norm, "ffn_up_shexp");
+  sotto_arch_linear(l, share, norm, "ffn_gate_inp_shexp");
+  sotto_program_glu(l.p, gate, gate, up, h->activation);
+  sotto_arch_linear(l, shared, gate, "ffn_down_shexp");
+  sotto_program_sigmoid_gate(l.p, shared, share);
+  sotto_program_add(l.p, out, out, shared);
 }

@@ -63,7 +63,7 @@ sotto_status sotto_hparams_read(sotto_program *program, sotto_hparams *hparams);
 #include "arch/archs.def"
 #undef X
 
-/* ---- llama.c: parts of a layer, for families that are other things around them ---- */
+/* ---- sub-layers: out is what joins the residual stream ---- */
 typedef struct sotto_layer {
   sotto_program *p;
   uint32_t index;
@@ -72,21 +72,22 @@ typedef struct sotto_layer {
 /* out = tensor `name`.weight · in, plus `name`.bias where the file has one. */
 void sotto_arch_linear(sotto_layer layer, sotto_buffer_id out, sotto_buffer_id in,
                        const char *name);
-/* out = attention over in, before it joins the residual stream. */
 void sotto_arch_attention(sotto_layer layer, const sotto_hparams *hparams, uint32_t rope,
                           uint32_t window, sotto_buffer_id out, sotto_buffer_id in);
-/* ---- lfm2.c: a sub-layer that sotto_llama_write puts in place of attention ---- */
-void sotto_lfm2_short_conv(sotto_program *program, uint32_t layer, const sotto_hparams *hparams,
-                           sotto_buffer_id out, sotto_buffer_id in);
-
+/* out = down(activation(gate(in)) * up(in)) */
+void sotto_arch_feed_forward(sotto_layer layer, const sotto_hparams *hparams, sotto_buffer_id out,
+                             sotto_buffer_id in);
+/* ---- lfm2.c ---- */
+void sotto_arch_short_conv(sotto_layer layer, const sotto_hparams *hparams, sotto_buffer_id out,
+                           sotto_buffer_id in);
 /* ---- experts.c ---- */
+/* The chosen experts and, where there is one, that which all tokens use. */
+void sotto_arch_experts(sotto_layer layer, const sotto_hparams *hparams, sotto_buffer_id out,
+                        sotto_buffer_id in);
 /* The keys of a mixture of experts; n_ff_expert[n_layer] is for a missing key, NULL: it is
  * required. */
 sotto_status sotto_experts_read(sotto_program *program, sotto_hparams *hparams,
                                 const uint32_t *n_ff_expert);
-/* out = what the chosen experts of the layer add for norm. */
-void sotto_experts_write(sotto_program *program, const sotto_hparams *hparams, uint32_t layer,
-                         sotto_buffer_id out, sotto_buffer_id norm);
 
 /* ---- keys.c ---- */
 /* Every key of the architecture is taken, neutral or of no consequence; else a refusal naming

@@ -12,8 +12,9 @@ sotto_status sotto_lfm2_read(sotto_program *p, sotto_hparams *h) {
   return sotto_arch_invalid(p, "shortconv.l_cache", "is not from 2 to 8");
 }
 
-void sotto_lfm2_short_conv(sotto_program *p, uint32_t layer, const sotto_hparams *h,
-                           sotto_buffer_id out, sotto_buffer_id in) {
+void sotto_arch_short_conv(sotto_layer l, const sotto_hparams *h, sotto_buffer_id out,
+                           sotto_buffer_id in) {
+  sotto_program *p = l.p;
   static const char *const names[3] = {"conv_b", "conv_c", "conv_x"};
   const uint32_t n = h->n_embd;
   const char *projection = "blk.%u.shortconv.in_proj.weight"; /* [3 n][n] */
@@ -22,16 +23,14 @@ void sotto_lfm2_short_conv(sotto_program *p, uint32_t layer, const sotto_hparams
     bcx[i] = sotto_program_buffer(p, names[i], n);
     sotto_program_matmul(
         p, bcx[i], in,
-        sotto_program_matrix_rows(p, projection, layer, 3ull * n, n, (uint64_t)i * n, n),
+        sotto_program_matrix_rows(p, projection, l.index, 3ull * n, n, (uint64_t)i * n, n),
         SOTTO_NONE);
   }
   const sotto_buffer_id b = bcx[0], c = bcx[1], x = bcx[2];
   sotto_program_mul(p, b, b, x);
   sotto_program_short_conv(
-      p, layer, x, b, sotto_program_taps(p, "blk.%u.shortconv.conv.weight", layer, n, h->n_taps),
-      h->n_taps);
+      p, l.index, x, b,
+      sotto_program_taps(p, "blk.%u.shortconv.conv.weight", l.index, n, h->n_taps), h->n_taps);
   sotto_program_mul(p, x, c, x);
-  sotto_program_matmul(p, out, x,
-                       sotto_program_matrix(p, "blk.%u.shortconv.out_proj.weight", layer, n, n),
-                       SOTTO_NONE);
+  sotto_arch_linear(l, out, x, "shortconv.out_proj");
 }
