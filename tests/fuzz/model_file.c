@@ -14,6 +14,7 @@
 #define MAX_KEYS       96
 #define LONGEST_KEY    96
 #define UNKNOWN_FAMILY "mamba"
+#define N_TAPS         3 /* of LFM2's convolutions */
 
 typedef struct tensor {
   char name[48];
@@ -37,6 +38,10 @@ typedef struct model {
 
 uint8_t fuzz_u8(fuzz_input *in) {
   return in->at < in->end ? *in->at++ : 0;
+}
+
+static bool is_lfm2(const model *m) {
+  return strcmp(m->family, "lfm2") == 0;
 }
 
 /* ---- tables to choose from ---- */
@@ -139,7 +144,8 @@ static void key_f32(model *m, const char *name, float value) {
 
 static void key_per_layer(model *m, const char *name, const uint32_t *values) {
   const char *key = arch_key(m, name);
-  if (!(m->features & FEATURE_PER_LAYER)) {
+  const bool differ = m->features & FEATURE_PER_LAYER || (is_lfm2(m) && values == m->n_head_kv);
+  if (!differ) {
     key_u32(m, name, values[0]);
   } else if (new_key(m, key)) {
     int32_t items[MAX_LAYERS];
@@ -276,9 +282,17 @@ static void add_feed_forward(model *m, uint32_t l) {
   add_linear(m, l, "ffn_down_shexp", m->n_ff[0], n);
 }
 
-static void add_layer(model *m, uint32_t l) {
+static void add_conv(model *m, uint32_t l) {
+  const uint64_t n = m->n_embd;
+  char name[48];
+  add_linear(m, l, "shortconv.in_proj", n, 3 * n);
+  add_linear(m, l, "shortconv.out_proj", n, n);
+  snprintf(name, sizeof name, "blk.%u.shortconv.conv.weight", l);
+  add_tensor(m, name, m->vector_type, N_TAPS, n);
+}
+
+static void add_attention(model *m, uint32_t l) {
   const uint64_t n = m->n_embd, d = m->head_dim, q = m->n_head[l] * d, kv = m->n_head_kv[l] * d;
-  add_layer_vector(m, l, "attn_norm", n);
   if (m->features & FEATURE_FUSED) {
     add_linear(m, l, "attn_qkv", n, q + 2 * kv);
   } else {
@@ -286,13 +300,20 @@ static void add_layer(model *m, uint32_t l) {
     add_linear(m, l, "attn_k", n, kv);
     add_linear(m, l, "attn_v", n, kv);
   }
-  const bool head_norms = strncmp(m->family, "qwen3", 5) == 0 || strcmp(m->family, "gemma3") == 0;
-  const bool post_norms = strcmp(m->family, "gemma2") == 0 || strcmp(m->family, "gemma3") == 0;
+  const bool head_norms =
+      strncmp(m->family, "qwen3", 5) == 0 || strcmp(m->family, "gemma3") == 0 || is_lfm2(m);
   if (head_norms != ((m->features & FEATURE_OTHER_NORM) != 0)) {
     add_layer_vector(m, l, "attn_q_norm", d);
     add_layer_vector(m, l, "attn_k_norm", d);
   }
   add_linear(m, l, "attn_output", q, n);
+}
+
+static void add_layer(model *m, uint32_t l) {
+  const uint64_t n = m->n_embd;
+  const bool post_norms = strcmp(m->family, "gemma2") == 0 || strcmp(m->family, "gemma3") == 0;
+  add_layer_vector(m, l, "attn_norm", n);
+  (m->n_head_kv[l] ? add_attention : add_conv)(m, l);
   if (post_norms) add_layer_vector(m, l, "post_attention_norm", n);
   add_layer_vector(m, l, "ffn_norm", n);
   add_feed_forward(m, l);
@@ -311,7 +332,7 @@ static void add_tensors(model *m) {
     if (longrope) add_vector(m, "rope_factors_long.weight", m->head_dim / 2);
   }
   for (uint32_t l = 0; l < m->n_layer; l++) add_layer(m, l);
-  add_vector(m, "output_norm.weight", m->n_embd);
+  add_vector(m, is_lfm2(m) ? "token_embd_norm.weight" : "output_norm.weight", m->n_embd);
   if (m->features & FEATURE_OUTPUT)
     add_tensor(m, "output.weight", table_type, m->n_embd, m->n_vocab);
 }
@@ -371,6 +392,7 @@ static void read_shape(model *m, fuzz_input *in) {
     const uint32_t shared = 1u << ((n_head >> 4 & 3u) + (differs >> 2 & 3u)) % 4;
     m->n_head_kv[l] = m->n_head[l] > shared ? m->n_head[l] / shared : 1;
     m->n_ff[l] = PICK(widths, n_ff + (differs >> 4u));
+    if (is_lfm2(m) && l % 2 == 0) m->n_head_kv[l] = 0; /* a convolution */
   }
 }
 
@@ -435,6 +457,9 @@ static void write_keys(model *m) {
   key_per_layer(m, "attention.head_count_kv", m->n_head_kv);
   key_per_layer(m, "feed_forward_length", m->n_ff);
   key_f32(m, "attention.layer_norm_rms_epsilon", 1e-5f);
+  if (is_lfm2(m)) key_u32(m, "shortconv.l_cache", N_TAPS);
+  if (strncmp(m->family, "gemma", 5) == 0 && m->family[5])
+    key_u32(m, "attention.sliding_window", 7);
   if (has_experts(m)) {
     key_u32(m, "expert_count", m->n_head[0]);
     key_u32(m, "expert_used_count", m->n_head_kv[0]);
