@@ -256,10 +256,11 @@ SOTTO_API sotto_step_result sotto_engine_step(sotto_engine *engine, double budge
 SOTTO_API bool sotto_engine_next_event(sotto_engine *engine, sotto_event *event);
 
 /* ---- KV state ---- */
-/* A snapshot (tokens, keys and values) of the longest prefix of these tokens that is in the cache;
- * with n_tokens 0 of all of the sequence used last. Any host and variant with the same model and
- * cache types reads it. Valid until the next call that returns text. ERR_INVALID_STATE when nothing
- * is cached. */
+/* A snapshot (tokens, keys and values, recurrent states) of the longest prefix of these tokens that
+ * the cache can go on from; with n_tokens 0 of all of the sequence used last. Where layers have
+ * windows or recurrent states that may be less than what was computed. Any host and variant with
+ * the same model and cache types reads it. Valid until the next call that returns text.
+ * ERR_INVALID_STATE when nothing is cached. */
 SOTTO_API sotto_status sotto_engine_save_state(sotto_engine *engine, const int32_t *tokens,
                                                uint32_t n_tokens, const char **data, uint32_t *len);
 /* Put a snapshot of n_tokens into the cache: requests that begin with its tokens need not compute
