@@ -50,6 +50,11 @@ typedef struct sums {
 ALWAYS_INLINE sums correct(sotto_panel_kind kind, act_layout act, sums s, const uint8_t *block,
                            int part) {
   v128_t *narrow = part ? s.high : s.low;
+  if (act.words == 1) { /* either of two int16 */
+    narrow[0] = wasm_v128_and(pair_correction(act, block, kind.offset),
+                              wasm_u32x4_splat(part ? 0xFFFF0000 : 0xFFFF));
+    return s;
+  }
   word_corrections(act, block, kind.offset, part, narrow);
   for (int p = 0; p < act.words; p++)
     narrow[p] = wasm_v128_and(narrow[p], wasm_u32x4_const_splat(0xFFFF));
@@ -117,7 +122,8 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t *sub) {
+                                     const v128_t *sub, const uint8_t *block) {
+  (void)block;
   v128_t sum[2];
   for (int p = 0; p < act.words; p++) {
     v128_t high = wasm_i16x8_shr(s.high[p], (uint32_t)second_shift(kind));

@@ -47,6 +47,7 @@ ALWAYS_INLINE sums start(sotto_panel_kind kind, act_layout act, sums s, const ui
   if (part == 0) s = (sums){{zero, zero}, {zero, zero}, {zero, zero}};
   if (kind.offset == 0) return s;
   if (kind.scales == SOTTO_PANEL_INTEGERS) {
+    if (act.words == 1) return s; /* total_of_halves() */
     word_corrections(act, block, kind.offset, part, half);
     for (int p = 0; part && p < act.words; p++)
       half[p] = wasm_i32x4_shl(half[p], (uint32_t)second_shift(kind));
@@ -98,10 +99,14 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t *sub) {
+                                     const v128_t *sub, const uint8_t *block) {
   v128_t sum[2]; /* of words, with corrections: 16 * 7 * 128 + 4 * 16 * 127 < 2^15 */
-  for (int p = 0; p < act.words; p++)
-    sum[p] = times_pairs(s.low[p], s.high[p], second_shift(kind), sub[0], true);
+  for (int p = 0; p < act.words; p++) {
+    sum[p] = pairs_of(s.low[p], s.high[p], second_shift(kind));
+    if (kind.offset && act.words == 1)
+      sum[p] = wasm_i16x8_add(sum[p], pair_correction(act, block, kind.offset));
+    sum[p] = wasm_i32x4_dot_i16x8(sum[p], sub[0]);
+  }
   return of_words(act, sum);
 }
 

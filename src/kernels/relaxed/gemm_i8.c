@@ -93,8 +93,8 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t *sub) {
-  (void)kind, (void)act, (void)sub; /* bytes have one scale for both */
+                                     const v128_t *sub, const uint8_t *block) {
+  (void)kind, (void)act, (void)sub, (void)block; /* bytes have one scale for both */
   return s.word[0];
 }
 

@@ -2,7 +2,9 @@
  * through GEMM kernels together; what is left over, and a batch of fewer than four, are groups of
  * one token. A block of 32 values consists of words of 32 bits: those of its quants, one or two for
  * four values, and behind them
- *   [-8 * sum][float scale][scale * (float)sum][-8 * sum of the first 16]
+ *   [-8 * sum][float scale][scale * (float)sum][sums of halves]
+ * The last is -8 * sum of the first 16, or with one word for four values, where that fits, int16 of
+ * the first and the last 16.
  * In a group of four each token has a lane, and a word is 16 bytes. Of one token a word is 4 bytes,
  * which kernels copy to all lanes: were it kept as copies, a long row of activations would drive
  * itself out of the core's first cache, and a GEMV read them from the next at half the speed. Its
@@ -69,7 +71,7 @@ ALWAYS_INLINE v128_t act_word(act_layout act, const uint8_t *x, int i) {
   return splat_lane(wasm_v128_load(x + 16 * (i / 4)), i % 4);
 }
 /* What lies behind a block's quants. */
-typedef enum act_rest { ACT_SUM, ACT_SCALE, ACT_SCALED_SUM, ACT_FIRST_SUM } act_rest;
+typedef enum act_rest { ACT_SUM, ACT_SCALE, ACT_SCALED_SUM, ACT_HALVES } act_rest;
 ALWAYS_INLINE v128_t act_rest_word(act_layout act, const uint8_t *block, act_rest which) {
   return act_word(act, block + act_quant_bytes(act), which);
 }
@@ -85,12 +87,21 @@ ALWAYS_INLINE v128_t correction(act_layout act, const uint8_t *block, int offset
 }
 /* The same for the first (part 0) or second half (part 1) of the block. */
 ALWAYS_INLINE v128_t half_correction(act_layout act, const uint8_t *block, int offset, int part) {
-  v128_t sum = act_rest_word(act, block, ACT_FIRST_SUM);
-  if (part) sum = wasm_i32x4_sub(act_rest_word(act, block, ACT_SUM), sum);
+  v128_t sum = act_rest_word(act, block, ACT_HALVES);
+  if (act.words == 1)
+    sum = wasm_i32x4_shr(part ? sum : wasm_i32x4_shl(sum, 16), 16);
+  else if (part)
+    sum = wasm_i32x4_sub(act_rest_word(act, block, ACT_SUM), sum);
   return times_offset(sum, offset);
 }
 
-/* The same word by word, so that it fits int16: the low byte in wide ones' first. */
+/* Both, of one word, side by side in int16; the offset is 4 or 8. */
+ALWAYS_INLINE v128_t pair_correction(act_layout act, const uint8_t *block, int offset) {
+  v128_t sums = act_rest_word(act, block, ACT_HALVES);
+  return offset == 8 ? sums : wasm_i16x8_shr(sums, 1);
+}
+
+/* One of them word by word, so that it fits int16: the low byte in wide ones' first. */
 ALWAYS_INLINE void word_corrections(act_layout act, const uint8_t *block, int offset, int part,
                                     v128_t words[2]) {
   v128_t sum = half_correction(act, block, offset, part);

@@ -96,9 +96,9 @@ ALWAYS_INLINE v128_t total(sotto_panel_kind kind, act_layout act, sums s, const 
 }
 
 ALWAYS_INLINE v128_t total_of_halves(sotto_panel_kind kind, act_layout act, sums s,
-                                     const v128_t *sub) {
-  (void)act;
-  return times_pairs(s.half[0], s.half[1], second_shift(kind), sub[0], false);
+                                     const v128_t *sub, const uint8_t *block) {
+  (void)act, (void)block;
+  return times_pairs(s.half[0], s.half[1], second_shift(kind), sub[0]);
 }
 
 ALWAYS_INLINE int n_groups(sotto_panel_kind kind, act_layout act) {

@@ -5,18 +5,21 @@
 #include "kernels/simd128/streams.h"
 #include "kernels/simd128/unpack_quant.inc.h"
 
+/* -8 times the minima that are integers of halves, times the sums of these. */
+ALWAYS_INLINE v128_t minima(act_layout act, block_scales c, const uint8_t *block) {
+  if (act.words == 1) return wasm_i32x4_dot_i16x8(pair_correction(act, block, 8), c.min);
+  return times_pairs(half_correction(act, block, 8, 0), half_correction(act, block, 8, 1), 0,
+                     c.min);
+}
+
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
 ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_scales c,
                                act_layout act, const uint8_t *block) {
   v128_t scale = act_rest_word(act, block, ACT_SCALE);
   if (kind.scales == SOTTO_PANEL_INTEGERS) {
-    v128_t i = wasm_f32x4_convert_i32x4(total_of_halves(kind, act, s, c.sub));
+    v128_t i = wasm_f32x4_convert_i32x4(total_of_halves(kind, act, s, c.sub, block));
     i = wasm_f32x4_mul(i, c.d[0]);
-    if (kind.has_min) { /* 8 * 16 * 127 < 2^15 */
-      v128_t first = half_correction(act, block, 8, 0), second = half_correction(act, block, 8, 1);
-      v128_t minima = times_pairs(first, second, 0, c.min, act.words == 1);
-      i = mul_add(i, wasm_f32x4_convert_i32x4(minima), c.m);
-    }
+    if (kind.has_min) i = mul_add(i, wasm_f32x4_convert_i32x4(minima(act, c, block)), c.m);
     return mul_add(acc, i, scale);
   }
   v128_t i = wasm_f32x4_convert_i32x4(total(kind, act, s, block, 0));

@@ -39,13 +39,18 @@ ALWAYS_INLINE void quantize(const float *x, size_t k, const sotto_act *act, size
       v[i] = wasm_v128_and(wasm_i32x4_sub(shifted, magic), keep);
       halves[i / 4] = wasm_i32x4_add(halves[i / 4], v[i]);
     }
-    v128_t low = in_all_lanes(halves[0]), added = wasm_i32x4_add(low, in_all_lanes(halves[1]));
+    v128_t low = in_all_lanes(halves[0]), high = in_all_lanes(halves[1]);
+    v128_t added = wasm_i32x4_add(low, high);
     sum[b] = wasm_i32x4_extract_lane(added, 0);
-    v128_t sums = wasm_i32x4_neg(wasm_i32x4_shl(wasm_i32x4_shuffle(added, low, 0, 0, 0, 4), 3));
+    v128_t sums = wasm_i32x4_neg(wasm_i32x4_shl(added, 3));
+    low = wasm_i32x4_neg(wasm_i32x4_shl(low, 3));
+    if (layout.words == 1) /* what int16 take from the low half, they give to the high one */
+      low = wasm_i16x8_shuffle(low, wasm_i32x4_sub(sums, low), 0, 8, 0, 8, 0, 8, 0, 8);
     v128_t scales = wasm_f32x4_make(0, scale[b], scale[b] * (float)sum[b], 0);
     v128_t words[2][2];
     to_words(layout, v, words);
     store_quants(layout, q, words);
+    sums = wasm_i32x4_shuffle(sums, low, 0, 0, 0, 4);
     store_words(layout, q + act_quant_bytes(layout), wasm_i32x4_shuffle(sums, scales, 0, 5, 6, 3));
     q += act_block_bytes(layout);
   }

@@ -28,26 +28,12 @@ ALWAYS_INLINE tile_scales load_scales(sotto_tile_layout layout, const uint8_t *t
   return t;
 }
 
-#define SUB_SCALE_BYTES 384
-#define MINIMA_AT       256 /* of minima that are integers */
+#define SUB_SCALE_BYTES 128
 
 /* Eight rows' bytes lie in each half of a vector. */
 ALWAYS_INLINE void store_halves(uint8_t *first, uint8_t *second, v128_t v) {
   wasm_v128_store64_lane(first, v, 0);
   wasm_v128_store64_lane(second, v, 1);
-}
-
-/* Block b's scales that are integers of halves: a row's two side by side, or each twice. */
-ALWAYS_INLINE void store_pairs(uint8_t bytes[SUB_SCALE_BYTES], int b, v128_t v) {
-  uint8_t *to = bytes + 16 * N_SUB_SCALES * b;
-  if (N_SUB_SCALES == 1) {
-    wasm_v128_store(to, v);
-    return;
-  }
-  wasm_v128_store(to,
-                  wasm_i8x16_shuffle(v, v, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14));
-  wasm_v128_store(to + 16,
-                  wasm_i8x16_shuffle(v, v, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15));
 }
 
 ALWAYS_INLINE void unpack_six_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
@@ -87,22 +73,13 @@ ALWAYS_INLINE void unpack_six_bits_16(const uint8_t *sub, uint8_t bytes[SUB_SCAL
   for (int b = 0; b < 4; b++) {
     v128_t low = wasm_v128_load(sub + 16 * b), high = wasm_v128_load(sub + 64 + 16 * (b % 2));
     if (b >= 2) high = wasm_u16x8_shr(high, 2);
-    store_pairs(bytes, b, signed_six(low, wasm_i16x8_shl(high, 4)));
-    store_pairs(bytes, b + 4, signed_six(wasm_u16x8_shr(low, 4), high));
-  }
-}
-
-ALWAYS_INLINE void unpack_four_bits(const uint8_t *sub, uint8_t bytes[SUB_SCALE_BYTES]) {
-  const v128_t four = wasm_i8x16_const_splat(15);
-  for (int b = 0; b < 8; b++) {
-    v128_t both = wasm_v128_load(sub + 16 * b);
-    store_pairs(bytes, b, wasm_v128_and(both, four));
-    wasm_v128_store(bytes + MINIMA_AT + 16 * b, wasm_v128_and(wasm_u16x8_shr(both, 4), four));
+    wasm_v128_store(bytes + 16 * b, signed_six(low, wasm_i16x8_shl(high, 4)));
+    wasm_v128_store(bytes + 16 * (b + 4), signed_six(wasm_u16x8_shr(low, 4), high));
   }
 }
 
 /* The sub-scales byte by byte, eight rows of each, in order; in `bytes`, where they are packed
- * closer. Minima follow. */
+ * closer. Minima follow, or of four bits share the bytes. */
 ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const uint8_t *tile,
                                                uint8_t bytes[SUB_SCALE_BYTES]) {
   const uint8_t *sub = tile + layout.sub_scales;
@@ -110,7 +87,6 @@ ALWAYS_INLINE const uint8_t *unpack_sub_scales(sotto_tile_layout layout, const u
   case SOTTO_SCALES_SIX_BITS: unpack_six_bits(sub, bytes); return bytes;
   case SOTTO_SCALES_SIX_BITS_32: unpack_six_bits_32(sub, bytes); return bytes;
   case SOTTO_SCALES_SIX_BITS_16: unpack_six_bits_16(sub, bytes); return bytes;
-  case SOTTO_SCALES_FOUR_BITS: unpack_four_bits(sub, bytes); return bytes;
   default: return sub;
   }
 }
@@ -130,14 +106,23 @@ typedef struct block_scales {
   v128_t sub[N_SUB_SCALES], min;
 } block_scales;
 
+/* The integers of a block's halves: each lane of `pairs` has a row's two. */
+ALWAYS_INLINE void set_pairs(block_scales *c, v128_t pairs) {
+  c->sub[0] = pairs;
+  if (N_SUB_SCALES == 1) return;
+  c->sub[0] = wasm_i16x8_shuffle(pairs, pairs, 0, 0, 2, 2, 4, 4, 6, 6);
+  c->sub[N_SUB_SCALES - 1] = wasm_i16x8_shuffle(pairs, pairs, 1, 1, 3, 3, 5, 5, 7, 7);
+}
+
 ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, const uint8_t *sub,
                                      int b, int half) {
   block_scales c = {.d = {t.d, t.d}, .m = t.m};
-  if (layout.panel.scales == SOTTO_PANEL_INTEGERS) {
-    sub += 8 * half;
-    for (int i = 0; i < N_SUB_SCALES; i++)
-      c.sub[i] = wasm_i16x8_load8x8(sub + 16 * N_SUB_SCALES * b + 16 * i);
-    if (layout.panel.has_min) c.min = wasm_i16x8_load8x8(sub + MINIMA_AT + 16 * b);
+  if (layout.scales == SOTTO_SCALES_FOUR_BITS) {
+    v128_t both = wasm_u16x8_load8x8(sub + 16 * b + 8 * half);
+    set_pairs(&c, wasm_v128_and(both, wasm_u16x8_const_splat(15)));
+    c.min = wasm_u16x8_shr(both, 4);
+  } else if (layout.scales == SOTTO_SCALES_SIX_BITS_16) {
+    set_pairs(&c, wasm_i16x8_load8x8(sub + 16 * b + 8 * half));
   } else if (layout.scales == SOTTO_SCALES_INT8) {
     for (int i = 0; i < 2; i++) c.d[i] = times_bytes(t.d, sub + 16 * b + 8 * i, half);
   } else if (layout.sub_scales < layout.quants) {

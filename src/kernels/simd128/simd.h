@@ -63,13 +63,14 @@ ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
   return wasm_f32x4_add(sum, wasm_f32x4_mul(a, b));
 }
 
-/* In int32 a * the first + b / 2^shift * the second of two int16 in each lane of `pairs`; the
- * quotient is whole. `narrow`: a and it are below 2^15. */
-ALWAYS_INLINE v128_t times_pairs(v128_t a, v128_t b, int shift, v128_t pairs, bool narrow) {
-  if (narrow) {
-    a = wasm_v128_and(a, wasm_u32x4_const_splat(0xFFFF));
-    return wasm_i32x4_dot_i16x8(wasm_v128_or(a, wasm_i32x4_shl(b, 16 - (uint32_t)shift)), pairs);
-  }
+/* a and b / 2^shift side by side in int16, which they fit; the quotient is whole. */
+ALWAYS_INLINE v128_t pairs_of(v128_t a, v128_t b, int shift) {
+  a = wasm_v128_and(a, wasm_u32x4_const_splat(0xFFFF));
+  return wasm_v128_or(a, wasm_i32x4_shl(b, 16 - (uint32_t)shift));
+}
+
+/* In int32 a * the first + b / 2^shift * the second of two int16 in each lane of `pairs`. */
+ALWAYS_INLINE v128_t times_pairs(v128_t a, v128_t b, int shift, v128_t pairs) {
   a = wasm_i32x4_mul(a, wasm_i32x4_shr(wasm_i32x4_shl(pairs, 16), 16));
   b = wasm_i32x4_shr(b, (uint32_t)shift);
   return wasm_i32x4_add(a, wasm_i32x4_mul(b, wasm_i32x4_shr(pairs, 16)));

@@ -39,13 +39,13 @@ ALWAYS_INLINE int groups_of_rest(sotto_tile_layout layout) {
 }
 
 /* The shared bytes for j. Of three bits the last come from the others, which leave two bits each
- * in the rest. */
+ * in the rest; the average of two that have no bit in common, the lowest neither, is one right of
+ * both. */
 ALWAYS_INLINE v128_t load_shared(sotto_tile_layout layout, const uint8_t *quants, int j,
                                  quant_masks m, v128_t *rest) {
   if (layout.bits == 3 && j == 3) return *rest;
   v128_t shared = wasm_v128_load(quants + quants_at(layout, j));
-  if (layout.bits == 3)
-    *rest = wasm_u16x8_shr(wasm_v128_or(*rest, wasm_v128_and(shared, m.rest)), 1);
+  if (layout.bits == 3) *rest = wasm_u8x16_avgr(*rest, wasm_v128_and(shared, m.rest));
   return shared;
 }
 
