@@ -28,7 +28,8 @@ ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
   return kind.bits == 2 ? 2 : kind.bits == 3 ? 4 : 0;
 }
 
-#define N_SUB_SCALES 1
+#define N_SUB_SCALES   1
+#define takes_index(k) false
 
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
   if (kind.bits < 8) return (weights){{q}};

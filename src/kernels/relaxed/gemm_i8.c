@@ -49,7 +49,8 @@ ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
   return 0;
 }
 
-#define N_SUB_SCALES 1
+#define N_SUB_SCALES   1
+#define takes_index(k) false
 
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
   return (weights){{kind.offset == 128 ? wasm_v128_xor(q, m.sign) : q}};

@@ -36,6 +36,7 @@ ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
 
 #define PREPARES_BYTES false
 #define N_SUB_SCALES   1
+#define takes_index(k) false
 #define look_up        wasm_i8x16_swizzle
 
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {

@@ -10,6 +10,7 @@
  *   PREPARES_BYTES        that form is bytes, too, each made of one quant: values are looked up
  *                         in it
  *   look_up()             16 of 16 bytes by their indices
+ *   takes_index()         whether a value is made from its index, too, which is behind the vectors
  *   n_vectors()           vectors in `weights`
  *   second_shift()        how far left the quants of k = 16..31 stay when they are unpacked
  *   N_SUB_SCALES          vectors of a block's scales that are integers of halves: 1, a row's two

@@ -58,7 +58,7 @@ ALWAYS_INLINE void gemv_halves(sotto_tile_layout layout, act_layout act, const u
   const sotto_panel_kind kind = layout.panel;
   /* Fours of a turn of the loop, and that a vector of rest serves. */
   const bool two = (act.words == 1 && layout.bits != 3) || layout.bits == 2 || layout.bits == 6;
-  const int at_once = two ? 2 : 1, of_rest = groups_of_rest(layout);
+  const int at_once = takes_index(kind) ? 4 : two ? 2 : 1, of_rest = groups_of_rest(layout);
   const int n = layout.bits == 3 ? 3 : 4; /* the last comes from the rest */
   const uint8_t *beyond = quants;         /* moves with the rest's bytes */
   v128_t rest[2];
@@ -68,7 +68,8 @@ ALWAYS_INLINE void gemv_halves(sotto_tile_layout layout, act_layout act, const u
     s[h] = start(kind, act, s[h], x, 1);
   }
 /* Kept as a loop: engines load everything that a straight stretch of code needs at its beginning,
- * and an unrolled one would need more registers than there are. */
+ * and an unrolled one would need more registers than there are; but where a loop has six sums,
+ * they are in memory. */
 #pragma clang loop unroll(disable)
   for (int i = 0; i < n; i += at_once) {
     for (int j = 0; j < at_once; j++)

@@ -92,5 +92,6 @@ ALWAYS_INLINE weights weights_of(sotto_tile_layout layout, v128_t q, held_consta
   if (!PREPARES_BYTES) return prepare(layout.panel, look_up(h.values.v[0], q), h.masks);
   weights w;
   for (int i = 0; i < n_vectors(layout.panel); i++) w.v[i] = look_up(h.values.v[i], q);
+  if (takes_index(layout.panel)) w.v[1] = q;
   return w;
 }
