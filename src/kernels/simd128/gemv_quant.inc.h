@@ -31,42 +31,41 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   return kind.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
 }
 
-/* To s[h] are added, for each half h of the tile from `first` up to `end`, four k and as many 16
- * further on; `beyond`: where the rest's bytes are. */
+/* To s[h] are added, for each half h of the tile, four k (part 0) and as many 16 further on (part 1),
+ * of the parts from `first` up to `end`; `beyond`: where the rest's bytes are. */
 ALWAYS_INLINE void gemv_four(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                              const uint8_t *beyond, const uint8_t *x, int j, held_constants held,
                              int first, int end, v128_t rest[2], sums s[2]) {
   v128_t a[2][2]; /* by part and word */
-  for (int w = 0; w < 2 * act.words; w++)
+  for (int w = first * act.words; w < end * act.words; w++)
     a[w / act.words][w % act.words] = act_word(act, x, 2 * act.words * j + w);
-  weights low[2], high[2];
-  for (int h = first; h < end; h++) {
+  weights w[2][2]; /* by part and half */
+  for (int h = 0; h < 2; h++) {
     if (groups_of_rest(layout) < 4 && j % groups_of_rest(layout) == 0)
       rest[h] = load_rest(layout, beyond + 16 * h, j);
     v128_t shared = load_shared(layout, quants + 16 * h, j, held.quants, &rest[h]);
-    low[h] = weights_of(layout, unpack(layout, shared, j, 0, held.quants, &rest[h]), held);
-    high[h] = weights_of(layout, unpack(layout, shared, j, 1, held.quants, &rest[h]), held);
+    for (int part = first; part < end; part++)
+      w[part][h] = weights_of(layout, unpack(layout, shared, j, part, held.quants, &rest[h]), held);
   }
-  for (int h = first; h < end; h++) s[h] = dot_low(layout.panel, act, s[h], low[h], a[0]);
-  for (int h = first; h < end; h++) s[h] = dot_high(layout.panel, act, s[h], high[h], a[1]);
+  for (int h = 0; h < 2 && first == 0; h++) s[h] = dot_low(layout.panel, act, s[h], w[0][h], a[0]);
+  for (int h = 0; h < 2 && end == 2; h++) s[h] = dot_high(layout.panel, act, s[h], w[1][h], a[1]);
 }
 
-/* s[h] = the integer sums of a block for these halves. */
-ALWAYS_INLINE void gemv_halves(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
-                               const uint8_t *x, held_constants held, int first, int end,
-                               sums s[2]) {
+/* s[h] = the integer sums of a block, of these parts. */
+ALWAYS_INLINE void gemv_parts(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
+                              const uint8_t *x, held_constants held, int first, int end,
+                              v128_t rest[2], sums s[2]) {
   const sotto_panel_kind kind = layout.panel;
   /* Fours of a turn of the loop, and that a vector of rest serves. */
   const bool two = (act.words == 1 && layout.bits != 3) || layout.bits == 2 || layout.bits == 6;
   const int at_once = takes_index(kind) ? 4 : two ? 2 : 1, of_rest = groups_of_rest(layout);
   const int n = layout.bits == 3 ? 3 : 4; /* the last comes from the rest */
   const uint8_t *beyond = quants;         /* moves with the rest's bytes */
-  v128_t rest[2];
-  for (int h = first; h < end; h++) {
-    if (of_rest == 4) rest[h] = load_rest(layout, quants + 16 * h, 0);
-    s[h] = start(kind, act, s[h], x, 0);
-    s[h] = start(kind, act, s[h], x, 1);
+  for (int h = 0; h < 2; h++) {
+    if (of_rest == 4 && first == 0) rest[h] = load_rest(layout, quants + 16 * h, 0);
+    for (int part = first; part < end; part++) s[h] = start(kind, act, s[h], x, part);
   }
+  const v128_t last[2] = {rest[0], rest[1]};
 /* Kept as a loop: engines load everything that a straight stretch of code needs at its beginning,
  * and an unrolled one would need more registers than there are; but where a loop has six sums,
  * they are in memory. */
@@ -77,21 +76,23 @@ ALWAYS_INLINE void gemv_halves(sotto_tile_layout layout, act_layout act, const u
     quants = next(quants, quants_at(layout, at_once));
     beyond = next(beyond, 32 * at_once / of_rest);
     x = next(x, 8 * act.words * at_once);
-    for (int h = first; h < end; h++) s[h] = flush(kind, act, flush(kind, act, s[h], 0), 1);
+    for (int h = 0; h < 2; h++) s[h] = flush(kind, act, flush(kind, act, s[h], 0), 1);
   }
   x -= 24 * act.words;
+  for (int h = 0; h < 2 && first == 1; h++) rest[h] = last[h];
   if (n == 3) gemv_four(layout, act, quants, beyond, x, 3, held, first, end, rest, s);
 }
 
-/* Both halves share the copies of activations. Where these are loads, and the sums with them more
- * than fit the engines' registers, one comes after the other. */
+/* Both parts share the loads of weights. Where activations are loaded, too, and the sums with all of
+ * them more than fit the engines' registers, one comes after the other. */
 ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                               const uint8_t *x, held_constants held, sums s[2]) {
+  v128_t rest[2];
   if (act.broadcast && act.words == 2 && layout.panel.scales == SOTTO_PANEL_INTEGERS) {
-    gemv_halves(layout, act, quants, x, held, 0, 1, s);
-    gemv_halves(layout, act, quants, x, held, 1, 2, s);
+    gemv_parts(layout, act, quants, x, held, 0, 1, rest, s);
+    gemv_parts(layout, act, quants, x, held, 1, 2, rest, s);
   } else {
-    gemv_halves(layout, act, quants, x, held, 0, 2, s);
+    gemv_parts(layout, act, quants, x, held, 0, 2, rest, s);
   }
 }
 
@@ -114,7 +115,7 @@ ALWAYS_INLINE void add_tiles(sotto_tile_layout layout, act_layout act, const uin
       gemv_block(layout, act, quants, x, held, s);
       for (int h = 0; h < 2; h++) {
         if (layout.blocks == 1) scales[h] = load_scales(layout, tile, h, held.f16);
-        block_scales c = scales_of(layout, scales[h], sub, i, h);
+        block_scales c = scales_of(layout, scales[h], sub, i, h, held.nibble);
         acc[h] = add_block(layout.panel, acc[h], s[h], c, act, x);
       }
       quants += layout.block_bytes;

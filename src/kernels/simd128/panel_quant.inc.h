@@ -73,7 +73,7 @@ ALWAYS_INLINE void unpack_half(sotto_tile_layout layout, const uint8_t *tile, si
       }
       if (splats) splat_rows(rows, to);
       to += 8 * panel_vectors(layout.panel, splats);
-      store_scales(layout.panel, scales, scales_of(layout, tile_scales, sub, b, 0));
+      store_scales(layout.panel, scales, scales_of(layout, tile_scales, sub, b, 0, held.nibble));
       scales += n_scales(layout.panel);
     }
   }

@@ -115,11 +115,11 @@ ALWAYS_INLINE void set_pairs(block_scales *c, v128_t pairs) {
 }
 
 ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, const uint8_t *sub,
-                                     int b, int half) {
+                                     int b, int half, v128_t nibble) {
   block_scales c = {.d = {t.d, t.d}, .m = t.m};
   if (layout.scales == SOTTO_SCALES_FOUR_BITS) {
     v128_t both = wasm_u16x8_load8x8(sub + 16 * b + 8 * half);
-    set_pairs(&c, wasm_v128_and(both, wasm_u16x8_const_splat(15)));
+    set_pairs(&c, wasm_v128_and(both, nibble));
     c.min = wasm_u16x8_shr(both, 4);
   } else if (layout.scales == SOTTO_SCALES_SIX_BITS_16) {
     set_pairs(&c, wasm_i16x8_load8x8(sub + 16 * b + 8 * half));

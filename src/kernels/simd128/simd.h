@@ -65,8 +65,8 @@ ALWAYS_INLINE v128_t mul_add(v128_t sum, v128_t a, v128_t b) {
 
 /* a and b / 2^shift side by side in int16, which they fit; the quotient is whole. */
 ALWAYS_INLINE v128_t pairs_of(v128_t a, v128_t b, int shift) {
-  a = wasm_v128_and(a, wasm_u32x4_const_splat(0xFFFF));
-  return wasm_v128_or(a, wasm_i32x4_shl(b, 16 - (uint32_t)shift));
+  b = wasm_i32x4_shl(b, 16 - (uint32_t)shift);
+  return wasm_i16x8_shuffle(a, b, 0, 9, 2, 11, 4, 13, 6, 15);
 }
 
 /* In int32 a * the first + b / 2^shift * the second of two int16 in each lane of `pairs`. */

@@ -70,12 +70,14 @@ ALWAYS_INLINE v128_t unpack(sotto_tile_layout layout, v128_t shared, int j, int 
 typedef struct held_constants {
   quant_masks quants;
   f16_constants f16;
+  v128_t nibble; /* of sub-scales of four bits, as int16 */
   masks masks;
   weights values; /* of each index, prepared where that goes byte by byte */
 } held_constants;
 
 ALWAYS_INLINE held_constants hold(sotto_tile_layout layout) {
   held_constants h = {.quants = hold_quant_masks(layout), .f16 = hold_f16(), .masks = hold_masks()};
+  if (layout.scales == SOTTO_SCALES_FOUR_BITS) h.nibble = held(0x000F000F);
   if (layout.values) {
     const int8_t *volatile hidden = layout.values; /* see held() */
     h.values.v[0] = wasm_v128_load(hidden);
