@@ -5,13 +5,6 @@
 #include "kernels/simd128/streams.h"
 #include "kernels/simd128/unpack_quant.inc.h"
 
-/* -8 times the minima that are integers of halves, times the sums of these. */
-ALWAYS_INLINE v128_t minima(act_layout act, block_scales c, const uint8_t *block) {
-  if (act.words == 1) return wasm_i32x4_dot_i16x8(pair_correction(act, block, 8), c.min);
-  return times_pairs(half_correction(act, block, 8, 0), half_correction(act, block, 8, 1), 0,
-                     c.min);
-}
-
 /* One block's sums, times its scales, are added to acc: see kernels.h. */
 ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_scales c,
                                act_layout act, const uint8_t *block) {
@@ -31,8 +24,8 @@ ALWAYS_INLINE v128_t add_block(sotto_panel_kind kind, v128_t acc, sums s, block_
   return kind.has_min ? mul_add(acc, c.m, act_rest_word(act, block, ACT_SCALED_SUM)) : acc;
 }
 
-/* To s[h] are added, for each half h of the tile, four k (part 0) and as many 16 further on (part 1),
- * of the parts from `first` up to `end`; `beyond`: where the rest's bytes are. */
+/* To s[h] are added, for each half h of the tile, four k and as many 16 further on, or of these
+ * parts those from `first` up to `end`; `beyond`: where the rest's bytes are. */
 ALWAYS_INLINE void gemv_four(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                              const uint8_t *beyond, const uint8_t *x, int j, held_constants held,
                              int first, int end, v128_t rest[2], sums s[2]) {
@@ -51,7 +44,7 @@ ALWAYS_INLINE void gemv_four(sotto_tile_layout layout, act_layout act, const uin
   for (int h = 0; h < 2 && end == 2; h++) s[h] = dot_high(layout.panel, act, s[h], w[1][h], a[1]);
 }
 
-/* s[h] = the integer sums of a block, of these parts. */
+/* s[h] = the integer sums of a block, of these parts; the first leaves the second its rest. */
 ALWAYS_INLINE void gemv_parts(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                               const uint8_t *x, held_constants held, int first, int end,
                               v128_t rest[2], sums s[2]) {
@@ -83,8 +76,8 @@ ALWAYS_INLINE void gemv_parts(sotto_tile_layout layout, act_layout act, const ui
   if (n == 3) gemv_four(layout, act, quants, beyond, x, 3, held, first, end, rest, s);
 }
 
-/* Both parts share the loads of weights. Where activations are loaded, too, and the sums with all of
- * them more than fit the engines' registers, one comes after the other. */
+/* Both parts share the loads of weights. Where activations are loads, too, and the sums with them
+ * more than fit the engines' registers, one comes after the other. */
 ALWAYS_INLINE void gemv_block(sotto_tile_layout layout, act_layout act, const uint8_t *quants,
                               const uint8_t *x, held_constants held, sums s[2]) {
   v128_t rest[2];

@@ -1,6 +1,6 @@
 /* Unpacks a tile's scales and minima: to float32, or where those of a block's halves are integers,
  * to what multiplies sums. */
-#include "kernels/simd128/simd.h"
+#include "kernels/simd128/act.h"
 #include "kernels/tile.h"
 
 /* Of the four rows in half a tile: scales and, where there are any, minima. In K types these are
@@ -130,4 +130,11 @@ ALWAYS_INLINE block_scales scales_of(sotto_tile_layout layout, tile_scales t, co
     if (layout.panel.has_min) c.m = times_bytes(t.m, sub + 64 + 8 * b, half);
   }
   return c;
+}
+
+/* -8 times a block's minima that are integers of halves, times the activations' sums of these. */
+ALWAYS_INLINE v128_t minima(act_layout act, block_scales c, const uint8_t *block) {
+  if (act.words == 1) return wasm_i32x4_dot_i16x8(pair_correction(act, block, 8), c.min);
+  return times_pairs(half_correction(act, block, 8, 0), half_correction(act, block, 8, 1), 0,
+                     c.min);
 }
