@@ -39,8 +39,14 @@ ALWAYS_INLINE int second_shift(sotto_panel_kind kind) {
 #define takes_index(k) false
 #define look_up        wasm_i8x16_swizzle
 
+/* Values of eight bits, for one token: 128 more, they need one shift less. */
+ALWAYS_INLINE sotto_tile_layout without_signs(sotto_tile_layout layout) {
+  if (layout.values && layout.panel.bits == 8) layout.panel.offset = 128;
+  return layout;
+}
+
 ALWAYS_INLINE weights prepare(sotto_panel_kind kind, v128_t q, masks m) {
-  if (kind.bits == 8)
+  if (kind.bits == 8 && kind.offset == 0)
     return (weights){{wasm_i16x8_shr(wasm_i16x8_shl(q, 8), 8), wasm_i16x8_shr(q, 8)}};
   return (weights){{wasm_v128_and(q, m.byte), wasm_u16x8_shr(q, 8)}};
 }
@@ -119,7 +125,7 @@ ALWAYS_INLINE bool has_splats(sotto_panel_kind kind, act_layout act) {
 #undef P
 #define T(NAME, PANEL, ...)                                                                        \
   UNPACK(NAME, sotto_tile_##NAME)                                                                  \
-  GEMV(NAME, sotto_tile_##NAME, int16s)                                                            \
+  GEMV(NAME, without_signs(sotto_tile_##NAME), int16s)                                             \
   void sotto_gemm_##NAME##__simd128(const sotto_gemm *g) {                                         \
     GEMM(g, NAME, PANEL, sotto_tile_##NAME, sotto_panel_##PANEL, int16s, );                        \
   }

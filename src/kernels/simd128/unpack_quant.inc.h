@@ -81,7 +81,7 @@ ALWAYS_INLINE held_constants hold(sotto_tile_layout layout) {
   if (layout.values) {
     const int8_t *volatile hidden = layout.values; /* see held() */
     h.values.v[0] = wasm_v128_load(hidden);
-    if (layout.panel.bits < 8)
+    if (layout.panel.bits < 8 || !PREPARES_BYTES)
       h.values.v[0] = wasm_i8x16_add(h.values.v[0], wasm_i8x16_splat((int8_t)layout.panel.offset));
     if (PREPARES_BYTES) h.values = prepare(layout.panel, h.values.v[0], h.masks);
   }
