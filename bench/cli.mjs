@@ -8,7 +8,7 @@ import { newerNode } from '../tools/setup/packages.mjs'
 import { setup } from '../tools/setup.mjs'
 import { cases, metricsOf, prepare, shownCases } from './cases.mjs'
 import { contenders, hosts, peers, sets } from './contenders.mjs'
-import { benchFamilies, benchFormats } from './families.mjs'
+import { benchFamilies, benchFormats, benchLargeFormats } from './families.mjs'
 import { benchKernels } from './kernels.mjs'
 import { benchLoads } from './loads.mjs'
 import { benchLookup } from './lookup.mjs'
@@ -46,6 +46,7 @@ npm run bench -- lookup             answers with prompt lookup and without
 npm run bench -- overlap            a prompt computed while the model arrives, and after that
 npm run bench -- families           every family beside llama, at one shape
 npm run bench -- formats            formats of weights beside Q4_0, at one shape
+npm run bench -- formats-1b         formats of 4 bits and fewer in the shape of a 1B model
 npm run bench -- loads              loading with an empty, a full and a half full cache
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
@@ -68,6 +69,7 @@ Names may be repeated, or joined with commas.`
 const alone = {
   families: benchFamilies,
   formats: benchFormats,
+  'formats-1b': benchLargeFormats,
   loads: benchLoads,
   lookup: benchLookup,
   overlap: benchOverlap,

@@ -1,5 +1,6 @@
-// `npm run bench -- families` and `formats`: models that differ in one thing, at the same shape and
-// beside each other in the same rounds. Weights are random, with the default model's vocabulary.
+// `npm run bench -- families`, `formats` and `formats-1b`: models that differ in one thing, at the
+// same shape and beside each other in the same rounds. Weights are random, with the default model's
+// vocabulary.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { families, makeRandom } from '../models/make-random.mjs'
@@ -105,5 +106,15 @@ export const benchFormats = (wanted) =>
       ...{ name: type, file: `random-150m.${type}.gguf`, type },
       change: wide,
     })),
+    wanted,
+  )
+
+const largeFormats = ['Q4_0', 'Q2_K', 'Q3_K', 'IQ4_NL', 'IQ4_XS']
+
+/** In the shape of Llama 3.2 1B, which no cache holds. */
+export const benchLargeFormats = (wanted) =>
+  benchModels(
+    'format',
+    largeFormats.map((type) => ({ name: type, file: `random-1b.${type}.gguf`, type, change: {} })),
     wanted,
   )
