@@ -11,7 +11,7 @@
 #include "kernels/tile.h"
 
 typedef struct weights {
-  v128_t v[2]; /* low and, Q8_0 only, high nibbles */
+  v128_t v[2]; /* low and, Q8_0 only, high nibbles; or what is left of values, and indices */
 } weights;
 
 ALWAYS_INLINE int n_vectors(sotto_panel_kind kind) {
