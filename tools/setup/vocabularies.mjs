@@ -3,13 +3,13 @@
 // the packages hold every vocabulary five times over, half a gigabyte in node_modules
 // for 40 MB of use.
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeVocabulary } from '../../models/vocabulary.mjs'
 import { readText, writeText } from '../lib/files.mjs'
 import { inRoot, modelCache } from '../lib/paths.mjs'
 import { run } from '../lib/proc.mjs'
-import { step } from '../lib/report.mjs'
+import { makeOfFetched } from './fetched.mjs'
 
 const home = join(modelCache, 'vocabularies')
 const vocabularies = () => JSON.parse(readFileSync(inRoot('models', 'vocabularies.json'), 'utf8'))
@@ -28,15 +28,7 @@ export const haveVocabularies = () => vocabularies().every(have)
 export async function installVocabularies() {
   mkdirSync(home, { recursive: true })
   for (const entry of vocabularies().filter((entry) => !have(entry))) {
-    await step(`Vocabulary ${entry.id}`, async (state) => {
-      const folder = mkdtempSync(join(modelCache, '.fetch-'))
-      state.watch = folder
-      try {
-        await install(entry, folder)
-      } finally {
-        rmSync(folder, { recursive: true, force: true })
-      }
-    })
+    await makeOfFetched(`Vocabulary ${entry.id}`, (folder) => install(entry, folder))
   }
 }
 
