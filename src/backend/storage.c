@@ -20,6 +20,11 @@ void *sotto_storage_values(const sotto_storage *s, uint32_t layer, uint32_t page
   return rows_of(s, 1, layer, page, head);
 }
 
+const uint32_t *sotto_storage_pages(const sotto_storage *s, uint32_t layer,
+                                    const sotto_kv_seq *seq) {
+  return seq->groups[s->shape.layers[layer].group].numbers;
+}
+
 float *sotto_storage_state(const sotto_storage *s, uint32_t layer, uint32_t slot) {
   const size_t bytes = s->shape.layers[layer].n_state * sizeof(float);
   return (float *)(s->data + s->layers[layer].state + slot * bytes);

@@ -33,6 +33,9 @@ void *sotto_storage_keys(const sotto_storage *storage, uint32_t layer, uint32_t 
                          uint32_t head);
 void *sotto_storage_values(const sotto_storage *storage, uint32_t layer, uint32_t page,
                            uint32_t head);
+/* The sequence's page numbers in a layer, for the positions that it holds. */
+const uint32_t *sotto_storage_pages(const sotto_storage *storage, uint32_t layer,
+                                    const sotto_kv_seq *seq);
 /* A layer's state: [n_state] floats. */
 float *sotto_storage_state(const sotto_storage *storage, uint32_t layer, uint32_t slot);
 

@@ -25,14 +25,8 @@ sotto_status generator_check_output(sotto_generator *g, const sotto_request *r) 
   return SOTTO_OK;
 }
 
-static bool is_finite(const float *x, uint32_t n) {
-  float zero = 0;
-  for (uint32_t i = 0; i < n; i++) zero += x[i] * 0.0f;
-  return zero == 0.0f;
-}
-
 void generator_emit_embedding(sotto_generator *g, job *j, const float *embedding) {
-  if (!is_finite(embedding, g->config.n_embd)) {
+  if (!sotto_row_is_finite(SOTTO_F32, embedding, g->config.n_embd)) {
     const sotto_status status =
         sotto_fail(g->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
                    "the embedding is not finite; the model's weights are damaged");

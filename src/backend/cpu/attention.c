@@ -97,12 +97,6 @@ uint64_t cpu_attention_unit_macs(const cpu_backend *b, const sotto_op *op) {
   return 2 * most * unit_heads(b, op) * op->attention.head_dim;
 }
 
-/* Page numbers of token t's sequence in the operation's layer. */
-static const uint32_t *layer_pages(const cpu_backend *b, const sotto_op *op, uint32_t t) {
-  const uint32_t group = b->storage.shape.layers[op->attention.layer].group;
-  return b->part.seqs[t]->groups[group].numbers;
-}
-
 void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, uint32_t thread) {
   const uint32_t heads = unit_heads(b, op), d = op->attention.head_dim,
                  per_block = units_per_block(op, heads),
@@ -134,7 +128,8 @@ void cpu_attention_run(const cpu_backend *b, const sotto_op *op, uint64_t unit, 
       .softcap = op->attention.softcap,
       .scratch = b->attention + thread * b->attention_scratch,
   };
-  const uint32_t *pages = layer_pages(b, op, *block);
+  const uint32_t *pages =
+      sotto_storage_pages(&b->storage, op->attention.layer, b->part.seqs[*block]);
   const size_t most_keys = sotto_attention_keys(&args, args.n_tokens - 1);
   const size_t first_page = sotto_attention_first_key(&args, 0) / SOTTO_KV_PAGE;
   for (size_t i = first_page; i < (most_keys + SOTTO_KV_PAGE - 1) / SOTTO_KV_PAGE; i++) {
@@ -149,7 +144,8 @@ void cpu_kv_write(cpu_backend *b, const cpu_step *step, uint64_t t) {
   const sotto_op *op = step->op;
   const uint32_t position = b->part.positions[t], d = op->attention.head_dim,
                  layer = op->attention.layer;
-  const uint32_t page = layer_pages(b, op, (uint32_t)t)[position / SOTTO_KV_PAGE];
+  const uint32_t page =
+      sotto_storage_pages(&b->storage, layer, b->part.seqs[t])[position / SOTTO_KV_PAGE];
   const size_t row = position % SOTTO_KV_PAGE;
   const size_t k_bytes = (size_t)sotto_dtype_row_bytes(shape->k_type, d);
   const size_t v_bytes = (size_t)sotto_dtype_row_bytes(shape->v_type, d);

@@ -24,10 +24,6 @@ static uint32_t widest_matmul_input(const sotto_program *p) {
   return widest;
 }
 
-static uint64_t most(uint64_t a, uint64_t b) {
-  return a > b ? a : b;
-}
-
 /* Bytes of the scratch block; with `b`, also points its parts into b->scratch. */
 static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *config,
                         cpu_backend *b) {
@@ -38,9 +34,9 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
   if (floats == UINT64_MAX) return UINT64_MAX;
   const uint64_t sizes[] = {
       floats * sizeof(float),
-      most(sotto_act_bytes(n_blocks * SOTTO_ACT_BLOCK, rows), experts.act_bytes),
-      most(rows * n_blocks, experts.act_blocks) * sizeof(float),
-      most(rows * n_blocks, experts.act_blocks) * sizeof(int32_t),
+      larger(sotto_act_bytes(n_blocks * SOTTO_ACT_BLOCK, rows), experts.act_bytes),
+      larger(rows * n_blocks, experts.act_blocks) * sizeof(float),
+      larger(rows * n_blocks, experts.act_blocks) * sizeof(int32_t),
       config->cpu.n_threads * cpu_attention_scratch(p, config) * sizeof(float),
       (uint64_t)p->n_ropes * config->n_batch * sotto_widest_rope(p) * sizeof(float),
       sotto_widest_rope(p) * sizeof(float),
@@ -168,14 +164,14 @@ static void lower(cpu_backend *b) {
     /* The output head's activations have 16 bits: their rounding goes straight into the logits. On
      * SmolLM2 that takes a fifth off the divergence from exact activations, for a fifth of decode's
      * multiply-adds and none of prefill's; all else bears 8 bits well. */
-    const bool takes_act = sotto_dtype_takes_act(type),
-               wide = takes_act && !experts && op->matmul.feeds_logits,
-               copies = !takes_act && experts && p->buffers[op->in[0]].n_used == 0;
+    const bool quantised = takes_act(p, op),
+               wide = quantised && !experts && op->matmul.feeds_logits,
+               copies = !quantised && experts && p->buffers[op->in[0]].n_used == 0;
     if (group && (op->in[0] != group->op->in[0] || op->in[1] != group->op->in[1])) group = NULL;
-    ready_input *ready = takes_act ? &act : &rows;
+    ready_input *ready = quantised ? &act : &rows;
     const bool is_ready =
         op->in[0] == ready->in && op->in[1] == ready->routes && wide == ready->wide;
-    if ((takes_act || copies) && !is_ready) {
+    if ((quantised || copies) && !is_ready) {
       b->steps[b->n_steps++] = (cpu_step){.kind = experts ? CPU_GATHER : CPU_QUANTIZE,
                                           .op = op,
                                           .n_ops = 1,
@@ -188,7 +184,7 @@ static void lower(cpu_backend *b) {
     } else {
       group = &b->steps[b->n_steps++];
       *group = (cpu_step){.kind = step_kind(op->kind), .op = op, .n_ops = 1};
-      if (!takes_act) group->matmul_kind = matmul_kind(b, type, false, experts);
+      if (!quantised) group->matmul_kind = matmul_kind(b, type, false, experts);
     }
     forget(&act, op->out);
     forget(&rows, op->out);
@@ -308,8 +304,7 @@ static bool multiplies(const cpu_step *step) {
 }
 
 static bool is_float_matmul(const cpu_backend *b, const cpu_step *step) {
-  return multiplies(step) &&
-         !sotto_dtype_takes_act(b->program->weights[step->op->weight].tensor->type);
+  return multiplies(step) && !takes_act(b->program, step->op);
 }
 
 static double macs_of(const cpu_backend *b, const cpu_step *step, uint64_t first, uint64_t last) {

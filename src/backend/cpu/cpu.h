@@ -95,6 +95,13 @@ double cpu_parts_steps_done(const cpu_backend *backend);
 static inline const sotto_kernels *first_kernels(const cpu_backend *b) {
   return b->config.cpu.kernels.members[0];
 }
+/* Whether a matmul's weights meet quantised activations. */
+static inline bool takes_act(const sotto_program *p, const sotto_op *op) {
+  return sotto_dtype_takes_act(p->weights[op->weight].tensor->type);
+}
+static inline uint64_t larger(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
 static inline uint32_t active_threads(const cpu_backend *b) {
   return sotto_pool_active(b->config.cpu.pool);
 }

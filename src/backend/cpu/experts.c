@@ -3,14 +3,6 @@
 #include "backend/cpu/cpu.h"
 #include "kernels/math.h"
 
-static uint64_t larger(uint64_t a, uint64_t b) {
-  return a > b ? a : b;
-}
-
-static bool takes_act(const sotto_program *p, const sotto_op *op) {
-  return sotto_dtype_takes_act(p->weights[op->weight].tensor->type);
-}
-
 /* Groups of activations that n rows of one expert take. */
 static uint64_t n_groups(uint64_t n) {
   return n / 4 + n % 4;

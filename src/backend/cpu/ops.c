@@ -50,9 +50,7 @@ bool cpu_steps_have_same_rows(const sotto_program *p, const cpu_step *a, const c
 }
 
 bool cpu_step_makes_act(const sotto_program *p, const cpu_step *step) {
-  return step->kind == CPU_QUANTIZE ||
-         (step->kind == CPU_GATHER &&
-          sotto_dtype_takes_act(p->weights[step->op->weight].tensor->type));
+  return step->kind == CPU_QUANTIZE || (step->kind == CPU_GATHER && takes_act(p, step->op));
 }
 
 static uint32_t step_rows(const cpu_backend *b, const cpu_step *step) {
@@ -136,7 +134,7 @@ static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *o
                    uint64_t last) {
   const sotto_weight *w = &b->program->weights[op->weight];
   const sotto_dtype type = w->tensor->type;
-  const bool takes_act = sotto_dtype_takes_act(type);
+  const bool quantised = takes_act(b->program, op);
   const uint64_t end = last * SOTTO_TILE_ROWS;
   sotto_gemm gemm = {
       .y = buffer_row(b, op->out, 0),
@@ -149,9 +147,9 @@ static void matmul(const cpu_backend *b, const cpu_step *step, const sotto_op *o
       .row1 = (size_t)(end < w->rows ? end : w->rows),
       .k = (size_t)w->cols,
       .n_tokens = step_rows(b, step),
-      .n_streams = takes_act ? b->n_streams : b->float_streams,
+      .n_streams = quantised ? b->n_streams : b->float_streams,
   };
-  const sotto_kernels *kernels = takes_act ? b->act_kernels : first_kernels(b);
+  const sotto_kernels *kernels = quantised ? b->act_kernels : first_kernels(b);
   sotto_kernels_gemm(kernels, type)(&gemm);
   for (size_t t = 0; op->bias >= 0 && t < gemm.n_tokens; t++) {
     float *y = gemm.y + t * gemm.y_stride + gemm.row0;

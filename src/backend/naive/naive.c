@@ -193,15 +193,11 @@ static void rope(const naive *b, const sotto_op *op, float *x, uint32_t dim, uin
   }
 }
 
-/* Page numbers of token t's sequence in the layer. */
-static const uint32_t *layer_pages(const naive *b, uint32_t layer, uint32_t t) {
-  return b->batch->seqs[t]->groups[b->storage.shape.layers[layer].group].numbers;
-}
-
 static void kv_write(naive *b, const sotto_op *op, const float *k, const float *v, uint32_t t) {
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim;
   uint32_t position = b->batch->positions[t];
-  uint32_t page = layer_pages(b, layer, t)[position / SOTTO_KV_PAGE];
+  uint32_t page =
+      sotto_storage_pages(&b->storage, layer, b->batch->seqs[t])[position / SOTTO_KV_PAGE];
   size_t row = (size_t)(position % SOTTO_KV_PAGE) * d;
   for (uint32_t head = 0; head < op->attention.n_head_kv; head++, k += d, v += d) {
     memcpy((float *)sotto_storage_keys(&b->storage, layer, page, head) + row, k, d * sizeof(float));
@@ -231,7 +227,7 @@ static void attention(naive *b, const sotto_op *op, float *out, const float *q, 
   const uint32_t layer = op->attention.layer, d = op->attention.head_dim,
                  n_head = op->attention.n_head, n = n_visible(b, op, t),
                  window = op->attention.window, first = window && n > window ? n - window : 0;
-  const uint32_t *pages = layer_pages(b, layer, t);
+  const uint32_t *pages = sotto_storage_pages(&b->storage, layer, b->batch->seqs[t]);
   for (uint32_t head = 0; head < n_head; head++, q += d, out += d) {
     uint32_t kv_head = head / (n_head / op->attention.n_head_kv);
     float max = -INFINITY;
