@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/engine.h"
 #include "test.h"
 
 typedef struct random_cuts {
@@ -206,7 +207,8 @@ char *tensor_data(char *data, size_t len, const char *name) {
   return data + offset;
 }
 
-void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
+/* Fails once, at the n-th call; user: long *n, which is 0 afterwards. */
+static void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
   long *left = user;
   (void)old_size;
   if (new_size == 0) {
@@ -215,4 +217,34 @@ void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size) {
   }
   if (*left > 0 && --*left == 0) return NULL;
   return realloc(ptr, new_size);
+}
+
+void survive_failed_allocations(const sotto_engine_options *options,
+                                sotto_status (*attempt)(sotto_engine *engine, const char *path),
+                                const char *path, long n_mended) {
+  long failures = 0, mended = 0;
+  for (long n = 1; CHECK(n < 20000); n++) {
+    long left = n;
+    sotto_ctx ctx;
+    sotto_ctx_init(&ctx, failing_alloc, &left);
+    sotto_engine *e = sotto_engine_new_with(&ctx, options);
+    if (!e) {
+      CHECK(n == 1);
+      failures++;
+      continue;
+    }
+    const sotto_status status = attempt(e, path);
+    if (status != SOTTO_OK) {
+      failures++;
+      CHECK(status == SOTTO_ERR_OUT_OF_MEMORY);
+      CHECK(strstr(sotto_engine_message(e), "memory") != NULL);
+    }
+    sotto_engine_free(e);
+    if (left > 0) { /* nothing was left to fail */
+      CHECK(status == SOTTO_OK);
+      break;
+    }
+    mended += status == SOTTO_OK;
+  }
+  CHECK(failures > 50 && mended == n_mended);
 }

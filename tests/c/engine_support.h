@@ -24,8 +24,12 @@ sotto_status load_bytes(sotto_engine *engine, const char *data, size_t len);
 char *value_of(char *data, size_t len, const char *key);
 /* The bytes of a tensor in a model's file. */
 char *tensor_data(char *data, size_t len, const char *name);
-/* An allocator that fails once, at the n-th call; user: long *n, which is 0 afterwards. */
-void *failing_alloc(void *user, void *ptr, size_t old_size, size_t new_size);
+/* Attempts the same on one new engine after the other, and each time a later allocation fails,
+ * until none is left to fail: every attempt but the last ends in ERR_OUT_OF_MEMORY with a message,
+ * except n_mended of them that do without what they could not get. */
+void survive_failed_allocations(const sotto_engine_options *options,
+                                sotto_status (*attempt)(sotto_engine *engine, const char *path),
+                                const char *path, long n_mended);
 /* An engine with the model loaded; NULL and a failed check on any failure. */
 sotto_engine *open_model(const char *path, const sotto_engine_options *options, delivery how);
 

@@ -246,37 +246,25 @@ TEST(remembering_plan_foretells_the_memory_used) {
   }
 }
 
-/* Every allocation fails in turn, from the header to a state that moved. */
+/* From the header to a state that moved. */
+static sotto_status load_and_resume(sotto_engine *e, const char *path) {
+  int32_t text[120];
+  make_text(text, 120, 61);
+  sotto_memory_plan plan;
+  const char *state;
+  uint32_t id, len, n_tokens;
+  SOTTO_TRY(feed_headers(e, &path, 1, (delivery){0}, &plan));
+  SOTTO_TRY(sotto_engine_start_load(e));
+  SOTTO_TRY(feed_body(e, &path, 1, (delivery){0}));
+  const sotto_request request = greedy(text, 120, 5, FLAGS);
+  SOTTO_TRY(sotto_engine_add_request(e, &request, &id));
+  outcome o = {.hash = HASH_START};
+  while (!drain(e, &o, id, 1)) sotto_engine_step(e, 1e9);
+  SOTTO_TRY((sotto_status)o.status);
+  SOTTO_TRY(sotto_engine_save_state(e, text, 96, &state, &len));
+  return sotto_engine_load_state(e, state, len, &n_tokens);
+}
+
 TEST(remembering_survives_every_failed_allocation) {
-  EACH(path) {
-    int32_t text[120];
-    make_text(text, 120, 61);
-    long failures = 0;
-    for (long n = 1; CHECK(n < 20000); n++) {
-      long left = n;
-      sotto_ctx ctx;
-      sotto_ctx_init(&ctx, failing_alloc, &left);
-      sotto_engine *e = sotto_engine_new_with(&ctx, &narrow);
-      if (!e) continue;
-      sotto_memory_plan plan;
-      outcome o = {.hash = HASH_START};
-      const char *state;
-      uint32_t id, len, n_tokens;
-      sotto_status status = feed_headers(e, &path, 1, (delivery){0}, &plan);
-      if (status == SOTTO_OK) status = sotto_engine_start_load(e);
-      if (status == SOTTO_OK) status = feed_body(e, &path, 1, (delivery){0});
-      const sotto_request request = greedy(text, 120, 5, FLAGS);
-      if (status == SOTTO_OK) status = sotto_engine_add_request(e, &request, &id);
-      while (status == SOTTO_OK && !drain(e, &o, id, 1)) sotto_engine_step(e, 1e9);
-      if (status == SOTTO_OK) status = (sotto_status)o.status;
-      if (status == SOTTO_OK) status = sotto_engine_save_state(e, text, 96, &state, &len);
-      if (status == SOTTO_OK) status = sotto_engine_load_state(e, state, len, &n_tokens);
-      CHECK(status == SOTTO_OK || status == SOTTO_ERR_OUT_OF_MEMORY);
-      failures += status != SOTTO_OK;
-      sotto_engine_free(e);
-      if (left > 0) break; /* nothing was left to fail */
-      CHECK(status != SOTTO_OK);
-    }
-    CHECK(failures > 50);
-  }
+  EACH(path) survive_failed_allocations(&narrow, load_and_resume, path, 0);
 }
