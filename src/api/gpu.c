@@ -26,6 +26,12 @@ uint32_t sotto_engine_gpu_take(sotto_engine *e, sotto_gpu_commands *commands) {
   return queue && queue->take(e->backend, commands);
 }
 
+sotto_status sotto_engine_gpu_status(sotto_engine *e) {
+  const sotto_backend_queue *queue = e->backend ? e->backend->type->queue : NULL;
+  bool done;
+  return queue ? queue->check(e->backend, 0, &done) : SOTTO_OK;
+}
+
 void sotto_engine_gpu_report(sotto_engine *e, uint32_t serial, uint32_t status) {
   const sotto_backend_queue *queue = e->backend ? e->backend->type->queue : NULL;
   if (queue) queue->report(e->backend, serial, (sotto_status)status);

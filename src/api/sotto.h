@@ -270,6 +270,10 @@ SOTTO_API uint32_t sotto_engine_gpu_take(sotto_engine *engine, sotto_gpu_command
 /* The commands of this serial are done, and what they read is in memory; serials are reported in
  * order. With another status than SOTTO_OK the GPU is lost to the engine, and all requests fail. */
 SOTTO_API void sotto_engine_gpu_report(sotto_engine *engine, uint32_t serial, uint32_t status);
+/* Why nothing will be computed on the GPU: ERR_GPU_LOST or ERR_OUT_OF_MEMORY as it was reported,
+ * ERR_GPU_UNAVAILABLE where its results were wrong in the test that comes with start_load. OK as
+ * long as it works. */
+SOTTO_API sotto_status sotto_engine_gpu_status(sotto_engine *engine);
 
 /* ---- KV state ---- */
 /* A snapshot (tokens, keys and values, recurrent states) of the longest prefix of these tokens that

@@ -94,7 +94,7 @@ static sotto_weight_id refuse(sotto_program *p, sotto_status status) {
 }
 
 /* The slice as a weight, an old one where it is taken again (tied embeddings). */
-static sotto_weight_id add_weight(sotto_program *p, sotto_weight wanted) {
+sotto_weight_id sotto_program_add_weight(sotto_program *p, sotto_weight wanted) {
   for (size_t i = 0; i < p->n_weights; i++) {
     const sotto_weight *w = &p->weights[i];
     if (w->tensor == wanted.tensor && w->first == wanted.first && w->rows == wanted.rows &&
@@ -158,7 +158,8 @@ sotto_weight_id sotto_program_matrix_rows(sotto_program *p, const char *name_for
                                           uint64_t rows) {
   const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, n_rows, cols);
   if (!tensor) return SOTTO_NONE;
-  return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_MATRIX, first, rows, cols, p->stage});
+  return sotto_program_add_weight(
+      p, (sotto_weight){tensor, SOTTO_WEIGHT_MATRIX, first, rows, cols, p->stage});
 }
 
 sotto_weight_id sotto_program_vector_slice(sotto_program *p, const char *name_format,
@@ -175,14 +176,15 @@ sotto_weight_id sotto_program_vector_slice(sotto_program *p, const char *name_fo
                                 "convert the model again with vectors in F32",
                                 SOTTO_SLICE_ARG(tensor->name), sotto_dtype_name(tensor->type)));
   }
-  return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_VECTOR, first, 1, cols, p->stage});
+  return sotto_program_add_weight(
+      p, (sotto_weight){tensor, SOTTO_WEIGHT_VECTOR, first, 1, cols, p->stage});
 }
 
 sotto_weight_id sotto_program_taps(sotto_program *p, const char *name_format, uint32_t layer,
                                    uint32_t channels, uint32_t n_taps) {
   const sotto_gguf_tensor *tensor = find_tensor(p, name_format, layer, channels, n_taps);
   if (!tensor) return SOTTO_NONE;
-  return add_weight(
+  return sotto_program_add_weight(
       p, (sotto_weight){tensor, SOTTO_WEIGHT_VECTOR, 0, 1, (uint64_t)channels * n_taps, p->stage});
 }
 
@@ -197,7 +199,8 @@ sotto_weight_id sotto_program_experts(sotto_program *p, const char *name_format,
                                 SOTTO_SLICE_ARG(tensor->name), (unsigned long long)rows,
                                 SOTTO_TILE_ROWS));
   }
-  return add_weight(p, (sotto_weight){tensor, SOTTO_WEIGHT_MATRIX, 0, n * rows, cols, p->stage});
+  return sotto_program_add_weight(
+      p, (sotto_weight){tensor, SOTTO_WEIGHT_MATRIX, 0, n * rows, cols, p->stage});
 }
 
 sotto_weight_id sotto_program_matrix(sotto_program *p, const char *name_format, uint32_t layer,

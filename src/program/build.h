@@ -37,6 +37,8 @@ sotto_weight_id sotto_program_taps(sotto_program *program, const char *name_form
 /* A tensor of n experts, each a matrix of rows x cols (rows a multiple of 8), as one weight. */
 sotto_weight_id sotto_program_experts(sotto_program *program, const char *name_format,
                                       uint32_t layer, uint64_t n, uint64_t rows, uint64_t cols);
+/* A weight of a tensor that need not be in the file; the same number for the same slice. */
+sotto_weight_id sotto_program_add_weight(sotto_program *program, sotto_weight weight);
 /* Whether the file has such a tensor. */
 bool sotto_program_has(const sotto_program *program, const char *name_format, uint32_t layer);
 /* The file may have a tensor of this name that nothing needs. */

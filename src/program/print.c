@@ -8,7 +8,7 @@ static const char *const op_names[] = {
 };
 
 /* Gated units have names of their own (Shazeer 2020, arXiv 2002.05202). */
-static const char *name_of(const sotto_op *op) {
+const char *sotto_op_name(const sotto_op *op) {
   if (op->kind != SOTTO_OP_GLU) return op_names[op->kind];
   return op->glu.activation == SOTTO_GELU_TANH ? "geglu" : "swiglu";
 }
@@ -96,7 +96,7 @@ static sotto_status print_op(const sotto_program *p, const sotto_op *op, size_t 
     SOTTO_TRY(print_buffer(p, op->out, out));
     SOTTO_TRY(sotto_str_append_c(out, " = "));
   }
-  SOTTO_TRY(sotto_str_append_c(out, name_of(op)));
+  SOTTO_TRY(sotto_str_append_c(out, sotto_op_name(op)));
   const char *separator = "(";
   for (int i = 0; i < 2 && op->in[i] >= 0; i++) {
     SOTTO_TRY(sotto_str_append_c(out, separator));

@@ -74,6 +74,8 @@ static inline bool sotto_program_takes_whole_texts(const sotto_program *program)
   return !program->causal || program->pooling == SOTTO_POOLING_MEAN ||
          program->pooling == SOTTO_POOLING_CLS;
 }
+/* An operation's name as it is printed: "matmul", "swiglu". */
+const char *sotto_op_name(const sotto_op *op);
 /* Append the program as text, an operation a line, with the shape of each buffer. */
 sotto_status sotto_program_print(const sotto_program *program, sotto_str *out);
 /* A hash of all that decides what the program computes from its weights in a context of n_ctx

@@ -12,7 +12,8 @@ sotto_gpu_device gpu_least_device(void) {
                             .max_workgroup_memory = 16384,
                             .max_invocations = 256,
                             .max_workgroups = 65535,
-                            .alignment = 256};
+                            .alignment = 256,
+                            .only_records = 1};
 }
 
 /* Whether [offset, offset + n) is in the buffer. */
@@ -70,6 +71,14 @@ static void make_group(gpu_host *h, const sotto_gpu_bind_group *r) {
   check_usage(h, r->group);
 }
 
+static void release(gpu_host *h, const sotto_gpu_release *r) {
+  CHECK(r->n > 0);
+  for (uint32_t i = r->first; i < r->first + r->n && CHECK(i < GPU_HOST_MOST); i++) {
+    h->bytes -= h->buffers[i].size;
+    h->buffers[i].size = 0;
+  }
+}
+
 static void dispatch(gpu_host *h, const sotto_gpu_dispatch *d) {
   if (!CHECK(d->pipeline < GPU_HOST_MOST && h->pipelines[d->pipeline].exists)) return;
   if (!CHECK(d->group < GPU_HOST_MOST && h->groups[d->group].exists)) return;
@@ -91,6 +100,7 @@ static void carry_out(gpu_host *h, const void *record, sotto_gpu_record_kind kin
   case SOTTO_GPU_BUFFER: make_buffer(h, record); break;
   case SOTTO_GPU_PIPELINE: make_pipeline(h, record); break;
   case SOTTO_GPU_BIND_GROUP: make_group(h, record); break;
+  case SOTTO_GPU_RELEASE: release(h, record); break;
   case SOTTO_GPU_WRITE: {
     const sotto_gpu_write *r = record;
     CHECK(is_in(h, r->buffer, r->offset, r->n));

@@ -32,6 +32,22 @@ static uint32_t run(sotto_engine *e, uint32_t *last_reason) {
   return n_done;
 }
 
+/* The self-test's commands keep the rules too, and zeros do not pass it. */
+static void run_self_test(const char *path, sotto_gpu_device device) {
+  device.only_records = 0;
+  const sotto_engine_options options = {.n_ctx = 96, .n_batch = 40, .n_parallel = 2};
+  sotto_memory_plan plan;
+  sotto_engine *e = gpu_host_open(&host, path, &options, &device, &plan);
+  if (!e) return;
+  CHECK(sotto_engine_gpu_status(e) == SOTTO_ERR_GPU_UNAVAILABLE);
+  CHECK(strstr(sotto_engine_message(e), "computes wrongly") != NULL);
+  if (!CHECK(sotto_engine_bytes_peak(e) <= plan.total))
+    printf("    %s: %llu, planned %llu\n", path, (unsigned long long)sotto_engine_bytes_peak(e),
+           (unsigned long long)plan.total);
+  CHECK(host.bytes <= plan.gpu_total && host.n_pipelines <= 24);
+  sotto_engine_free(e);
+}
+
 static void run_model(const char *path, const sotto_gpu_device *device) {
   const sotto_engine_options options = {.n_ctx = 96, .n_batch = 40, .n_parallel = 2};
   sotto_memory_plan plan;
@@ -77,6 +93,7 @@ TEST(gpu_commands_of_every_tiny_model_keep_the_rules) {
     char path[300];
     snprintf(path, sizeof path, "models/tiny/%s", entry->d_name);
     run_model(path, &device);
+    run_self_test(path, device);
     n++;
   }
   closedir(folder);

@@ -41,6 +41,7 @@ TEST(layout_json_covers_every_struct) {
                GPU(binding),
                GPU(bind_group),
                GPU(dispatch),
+               GPU(release),
                GPU(list),
                GPU(write),
                GPU(copy),

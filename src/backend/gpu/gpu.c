@@ -1,68 +1,24 @@
-/* The backend for GPUs: everything that the model needs there, and the loop that writes a batch's
- * dispatches into the stream and waits for the host to say that they are done. */
+/* The backend for GPUs: what it needs, and the waiting for what the host reports. */
 #include "backend/gpu/gpu.h"
+
+#include <stdio.h>
 
 #include "backend/gpu/batch.h"
 #include "backend/gpu/kernels.h"
-#include "backend/gpu/lower.h"
-
-/* Dispatches between two submits: the GPU begins while the rest is being encoded, and none of them
- * takes so long that a system believes the GPU to hang. */
-#define DISPATCHES_PER_SUBMIT 128
+#include "backend/gpu/model.h"
+#include "backend/gpu/self_test.h"
 
 typedef struct gpu_backend {
   sotto_backend base;
   const sotto_program *program;
-  sotto_backend_config config;
-  sotto_gpu_device device;
-  gpu_stream stream;
-  gpu_weights weights;
-  gpu_storage storage;
-  gpu_buffers buffers;
-  gpu_steps steps;
-  uint32_t batch_buffer, status_buffer, output_buffer;
-
-  float *output;      /* [n_outputs][width] that were read back */
-  float *frequencies; /* [n_ropes][rope_stride] */
-  uint32_t rope_stride;
-  uint32_t *words; /* [n_words] the batch */
-  uint64_t n_words;
-  uint32_t status[GPU_STATUS_BYTES / 4]; /* that was read back */
-  sotto_status failure;                  /* of the device, for ever */
-  uint32_t setup;                        /* serial of pipelines and bind groups */
-
-  const sotto_batch *batch;
-  bool begun;        /* the batch's words have been written */
-  size_t next;       /* step */
-  uint32_t n_queued; /* dispatches since the last submit */
-  uint32_t end;      /* serial of the batch's last commands, or 0 */
+  gpu_shared shared;
+  gpu_model model;
+  gpu_self_test *self_test; /* until it is reported */
+  uint32_t setup;           /* serial of all that comes before the first batch */
+  sotto_status failure;     /* of the device, for ever */
+  char reason[256];         /* of the failure */
+  uint32_t end;             /* serial of the batch's last commands, or 0 */
 } gpu_backend;
-
-/* Floats of a row of the output. */
-static uint32_t output_width(const sotto_program *p) {
-  return p->buffers[p->output].dim;
-}
-
-/* Most bytes of the stream: the set-up's, or a batch's, which has a record a step. Pages that are
- * copied and states that are saved come on top. */
-static uint64_t stream_bytes(size_t n_steps, size_t n_buffers) {
-  const size_t group = sizeof(sotto_gpu_bind_group) + 8 * sizeof(sotto_gpu_binding);
-  return n_steps * group + n_buffers * sizeof(sotto_gpu_buffer) + GPU_USUAL_PIPELINES * 2048;
-}
-
-/* Of this memory, beside weights. */
-static uint64_t host_bytes(const sotto_program *p, const sotto_backend_config *config,
-                           const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights) {
-  const size_t n_steps = p->n_ops + weights->n_splits;
-  const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
-  return (uint64_t)config->n_outputs * output_width(p) * sizeof(float) +
-         p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
-         gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t) + weights->staging +
-         p->n_weights * (sizeof(sotto_placement) + sizeof(uint32_t)) +
-         weights->n_splits * sizeof(gpu_split) + n_steps * sizeof(gpu_step) +
-         gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
-         stream_bytes(n_steps, n_buffers) + sizeof(gpu_backend);
-}
 
 /* ---- plan ---- */
 
@@ -117,12 +73,13 @@ static sotto_status plan(const sotto_program *p, const sotto_backend_config *con
   const uint64_t words = gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t);
   if (words > most) return refuse(p, "n_ctx", "page numbers", words, most);
   out->weights = weights.host;
-  out->scratch = host_bytes(p, config, kv_shape, &weights);
+  out->scratch = gpu_model_bytes(p, config, kv_shape, &weights) - weights.host +
+                 gpu_self_test_bytes(p) + sizeof(gpu_backend);
   out->gpu_weights = weights.gpu;
   out->gpu_kv = sotto_kv_bytes(kv_shape);
   /* Activations, the batch, parameters, and what is read back. */
   out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_splits) +
-                     (uint64_t)config->n_outputs * output_width(p) * sizeof(float);
+                     (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float);
   return SOTTO_OK;
 }
 
@@ -132,58 +89,23 @@ static void destroy(sotto_backend *backend) {
   gpu_backend *b = (gpu_backend *)backend;
   if (!b) return;
   sotto_ctx *ctx = b->program->ctx;
-  gpu_steps_free(&b->steps);
-  gpu_buffers_free(&b->buffers);
-  gpu_storage_free(&b->storage);
-  gpu_weights_free(&b->weights);
-  gpu_stream_free(&b->stream);
-  sotto_free(ctx, b->output,
-             (size_t)b->config.n_outputs * output_width(b->program) * sizeof(float));
-  sotto_free(ctx, b->frequencies, b->program->n_ropes * b->rope_stride * sizeof(float));
-  sotto_free(ctx, b->words, (size_t)b->n_words * sizeof *b->words);
+  gpu_self_test_free(b->self_test);
+  gpu_model_free(&b->model);
+  gpu_pipelines_free(&b->shared.pipelines);
+  gpu_stream_free(&b->shared.stream);
   sotto_free(ctx, b, sizeof *b);
 }
 
-static sotto_status allocate(gpu_backend *b, const sotto_kv_shape *kv_shape) {
-  const sotto_program *p = b->program;
-  sotto_ctx *ctx = p->ctx;
-  b->rope_stride = sotto_widest_rope(p);
-  b->n_words = gpu_batch_words(p, &b->config, kv_shape);
-  const size_t n_frequencies = p->n_ropes * b->rope_stride;
-  b->output = sotto_alloc(ctx, (size_t)b->config.n_outputs * output_width(p) * sizeof(float));
-  b->frequencies = sotto_alloc(ctx, n_frequencies * sizeof *b->frequencies);
-  b->words = sotto_alloc(ctx, (size_t)b->n_words * sizeof *b->words);
-  if (!b->output || !b->words || (n_frequencies && !b->frequencies)) return SOTTO_ERR_OUT_OF_MEMORY;
-  SOTTO_TRY(gpu_buffers_init(p, &b->config, &b->buffers));
-  enum { PARAMS, BATCH, STATUS, FIRST };
-  uint32_t next = FIRST;
-  const uint64_t batch_bytes = b->n_words * sizeof *b->words;
-  gpu_emit_buffer(&b->stream, BATCH, false, batch_bytes);
-  gpu_emit_buffer(&b->stream, STATUS, false, GPU_STATUS_BYTES);
-  const uint32_t first_activations = next;
-  for (uint32_t i = 0; i < b->buffers.n; i++)
-    gpu_emit_buffer(&b->stream, next++, false, b->buffers.sizes[i]);
-  b->batch_buffer = BATCH;
-  b->status_buffer = STATUS;
-  b->output_buffer = first_activations + b->buffers.output;
-  SOTTO_TRY(gpu_storage_init(ctx, kv_shape, &b->stream, &next, &b->storage));
-  SOTTO_TRY(gpu_weights_init(p, &b->device, &b->stream, &next, &b->weights));
-  gpu_emit_buffer(&b->stream, PARAMS, true,
-                  gpu_params_bytes(&b->device, gpu_steps_most(p, &b->weights)));
-  const gpu_lowering lowering = {.program = p,
-                                 .device = &b->device,
-                                 .stream = &b->stream,
-                                 .weights = &b->weights,
-                                 .buffers = &b->buffers,
-                                 .storage = &b->storage,
-                                 .first_buffer = first_activations,
-                                 .batch_buffer = BATCH,
-                                 .params_buffer = PARAMS,
-                                 .status_buffer = STATUS,
-                                 .batch_bytes = batch_bytes};
-  SOTTO_TRY(gpu_steps_init(&lowering, &b->steps));
-  b->setup = gpu_stream_mark(&b->stream);
-  return b->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
+static sotto_status set_up(gpu_backend *b, const sotto_backend_config *config,
+                           const sotto_kv_shape *kv_shape) {
+  gpu_shared *s = &b->shared;
+  gpu_stream_init(&s->stream, b->program->ctx);
+  SOTTO_TRY(gpu_pipelines_init(b->program->ctx, &s->device, &s->stream, kv_shape->k_type,
+                               kv_shape->v_type, &s->pipelines));
+  SOTTO_TRY(gpu_model_init(s, b->program, config, kv_shape, &b->model));
+  if (!s->device.only_records) SOTTO_TRY(gpu_self_test_new(s, b->program, kv_shape, &b->self_test));
+  b->setup = gpu_stream_mark(&s->stream);
+  return SOTTO_OK;
 }
 
 static sotto_status create(const sotto_program *p, const sotto_backend_config *config,
@@ -193,144 +115,105 @@ static sotto_status create(const sotto_program *p, const sotto_backend_config *c
   if (!b) return SOTTO_ERR_OUT_OF_MEMORY;
   b->base.type = &sotto_backend_gpu;
   b->program = p;
-  b->config = *config;
-  b->device = *config->gpu;
-  gpu_stream_init(&b->stream, p->ctx);
-  const sotto_status status = allocate(b, kv_shape);
+  b->shared.device = *config->gpu;
+  const sotto_status status = set_up(b, config, kv_shape);
   if (status != SOTTO_OK) {
     destroy(&b->base);
     return status;
   }
-  b->base.placements = b->weights.placements;
+  b->base.placements = b->model.weights.placements;
   b->base.n_placements = p->n_weights;
-  b->base.sink = &b->weights.sink;
-  b->base.storage = &b->storage.base;
+  b->base.sink = &b->model.weights.sink;
+  b->base.storage = &b->model.storage.base;
   *out = &b->base;
   return SOTTO_OK;
-}
-
-/* ---- batches ---- */
-
-static void begin(sotto_backend *backend, const sotto_batch *batch) {
-  gpu_backend *b = (gpu_backend *)backend;
-  b->batch = batch;
-  b->begun = false;
-  b->next = 0;
-  b->end = 0;
-}
-
-static void submit(gpu_backend *b) {
-  if (b->n_queued) gpu_emit_submit(&b->stream);
-  b->n_queued = 0;
-}
-
-/* Before the first step, when the factors of rotary tables are there. */
-static void write_batch(gpu_backend *b) {
-  const sotto_program *p = b->program;
-  for (size_t i = 0; i < p->n_ropes; i++) {
-    const sotto_rope *r = &p->ropes[i];
-    const sotto_weight_id factors = sotto_rope_factors(r, b->config.n_ctx);
-    sotto_rope_frequencies(r, factors >= 0 ? b->weights.placements[factors].dst : NULL,
-                           b->frequencies + i * b->rope_stride);
-  }
-  const uint32_t n =
-      gpu_batch_write(p, b->batch, &b->storage.shape, b->frequencies, b->rope_stride, b->words);
-  gpu_emit_write(&b->stream, b->batch_buffer, 0, b->words, n * sizeof *b->words);
-  gpu_emit_clear(&b->stream, b->status_buffer, 0, GPU_STATUS_BYTES);
-  b->begun = true;
-}
-
-/* Dispatches up to the first one whose weights are missing; false there. */
-static bool queue_steps(gpu_backend *b, const bool *ready) {
-  for (; b->next < b->steps.n; b->next++) {
-    const gpu_step *step = &b->steps.steps[b->next];
-    if (!sotto_op_is_ready(b->program, step->op, b->config.n_ctx, ready)) return false;
-    if (!b->begun) write_batch(b);
-    sotto_gpu_dispatch dispatch;
-    if (!gpu_step_dispatch(step, b->batch->n_tokens, b->batch->n_outputs, &dispatch)) continue;
-    gpu_emit_dispatch(&b->stream, &dispatch);
-    if (++b->n_queued == DISPATCHES_PER_SUBMIT) submit(b);
-  }
-  return true;
-}
-
-static sotto_run_result fail_sequence(gpu_backend *b) {
-  const uint32_t t = UINT32_MAX - b->status[0];
-  b->base.failed_seq = b->batch->seqs[t < b->batch->n_tokens ? t : 0];
-  sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
-             "keys or values at position %u are not finite in the cache (%s, %s); the model's "
-             "weights are damaged or need another cache type",
-             b->batch->positions[t < b->batch->n_tokens ? t : 0],
-             sotto_dtype_name(b->storage.shape.k_type), sotto_dtype_name(b->storage.shape.v_type));
-  return SOTTO_RUN_NON_FINITE;
-}
-
-static sotto_status fail_device(const gpu_backend *b) {
-  if (b->failure != SOTTO_OK && b->failure != SOTTO_ERR_OUT_OF_MEMORY)
-    return sotto_fail(b->program->ctx, b->failure, "the GPU was lost; load the model again");
-  return sotto_fail(b->program->ctx, SOTTO_ERR_OUT_OF_MEMORY,
-                    "there is no memory left for the GPU's work; load with a smaller n_ctx or "
-                    "n_batch");
-}
-
-static sotto_status check(const sotto_backend *backend, uint32_t serial, bool *done) {
-  const gpu_backend *b = (const gpu_backend *)backend;
-  *done = gpu_stream_is_done(&b->stream, serial);
-  return b->failure == SOTTO_OK && !b->stream.failed ? SOTTO_OK : fail_device(b);
-}
-
-static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
-  (void)deadline_ms; /* writing commands is quick */
-  gpu_backend *b = (gpu_backend *)backend;
-  bool is_set_up;
-  if (check(backend, b->setup, &is_set_up) != SOTTO_OK) return SOTTO_RUN_FAILED;
-  if (!is_set_up) return SOTTO_RUN_WAIT_GPU;
-  if (b->end == 0) {
-    if (!queue_steps(b, ready)) {
-      submit(b);
-      return SOTTO_RUN_WAIT_WEIGHTS;
-    }
-    const uint32_t width = output_width(b->program), n = b->batch->n_outputs;
-    gpu_emit_read(&b->stream, b->status_buffer, 0, b->status, GPU_STATUS_BYTES);
-    if (n)
-      gpu_emit_read(&b->stream, b->output_buffer, 0, b->output,
-                    n * width * (uint32_t)sizeof(float));
-    b->n_queued = 1;
-    submit(b);
-    b->end = gpu_stream_mark(&b->stream);
-  }
-  bool done;
-  if (check(backend, b->end, &done) != SOTTO_OK) return SOTTO_RUN_FAILED;
-  if (!done) return SOTTO_RUN_WAIT_GPU;
-  return b->status[0] ? fail_sequence(b) : SOTTO_RUN_DONE;
-}
-
-static double progress(const sotto_backend *backend) {
-  const gpu_backend *b = (const gpu_backend *)backend;
-  return (double)b->next / (double)b->steps.n;
-}
-
-static const float *output(const sotto_backend *backend) {
-  return ((const gpu_backend *)backend)->output;
 }
 
 /* ---- the host ---- */
 
 static bool take(sotto_backend *backend, sotto_gpu_commands *out) {
-  return gpu_stream_take(&((gpu_backend *)backend)->stream, out);
+  return gpu_stream_take(&((gpu_backend *)backend)->shared.stream, out);
+}
+
+/* With the message that it will have from now on. */
+static void fail(gpu_backend *b, sotto_status status, const char *reason) {
+  if (b->failure != SOTTO_OK) return;
+  b->failure = status;
+  snprintf(b->reason, sizeof b->reason, "%s", reason);
 }
 
 static void report(sotto_backend *backend, uint32_t serial, sotto_status status) {
   gpu_backend *b = (gpu_backend *)backend;
-  if (status != SOTTO_OK && b->failure == SOTTO_OK) b->failure = status;
-  gpu_stream_report(&b->stream, serial);
+  if (status == SOTTO_ERR_OUT_OF_MEMORY)
+    fail(b, status, "the GPU has no memory left; load with a smaller n_ctx, n_batch or model");
+  else if (status != SOTTO_OK)
+    fail(b, status, "the GPU was lost; load the model again");
+  gpu_stream_report(&b->shared.stream, serial);
+  if (!b->self_test || !gpu_stream_is_done(&b->shared.stream, b->setup)) return;
+  char reason[sizeof b->reason];
+  if (b->failure == SOTTO_OK && !gpu_self_test_passes(b->self_test, reason, sizeof reason))
+    fail(b, SOTTO_ERR_GPU_UNAVAILABLE, reason);
+  gpu_self_test_free(b->self_test);
+  b->self_test = NULL;
 }
 
 static uint32_t mark(const sotto_backend *backend) {
-  return gpu_stream_mark(&((const gpu_backend *)backend)->stream);
+  return gpu_stream_mark(&((const gpu_backend *)backend)->shared.stream);
+}
+
+static sotto_status check(const sotto_backend *backend, uint32_t serial, bool *done) {
+  const gpu_backend *b = (const gpu_backend *)backend;
+  *done = gpu_stream_is_done(&b->shared.stream, serial);
+  if (b->failure != SOTTO_OK) return sotto_fail(b->program->ctx, b->failure, "%s", b->reason);
+  return b->shared.stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
 
 static const sotto_backend_queue queue = {take, report, mark, check};
+
+/* ---- batches ---- */
+
+static void begin(sotto_backend *backend, const sotto_batch *batch) {
+  gpu_backend *b = (gpu_backend *)backend;
+  gpu_model_begin(&b->model, batch);
+  b->end = 0;
+}
+
+static sotto_run_result fail_sequence(gpu_backend *b) {
+  const sotto_batch *batch = b->model.batch;
+  const sotto_kv_shape *kv = &b->model.storage.shape;
+  const uint32_t failed = UINT32_MAX - b->model.status[0],
+                 t = failed < batch->n_tokens ? failed : 0;
+  b->base.failed_seq = batch->seqs[t];
+  sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
+             "keys or values at position %u are not finite in the cache (%s, %s); the model's "
+             "weights are damaged or need another cache type",
+             batch->positions[t], sotto_dtype_name(kv->k_type), sotto_dtype_name(kv->v_type));
+  return SOTTO_RUN_NON_FINITE;
+}
+
+static sotto_run_result run(sotto_backend *backend, const bool *ready, double deadline_ms) {
+  (void)deadline_ms; /* writing commands is quick */
+  gpu_backend *b = (gpu_backend *)backend;
+  bool done;
+  if (check(backend, b->setup, &done) != SOTTO_OK) return SOTTO_RUN_FAILED;
+  if (!done) return SOTTO_RUN_WAIT_GPU;
+  if (b->end == 0) {
+    if (!gpu_model_queue(&b->model, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
+    b->end = mark(backend);
+  }
+  if (check(backend, b->end, &done) != SOTTO_OK) return SOTTO_RUN_FAILED;
+  if (!done) return SOTTO_RUN_WAIT_GPU;
+  return b->model.status[0] ? fail_sequence(b) : SOTTO_RUN_DONE;
+}
+
+static double progress(const sotto_backend *backend) {
+  const gpu_model *m = &((const gpu_backend *)backend)->model;
+  return (double)m->next / (double)m->steps.n;
+}
+
+static const float *output(const sotto_backend *backend) {
+  return ((const gpu_backend *)backend)->model.output;
+}
 
 const sotto_backend_type sotto_backend_gpu = {
     .name = "webgpu",

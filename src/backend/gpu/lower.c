@@ -1,21 +1,10 @@
 /* Each operation's kernel, parameters and bindings. */
 #include "backend/gpu/lower.h"
 
-#include "backend/gpu/batch.h"
 #include "backend/gpu/kernels.h"
 
 #define MAX_BINDINGS 8
 #define MAX_PARAMS   64 /* bytes */
-
-typedef struct kernel_row {
-  const char *parts, *bindings;
-} kernel_row;
-
-static const kernel_row kernels[GPU_N_KERNELS] = {
-#define KERNEL(NAME, parts, bindings) {parts, bindings},
-#include "backend/gpu/kernels.def"
-#undef KERNEL
-};
 
 /* A dispatch that is being put together. */
 typedef struct draft {
@@ -32,8 +21,7 @@ typedef struct lowering {
   gpu_steps *out;
   const sotto_op *op;
   const gpu_operands *operands;
-  const sotto_str *constants; /* of all pipelines */
-  sotto_status *status;       /* of the first failure */
+  sotto_status *status; /* of the first failure */
 } lowering;
 
 size_t gpu_steps_most(const sotto_program *p, const gpu_weights *weights) {
@@ -53,87 +41,6 @@ static uint32_t params_slot(const sotto_gpu_device *device) {
 uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps) {
   return (uint64_t)params_slot(device) * n_steps;
 }
-
-/* ---- pipelines ---- */
-
-static bool has_subgroups(const sotto_gpu_device *d) {
-  return (d->features & SOTTO_GPU_SUBGROUPS) && d->subgroup_min == d->subgroup_max;
-}
-
-/* `const NAME: u32 = …u;` for all kernels alike. */
-static sotto_status write_constants(const gpu_lowering *in, sotto_str *out) {
-  const sotto_kv_shape *kv = &in->storage->shape;
-  const bool subgroups = has_subgroups(in->device);
-  const struct {
-    const char *name;
-    uint32_t value;
-  } constants[] = {
-      {"WORKGROUP", GPU_WORKGROUP},
-      {"SUBGROUP", subgroups ? in->device->subgroup_min : 1},
-      {"MATVEC_ROWS", GPU_MATVEC_ROWS},
-      {"MATMUL_M", GPU_MATMUL_M},
-      {"MATMUL_N", GPU_MATMUL_N},
-      {"KV_F32", SOTTO_F32},
-      {"KV_F16", SOTTO_F16},
-      {"KV_Q8_0", SOTTO_Q8_0},
-      {"K_TYPE", (uint32_t)kv->k_type},
-      {"V_TYPE", (uint32_t)kv->v_type},
-#define X(NAME) {"BATCH_" #NAME, GPU_BATCH_##NAME},
-#include "backend/gpu/batch.def"
-#undef X
-  };
-  if (subgroups) SOTTO_TRY(sotto_str_append_c(out, "enable subgroups;\n"));
-  for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
-    SOTTO_TRY(
-        sotto_str_appendf(out, "const %s: u32 = %uu;\n", constants[i].name, constants[i].value));
-  return SOTTO_OK;
-}
-
-/* "batch formats/q4_0 reduce_shared matvec" */
-static sotto_status write_parts(const gpu_lowering *in, const gpu_pipeline *pipeline,
-                                sotto_str *out) {
-  const char *at = kernels[pipeline->kernel].parts;
-  while (*at) {
-    const size_t n = strcspn(at, " ");
-    const sotto_slice word = {at, n};
-    if (sotto_slice_is(word, "FORMAT"))
-      SOTTO_TRY(sotto_str_appendf(out, "formats/%s", gpu_planes_of(pipeline->type)->file));
-    else if (sotto_slice_is(word, "REDUCE"))
-      SOTTO_TRY(
-          sotto_str_append_c(out, has_subgroups(in->device) ? "reduce_subgroup" : "reduce_shared"));
-    else
-      SOTTO_TRY(sotto_str_append(out, at, n));
-    at += n;
-    if (*at) SOTTO_TRY(sotto_str_append(out, at++, 1));
-  }
-  return SOTTO_OK;
-}
-
-static sotto_status emit_pipeline(const lowering *l, uint32_t number) {
-  const gpu_pipeline *pipeline = &l->out->pipelines[number];
-  sotto_str parts;
-  sotto_str_init(&parts, l->in->program->ctx);
-  const sotto_status status = write_parts(l->in, pipeline, &parts);
-  if (status == SOTTO_OK)
-    gpu_emit_pipeline(l->in->stream, number, parts.data, kernels[pipeline->kernel].bindings,
-                      l->constants->data);
-  sotto_str_free(&parts);
-  return status;
-}
-
-/* Its number; it is made where there is none yet. */
-static uint32_t pipeline_of(const lowering *l, gpu_kernel kernel, sotto_dtype type) {
-  gpu_steps *s = l->out;
-  for (uint32_t i = 0; i < s->n_pipelines; i++)
-    if (s->pipelines[i].kernel == kernel && s->pipelines[i].type == type) return i;
-  const uint32_t number = s->n_pipelines++;
-  s->pipelines[number] = (gpu_pipeline){kernel, type};
-  const sotto_status status = emit_pipeline(l, number);
-  if (status != SOTTO_OK) *l->status = status;
-  return number;
-}
-
-/* ---- steps ---- */
 
 static sotto_gpu_binding whole(uint32_t buffer, uint64_t size) {
   return (sotto_gpu_binding){.buffer = buffer, .size = size};
@@ -185,6 +92,13 @@ static draft begin(const lowering *l, gpu_kernel kernel) {
   return d;
 }
 
+static uint32_t pipeline_of(const lowering *l, gpu_kernel kernel, sotto_dtype type) {
+  uint32_t number;
+  const sotto_status status = gpu_pipeline_of(l->in->pipelines, kernel, type, &number);
+  if (status != SOTTO_OK) *l->status = status;
+  return number;
+}
+
 static void finish(const lowering *l, draft *d) {
   gpu_steps *s = l->out;
   const gpu_lowering *in = l->in;
@@ -192,7 +106,7 @@ static void finish(const lowering *l, draft *d) {
   gpu_step *step = &s->steps[s->n++];
   *step = d->step;
   step->pipeline = pipeline_of(l, d->kernel, d->type);
-  step->group = index;
+  step->group = in->first_group + index;
   if (d->many_kernel != d->kernel) step->many = pipeline_of(l, d->many_kernel, d->type);
   memcpy(s->params + (size_t)index * s->slot, d->params, MAX_PARAMS);
   sotto_gpu_binding bindings[1 + MAX_BINDINGS];
@@ -460,15 +374,11 @@ sotto_status gpu_steps_init(const gpu_lowering *in, gpu_steps *out) {
   out->cap = gpu_steps_most(p, in->weights);
   out->steps = sotto_alloc_zero(p->ctx, out->cap * sizeof *out->steps);
   out->params = sotto_alloc_zero(p->ctx, out->cap * out->slot);
-  sotto_str constants;
-  sotto_str_init(&constants, p->ctx);
   sotto_status status = out->steps && out->params ? SOTTO_OK : SOTTO_ERR_OUT_OF_MEMORY;
-  if (status == SOTTO_OK) status = write_constants(in, &constants);
   for (size_t i = 0; i < p->n_ops && status == SOTTO_OK; i++) {
-    const lowering l = {in, out, &p->ops[i], &in->buffers->operands[i], &constants, &status};
+    const lowering l = {in, out, &p->ops[i], &in->buffers->operands[i], &status};
     lower_op(&l);
   }
-  sotto_str_free(&constants);
   if (status != SOTTO_OK) {
     gpu_steps_free(out);
     return status;

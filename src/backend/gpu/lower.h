@@ -1,28 +1,14 @@
-/* The program as dispatches: pipelines, parameters, bind groups, and for each operation what is
- * dispatched and how its workgroups follow from the batch. */
+/* The program as dispatches: parameters, bind groups, and for each operation what is dispatched and
+ * how its workgroups follow from the batch. */
 #ifndef SOTTO_BACKEND_GPU_LOWER_H
 #define SOTTO_BACKEND_GPU_LOWER_H
 
 #include "backend/gpu/buffers.h"
+#include "backend/gpu/pipelines.h"
 #include "backend/gpu/storage.h"
 #include "backend/gpu/weights.h"
 
 #define GPU_STATUS_BYTES 16 /* of the buffer in which kernels say what went wrong */
-
-typedef enum gpu_kernel {
-#define KERNEL(NAME, parts, bindings) GPU_KERNEL_##NAME,
-#include "backend/gpu/kernels.def"
-#undef KERNEL
-  GPU_N_KERNELS
-} gpu_kernel;
-
-/* A kernel for a type of weights; for those that read none F32. */
-typedef struct gpu_pipeline {
-  gpu_kernel kernel;
-  sotto_dtype type;
-} gpu_pipeline;
-#define GPU_USUAL_PIPELINES 24 /* of a model */
-#define GPU_MAX_PIPELINES   96 /* four kernels for every type, and all others */
 
 /* Which of a step's workgroup counts is multiplied by the rows that the batch has for it. */
 typedef enum gpu_axis { GPU_AXIS_X, GPU_AXIS_Y, GPU_AXIS_Z } gpu_axis;
@@ -46,10 +32,12 @@ typedef struct gpu_lowering {
   const sotto_program *program;
   const sotto_gpu_device *device;
   gpu_stream *stream;
+  gpu_pipelines *pipelines;
   const gpu_weights *weights;
   const gpu_buffers *buffers;
   const gpu_storage *storage;
   uint32_t first_buffer; /* of `buffers` */
+  uint32_t first_group;  /* number that is free, and those behind it */
   uint32_t batch_buffer, params_buffer, status_buffer;
   uint64_t batch_bytes;
 } gpu_lowering;
@@ -58,8 +46,6 @@ typedef struct gpu_steps {
   sotto_ctx *ctx;
   gpu_step *steps; /* [n], those of an operation side by side */
   size_t n, cap;
-  gpu_pipeline pipelines[GPU_MAX_PIPELINES];
-  uint32_t n_pipelines;
   char *params; /* [cap][slot] what params_buffer is to hold */
   uint32_t slot;
 } gpu_steps;
@@ -68,7 +54,7 @@ typedef struct gpu_steps {
 size_t gpu_steps_most(const sotto_program *program, const gpu_weights *weights);
 /* Bytes of params_buffer for so many. */
 uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps);
-/* Emits pipelines, parameters and bind groups. ERR_OUT_OF_MEMORY. */
+/* Emits parameters, bind groups, and pipelines that are not there yet. ERR_OUT_OF_MEMORY. */
 sotto_status gpu_steps_init(const gpu_lowering *lowering, gpu_steps *out);
 void gpu_steps_free(gpu_steps *steps);
 /* The dispatch of a step for a batch; false where it has no rows. */

@@ -17,6 +17,7 @@ typedef enum sotto_gpu_record_kind {
   SOTTO_GPU_PIPELINE = 2,
   SOTTO_GPU_BIND_GROUP = 3,
   SOTTO_GPU_LIST = 4,
+  SOTTO_GPU_RELEASE = 12,
   /* data; in the order of the queue, behind what was dispatched before */
   SOTTO_GPU_WRITE = 5,
   SOTTO_GPU_COPY = 6,
@@ -80,6 +81,13 @@ typedef struct sotto_gpu_list {
   uint32_t list, n_dispatches;
 } sotto_gpu_list;
 
+/* The n buffers from number `first` on, those of them that exist, and the bind groups that use them
+ * are not needed any more. */
+typedef struct sotto_gpu_release {
+  uint32_t kind, bytes;
+  uint32_t first, n;
+} sotto_gpu_release;
+
 /* n bytes of linear memory into a buffer. */
 typedef struct sotto_gpu_write {
   uint32_t kind, bytes;
@@ -133,6 +141,8 @@ typedef struct sotto_gpu_device {
   uint32_t alignment;            /* the larger of minStorage- and minUniformBufferOffsetAlignment */
   uint32_t subgroup_min, subgroup_max; /* of the adapter; 0: unknown */
   uint32_t features;                   /* sotto_gpu_feature */
+  uint32_t only_records; /* 1: the host computes nothing, and there is no test of what it does */
+  uint32_t reserved;
   uint64_t budget; /* bytes that may be taken of the GPU's memory; 0: no limit known */
 } sotto_gpu_device;
 

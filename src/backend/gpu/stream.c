@@ -86,6 +86,13 @@ void gpu_emit_bind_group(gpu_stream *s, uint32_t group, uint32_t pipeline,
   memcpy(r + 1, bindings, n * sizeof *bindings);
 }
 
+void gpu_emit_release(gpu_stream *s, uint32_t first, uint32_t n) {
+  sotto_gpu_release *r = emit(s, SOTTO_GPU_RELEASE, sizeof *r);
+  if (!r) return;
+  r->first = first;
+  r->n = n;
+}
+
 void gpu_emit_list(gpu_stream *s, uint32_t list, const sotto_gpu_dispatch *dispatches, uint32_t n) {
   sotto_gpu_list *r = emit(s, SOTTO_GPU_LIST, sizeof *r + n * sizeof *dispatches);
   if (!r) return;

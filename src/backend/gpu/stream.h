@@ -34,6 +34,7 @@ void gpu_emit_pipeline(gpu_stream *stream, uint32_t pipeline, const char *parts,
                        const char *bindings, const char *constants);
 void gpu_emit_bind_group(gpu_stream *stream, uint32_t group, uint32_t pipeline,
                          const sotto_gpu_binding *bindings, uint32_t n);
+void gpu_emit_release(gpu_stream *stream, uint32_t first, uint32_t n);
 void gpu_emit_list(gpu_stream *stream, uint32_t list, const sotto_gpu_dispatch *dispatches,
                    uint32_t n);
 /* n is a multiple of 4. data stays as it is until the host has taken the records. */

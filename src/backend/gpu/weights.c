@@ -93,15 +93,16 @@ static size_t host_floats(const sotto_program *p) {
 }
 
 /* Of a feed: its rows in the GPU's form, with a tile row that was begun by an earlier one. Vectors
- * grow to float32, by four at most. */
+ * grow to float32, by four at most. Never more than everything. */
 static size_t staging_bytes(const sotto_program *p) {
-  uint64_t tile_row = 0;
+  uint64_t tile_row = 0, all = 0;
   for (size_t i = 0; i < p->n_weights; i++) {
     const sotto_weight *w = &p->weights[i];
     const uint64_t bytes = gpu_planes_bytes(type_of(w), smaller(w->rows, 8), w->cols, NULL);
     if (bytes > tile_row) tile_row = bytes;
+    all += gpu_planes_bytes(type_of(w), w->rows, w->cols, NULL);
   }
-  return (size_t)(4 * (SOTTO_GPU_MAX_FEED + tile_row));
+  return (size_t)smaller(all, 4 * (SOTTO_GPU_MAX_FEED + tile_row));
 }
 
 sotto_status gpu_weights_measure(const sotto_program *p, const sotto_gpu_device *device,

@@ -1,0 +1,158 @@
+/* Setting up, and writing batches into the stream. */
+#include "backend/gpu/model.h"
+
+#include "backend/gpu/batch.h"
+
+/* Dispatches between two submits: the GPU begins while the rest is being encoded, and none of them
+ * takes so long that a system believes the GPU to hang. */
+#define DISPATCHES_PER_SUBMIT 128
+
+/* Most bytes of the stream: the set-up's, or a batch's, which has a record a step. Pages that are
+ * copied and states that are saved come on top. */
+static uint64_t stream_bytes(size_t n_steps, size_t n_buffers) {
+  const size_t group = sizeof(sotto_gpu_bind_group) + 8 * sizeof(sotto_gpu_binding);
+  return n_steps * group + n_buffers * sizeof(sotto_gpu_buffer) + GPU_USUAL_PIPELINES * 2048;
+}
+
+uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *config,
+                         const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights) {
+  const size_t n_steps = p->n_ops + weights->n_splits;
+  const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
+  return (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float) +
+         p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
+         gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host +
+         weights->staging + p->n_weights * (sizeof(sotto_placement) + sizeof(uint32_t)) +
+         weights->n_splits * sizeof(gpu_split) + n_steps * sizeof(gpu_step) +
+         gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
+         stream_bytes(n_steps, n_buffers);
+}
+
+static sotto_status allocate(gpu_model *m, const sotto_kv_shape *kv_shape) {
+  const sotto_program *p = m->program;
+  m->rope_stride = sotto_widest_rope(p);
+  m->n_words = gpu_batch_words(p, &m->config, kv_shape);
+  const size_t n_frequencies = p->n_ropes * m->rope_stride,
+               n_output = (size_t)m->config.n_outputs * gpu_output_width(p);
+  m->output = sotto_alloc(p->ctx, n_output * sizeof *m->output);
+  m->frequencies = sotto_alloc(p->ctx, n_frequencies * sizeof *m->frequencies);
+  m->words = sotto_alloc(p->ctx, (size_t)m->n_words * sizeof *m->words);
+  const bool ok = m->output && m->words && (n_frequencies == 0 || m->frequencies);
+  return ok ? gpu_buffers_init(p, &m->config, &m->buffers) : SOTTO_ERR_OUT_OF_MEMORY;
+}
+
+static uint32_t new_buffer(gpu_model *m, bool uniform, uint64_t bytes) {
+  gpu_emit_buffer(&m->shared->stream, m->shared->n_buffers, uniform, bytes);
+  return m->shared->n_buffers++;
+}
+
+static sotto_status set_up(gpu_model *m, const sotto_kv_shape *kv_shape) {
+  gpu_shared *s = m->shared;
+  const sotto_program *p = m->program;
+  const uint64_t batch_bytes = m->n_words * sizeof *m->words;
+  m->batch_buffer = new_buffer(m, false, batch_bytes);
+  m->status_buffer = new_buffer(m, false, GPU_STATUS_BYTES);
+  const uint32_t first_activations = s->n_buffers;
+  for (uint32_t i = 0; i < m->buffers.n; i++) new_buffer(m, false, m->buffers.sizes[i]);
+  m->output_buffer = first_activations + m->buffers.output;
+  SOTTO_TRY(gpu_storage_init(p->ctx, kv_shape, &s->stream, &s->n_buffers, &m->storage));
+  SOTTO_TRY(gpu_weights_init(p, &s->device, &s->stream, &s->n_buffers, &m->weights));
+  const uint64_t params_bytes = gpu_params_bytes(&s->device, gpu_steps_most(p, &m->weights));
+  const gpu_lowering lowering = {.program = p,
+                                 .device = &s->device,
+                                 .stream = &s->stream,
+                                 .pipelines = &s->pipelines,
+                                 .weights = &m->weights,
+                                 .buffers = &m->buffers,
+                                 .storage = &m->storage,
+                                 .first_buffer = first_activations,
+                                 .first_group = s->n_groups,
+                                 .batch_buffer = m->batch_buffer,
+                                 .params_buffer = new_buffer(m, true, params_bytes),
+                                 .status_buffer = m->status_buffer,
+                                 .batch_bytes = batch_bytes};
+  SOTTO_TRY(gpu_steps_init(&lowering, &m->steps));
+  s->n_groups += (uint32_t)m->steps.n;
+  return s->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
+}
+
+sotto_status gpu_model_init(gpu_shared *shared, const sotto_program *p,
+                            const sotto_backend_config *config, const sotto_kv_shape *kv_shape,
+                            gpu_model *out) {
+  *out = (gpu_model){
+      .shared = shared, .program = p, .config = *config, .first_buffer = shared->n_buffers};
+  sotto_status status = allocate(out, kv_shape);
+  if (status == SOTTO_OK) status = set_up(out, kv_shape);
+  out->end_buffer = shared->n_buffers;
+  if (status != SOTTO_OK) gpu_model_free(out);
+  return status;
+}
+
+void gpu_model_free(gpu_model *m) {
+  if (!m->program) return;
+  sotto_ctx *ctx = m->program->ctx;
+  gpu_steps_free(&m->steps);
+  gpu_buffers_free(&m->buffers);
+  gpu_storage_free(&m->storage);
+  gpu_weights_free(&m->weights);
+  const size_t n_output = (size_t)m->config.n_outputs * gpu_output_width(m->program);
+  sotto_free(ctx, m->output, n_output * sizeof *m->output);
+  sotto_free(ctx, m->frequencies, m->program->n_ropes * m->rope_stride * sizeof *m->frequencies);
+  sotto_free(ctx, m->words, (size_t)m->n_words * sizeof *m->words);
+  *m = (gpu_model){0};
+}
+
+void gpu_model_release(gpu_model *m) {
+  gpu_emit_release(&m->shared->stream, m->first_buffer, m->end_buffer - m->first_buffer);
+}
+
+/* ---- batches ---- */
+
+void gpu_model_begin(gpu_model *m, const sotto_batch *batch) {
+  m->batch = batch;
+  m->begun = false;
+  m->next = 0;
+}
+
+static void submit(gpu_model *m) {
+  if (m->n_queued) gpu_emit_submit(&m->shared->stream);
+  m->n_queued = 0;
+}
+
+/* Before the first step, when the factors of rotary tables are there. */
+static void write_batch(gpu_model *m) {
+  const sotto_program *p = m->program;
+  for (size_t i = 0; i < p->n_ropes; i++) {
+    const sotto_rope *r = &p->ropes[i];
+    const sotto_weight_id factors = sotto_rope_factors(r, m->config.n_ctx);
+    sotto_rope_frequencies(r, factors >= 0 ? m->weights.placements[factors].dst : NULL,
+                           m->frequencies + i * m->rope_stride);
+  }
+  const uint32_t n =
+      gpu_batch_write(p, m->batch, &m->storage.shape, m->frequencies, m->rope_stride, m->words);
+  gpu_emit_write(&m->shared->stream, m->batch_buffer, 0, m->words, n * sizeof *m->words);
+  gpu_emit_clear(&m->shared->stream, m->status_buffer, 0, GPU_STATUS_BYTES);
+  m->begun = true;
+}
+
+bool gpu_model_queue(gpu_model *m, const bool *ready) {
+  gpu_stream *stream = &m->shared->stream;
+  for (; m->next < m->steps.n; m->next++) {
+    const gpu_step *step = &m->steps.steps[m->next];
+    if (!sotto_op_is_ready(m->program, step->op, m->config.n_ctx, ready)) {
+      submit(m);
+      return false;
+    }
+    if (!m->begun) write_batch(m);
+    sotto_gpu_dispatch dispatch;
+    if (!gpu_step_dispatch(step, m->batch->n_tokens, m->batch->n_outputs, &dispatch)) continue;
+    gpu_emit_dispatch(stream, &dispatch);
+    if (++m->n_queued == DISPATCHES_PER_SUBMIT) submit(m);
+  }
+  const uint32_t n_output = m->batch->n_outputs * gpu_output_width(m->program);
+  gpu_emit_read(stream, m->status_buffer, 0, m->status, GPU_STATUS_BYTES);
+  if (n_output)
+    gpu_emit_read(stream, m->output_buffer, 0, m->output, n_output * (uint32_t)sizeof(float));
+  m->n_queued++;
+  submit(m);
+  return true;
+}
