@@ -15,6 +15,10 @@
 
 #include <stdint.h>
 
+#define GPU_MATVEC_ROWS 4
+#define GPU_MATMUL_M 64
+#define GPU_MATMUL_N 64
+
 /* Of rows of a matrix that are in one binding: [first_row, first_row + n_rows) of all of it. The
  * first fields of the parameters of all kernels that read weights. */
 #define GPU_WEIGHT_PARAMS uint32_t first_row, n_rows, cols, plane_1, plane_2, plane_3
@@ -73,11 +77,12 @@ typedef struct gpu_rope_params {
 } gpu_rope_params;
 
 /* Keys and values at the tokens' positions. K and V are [page][KV head][32][head_dim] in types
- * K_TYPE and V_TYPE (KV_F32, KV_F16 two to a word, KV_Q8_0: all quants, four to a word, then from
- * word n_pages * n_head_kv * 32 * head_dim / 4 on a float32 scale, rounded to float16, for each 32 of
- * a row; as kernels/scalar/kv_write.c quantises). Where one is not finite in the cache,
- * atomicMax(status[0], 0xffffffff - t). batch, k, v, K, V, status (written: array<atomic<u32>>).
- * Workgroups: (tokens, n_head_kv). */
+ * K_TYPE and V_TYPE, byte for byte as on the CPU (backend/storage.h), so that saved states need no
+ * conversion: KV_F32; KV_F16, two to a word; KV_Q8_0, blocks of 34 bytes, of which two make 17 words
+ * (head_dim is a multiple of 64 then, so that no two rows share a word; one invocation writes such a
+ * pair of blocks), quantised as kernels/scalar/kv_write.c does. Where a key or value is not finite
+ * in the cache, atomicMax(status[0], 0xffffffff - t). batch, k, v, K, V, status (written:
+ * array<atomic<u32>>). Workgroups: (tokens, n_head_kv). */
 typedef struct gpu_kv_write_params {
   uint32_t n_head_kv, head_dim, group, n_pages;
 } gpu_kv_write_params;
