@@ -1,8 +1,12 @@
-// Functions that keep NaN, and stay near the definition where WGSL's own need not (kernels/math.h).
+// Functions that stay near their definition and keep NaN where WGSL's own need not (kernels/math.h).
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
 
 // e^x, or a large number where that overflows.
 fn exp_of(x: f32) -> f32 {
-  return select(exp(x), 1e37, x > 85.0);
+  return select(select(exp(x), 1e37, x > 85.0), x, is_nan(x));
 }
 
 fn sigmoid(x: f32) -> f32 {

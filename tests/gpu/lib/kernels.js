@@ -14,6 +14,7 @@ const table = new Map(
   ]),
 )
 export const kernelNames = [...table.keys()]
+export const workgroupOf = (name) => table.get(name).workgroup
 
 /** Words of the batch's header, in their order. */
 export const batchWords = rows(root, `${FOLDER}/batch.def`, 'X').map(([name]) => name)
