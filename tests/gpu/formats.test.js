@@ -11,8 +11,10 @@ import {
   dequantize,
   formatOf,
   goldenBlocks,
-  planesOf,
+  makeWeights,
+  product,
   randomBlocks,
+  sliceOf,
   weightTypes,
 } from './lib/blocks.js'
 import { assertNumbers, constants, openKernels, params, poisoned } from './lib/kernels.js'
@@ -31,32 +33,7 @@ const hashes = new Map(
 )
 const GOLDEN_BLOCKS = 2048
 
-/** Weights of rows x cols in the format: planes and values. */
-function makeWeights(type, rows, cols, next) {
-  const bytes = randomBlocks(type, (rows * cols) / blockOf(type).weights, next)
-  return { type, rows, cols, bytes, values: dequantize(type, bytes, rows * cols) }
-}
-
-/** The rows [first, first + n) as one binding. */
-function sliceOf({ type, cols, bytes }, first, n) {
-  const { weights, bytes: size } = blockOf(type)
-  const rowBytes = (cols / weights) * size
-  const { words, planes } = planesOf(type, bytes.subarray(first * rowBytes, (first + n) * rowBytes))
-  return { words, params: [first, n, cols, ...planes] }
-}
-
 const numbers = (n, next) => Float32Array.from({ length: n }, () => (next(2001) - 1000) / 500)
-
-/** Of w's row and x's row their product and the sum of its terms' magnitudes. */
-function product({ values, cols }, row, x, at) {
-  let [sum, size] = [0, 0]
-  for (let k = 0; k < cols; k++) {
-    const term = values[row * cols + k] * x[at * cols + k]
-    sum += term
-    size += Math.abs(term)
-  }
-  return { sum, size }
-}
 
 const REDUCES = ['shared', 'subgroup']
 /** Of a sum of products, by the sum of their magnitudes. */

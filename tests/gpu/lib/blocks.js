@@ -123,3 +123,28 @@ export function planesOf(type, bytes) {
   const [, plane1 = 0, plane2 = 0, plane3 = 0] = offsets
   return { words: new Uint32Array(out.buffer), planes: [plane1, plane2, plane3] }
 }
+
+/** Weights of rows x cols in the format: planes and values. */
+export function makeWeights(type, rows, cols, next) {
+  const bytes = randomBlocks(type, (rows * cols) / blockOf(type).weights, next)
+  return { type, rows, cols, bytes, values: dequantize(type, bytes, rows * cols) }
+}
+
+/** The rows [first, first + n) as one binding. */
+export function sliceOf({ type, cols, bytes }, first, n) {
+  const { weights, bytes: size } = blockOf(type)
+  const rowBytes = (cols / weights) * size
+  const { words, planes } = planesOf(type, bytes.subarray(first * rowBytes, (first + n) * rowBytes))
+  return { words, params: [first, n, cols, ...planes] }
+}
+
+/** Of w's row and x's row their product and the sum of its terms' magnitudes. */
+export function product({ values, cols }, row, x, at) {
+  let [sum, size] = [0, 0]
+  for (let k = 0; k < cols; k++) {
+    const term = values[row * cols + k] * x[at * cols + k]
+    sum += term
+    size += Math.abs(term)
+  }
+  return { sum, size }
+}
