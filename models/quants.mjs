@@ -161,7 +161,7 @@ function nibbles(bytes, out, size, head, zero) {
   const view = viewOf(bytes)
   for (let at = 0, i = 0; i < out.length; at += size, i += 32) {
     const d = f16ToF32(view.getUint16(at, true))
-    const m = head === 4 ? f16ToF32(view.getUint16(at + 2, true)) : 0
+    const m = head === 4 ? f16ToF32(view.getUint16(at + 2, true)) : -0 // which leaves -0 as it is
     for (let j = 0; j < 16; j++) {
       const both = bytes[at + head + j]
       out[i + j] = f(f(((both & 15) + zero) * d) + m)

@@ -15,9 +15,8 @@
 
 #include <stdint.h>
 
-#define GPU_WORKGROUP    64
 #define GPU_MATVEC_ROWS  4
-#define GPU_MATMUL_M     32
+#define GPU_MATMUL_M     64
 #define GPU_MATMUL_N     64
 #define GPU_MANY_ROWS    8 /* from so many rows on matmul takes the place of matvec */
 #define GPU_MAX_HEAD_DIM 512

@@ -127,7 +127,7 @@ static uint32_t parts_of(uint32_t n, uint32_t part) {
 /* (columns, rows): an invocation for each element of the output. */
 static draft begin_elements(const lowering *l, gpu_kernel kernel) {
   draft d = begin(l, kernel);
-  d.step.n[0] = parts_of(dim_of(l, l->op->out), GPU_WORKGROUP);
+  d.step.n[0] = parts_of(dim_of(l, l->op->out), gpu_kernel_workgroup(kernel));
   d.step.axis = GPU_AXIS_Y;
   return d;
 }
@@ -148,7 +148,7 @@ static void spread(const lowering *l, uint32_t n, uint32_t counts[3]) {
 static void lower_embed(const lowering *l, uint32_t i) {
   const gpu_split *split = &l->in->weights->splits[i];
   const sotto_weight *w = &l->in->program->weights[l->op->weight];
-  draft d = begin(l, GPU_KERNEL_EMBED);
+  draft d = begin(l, GPU_KERNEL_embed);
   d.type = w->tensor->type;
   bind_batch(l, &d);
   bind_split(l, &d, i);
@@ -160,8 +160,8 @@ static void lower_embed(const lowering *l, uint32_t i) {
 static void lower_matmul(const lowering *l, uint32_t i) {
   const gpu_split *split = &l->in->weights->splits[i];
   const sotto_weight *w = &l->in->program->weights[l->op->weight];
-  draft d = begin(l, GPU_KERNEL_MATVEC);
-  d.many_kernel = GPU_KERNEL_MATMUL;
+  draft d = begin(l, GPU_KERNEL_matvec);
+  d.many_kernel = GPU_KERNEL_matmul;
   d.type = w->tensor->type;
   bind_batch(l, &d);
   bind_split(l, &d, i);
@@ -183,7 +183,7 @@ static void lower_experts(const lowering *l, uint32_t i) {
   const gpu_split *split = &l->in->weights->splits[i];
   const sotto_weight *w = &l->in->program->weights[l->op->weight];
   const uint32_t dim = dim_of(l, l->op->out);
-  draft d = begin(l, GPU_KERNEL_MATMUL_EXPERTS);
+  draft d = begin(l, GPU_KERNEL_matmul_experts);
   d.type = w->tensor->type;
   bind_batch(l, &d);
   bind_split(l, &d, i);
@@ -202,7 +202,7 @@ static void lower_norm(const lowering *l) {
   const sotto_op *op = l->op;
   const uint32_t dim = dim_of(l, op->out);
   const bool rms = op->kind == SOTTO_OP_RMS_NORM;
-  draft d = begin(l, rms ? GPU_KERNEL_RMS_NORM : GPU_KERNEL_LAYER_NORM);
+  draft d = begin(l, rms ? GPU_KERNEL_rms_norm : GPU_KERNEL_layer_norm);
   bind_in(l, &d, 0);
   bind_vector(l, &d, op->weight);
   if (!rms) bind_vector(l, &d, op->bias);
@@ -219,11 +219,11 @@ static void lower_norm(const lowering *l) {
 static void lower_rope(const lowering *l) {
   const sotto_rope *r = &l->in->program->ropes[l->op->rope.table];
   const uint32_t dim = dim_of(l, l->op->out);
-  draft d = begin(l, GPU_KERNEL_ROPE);
+  draft d = begin(l, GPU_KERNEL_rope);
   bind_batch(l, &d);
   bind_in(l, &d, 0);
   bind_out(l, &d);
-  d.step.n[1] = parts_of(dim / 2, GPU_WORKGROUP);
+  d.step.n[1] = parts_of(dim / 2, gpu_kernel_workgroup(d.kernel));
   SET_PARAMS(&d, gpu_rope_params, dim, l->op->rope.head_dim, r->n_rot, r->neox, l->op->rope.table,
              sotto_widest_rope(l->in->program));
   finish(l, &d);
@@ -232,7 +232,7 @@ static void lower_rope(const lowering *l) {
 static void lower_kv_write(const lowering *l) {
   const sotto_kv_shape *kv = &l->in->storage->shape;
   const uint32_t layer = l->op->attention.layer, group = kv->layers[layer].group;
-  draft d = begin(l, GPU_KERNEL_KV_WRITE);
+  draft d = begin(l, GPU_KERNEL_kv_write);
   bind_batch(l, &d);
   bind_in(l, &d, 0);
   bind_in(l, &d, 1);
@@ -248,7 +248,7 @@ static void lower_kv_write(const lowering *l) {
 static void lower_attention(const lowering *l) {
   const sotto_kv_shape *kv = &l->in->storage->shape;
   const uint32_t layer = l->op->attention.layer, group = kv->layers[layer].group;
-  draft d = begin(l, GPU_KERNEL_ATTENTION);
+  draft d = begin(l, GPU_KERNEL_attention);
   bind_batch(l, &d);
   bind_in(l, &d, 0);
   bind_cache(l, &d, layer, GPU_KEYS);
@@ -265,7 +265,7 @@ static void lower_attention(const lowering *l) {
 }
 
 static void lower_binary(const lowering *l, gpu_binary_kind kind) {
-  draft d = begin_elements(l, GPU_KERNEL_BINARY);
+  draft d = begin_elements(l, GPU_KERNEL_binary);
   bind_in(l, &d, 0);
   bind_in(l, &d, 1);
   bind_out(l, &d);
@@ -274,7 +274,7 @@ static void lower_binary(const lowering *l, gpu_binary_kind kind) {
 }
 
 static void lower_unary(const lowering *l, gpu_unary_kind kind, float value) {
-  draft d = begin_elements(l, GPU_KERNEL_UNARY);
+  draft d = begin_elements(l, GPU_KERNEL_unary);
   bind_in(l, &d, 0);
   bind_out(l, &d);
   SET_PARAMS(&d, gpu_unary_params, dim_of(l, l->op->out), kind, value);
@@ -282,7 +282,7 @@ static void lower_unary(const lowering *l, gpu_unary_kind kind, float value) {
 }
 
 static void lower_route(const lowering *l) {
-  draft d = begin(l, GPU_KERNEL_ROUTE);
+  draft d = begin(l, GPU_KERNEL_route);
   bind_in(l, &d, 0);
   bind_out(l, &d);
   SET_PARAMS(&d, gpu_route_params, dim_of(l, l->op->in[0]), l->op->route.n_used,
@@ -291,7 +291,7 @@ static void lower_route(const lowering *l) {
 }
 
 static void lower_combine(const lowering *l) {
-  draft d = begin_elements(l, GPU_KERNEL_COMBINE);
+  draft d = begin_elements(l, GPU_KERNEL_combine);
   bind_in(l, &d, 0);
   bind_in(l, &d, 1);
   bind_out(l, &d);
@@ -301,7 +301,7 @@ static void lower_combine(const lowering *l) {
 }
 
 static void lower_conv(const lowering *l) {
-  draft d = begin_elements(l, GPU_KERNEL_SHORT_CONV);
+  draft d = begin_elements(l, GPU_KERNEL_short_conv);
   bind_batch(l, &d);
   bind_vector(l, &d, l->op->weight);
   bind_in(l, &d, 0);
@@ -314,7 +314,7 @@ static void lower_conv(const lowering *l) {
 /* Rows of the output taken from rows of the batch's tokens. */
 static void lower_gather(const lowering *l) {
   const bool pools = l->op->kind == SOTTO_OP_POOL;
-  draft d = begin_elements(l, pools ? GPU_KERNEL_POOL : GPU_KERNEL_TAKE_OUTPUTS);
+  draft d = begin_elements(l, pools ? GPU_KERNEL_pool : GPU_KERNEL_take_outputs);
   bind_batch(l, &d);
   bind_in(l, &d, 0);
   bind_out(l, &d);
@@ -326,7 +326,7 @@ static void lower_gather(const lowering *l) {
 }
 
 static void lower_l2_norm(const lowering *l) {
-  draft d = begin(l, GPU_KERNEL_L2_NORM);
+  draft d = begin(l, GPU_KERNEL_l2_norm);
   bind_in(l, &d, 0);
   bind_out(l, &d);
   SET_PARAMS(&d, gpu_l2_norm_params, dim_of(l, l->op->out));

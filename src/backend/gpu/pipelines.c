@@ -5,19 +5,17 @@
 #include "backend/gpu/kernels.h"
 #include "backend/gpu/planes.h"
 
-typedef struct kernel_row {
+static const struct {
   const char *parts, *bindings;
-} kernel_row;
-
-static const kernel_row kernels[GPU_N_KERNELS] = {
-#define KERNEL(NAME, parts, bindings) {parts, bindings},
+  uint32_t workgroup;
+} kernels[GPU_N_KERNELS] = {
+#define KERNEL(name, parts, bindings, workgroup) {parts, bindings, workgroup},
 #include "backend/gpu/kernels.def"
 #undef KERNEL
 };
 
-const char *gpu_kernel_name(gpu_kernel kernel) {
-  const char *last = strrchr(kernels[kernel].parts, ' ');
-  return last ? last + 1 : kernels[kernel].parts;
+uint32_t gpu_kernel_workgroup(gpu_kernel kernel) {
+  return kernels[kernel].workgroup;
 }
 
 /* Kernels are written for subgroups of one size. */
@@ -25,28 +23,58 @@ static bool has_subgroups(const sotto_gpu_device *d) {
   return (d->features & SOTTO_GPU_SUBGROUPS) && d->subgroup_min == d->subgroup_max;
 }
 
-/* `const NAME: u32 = …u;` for all kernels alike. */
+/* What the cache keeps, as the kernels number it. */
+enum {
+#define K(NAME, name) KV_##NAME,
+#include "kernels/kv_types.def"
+#undef K
+};
+
+static uint32_t kv_number(sotto_dtype type) {
+  switch (type) {
+#define K(NAME, name)                                                                              \
+  case SOTTO_##NAME: return KV_##NAME;
+#include "kernels/kv_types.def"
+#undef K
+  default: return KV_F32;
+  }
+}
+
+/* `const NAME: u32 = …u;` */
 static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_dtype v_type) {
-  const bool subgroups = has_subgroups(&p->device);
   const struct {
     const char *name;
     uint32_t value;
   } constants[] = {
-      {"WORKGROUP", GPU_WORKGROUP},
-      {"SUBGROUP", subgroups ? p->device.subgroup_min : 1},
-      {"MATVEC_ROWS", GPU_MATVEC_ROWS},
-      {"MATMUL_M", GPU_MATMUL_M},
-      {"MATMUL_N", GPU_MATMUL_N},
-      {"KV_F32", SOTTO_F32},
-      {"KV_F16", SOTTO_F16},
-      {"KV_Q8_0", SOTTO_Q8_0},
-      {"K_TYPE", (uint32_t)k_type},
-      {"V_TYPE", (uint32_t)v_type},
 #define X(NAME) {"BATCH_" #NAME, GPU_BATCH_##NAME},
 #include "backend/gpu/batch.def"
 #undef X
+#define K(NAME, name) {"KV_" #NAME, KV_##NAME},
+#include "kernels/kv_types.def"
+#undef K
+      {"K_TYPE", kv_number(k_type)},
+      {"V_TYPE", kv_number(v_type)},
+#define GPU(NAME) {#NAME, GPU_##NAME}
+      GPU(MATVEC_ROWS),
+      GPU(MATMUL_M),
+      GPU(MATMUL_N),
+      GPU(ADD),
+      GPU(MUL),
+      GPU(SILU_MUL),
+      GPU(GELU_MUL),
+      GPU(GATE),
+      GPU(GELU),
+      GPU(SCALE),
+      GPU(SOFTCAP),
+#undef GPU
+#define SOTTO(NAME) {#NAME, SOTTO_##NAME}
+      SOTTO(ROW_OF_TOKEN),
+      SOTTO(ROW_OF_POSITION),
+      SOTTO(POOLING_MEAN),
+      SOTTO(POOLING_CLS),
+      SOTTO(POOLING_LAST),
+#undef SOTTO
   };
-  if (subgroups) SOTTO_TRY(sotto_str_append_c(&p->constants, "enable subgroups;\n"));
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
     SOTTO_TRY(sotto_str_appendf(&p->constants, "const %s: u32 = %uu;\n", constants[i].name,
                                 constants[i].value));
@@ -67,21 +95,30 @@ void gpu_pipelines_free(gpu_pipelines *p) {
 /* "batch formats/q4_0 reduce_shared matvec" */
 static sotto_status write_parts(const gpu_pipelines *p, const gpu_pipeline *pipeline,
                                 sotto_str *out) {
-  const char *at = kernels[pipeline->kernel].parts;
-  while (*at) {
-    const size_t n = strcspn(at, " ");
-    const sotto_slice word = {at, n};
+  for (const char *at = kernels[pipeline->kernel].parts; *at;) {
+    const sotto_slice word = {at, strcspn(at, " ")};
     if (sotto_slice_is(word, "FORMAT"))
       SOTTO_TRY(sotto_str_appendf(out, "formats/%s", gpu_planes_of(pipeline->type)->file));
     else if (sotto_slice_is(word, "REDUCE"))
       SOTTO_TRY(
           sotto_str_append_c(out, has_subgroups(&p->device) ? "reduce_subgroup" : "reduce_shared"));
     else
-      SOTTO_TRY(sotto_str_append(out, at, n));
-    at += n;
+      SOTTO_TRY(sotto_str_append(out, word.data, word.len));
+    at += word.len;
     if (*at) SOTTO_TRY(sotto_str_append(out, at++, 1));
   }
   return SOTTO_OK;
+}
+
+/* Its own constants, then those of all. */
+static sotto_status write_head(const gpu_pipelines *p, const gpu_pipeline *pipeline,
+                               sotto_str *out) {
+  const bool reduces = strstr(kernels[pipeline->kernel].parts, "REDUCE") != NULL;
+  if (reduces && has_subgroups(&p->device))
+    SOTTO_TRY(sotto_str_append_c(out, "enable subgroups;\n"));
+  SOTTO_TRY(
+      sotto_str_appendf(out, "const WORKGROUP: u32 = %uu;\n", kernels[pipeline->kernel].workgroup));
+  return sotto_str_append(out, p->constants.data, p->constants.len);
 }
 
 sotto_status gpu_pipeline_of(gpu_pipelines *p, gpu_kernel kernel, sotto_dtype type,
@@ -89,11 +126,14 @@ sotto_status gpu_pipeline_of(gpu_pipelines *p, gpu_kernel kernel, sotto_dtype ty
   for (*number = 0; *number < p->n; ++*number)
     if (p->items[*number].kernel == kernel && p->items[*number].type == type) return SOTTO_OK;
   p->items[p->n++] = (gpu_pipeline){kernel, type};
-  sotto_str parts;
+  sotto_str parts, head;
   sotto_str_init(&parts, p->constants.ctx);
-  const sotto_status status = write_parts(p, &p->items[*number], &parts);
+  sotto_str_init(&head, p->constants.ctx);
+  sotto_status status = write_parts(p, &p->items[*number], &parts);
+  if (status == SOTTO_OK) status = write_head(p, &p->items[*number], &head);
   if (status == SOTTO_OK)
-    gpu_emit_pipeline(p->stream, *number, parts.data, kernels[kernel].bindings, p->constants.data);
+    gpu_emit_pipeline(p->stream, *number, parts.data, kernels[kernel].bindings, head.data);
   sotto_str_free(&parts);
+  sotto_str_free(&head);
   return status;
 }

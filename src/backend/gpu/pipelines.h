@@ -7,7 +7,7 @@
 #include "tensor/dtype.h"
 
 typedef enum gpu_kernel {
-#define KERNEL(NAME, parts, bindings) GPU_KERNEL_##NAME,
+#define KERNEL(name, parts, bindings, workgroup) GPU_KERNEL_##name,
 #include "backend/gpu/kernels.def"
 #undef KERNEL
   GPU_N_KERNELS
@@ -25,7 +25,7 @@ typedef struct gpu_pipeline {
 typedef struct gpu_pipelines {
   gpu_stream *stream;
   sotto_gpu_device device;
-  sotto_str constants; /* in front of every kernel */
+  sotto_str constants; /* of all kernels */
   gpu_pipeline items[GPU_MAX_PIPELINES];
   uint32_t n;
 } gpu_pipelines;
@@ -37,7 +37,7 @@ void gpu_pipelines_free(gpu_pipelines *pipelines);
 /* The number of a pipeline, which is made where there is none yet. ERR_OUT_OF_MEMORY. */
 sotto_status gpu_pipeline_of(gpu_pipelines *pipelines, gpu_kernel kernel, sotto_dtype type,
                              uint32_t *number);
-/* "matvec" */
-const char *gpu_kernel_name(gpu_kernel kernel);
+/* Invocations of a workgroup. */
+uint32_t gpu_kernel_workgroup(gpu_kernel kernel);
 
 #endif

@@ -1,0 +1,64 @@
+// Weights (kernels.h), and what formats/ share. A file of formats/ has
+//   columns8(i): the columns of the eight weights i of a row, i < eights(): four from each of two
+//   weights8(row, i): these, of a row of the binding
+// Where cols is an odd multiple of 4, the last eight is four weights, and as many zeros at columns
+// that are there.
+@group(0) @binding(2) var<storage, read> w: array<u32>;
+
+fn eights() -> u32 {
+  return (p.cols + 7u) / 8u;
+}
+
+// columns8 and, of the second four weights, the factor, for types without blocks.
+fn columns_in_order(i: u32) -> vec2u {
+  return vec2u(8u * i, min(8u * i + 4u, p.cols - 4u));
+}
+
+fn second_of(i: u32) -> f32 {
+  return select(0.0, 1.0, 8u * i + 8u <= p.cols);
+}
+
+const BYTES = vec4u(0u, 8u, 16u, 24u);
+
+// Of each byte the bits of `mask` from bit `first` on.
+fn bits_of_bytes(word: u32, first: u32, mask: u32) -> vec4u {
+  return (vec4u(word) >> (BYTES + first)) & vec4u(mask);
+}
+
+fn signed_bytes(word: u32) -> vec4f {
+  return vec4f(bitcast<vec4i>(vec4u(word) << (24u - BYTES)) >> vec4u(24u));
+}
+
+// Byte n, and float16 n, from word `at` on.
+fn byte_at(at: u32, n: u32) -> u32 {
+  return (w[at + n / 4u] >> (8u * (n % 4u))) & 255u;
+}
+
+fn half_at(at: u32, n: u32) -> f32 {
+  return unpack2x16float(w[at + n / 2u] >> (16u * (n % 2u))).x;
+}
+
+// One of 16 signed bytes.
+fn value_in(table: vec4u, index: u32) -> f32 {
+  return f32(bitcast<i32>(table[index / 4u] << (24u - 8u * (index % 4u))) >> 24u);
+}
+
+fn values_in(table: vec4u, i: vec4u) -> vec4f {
+  return vec4f(value_in(table, i.x), value_in(table, i.y), value_in(table, i.z),
+               value_in(table, i.w));
+}
+
+// Scale and minimum of sub-block b of Q4_K and Q5_K, from words at `at` (tensor/blocks_k.h).
+fn k_scale(at: u32, b: u32) -> vec2f {
+  let first = 8u * (b % 4u);
+  let low = vec2u(w[at], w[at + 1u]) >> vec2u(first);
+  let high = vec2u(w[at + 2u]) >> vec2u(first, first + 4u);
+  return vec2f(select((high & vec2u(15u)) | ((low >> vec2u(2u)) & vec2u(48u)), low & vec2u(63u),
+                      b < 4u));
+}
+
+// The product of a row's eight weights i with x from both columns on.
+fn dot8(row: u32, i: u32, x_0: vec4f, x_1: vec4f) -> f32 {
+  let eight = weights8(row, i);
+  return dot(eight[0], x_0) + dot(eight[1], x_1);
+}

@@ -1,0 +1,120 @@
+// Kernels that read weights: every format of planes.def, whose meaning comes from the dequantisers
+// in JavaScript, which are held against gguf-py's hashes here.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { Fnv } from '../js/lib/fnv.js'
+import { random } from '../js/lib/random.js'
+import { makeBatch } from './lib/batch.js'
+import {
+  blockOf,
+  dequantize,
+  formatOf,
+  goldenBlocks,
+  makeWeights,
+  product,
+  randomBlocks,
+  sliceOf,
+  weightTypes,
+} from './lib/blocks.js'
+import { assertNumbers, constants, openKernels, params, poisoned } from './lib/kernels.js'
+
+let kernels
+before(async () => {
+  kernels = await openKernels()
+})
+after(() => kernels.close())
+
+const hashes = new Map(
+  readFileSync(new URL('../golden/blocks-hash.txt', import.meta.url), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' ')),
+)
+const GOLDEN_BLOCKS = 2048
+
+const numbers = (n, next) => Float32Array.from({ length: n }, () => (next(2001) - 1000) / 500)
+
+const REDUCES = ['shared', 'subgroup']
+/** Of a sum of products, by the sum of their magnitudes. */
+const ROUNDING = 3e-6
+
+for (const type of weightTypes) {
+  test(`${type}: rows of a table are what gguf-py makes of the blocks`, async () => {
+    const { weights } = blockOf(type)
+    const perRow = weights === 1 ? 64 : weights === 32 ? 8 : 2
+    const [rows, cols] = [GOLDEN_BLOCKS / perRow, weights * perRow]
+    const bytes =
+      type === 'F32'
+        ? randomBlocks(type, GOLDEN_BLOCKS, random(1))
+        : goldenBlocks(type, GOLDEN_BLOCKS)
+    const values = dequantize(type, bytes, rows * cols)
+    if (type !== 'F32') {
+      const hash = new Fnv()
+      hash.add(values)
+      assert.equal(String(hash), hashes.get(type))
+    }
+    const { words, params: own } = sliceOf({ type, cols, bytes }, 0, rows)
+    const batch = makeBatch([{ n: rows, before: 0 }])
+    const [out] = await kernels.run(
+      'embed',
+      { format: formatOf(type) },
+      params(...own, constants.ROW_OF_POSITION),
+      [batch, words, poisoned(rows * cols + 64)],
+      [rows],
+    )
+    // A product and a difference, each rounded: minima may cancel most of a weight. Devices may
+    // take numbers below 2^-126 for 0, MXFP4's scales too.
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+    const tolerances = Float64Array.from(values, (value) =>
+      /_1$|Q[245]_K/.test(type) ? 4e-7 * largest : 2.5e-7 * Math.abs(value) + 2 ** -122,
+    )
+    assertNumbers(out, values, tolerances, type)
+  })
+
+  test(`${type}: products with few rows and with many`, async () => {
+    const next = random(7)
+    const unit = Math.max(8, blockOf(type).weights)
+    // Rows around the tiles' borders, columns around the steps'; the last is two bindings.
+    for (const [n, cols, m, first] of [
+      [1, unit, 1, 0],
+      [6, 3 * unit, 2, 0],
+      [67, (unit === 256 ? 1 : 11) * unit, 3, 0],
+      [131, 2 * unit, 65, 0],
+      [40, 2 * unit, 5, 13],
+    ]) {
+      const w = makeWeights(type, n, cols, next)
+      const x = numbers(m * cols, next)
+      const bias = numbers(n, next)
+      const hasBias = Number(n % 2 === 1)
+      const [expected, tolerances] = [new Float64Array(m * n), new Float64Array(m * n)]
+      for (let i = 0; i < m * n; i++) {
+        const { sum, size } = product(w, i % n, x, Math.floor(i / n))
+        expected[i] = sum + hasBias * bias[i % n]
+        tolerances[i] = ROUNDING * (size + Math.abs(bias[i % n]))
+        if (i % n < first) expected[i] = Number.NaN
+      }
+      const { words, params: own } = sliceOf(w, first, n - first)
+      const batch = makeBatch([{ n: m, before: 3 }])
+      const data = [batch, words, bias, x, poisoned(m * n + 64)]
+      const what = `${type} ${n} x ${cols} · ${m}`
+      const run = (name, groups, options) =>
+        kernels.run(
+          name,
+          { format: formatOf(type), ...options },
+          params(...own, n, 0, hasBias),
+          data,
+          groups,
+        )
+      const tiles = [Math.ceil((n - first) / constants.MATMUL_N), Math.ceil(m / constants.MATMUL_M)]
+      assertNumbers((await run('matmul', tiles))[0], expected, tolerances, `matmul ${what}`)
+      const groups = Math.ceil((n - first) / constants.MATVEC_ROWS)
+      for (const reduce of REDUCES) {
+        const [out] = await run('matvec', [Math.min(groups, 3), Math.ceil(groups / 3), m], {
+          reduce,
+        })
+        assertNumbers(out, expected, tolerances, `matvec ${what}, ${reduce}`)
+      }
+    }
+  })
+}
