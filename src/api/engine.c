@@ -37,6 +37,7 @@ sotto_engine *sotto_engine_new_with(const sotto_ctx *ctx, const sotto_engine_opt
   e->options = *options;
   sotto_warnings_attach(&e->ctx, &e->warnings);
   sotto_str_init(&e->text, &e->ctx);
+  sotto_str_init(&e->state, &e->ctx);
   sotto_str_init(&e->rendered, &e->ctx);
   sotto_str_init(&e->names, &e->ctx);
   sotto_str_init(&e->template_source, &e->ctx);
@@ -56,6 +57,7 @@ void sotto_engine_free(sotto_engine *e) {
   sotto_program_free(&e->program);
   sotto_gguf_free(e->gguf);
   sotto_str_free(&e->text);
+  sotto_str_free(&e->state);
   sotto_str_free(&e->rendered);
   sotto_str_free(&e->names);
   sotto_tokens_free(&e->ids);
@@ -167,7 +169,7 @@ static sotto_status fill_options(sotto_engine *e) {
   if (o->n_threads == 0) o->n_threads = 1;
   SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_threads, o->n_threads));
   SOTTO_TRY(check_word(e, "adapt_threads", o->adapt_threads, 1));
-  SOTTO_TRY(check_word(e, "backend", o->backend, SOTTO_BACKEND_NAIVE));
+  SOTTO_TRY(check_word(e, "backend", o->backend, SOTTO_BACKEND_WEBGPU));
   SOTTO_TRY(check_word(e, "variant", o->variant, SOTTO_N_VARIANTS - 1));
   const bool learned = e->program.n_positions != UINT32_MAX; /* no sequence gets beyond those */
   if (o->n_ctx > trained && !learned) {
@@ -258,6 +260,18 @@ static uint64_t file_bytes(const sotto_gguf *gguf) {
   return total;
 }
 
+/* The backend for GPUs is there once the host has said what its GPU is. */
+static sotto_status pick_backend(sotto_engine *e) {
+  switch (e->options.backend) {
+  case SOTTO_BACKEND_NAIVE: e->backend_type = &sotto_backend_naive; break;
+  case SOTTO_BACKEND_CPU: e->backend_type = &sotto_backend_cpu; break;
+  default:
+    if (!e->gpu_backend) return wrong_order(e, "sotto_engine_set_gpu");
+    e->backend_type = e->gpu_backend;
+  }
+  return SOTTO_OK;
+}
+
 /* Everything the model needs, before memory for it is asked for. */
 static sotto_status build(sotto_engine *e) {
   if (!e->gguf) return wrong_order(e, "sotto_engine_feed_header");
@@ -281,12 +295,14 @@ static sotto_status build(sotto_engine *e) {
   const bool whole_texts = sotto_program_takes_whole_texts(&e->program);
   uint32_t n_outputs = o->n_parallel > MIN_OUTPUTS || embeds ? o->n_parallel : MIN_OUTPUTS;
   if (whole_texts && !embeds && n_outputs < o->n_batch) n_outputs = o->n_batch;
-  e->backend_type = o->backend == SOTTO_BACKEND_NAIVE ? &sotto_backend_naive : &sotto_backend_cpu;
+  SOTTO_TRY(pick_backend(e));
   e->backend_config =
       (sotto_backend_config){.n_batch = o->n_batch,
                              .n_part = o->n_batch,
                              .n_outputs = n_outputs,
+                             .n_seqs = o->n_parallel,
                              .n_ctx = o->n_ctx,
+                             .gpu = &e->gpu,
                              .cpu = {.n_threads = o->n_threads, .adapt_threads = o->adapt_threads}};
   e->generator_config = (sotto_generator_config){.n_ctx = o->n_ctx,
                                                  .n_batch = o->n_batch,
@@ -343,8 +359,9 @@ sotto_status sotto_engine_plan_prefill(sotto_engine *e, uint32_t n_tokens,
   }
   SOTTO_TRY(sotto_generator_check_length(&e->ctx, &e->generator_config, n_tokens));
   const uint32_t usual = e->options.n_batch;
-  /* Parts see only what comes before. */
-  const bool longer = n_tokens > usual && !e->generator_config.whole_texts;
+  /* Parts see only what comes before. A GPU takes batches as they are, and the rest of a prompt
+   * costs it little. */
+  const bool longer = n_tokens > usual && !e->generator_config.whole_texts && !e->gpu_backend;
   sotto_status status = plan_batches(e, longer ? n_tokens : usual);
   if (status != SOTTO_OK || !e->plan.fits) status = plan_batches(e, usual);
   *plan = e->plan;
@@ -370,7 +387,7 @@ sotto_status sotto_engine_start_load(sotto_engine *e) {
   if (!e->kv) SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, e->backend->storage, &e->kv));
   if (!e->load) {
     SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, e->backend->placements, e->backend->n_placements,
-                             &e->load));
+                             e->backend->sink, &e->load));
   }
   return sotto_generator_new(&e->ctx, &e->generator_config, e->backend, sotto_load_ready(e->load),
                              e->kv, e->tokenizer, &e->generator);

@@ -15,6 +15,7 @@ struct sotto_engine {
   sotto_ctx ctx;
   sotto_warnings warnings;      /* of the model, and of the options for it */
   sotto_engine_options options; /* defaults filled in by plan */
+  sotto_gpu_device gpu;         /* after set_gpu; else zeros */
   sotto_kernel_set kernels;     /* after plan; those that pass their test after start_load */
 
   /* after the headers */
@@ -27,7 +28,7 @@ struct sotto_engine {
   sotto_backend_config backend_config;
   sotto_generator_config generator_config;
   sotto_str names; /* architecture, name: each with a NUL behind it */
-  const sotto_backend_type *backend_type;
+  const sotto_backend_type *backend_type, *gpu_backend; /* the latter after set_gpu */
   sotto_kv_shape kv_shape;
   /* after start_load */
   sotto_pool *pool;
@@ -37,6 +38,8 @@ struct sotto_engine {
   sotto_generator *generator;
 
   sotto_str text;     /* handed out by calls that return text */
+  sotto_str state;    /* handed out by save_state */
+  uint32_t saving;    /* serial of what save_state waits for, or 0 */
   sotto_str rendered; /* handed out by apply_chat_template */
   sotto_tokens ids;   /* handed out by calls that return ids */
 

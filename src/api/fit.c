@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* So that a total does not overflow. */
+static uint64_t capped(uint64_t bytes) {
+  return bytes < UINT64_MAX / 4 ? bytes : UINT64_MAX / 4;
+}
+
 sotto_status engine_plan_shape(const sotto_engine *e, uint32_t n_ctx, sotto_kv_shape *shape,
                                sotto_memory_plan *plan) {
   sotto_backend_config backend_config = e->backend_config;
@@ -16,16 +21,21 @@ sotto_status engine_plan_shape(const sotto_engine *e, uint32_t n_ctx, sotto_kv_s
                                 .n_batch = generator_config.n_batch_loading};
   sotto_kv_shape_size(shape, &users);
   sotto_backend_plan backend;
-  SOTTO_TRY(e->backend_type->plan(&e->program, &backend_config, &backend));
+  SOTTO_TRY(e->backend_type->plan(&e->program, &backend_config, shape, &backend));
   plan->weights = backend.weights;
   plan->scratch = backend.scratch + sotto_generator_bytes(&generator_config, shape);
   plan->per_position = sotto_kv_position_bytes(shape);
-  const uint64_t kv = sotto_kv_bytes(shape);
-  plan->kv = kv < UINT64_MAX / 4 ? kv : UINT64_MAX / 4; /* so that the total does not overflow */
+  plan->kv = capped(backend.kv);
   plan->n_ctx = n_ctx;
-  plan->total = plan->weights + plan->kv + plan->scratch + plan->staging + plan->metadata;
-  const bool addressable = kv <= SIZE_MAX / 2;
-  plan->fits = addressable && (plan->limit == 0 || plan->total <= plan->limit);
+  plan->total = plan->weights + plan->kv + plan->scratch + plan->metadata + plan->staging;
+  plan->gpu_weights = backend.gpu_weights;
+  plan->gpu_kv = capped(backend.gpu_kv);
+  plan->gpu_scratch = backend.gpu_scratch;
+  plan->gpu_total = plan->gpu_weights + plan->gpu_kv + plan->gpu_scratch;
+  plan->gpu_limit = e->gpu.budget;
+  const bool addressable = backend.kv <= SIZE_MAX / 2;
+  plan->fits = addressable && (plan->limit == 0 || plan->total <= plan->limit) &&
+               (plan->gpu_limit == 0 || plan->gpu_total <= plan->gpu_limit);
   return SOTTO_OK;
 }
 

@@ -60,10 +60,19 @@ sotto_status sotto_engine_save_state(sotto_engine *e, const int32_t *tokens, uin
   *len = 0;
   uint64_t model;
   SOTTO_TRY(fingerprint(e, &model));
-  e->text.len = 0;
-  SOTTO_TRY(sotto_generator_save(e->generator, model, tokens, n_tokens, &e->text));
-  *data = e->text.data;
-  *len = (uint32_t)e->text.len;
+  const sotto_backend_queue *queue = e->backend->type->queue;
+  if (!e->saving) {
+    e->state.len = 0;
+    SOTTO_TRY(sotto_generator_save(e->generator, model, tokens, n_tokens, &e->state));
+    if (queue) e->saving = queue->mark(e->backend);
+  }
+  bool done = true;
+  if (queue) SOTTO_TRY(queue->check(e->backend, e->saving, &done));
+  if (!done) return SOTTO_OK;
+  e->saving = 0;
+  SOTTO_TRY(sotto_kv_seal(&e->state, 0));
+  *data = e->state.data;
+  *len = (uint32_t)e->state.len;
   return SOTTO_OK;
 }
 

@@ -7,7 +7,7 @@
 
 #include "api/sotto.h"
 
-#define CAPACITY 12288
+#define CAPACITY 16384
 
 typedef struct constant {
   const char *name;

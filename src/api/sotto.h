@@ -20,19 +20,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/gpu/records.h"
 #include "base/status.h"
 #include "engine/request.h"
 
 #define SOTTO_API __attribute__((used, visibility("default")))
 
 /* Raised whenever a struct below or the meaning of a call changes; JavaScript checks it. */
-#define SOTTO_API_VERSION 5
+#define SOTTO_API_VERSION 6
 
 typedef struct sotto_engine sotto_engine;
 
 typedef enum sotto_backend_kind {
-  SOTTO_BACKEND_CPU = 0,   /* quantised kernels: the product */
-  SOTTO_BACKEND_NAIVE = 1, /* plain float32 over dequantised weights: the reference */
+  SOTTO_BACKEND_CPU = 0,    /* quantised kernels: the product */
+  SOTTO_BACKEND_NAIVE = 1,  /* plain float32 over dequantised weights: the reference */
+  SOTTO_BACKEND_WEBGPU = 2, /* a GPU, whose work the host does: sotto_engine_set_gpu */
 } sotto_backend_kind;
 
 /* SOTTO_VARIANT_SCALAR, _SIMD128, _RELAXED and so on: kernels/variants.def. */
@@ -79,8 +81,10 @@ typedef struct sotto_memory_plan {
   uint64_t file;         /* bytes of the model's files */
   uint64_t limit;        /* the budget that total was compared with; 0: none */
   uint64_t per_position; /* KV bytes of one position more or less of n_ctx */
-  uint32_t n_ctx;        /* after defaults were filled in */
-  uint32_t fits;         /* 1 when total <= limit or there is no limit */
+  uint64_t gpu_weights, gpu_kv, gpu_scratch, gpu_total; /* on the GPU; 0 without one */
+  uint64_t gpu_limit; /* what gpu_total was compared with; 0: none */
+  uint32_t n_ctx;     /* after defaults were filled in */
+  uint32_t fits;      /* 1 when total <= limit or there is no limit */
 } sotto_memory_plan;
 
 /* Bytes of a file that the loader wants: `length` of them from `offset` on. */
@@ -255,12 +259,25 @@ SOTTO_API sotto_step_result sotto_engine_step(sotto_engine *engine, double budge
  * next_event. */
 SOTTO_API bool sotto_engine_next_event(sotto_engine *engine, sotto_event *event);
 
+/* ---- GPU ---- */
+/* The engine is to run on this GPU: after sotto_engine_new with SOTTO_BACKEND_WEBGPU, before
+ * plan. */
+SOTTO_API sotto_status sotto_engine_set_gpu(sotto_engine *engine, const sotto_gpu_device *device);
+/* The commands for the GPU that have gathered: 1, or 0 where there are none. To be called, and the
+ * commands to be carried out as far as they look at memory, after each call that may have added
+ * some (start_load, feed, step, cancel, save_state, load_state) and before the next one. */
+SOTTO_API uint32_t sotto_engine_gpu_take(sotto_engine *engine, sotto_gpu_commands *commands);
+/* The commands of this serial are done, and what they read is in memory; serials are reported in
+ * order. With another status than SOTTO_OK the GPU is lost to the engine, and all requests fail. */
+SOTTO_API void sotto_engine_gpu_report(sotto_engine *engine, uint32_t serial, uint32_t status);
+
 /* ---- KV state ---- */
 /* A snapshot (tokens, keys and values, recurrent states) of the longest prefix of these tokens that
  * the cache can go on from; with n_tokens 0 of all of the sequence used last. Where layers have
  * windows or recurrent states that may be less than what was computed. Any host and variant with
- * the same model and cache types reads it. Valid until the next call that returns text.
- * ERR_INVALID_STATE when nothing is cached. */
+ * the same model and cache types reads it. Valid until the next call of this function. While it is
+ * on its way from a GPU, *data is NULL: call again, with the same tokens, when what
+ * sotto_engine_gpu_take gives has been reported. ERR_INVALID_STATE when nothing is cached. */
 SOTTO_API sotto_status sotto_engine_save_state(sotto_engine *engine, const int32_t *tokens,
                                                uint32_t n_tokens, const char **data, uint32_t *len);
 /* Put a snapshot of n_tokens into the cache: requests that begin with its tokens need not compute

@@ -1,8 +1,10 @@
 /* What a backend is to the engine: it plans memory for a program, takes the program's weights, and
- * runs batches of tokens through the program, returning at a deadline to be called again. */
+ * runs batches of tokens through the program, returning at a deadline to be called again, or when
+ * the host has work to do for it. */
 #ifndef SOTTO_BACKEND_BACKEND_H
 #define SOTTO_BACKEND_BACKEND_H
 
+#include "backend/gpu/records.h"
 #include "backend/placement.h"
 #include "kernels/kernels.h"
 #include "kv/kv.h"
@@ -36,29 +38,50 @@ typedef struct sotto_backend_config {
   uint32_t n_part;    /* most tokens that are in a stage of the program together: a longer batch
                              * goes through each stage in parts. At most n_batch */
   uint32_t n_outputs; /* most tokens of a batch whose logits are wanted */
+  uint32_t n_seqs;    /* most sequences with tokens in a batch */
   uint32_t n_ctx;     /* most positions of a sequence, a multiple of the page size */
   sotto_cpu_config cpu;
+  const sotto_gpu_device *gpu; /* borrowed until create; only the backend for GPUs asks for it */
 } sotto_backend_config;
 
 typedef struct sotto_backend_plan {
-  uint64_t weights, scratch; /* bytes; the cache's are sotto_kv_bytes */
+  uint64_t weights, kv, scratch; /* bytes of this memory */
+  uint64_t gpu_weights, gpu_kv, gpu_scratch;
 } sotto_backend_plan;
 
 typedef enum sotto_run_result {
   SOTTO_RUN_DONE,
   SOTTO_RUN_MORE,         /* the deadline has passed: call run again */
   SOTTO_RUN_WAIT_WEIGHTS, /* the next operation's weight is not there yet */
+  SOTTO_RUN_WAIT_GPU,     /* there are commands to carry out, or some that are not reported yet */
   SOTTO_RUN_NON_FINITE,   /* failed_seq's keys or values overflowed; the batch cannot go on */
+  SOTTO_RUN_FAILED, /* nothing will be computed any more; status and message are the context's */
 } sotto_run_result;
 
 typedef struct sotto_backend sotto_backend;
 
+/* Of a backend whose work the host does in the order of a queue, from the commands of records.h. As
+ * the queue is ordered, a batch that has begun is never given up: what is not wanted any more is
+ * passed over, and pages that are free can be given away while the commands still run. */
+typedef struct sotto_backend_queue {
+  /* The commands that have gathered. False where there are none. */
+  bool (*take)(sotto_backend *backend, sotto_gpu_commands *out);
+  /* All commands up to the serial are done, or with another status than OK nothing will be. */
+  void (*report)(sotto_backend *backend, uint32_t serial, sotto_status status);
+  /* A serial for all that has been asked for so far, and whether that is done. The status of the
+   * first failed report. */
+  uint32_t (*mark)(const sotto_backend *backend);
+  sotto_status (*check)(const sotto_backend *backend, uint32_t serial, bool *done);
+} sotto_backend_queue;
+
 typedef struct sotto_backend_type {
   const char *name;
-  bool float_cache; /* its KV cache is always float32, whatever the options say */
-  /* Bytes that create will allocate beside the cache. ERR_OUT_OF_MEMORY. */
+  bool float_cache;                 /* its KV cache is always float32, whatever the options say */
+  const sotto_backend_queue *queue; /* NULL: it computes while it runs */
+  /* Bytes that create will allocate. ERR_OUT_OF_MEMORY; others where the program or the cache's
+   * shape is beyond the backend. */
   sotto_status (*plan)(const sotto_program *program, const sotto_backend_config *config,
-                       sotto_backend_plan *plan);
+                       const sotto_kv_shape *kv_shape, sotto_backend_plan *plan);
   /* Allocates what plan says, and storage for a cache of this shape; *out is NULL on failure.
    * program is borrowed until free. */
   sotto_status (*create)(const sotto_program *program, const sotto_backend_config *config,
@@ -82,6 +105,7 @@ struct sotto_backend {
   /* One placement per weight of the program, in its order. */
   const sotto_placement *placements;
   size_t n_placements;
+  sotto_weight_sink *sink; /* of SOTTO_PLACE_SINK, or NULL */
   sotto_kv_storage *storage;
   const sotto_kv_seq *failed_seq; /* after NON_FINITE; the message is in the context */
 };

@@ -175,7 +175,7 @@ static void emit_progress(sotto_generator *g) {
   for (uint32_t t = 0; t < g->batch.n_tokens; t++) {
     job *j = g->batch_jobs[t];
     bool last_of_job = t + 1 == g->batch.n_tokens || g->batch_jobs[t + 1] != j;
-    if (!last_of_job || j->prompt_reported) continue;
+    if (!j || !last_of_job || j->prompt_reported) continue;
     if (j->slot->seq.n_tokens >= j->n_prompt) {
       j->prompt_end_ms = sotto_time_ms();
       queue(g, j, SOTTO_EVENT_PROMPT);

@@ -280,6 +280,14 @@ static void give_up_batch(sotto_generator *g) {
   for (job *j = g->running; j; j = j->next) sotto_kv_rewind(g->kv, &j->slot->seq);
 }
 
+/* Whether the batch in flight is left to run, for what others have in it. */
+static bool goes_on_without(const sotto_generator *g, const job *j) {
+  bool others = false;
+  for (uint32_t t = 0; g->in_flight && t < g->batch.n_tokens; t++)
+    others |= g->batch_jobs[t] && g->batch_jobs[t] != j;
+  return others && g->backend->type->queue;
+}
+
 sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
   job *j = find_job(g, id);
   if (!j) return no_such_request(g, id);
@@ -290,7 +298,7 @@ sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
     }
     clear_events(g);
   }
-  if (j->slot) give_up_batch(g);
+  if (j->slot && !goes_on_without(g, j)) give_up_batch(g);
   generator_finish(g, j, SOTTO_FINISH_CANCELLED, SOTTO_OK);
   return SOTTO_OK;
 }
@@ -310,6 +318,12 @@ static void fail_job_of(sotto_generator *g, const sotto_kv_seq *seq) {
   }
 }
 
+/* The backend computes no more. Those that wait fail in their turn. */
+static void fail_all_jobs(sotto_generator *g) {
+  give_up_batch(g);
+  while (g->running) generator_finish(g, g->running, SOTTO_FINISH_ERROR, g->ctx->status);
+}
+
 sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   if (g->next_event < g->n_events) return SOTTO_STEP_EVENTS;
   clear_events(g);
@@ -324,6 +338,8 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   switch (g->backend->type->run(g->backend, g->ready, deadline)) {
   case SOTTO_RUN_MORE: return SOTTO_STEP_MORE;
   case SOTTO_RUN_WAIT_WEIGHTS: return SOTTO_STEP_WAIT_WEIGHTS;
+  case SOTTO_RUN_WAIT_GPU: return SOTTO_STEP_WAIT_GPU;
+  case SOTTO_RUN_FAILED: fail_all_jobs(g); return SOTTO_STEP_EVENTS;
   case SOTTO_RUN_NON_FINITE:
     fail_job_of(g, g->backend->failed_seq);
     return g->n_events ? SOTTO_STEP_EVENTS : SOTTO_STEP_MORE;

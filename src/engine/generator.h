@@ -62,8 +62,8 @@ sotto_status sotto_generator_prompt_progress(const sotto_generator *generator, u
 sotto_step_result sotto_generator_step(sotto_generator *generator, double budget_ms);
 bool sotto_generator_next_event(sotto_generator *generator, sotto_event *event);
 
-/* As sotto_engine_save_state, _load_state and _clear_cache in api/sotto.h. `model` is the
- * fingerprint of program and weights. */
+/* As sotto_engine_save_state, but without sotto_kv_seal, _load_state and _clear_cache in
+ * api/sotto.h. `model` is the fingerprint of program and weights. */
 sotto_status sotto_generator_save(sotto_generator *generator, uint64_t model,
                                   const sotto_token *tokens, uint32_t n, sotto_str *out);
 sotto_status sotto_generator_load(sotto_generator *generator, uint64_t model, const void *data,

@@ -85,6 +85,7 @@ typedef enum sotto_step_result {
   SOTTO_STEP_EVENTS = 1,       /* take the events, then call again */
   SOTTO_STEP_WAIT_WEIGHTS = 2, /* nothing to do until more weights are fed */
   SOTTO_STEP_IDLE = 3,         /* no requests */
+  SOTTO_STEP_WAIT_GPU = 4,     /* nothing to do until commands for the GPU are reported */
 } sotto_step_result;
 
 #endif

@@ -254,6 +254,10 @@ bool generator_schedule(sotto_generator *g) {
 void generator_commit_batch(sotto_generator *g) {
   for (uint32_t t = 0; t < g->batch.n_tokens;) {
     const job *j = g->batch_jobs[t];
+    if (!j) { /* ended meanwhile */
+      t++;
+      continue;
+    }
     sotto_kv_commit(g->kv, &j->slot->seq, &g->batch_tokens[t], j->n_batch);
     t += j->n_batch + j->n_draft;
   }

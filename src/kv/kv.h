@@ -94,9 +94,11 @@ uint32_t sotto_kv_state_after(const sotto_kv_seq *seq, uint32_t n_tokens);
 /* Append a snapshot of the sequence's first n tokens, a resumable position, to `out`: tokens, keys
  * and values, states, little-endian and the same on every host. `model` is the model's fingerprint
  * (api/generate.c); it must be the same when the snapshot is read, as must the types of the cache.
- * ERR_OUT_OF_MEMORY. */
+ * When the storage has read everything, sotto_kv_seal completes what begins at `start` of `out`, to
+ * which nothing is done meanwhile. ERR_OUT_OF_MEMORY. */
 sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t n, uint64_t model,
                            sotto_str *out);
+sotto_status sotto_kv_seal(sotto_str *out, size_t start);
 /* Whether data is such a snapshot. ERR_INVALID_STATE where it is damaged, truncated or of another
  * model, ERR_CONTEXT_LENGTH where it has more than n_ctx tokens. */
 sotto_status sotto_kv_check(const sotto_kv *kv, uint64_t model, const void *data, size_t len);

@@ -110,13 +110,15 @@ static sotto_status write_piece(void *data, const piece *p) {
 sotto_status sotto_kv_save(const sotto_kv *kv, const sotto_kv_seq *seq, uint32_t n, uint64_t model,
                            sotto_str *out) {
   const header h = header_of(kv, model, n);
-  const size_t start = out->len;
   SOTTO_TRY(sotto_str_reserve(out, HEADER_BYTES + n * sizeof(sotto_token) + (size_t)h.memory_bytes +
                                        sizeof(uint64_t)));
   SOTTO_TRY(sotto_str_append(out, &h, sizeof h));
   SOTTO_TRY(sotto_str_append(out, seq->tokens, n * sizeof *seq->tokens));
   writer w = {kv, out};
-  SOTTO_TRY(visit_all(kv, seq, n, kv_state_at(kv, seq, n), write_piece, &w));
+  return visit_all(kv, seq, n, kv_state_at(kv, seq, n), write_piece, &w);
+}
+
+sotto_status sotto_kv_seal(sotto_str *out, size_t start) {
   const uint64_t sum = sotto_hash(SOTTO_HASH_START, out->data + start, out->len - start);
   return sotto_str_append(out, &sum, sizeof sum);
 }

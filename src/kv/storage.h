@@ -19,6 +19,8 @@ typedef struct sotto_kv_storage sotto_kv_storage;
 struct sotto_kv_storage {
   /* All rows of a page of a layer group to another of its pages. */
   void (*copy_page)(sotto_kv_storage *storage, uint32_t group, uint32_t from, uint32_t to);
+  /* What is read is there at once, or when a backend with a queue has done what it was asked for so
+   * far; what is written is looked at until the queue's commands are taken. */
   void (*read)(const sotto_kv_storage *storage, const sotto_kv_place *place, void *bytes, size_t n);
   void (*write)(sotto_kv_storage *storage, const sotto_kv_place *place, const void *bytes,
                 size_t n);

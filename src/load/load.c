@@ -35,13 +35,15 @@ static void sort_index(const sotto_load *load, size_t *index, bool by_stage) {
 }
 
 sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
-                            const sotto_placement *placements, size_t n, sotto_load **out) {
+                            const sotto_placement *placements, size_t n, sotto_weight_sink *sink,
+                            sotto_load **out) {
   *out = NULL;
   sotto_load *load = sotto_alloc_zero(ctx, sizeof *load);
   if (!load) return SOTTO_ERR_OUT_OF_MEMORY;
   load->ctx = ctx;
   load->gguf = gguf;
   load->placements = placements;
+  load->sink = sink;
   load->n = n;
   load->by_file = sotto_alloc(ctx, n * sizeof *load->by_file);
   load->by_stage = sotto_alloc(ctx, n * sizeof *load->by_stage);
@@ -80,8 +82,8 @@ void sotto_load_free(sotto_load *load) {
   sotto_free(ctx, load, sizeof *load);
 }
 
-/* Put one tile row of a tensor into place: data[len] as in the file, from byte `offset` of the
- * placement on. The last tile row may have fewer rows. */
+/* Put a tile row of a tensor into place, or several for a sink: data[len] as in the file, from byte
+ * `offset` of the placement on. The last tile row may have fewer rows. */
 static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
                           const unsigned char *data, size_t len) {
   const sotto_placement *p = &load->placements[index];
@@ -107,14 +109,20 @@ static sotto_status place(sotto_load *load, size_t index, uint64_t offset,
         (char *)p->dst + first_row / SOTTO_TILE_ROWS * sotto_packed_tile_row_bytes(type, cols);
     sotto_pack_tile_row(type, data, n_rows, cols, dst);
   }
-  if (offset == 0) load->hashes[index] = sotto_hash(SOTTO_HASH_START, data, len);
+  if (p->kind == SOTTO_PLACE_SINK)
+    SOTTO_TRY(load->sink->take(load->sink, index, first_row, data, n_rows));
+  if (offset == 0) {
+    const size_t tile_row = sotto_load_tile_row_bytes(p);
+    load->hashes[index] = sotto_hash(SOTTO_HASH_START, data, len < tile_row ? len : tile_row);
+  }
   load->placed[index] += len;
   load->ready[index] = load->placed[index] == p->size;
   load->loaded += len;
   return SOTTO_OK;
 }
 
-/* Bytes of one tensor, from `range->at` on: whole tile rows straight from data, the rest staged. */
+/* Bytes of one tensor, from `range->at` on: whole tile rows straight from data, for a sink all of
+ * them at once; the rest staged. */
 static sotto_status feed_tensor(sotto_load *load, open_range *range, size_t index,
                                 const unsigned char *data, size_t len) {
   const sotto_placement *p = &load->placements[index];
@@ -122,6 +130,8 @@ static sotto_status feed_tensor(sotto_load *load, open_range *range, size_t inde
   while (len) {
     uint64_t offset = range->at - p->offset - range->n_staged; /* of the tile row */
     size_t want = (size_t)(size - offset < tile_row ? size - offset : tile_row);
+    if (p->kind == SOTTO_PLACE_SINK && range->n_staged == 0 && len > tile_row)
+      want = (size_t)(size - offset < len ? size - offset : len / tile_row * tile_row);
     size_t take = want - range->n_staged < len ? want - range->n_staged : len;
     if (take == want) {
       SOTTO_TRY(place(load, index, offset, data, want));

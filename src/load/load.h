@@ -12,9 +12,10 @@ typedef struct sotto_load sotto_load;
 
 #define SOTTO_LOAD_MAX_RANGES 16 /* open at once */
 
-/* gguf and placements[n] are borrowed until free. */
+/* gguf, placements[n] and sink (NULL where no placement wants one) are borrowed until free. */
 sotto_status sotto_load_new(sotto_ctx *ctx, const sotto_gguf *gguf,
-                            const sotto_placement *placements, size_t n, sotto_load **out);
+                            const sotto_placement *placements, size_t n, sotto_weight_sink *sink,
+                            sotto_load **out);
 void sotto_load_free(sotto_load *load);
 /* Most bytes staged at a time, for the memory plan. */
 uint64_t sotto_load_staging_bytes(const sotto_placement *placements, size_t n);

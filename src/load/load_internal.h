@@ -19,6 +19,7 @@ struct sotto_load {
   sotto_ctx *ctx;
   const sotto_gguf *gguf;
   const sotto_placement *placements;
+  sotto_weight_sink *sink;
   size_t n;
   size_t *by_file;  /* [n] indices of placements, sorted by file and offset */
   size_t *by_stage; /* [n] the same, sorted by stage, file and offset */

@@ -110,14 +110,14 @@ TEST(kv_snapshots_hold_rows_not_pages) {
   sotto_str_init(&one, &ctx);
   sotto_str_init(&two, &ctx);
   CHECK(extend(kv, &a, 45, 7));
-  CHECK(sotto_kv_save(kv, &a, 41, 123, &one) == SOTTO_OK);
+  CHECK(sotto_kv_save(kv, &a, 41, 123, &one) == SOTTO_OK && sotto_kv_seal(&one, 0) == SOTTO_OK);
   CHECK(load(kv, &b, 124, &one) == SOTTO_ERR_INVALID_STATE);
   CHECK(b.n_tokens == 0 && b.groups[0].end == 0);
   CHECK(load(kv, &b, 123, &one) == SOTTO_OK);
   CHECK(b.n_tokens == 41);
   for (uint32_t i = 0; i < 41; i++)
     CHECK(b.tokens[i] == a.tokens[i] && row_is(&b, i, 7.0f + (float)i));
-  CHECK(sotto_kv_save(kv, &b, 41, 123, &two) == SOTTO_OK);
+  CHECK(sotto_kv_save(kv, &b, 41, 123, &two) == SOTTO_OK && sotto_kv_seal(&two, 0) == SOTTO_OK);
   CHECK(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
   sotto_kv_cut(kv, &b, 0);
   two.data[7]--;

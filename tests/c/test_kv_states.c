@@ -203,7 +203,8 @@ static void close_world(world *w) {
 /* A snapshot of the sequence moves to another, of which a second one says the same. */
 static void move(world *w, const sotto_kv_seq *from, uint32_t n, sotto_kv_seq *to) {
   w->saved.len = 0;
-  REQUIRE(sotto_kv_save(w->kv, from, n, 5, &w->saved) == SOTTO_OK);
+  REQUIRE(sotto_kv_save(w->kv, from, n, 5, &w->saved) == SOTTO_OK &&
+          sotto_kv_seal(&w->saved, 0) == SOTTO_OK);
   CHECK(sotto_kv_check(w->kv, 6, w->saved.data, w->saved.len) == SOTTO_ERR_INVALID_STATE);
   REQUIRE(sotto_kv_check(w->kv, 5, w->saved.data, w->saved.len) == SOTTO_OK);
   if (sotto_kv_load(w->kv, to, w->saved.data) != SOTTO_OK) {
@@ -211,7 +212,8 @@ static void move(world *w, const sotto_kv_seq *from, uint32_t n, sotto_kv_seq *t
     return;
   }
   const size_t len = w->saved.len;
-  REQUIRE(sotto_kv_save(w->kv, to, n, 5, &w->saved) == SOTTO_OK);
+  REQUIRE(sotto_kv_save(w->kv, to, n, 5, &w->saved) == SOTTO_OK &&
+          sotto_kv_seal(&w->saved, len) == SOTTO_OK);
   CHECK(w->saved.len == 2 * len && memcmp(w->saved.data, w->saved.data + len, len) == 0);
 }
 
@@ -292,7 +294,8 @@ TEST(kv_states_refuse_damaged_snapshots) {
   static world w;
   if (!open_world(&w)) return;
   CHECK(run_batch(&w, &w.seqs[0], 333, 0, 333));
-  REQUIRE(sotto_kv_save(w.kv, &w.seqs[0], 333, 5, &w.saved) == SOTTO_OK);
+  REQUIRE(sotto_kv_save(w.kv, &w.seqs[0], 333, 5, &w.saved) == SOTTO_OK &&
+          sotto_kv_seal(&w.saved, 0) == SOTTO_OK);
   const size_t len = w.saved.len;
   for (size_t at = 0; at < len; at += 1 + at / 9) {
     w.saved.data[at] ^= 4;

@@ -31,7 +31,23 @@ TEST(layout_json_covers_every_struct) {
                {"bias", sizeof(sotto_bias)},
                {"request", sizeof(sotto_request)},
                {"top_logprob", sizeof(sotto_top_logprob)},
-               {"event", sizeof(sotto_event)}};
+               {"event", sizeof(sotto_event)},
+#define GPU(name) {"gpu_" #name, sizeof(sotto_gpu_##name)}
+               GPU(device),
+               GPU(commands),
+               GPU(record),
+               GPU(buffer),
+               GPU(pipeline),
+               GPU(binding),
+               GPU(bind_group),
+               GPU(dispatch),
+               GPU(list),
+               GPU(write),
+               GPU(copy),
+               GPU(clear),
+               GPU(read),
+               GPU(run)};
+#undef GPU
   CHECK(structs && structs->count == sizeof sizes / sizeof *sizes);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     const sotto_json *s = sotto_json_get(structs, sizes[i].name);

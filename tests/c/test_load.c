@@ -58,8 +58,8 @@ typedef struct placed {
 static bool place_all(model *m, placed *p, sotto_place_kind kind, sotto_load_order order,
                       uint64_t max_length, uint32_t step) {
   return CHECK(sotto_weights_new(&m->program, kind, &p->weights) == SOTTO_OK) &&
-         CHECK(sotto_load_new(&m->ctx, m->gguf, p->weights.placements, p->weights.n, &p->load) ==
-               SOTTO_OK) &&
+         CHECK(sotto_load_new(&m->ctx, m->gguf, p->weights.placements, p->weights.n, NULL,
+                              &p->load) == SOTTO_OK) &&
          CHECK(feed_all(p->load, m, order, max_length, step) == SOTTO_OK) &&
          CHECK(sotto_load_complete(p->load));
 }
@@ -130,7 +130,7 @@ TEST(load_hands_out_early_layers_first) {
   sotto_weights w;
   REQUIRE(sotto_weights_new(&m.program, SOTTO_PLACE_PACKED, &w) == SOTTO_OK);
   sotto_load *load;
-  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, &load) == SOTTO_OK);
+  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, NULL, &load) == SOTTO_OK);
   uint32_t ready_stage = 0;
   for (;;) {
     uint32_t file;
@@ -160,7 +160,7 @@ TEST(load_refuses_what_was_not_asked_for) {
   sotto_weights w;
   REQUIRE(sotto_weights_new(&m.program, SOTTO_PLACE_PACKED, &w) == SOTTO_OK);
   sotto_load *load;
-  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, &load) == SOTTO_OK);
+  REQUIRE(sotto_load_new(&m.ctx, m.gguf, w.placements, w.n, NULL, &load) == SOTTO_OK);
   uint32_t file;
   uint64_t offset, length, other;
   CHECK(sotto_load_feed(load, 0, 5000, m.data, 10) == SOTTO_ERR_INVALID_ARGUMENT);

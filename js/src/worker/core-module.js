@@ -12,7 +12,7 @@ import { mismatch, StructView } from './layout.js'
 /** @import { Threads } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
 
-const API_VERSION = 5
+const API_VERSION = 6
 const PAGE = 65536
 /** Address space of a 32-bit module. */
 export const MAX_MEMORY = 65535 * PAGE

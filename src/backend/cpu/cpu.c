@@ -70,7 +70,8 @@ static uint64_t lay_out(const sotto_program *p, const sotto_backend_config *conf
 }
 
 static sotto_status plan(const sotto_program *p, const sotto_backend_config *config,
-                         sotto_backend_plan *out) {
+                         const sotto_kv_shape *kv_shape, sotto_backend_plan *out) {
+  *out = (sotto_backend_plan){.kv = sotto_kv_bytes(kv_shape)};
   out->weights = sotto_weights_bytes(p, SOTTO_PLACE_PACKED);
   out->scratch = lay_out(p, config, NULL);
   return out->scratch == UINT64_MAX ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;

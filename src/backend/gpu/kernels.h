@@ -3,8 +3,8 @@
  * uniform `p: Params` that is the same for all batches; where it needs it the batch at binding 1;
  * then what is listed. All that is not `w` or K, V is float32, [rows][dim].
  *
- * Constants in front (const NAME: u32 = …u;): WORKGROUP is the number of invocations of a workgroup;
- * the words of the batch's header (batch.def) as BATCH_…; and those that a kernel lists.
+ * Constants in front (const NAME: u32 = …u;): WORKGROUP is the number of invocations of a
+ * workgroup; the words of the batch's header (batch.def) as BATCH_…; and those that a kernel lists.
  *
  * Weights are read by the functions of one file of formats/, `weight4(row, col)`: four weights of a
  * row from a column that is a multiple of 4. Their planes (planes.def) lie behind each other in
@@ -14,6 +14,13 @@
 #define SOTTO_BACKEND_GPU_KERNELS_H
 
 #include <stdint.h>
+
+#define GPU_WORKGROUP    64
+#define GPU_MATVEC_ROWS  4
+#define GPU_MATMUL_M     32
+#define GPU_MATMUL_N     64
+#define GPU_MANY_ROWS    8 /* from so many rows on matmul takes the place of matvec */
+#define GPU_MAX_HEAD_DIM 512
 
 /* Of rows of a matrix that are in one binding: [first_row, first_row + n_rows) of all of it. The
  * first fields of the parameters of all kernels that read weights. */
@@ -28,9 +35,9 @@ typedef struct gpu_embed_params {
 
 /* out[t][first_row + r] = w[r] · x[t] + bias[first_row + r]. batch, w, bias (x where there is
  * none), x, out. matvec is for a few rows of x; its workgroup (x, y, z) makes MATVEC_ROWS rows from
- * MATVEC_ROWS * (x + y * number of x) on, of x[z]. matmul's makes a tile of MATMUL_N rows of w, from
- * MATMUL_N * x on, for MATMUL_M rows of x, from MATMUL_M * y on; rows behind the batch's are not
- * touched. */
+ * MATVEC_ROWS * (x + y * number of x) on, of x[z]. matmul's makes a tile of MATMUL_N rows of w,
+ * from MATMUL_N * x on, for MATMUL_M rows of x, from MATMUL_M * y on; rows behind the batch's are
+ * not touched. */
 typedef struct gpu_matmul_params {
   GPU_WEIGHT_PARAMS;
   uint32_t out_dim;    /* of a row of out: rows of all of the matrix */
@@ -73,18 +80,19 @@ typedef struct gpu_rope_params {
 } gpu_rope_params;
 
 /* Keys and values at the tokens' positions. K and V are [page][KV head][32][head_dim] in types
- * K_TYPE and V_TYPE (KV_F32, KV_F16 two to a word, KV_Q8_0: all quants, four to a word, then from
- * word n_pages * n_head_kv * 32 * head_dim / 4 on a float32 scale, rounded to float16, for each 32 of
- * a row; as kernels/scalar/kv_write.c quantises). Where one is not finite in the cache,
- * atomicMax(status[0], 0xffffffff - t). batch, k, v, K, V, status (written: array<atomic<u32>>).
- * Workgroups: (tokens, n_head_kv). */
+ * K_TYPE and V_TYPE, byte for byte as on the CPU (backend/storage.h), so that saved states need no
+ * conversion: KV_F32; KV_F16, two to a word; KV_Q8_0, blocks of 34 bytes, of which two make 17
+ * words (head_dim is a multiple of 64 then, so that no two rows share a word; one invocation writes
+ * such a pair of blocks), quantised as kernels/scalar/kv_write.c does. Where a key or value is not
+ * finite in the cache, atomicMax(status[0], 0xffffffff - t). batch, k, v, K, V, status (written:
+ * array<atomic<u32>>). Workgroups: (tokens, n_head_kv). */
 typedef struct gpu_kv_write_params {
   uint32_t n_head_kv, head_dim, group, n_pages;
 } gpu_kv_write_params;
 
-/* out[t][head] = softmax(softcap(q · K * scale)) · V over the positions that the token sees (naive.c
- * has it). batch, q, K, V, out. Workgroups: (n_head, tokens). K_TYPE, V_TYPE. head_dim is a multiple
- * of 4, at most 512. Positions behind the sequence's end hold anything, NaN too. */
+/* out[t][head] = softmax(softcap(q · K * scale)) · V over the positions that the token sees
+ * (naive.c has it). batch, q, K, V, out. Workgroups: (n_head, tokens). K_TYPE, V_TYPE. head_dim is
+ * a multiple of 4, at most 512. Positions behind the sequence's end hold anything, NaN too. */
 typedef struct gpu_attention_params {
   uint32_t n_head, n_head_kv, head_dim, group, n_pages;
   float scale, softcap; /* softcap 0: none */

@@ -1,11 +1,11 @@
 /* What the core wants a GPU to do: a stream of records in linear memory, which the host carries out
- * in order (js/src/gpu/executor.js, with navigator.gpu or Dawn). Records are structs that begin with
- * a sotto_gpu_record; JavaScript learns them from sotto_layout_json, as all of sotto.h, which
+ * in order (js/src/gpu/executor.js, with navigator.gpu or Dawn). Records are structs that begin
+ * with a sotto_gpu_record; JavaScript learns them from sotto_layout_json, as all of sotto.h, which
  * includes this file.
  *
  * Numbers of buffers, pipelines, bind groups and lists are the core's, from 0 and dense. Addresses
- * are those of linear memory; what is there has to be read before the host calls the core again. All
- * sizes and offsets are multiples of 4. */
+ * are those of linear memory; what is there has to be read before the host calls the core again.
+ * All sizes and offsets are multiples of 4. */
 #ifndef SOTTO_BACKEND_GPU_RECORDS_H
 #define SOTTO_BACKEND_GPU_RECORDS_H
 
@@ -44,9 +44,9 @@ typedef struct sotto_gpu_buffer {
 
 /* A compute pipeline with the entry point `main`, compiled while other things go on. Its WGSL is
  * `constants`, then each of the parts behind each other: names of files of src/backend/gpu without
- * their ending, separated by spaces. `bindings` has a letter for each binding of group 0, by number:
- * u uniform, r storage that is read, w storage that is written too. Text follows the record: parts,
- * bindings, constants, without NULs between them. */
+ * their ending, separated by spaces. `bindings` has a letter for each binding of group 0, by
+ * number: u uniform, r storage that is read, w storage that is written too. Text follows the
+ * record: parts, bindings, constants, without NULs between them. */
 typedef struct sotto_gpu_pipeline {
   uint32_t kind, bytes;
   uint32_t pipeline;
@@ -135,6 +135,9 @@ typedef struct sotto_gpu_device {
   uint32_t features;                   /* sotto_gpu_feature */
   uint64_t budget; /* bytes that may be taken of the GPU's memory; 0: no limit known */
 } sotto_gpu_device;
+
+/* The least of max_buffer and max_binding, by WebGPU's defaults. */
+#define SOTTO_GPU_LEAST_BUFFER (128ull << 20)
 
 /* Commands to carry out, valid until the next call to the core. */
 typedef struct sotto_gpu_commands {

@@ -33,7 +33,8 @@ static uint64_t scratch_floats(const sotto_program *p, const sotto_backend_confi
 }
 
 static sotto_status plan(const sotto_program *p, const sotto_backend_config *config,
-                         sotto_backend_plan *out) {
+                         const sotto_kv_shape *kv_shape, sotto_backend_plan *out) {
+  *out = (sotto_backend_plan){.kv = sotto_kv_bytes(kv_shape)};
   uint64_t floats = scratch_floats(p, config, NULL);
   if (floats == UINT64_MAX) return SOTTO_ERR_OUT_OF_MEMORY;
   out->weights = sotto_weights_bytes(p, SOTTO_PLACE_F32);

@@ -1,0 +1,123 @@
+/* Which values are needed how long, and a walk that gives each a buffer. */
+#include "backend/gpu/buffers.h"
+
+#include "backend/gpu/stream.h"
+
+/* While the walk is at an operation. */
+typedef struct walk {
+  const sotto_program *program;
+  const sotto_backend_config *config;
+  gpu_buffers *buffers;
+  bool *dies; /* [n_ops][3] the value of in[0], in[1], out is not needed behind the operation */
+  uint32_t *current; /* [program's buffers] that holds its value, or GPU_NONE */
+  bool *taken;       /* [cap] of the GPU's buffers */
+} walk;
+
+/* Backwards: what is read later and not written before that. */
+static void find_deaths(const walk *w, bool *needed) {
+  const sotto_program *p = w->program;
+  memset(needed, 0, p->n_buffers);
+  needed[p->output] = true;
+  for (size_t i = p->n_ops; i-- > 0;) {
+    const sotto_op *op = &p->ops[i];
+    bool *dies = &w->dies[3 * i];
+    dies[2] = op->out >= 0 && !needed[op->out];
+    if (op->out >= 0) needed[op->out] = false;
+    for (int k = 0; k < 2; k++) dies[k] = op->in[k] >= 0 && !needed[op->in[k]];
+    for (int k = 0; k < 2; k++)
+      if (op->in[k] >= 0) needed[op->in[k]] = true;
+  }
+}
+
+/* A free buffer: the smallest that is large enough, or the largest, which grows. */
+static uint32_t find_room(walk *w, uint64_t bytes) {
+  gpu_buffers *b = w->buffers;
+  uint32_t best = GPU_NONE;
+  for (uint32_t i = 0; i < b->n; i++) {
+    if (w->taken[i]) continue;
+    const bool fits = b->sizes[i] >= bytes;
+    if (best == GPU_NONE || (fits && (b->sizes[best] < bytes || b->sizes[i] < b->sizes[best])) ||
+        (!fits && b->sizes[best] < bytes && b->sizes[i] > b->sizes[best]))
+      best = i;
+  }
+  if (best == GPU_NONE) best = b->n++;
+  if (b->sizes[best] < bytes) b->sizes[best] = bytes;
+  w->taken[best] = true;
+  return best;
+}
+
+static void release(walk *w, sotto_buffer_id id) {
+  if (w->current[id] == GPU_NONE) return;
+  w->taken[w->current[id]] = false;
+  w->current[id] = GPU_NONE;
+}
+
+static uint64_t bytes_of(const walk *w, sotto_buffer_id id) {
+  const sotto_buffer *b = &w->program->buffers[id];
+  return sotto_buffer_rows(b, w->config->n_batch, w->config->n_outputs) * b->dim * sizeof(float);
+}
+
+static void assign(walk *w) {
+  const sotto_program *p = w->program;
+  for (size_t i = 0; i < p->n_ops; i++) {
+    const sotto_op *op = &p->ops[i];
+    const bool *dies = &w->dies[3 * i];
+    gpu_operands *at = &w->buffers->operands[i];
+    for (int k = 0; k < 2; k++) at->in[k] = op->in[k] >= 0 ? w->current[op->in[k]] : GPU_NONE;
+    at->out = op->out >= 0 ? find_room(w, bytes_of(w, op->out)) : GPU_NONE;
+    for (int k = 0; k < 2; k++)
+      if (op->in[k] >= 0 && (dies[k] || op->in[k] == op->out)) release(w, op->in[k]);
+    if (op->out < 0) continue;
+    release(w, op->out); /* a value that nobody has read */
+    w->current[op->out] = at->out;
+    if (dies[2]) release(w, op->out);
+  }
+  w->buffers->output = w->current[p->output];
+}
+
+sotto_status gpu_buffers_init(const sotto_program *p, const sotto_backend_config *config,
+                              gpu_buffers *out) {
+  sotto_ctx *ctx = p->ctx;
+  *out = (gpu_buffers){.ctx = ctx, .n_ops = p->n_ops, .cap = (uint32_t)p->n_buffers + 2};
+  walk w = {.program = p, .config = config, .buffers = out};
+  const size_t n = p->n_buffers;
+  bool *needed = sotto_alloc(ctx, n);
+  w.dies = sotto_alloc(ctx, 3 * p->n_ops);
+  w.current = sotto_alloc(ctx, n * sizeof *w.current);
+  w.taken = sotto_alloc_zero(ctx, out->cap);
+  out->operands = sotto_alloc(ctx, p->n_ops * sizeof *out->operands);
+  out->sizes = sotto_alloc_zero(ctx, out->cap * sizeof *out->sizes);
+  const bool ok = needed && w.dies && w.current && w.taken && out->operands && out->sizes;
+  if (ok) {
+    for (size_t i = 0; i < n; i++) w.current[i] = GPU_NONE;
+    find_deaths(&w, needed);
+    assign(&w);
+  }
+  sotto_free(ctx, needed, n);
+  sotto_free(ctx, w.dies, 3 * p->n_ops);
+  sotto_free(ctx, w.current, n * sizeof *w.current);
+  sotto_free(ctx, w.taken, out->cap);
+  if (ok) return SOTTO_OK;
+  gpu_buffers_free(out);
+  return SOTTO_ERR_OUT_OF_MEMORY;
+}
+
+void gpu_buffers_free(gpu_buffers *b) {
+  if (!b->ctx) return;
+  sotto_free(b->ctx, b->operands, b->n_ops * sizeof *b->operands);
+  sotto_free(b->ctx, b->sizes, b->cap * sizeof *b->sizes);
+  *b = (gpu_buffers){0};
+}
+
+uint64_t gpu_buffers_bytes(const gpu_buffers *b) {
+  uint64_t total = 0;
+  for (uint32_t i = 0; i < b->n; i++) total += b->sizes[i];
+  return total;
+}
+
+uint64_t gpu_buffers_largest(const gpu_buffers *b) {
+  uint64_t largest = 0;
+  for (uint32_t i = 0; i < b->n; i++)
+    if (b->sizes[i] > largest) largest = b->sizes[i];
+  return largest;
+}

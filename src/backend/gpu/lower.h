@@ -1,0 +1,78 @@
+/* The program as dispatches: pipelines, parameters, bind groups, and for each operation what is
+ * dispatched and how its workgroups follow from the batch. */
+#ifndef SOTTO_BACKEND_GPU_LOWER_H
+#define SOTTO_BACKEND_GPU_LOWER_H
+
+#include "backend/gpu/buffers.h"
+#include "backend/gpu/storage.h"
+#include "backend/gpu/weights.h"
+
+#define GPU_STATUS_BYTES 16 /* of the buffer in which kernels say what went wrong */
+
+typedef enum gpu_kernel {
+#define KERNEL(NAME, parts, bindings) GPU_KERNEL_##NAME,
+#include "backend/gpu/kernels.def"
+#undef KERNEL
+  GPU_N_KERNELS
+} gpu_kernel;
+
+/* A kernel for a type of weights; for those that read none F32. */
+typedef struct gpu_pipeline {
+  gpu_kernel kernel;
+  sotto_dtype type;
+} gpu_pipeline;
+#define GPU_USUAL_PIPELINES 24 /* of a model */
+#define GPU_MAX_PIPELINES   96 /* four kernels for every type, and all others */
+
+/* Which of a step's workgroup counts is multiplied by the rows that the batch has for it. */
+typedef enum gpu_axis { GPU_AXIS_X, GPU_AXIS_Y, GPU_AXIS_Z } gpu_axis;
+
+/* One dispatch of an operation. */
+typedef struct gpu_step {
+  const sotto_op *op;
+  uint32_t pipeline, group;
+  uint32_t n[3]; /* workgroups for one row */
+  gpu_axis axis;
+  /* Where this many rows or more are better taken together: another pipeline, whose workgroups take
+   * GPU_MATMUL_M rows each. GPU_NONE: there is none. */
+  uint32_t many;
+  uint32_t n_many[3];
+  bool per_output;
+  uint32_t per_row; /* rows for each token or output: experts of a token */
+} gpu_step;
+
+/* What the steps work with. */
+typedef struct gpu_lowering {
+  const sotto_program *program;
+  const sotto_gpu_device *device;
+  gpu_stream *stream;
+  const gpu_weights *weights;
+  const gpu_buffers *buffers;
+  const gpu_storage *storage;
+  uint32_t first_buffer; /* of `buffers` */
+  uint32_t batch_buffer, params_buffer, status_buffer;
+  uint64_t batch_bytes;
+} gpu_lowering;
+
+typedef struct gpu_steps {
+  sotto_ctx *ctx;
+  gpu_step *steps; /* [n], those of an operation side by side */
+  size_t n, cap;
+  gpu_pipeline pipelines[GPU_MAX_PIPELINES];
+  uint32_t n_pipelines;
+  char *params; /* [cap][slot] what params_buffer is to hold */
+  uint32_t slot;
+} gpu_steps;
+
+/* Most steps of a program. */
+size_t gpu_steps_most(const sotto_program *program, const gpu_weights *weights);
+/* Bytes of params_buffer for so many. */
+uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps);
+/* Emits pipelines, parameters and bind groups. ERR_OUT_OF_MEMORY. */
+sotto_status gpu_steps_init(const gpu_lowering *lowering, gpu_steps *out);
+void gpu_steps_free(gpu_steps *steps);
+/* The dispatch of a step for a batch; false where it has no rows. */
+bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outputs,
+                       sotto_gpu_dispatch *out);
+
+#endif

@@ -1,0 +1,84 @@
+/* The backend for GPUs without a GPU: every tiny model's commands keep WebGPU's rules on the
+ * smallest device, its memory is what the plan says, requests begin, are cancelled and end. What
+ * the kernels compute is tested in tests/gpu. */
+#include <dirent.h>
+
+#include "engine_support.h"
+#include "gpu_host.h"
+#include "test.h"
+
+static gpu_host host;
+
+/* Step until nothing is left to do; every commands are reported one step late. Returns how many
+ * requests ended. */
+static uint32_t run(sotto_engine *e, uint32_t *last_reason) {
+  uint32_t n_done = 0;
+  for (int steps = 0; CHECK(steps < 10000); steps++) {
+    const sotto_step_result result = sotto_engine_step(e, 10);
+    sotto_event event;
+    while (sotto_engine_next_event(e, &event)) {
+      if (event.type != SOTTO_EVENT_DONE) continue;
+      n_done++;
+      *last_reason = event.finish_reason;
+      if (event.finish_reason == SOTTO_FINISH_ERROR) printf("    %s\n", sotto_engine_message(e));
+    }
+    if (result == SOTTO_STEP_IDLE) return n_done;
+    const bool some = gpu_host_take(&host, e);
+    if (result != SOTTO_STEP_WAIT_GPU) continue;
+    CHECK(some);
+    CHECK(sotto_engine_step(e, 10) == SOTTO_STEP_WAIT_GPU);
+    gpu_host_report(&host, e);
+  }
+  return n_done;
+}
+
+static void run_model(const char *path, const sotto_gpu_device *device) {
+  const sotto_engine_options options = {.n_ctx = 96, .n_batch = 40, .n_parallel = 2};
+  sotto_memory_plan plan;
+  sotto_engine *e = gpu_host_open(&host, path, &options, device, &plan);
+  if (!e) return;
+  sotto_model_info info;
+  REQUIRE(sotto_engine_info(e, &info) == SOTTO_OK);
+  CHECK(plan.kv == 0 && plan.gpu_total == plan.gpu_weights + plan.gpu_kv + plan.gpu_scratch);
+  CHECK(host.bytes <= plan.gpu_total);
+  CHECK(host.bytes + host.bytes / 10 + 65536 >= plan.gpu_total);
+  if (!CHECK(sotto_engine_bytes_in_use(e) <= plan.total))
+    printf("    %s: %llu, planned %llu\n", path, (unsigned long long)sotto_engine_bytes_in_use(e),
+           (unsigned long long)plan.total);
+  const int32_t tokens[20] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                              11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+  uint32_t reason = 0;
+  if (info.pooling) {
+    sotto_request request = greedy(tokens, 20, 0, SOTTO_REQUEST_EMBEDDING);
+    uint32_t id;
+    CHECK(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+    CHECK(run(e, &reason) == 1 && reason == SOTTO_FINISH_LENGTH);
+  } else {
+    const sotto_request requests[2] = {greedy(tokens, 20, 0, SOTTO_REQUEST_PROMPT_LOGITS),
+                                       greedy(tokens + 3, 12, 0, SOTTO_REQUEST_PROMPT_LOGPROBS)};
+    for (int i = 0; i < 2; i++) {
+      uint32_t id;
+      CHECK(sotto_engine_add_request(e, &requests[i], &id) == SOTTO_OK);
+    }
+    CHECK(run(e, &reason) == 2 && reason == SOTTO_FINISH_LENGTH);
+  }
+  CHECK(host.n_pipelines <= 24);
+  CHECK(host.n_dispatches > 0 && host.n_submits > 0 && host.n_reads > 0);
+  sotto_engine_free(e);
+}
+
+TEST(gpu_commands_of_every_tiny_model_keep_the_rules) {
+  const sotto_gpu_device device = gpu_least_device();
+  DIR *folder = opendir("models/tiny");
+  REQUIRE(folder != NULL);
+  uint32_t n = 0;
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    if (!strstr(entry->d_name, ".gguf") || strstr(entry->d_name, "-of-")) continue;
+    char path[300];
+    snprintf(path, sizeof path, "models/tiny/%s", entry->d_name);
+    run_model(path, &device);
+    n++;
+  }
+  closedir(folder);
+  CHECK(n > 30);
+}
