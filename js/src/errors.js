@@ -25,6 +25,8 @@ export const ERROR_CODES = Object.freeze({
   invalid_state: 'The call does not fit the state, or a saved state does not fit the model.',
   busy: 'Too many requests are waiting. Try again when one has ended.',
   cancelled: 'The request was cancelled.',
+  gpu_lost: 'The GPU went away: a driver was reset, or the device was taken. Load the model again.',
+  gpu_unavailable: 'There is no GPU that may be used; the message says why. Use backend "cpu".',
   io_error: 'Reading the model failed; details and cause say where.',
   hash_mismatch:
     'The file is not the one whose sha256 was stated. Load it again, or check the hash.',

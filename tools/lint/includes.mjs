@@ -7,6 +7,7 @@ import { eachMatch, filesUnder, layersOf, read, roomsOf, stripC } from './source
 
 /** Headers that the build generates. */
 const generated = new Set([
+  'backend/gpu/kernels_hash.h',
   'base/lower_tables.h',
   'chat/unicode_tables.h',
   'tokenizer/bert_tables.h',

@@ -147,6 +147,18 @@
  */
 
 /**
+ * A GPU as WebGPU describes it. Texts are empty where the browser does not tell.
+ * @typedef {object} GpuInfo
+ * @property {string} vendor
+ * @property {string} architecture
+ * @property {string} device
+ * @property {string} description the driver's words
+ * @property {boolean} software a processor that plays a GPU
+ * @property {string[]} features that are in use
+ * @property {Record<string, number>} limits
+ */
+
+/**
  * What the file says about itself, the threads that run it, and how long loading took.
  * @typedef {object} ModelInfo
  * @property {string} architecture
