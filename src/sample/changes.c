@@ -24,9 +24,8 @@ static sotto_status apply_bias(sotto_sampler *s, const sotto_bias *bias, size_t 
   return SOTTO_OK;
 }
 
-/* The part of history[*n] that penalties look at; *n becomes its length, 0 without penalties. */
-static const sotto_token *penalised(const sotto_sampling *sampling, const sotto_token *history,
-                                    size_t *n) {
+const sotto_token *sotto_penalised(const sotto_sampling *sampling, const sotto_token *history,
+                                   size_t *n) {
   bool off = sampling->repeat_penalty == 1.0f && sampling->presence_penalty == 0.0f &&
              sampling->frequency_penalty == 0.0f;
   size_t last = off ? 0 : sampling->repeat_last_n < 0 ? *n : (size_t)sampling->repeat_last_n;
@@ -38,7 +37,7 @@ static const sotto_token *penalised(const sotto_sampling *sampling, const sotto_
 
 static sotto_status apply_penalties(sotto_sampler *s, const sotto_sampling *sampling,
                                     const sotto_token *history, size_t n) {
-  history = penalised(sampling, history, &n);
+  history = sotto_penalised(sampling, history, &n);
   /* How often each token occurs is counted in `sorted`, which is not in use yet. */
   for (size_t i = 0; i < n; i++) {
     if ((uint32_t)history[i] < s->n_vocab) s->sorted[history[i]].id = 0;

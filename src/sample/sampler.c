@@ -103,9 +103,10 @@ sotto_status sotto_sampler_pick(sotto_sampler *s, const sotto_sampling *sampling
   }
   size_t n_all = 0;
   for (uint32_t i = 0; i < s->n_vocab; i++) n_all += s->logits[i] >= -FLT_MAX;
+  s->summary = NULL;
   s->n_sorted = 0;
   s->n_all = n_all;
   s->highest = (double)highest;
-  sotto_sampler_chain(s, sampling, position, out);
+  sotto_sampler_chain(s, sampling, position, out); /* a row decides everything */
   return SOTTO_OK;
 }

@@ -43,6 +43,11 @@ size_t sotto_select_top(const float *values, size_t n, size_t m, sotto_candidate
   return count;
 }
 
+void sotto_sort_candidates(sotto_candidate *candidates, size_t n) {
+  for (size_t i = 0; i < n; i++) rise(candidates, i, candidates[i]);
+  sort_heap(candidates, n);
+}
+
 float sotto_highest(const float *logits, size_t n) {
   float highest = logits[0];
   for (size_t i = 1; i < n; i++) highest = logits[i] > highest ? logits[i] : highest;
