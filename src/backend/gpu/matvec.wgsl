@@ -1,5 +1,5 @@
-// A workgroup makes four rows of one row of x: its invocations go through the columns together, each
-// word of the weights is read once. Parts: weights formats/… reduce_… matvec.
+// A workgroup makes four rows of one row of x: its invocations go through the columns together,
+// each word of the weights is read once. Parts: weights formats/… reduce_… matvec.
 struct Params {
   first_row: u32,
   n_rows: u32,

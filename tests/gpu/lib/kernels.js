@@ -63,7 +63,7 @@ export const poisoned = (n) => new Float32Array(new Uint32Array(n).fill(POISON).
 
 const u32s = (data) => new Uint32Array(data.buffer, data.byteOffset, data.length)
 
-/** Parameters: integers as u32, and numbers in a Float32Array as f32, in the order of the struct. */
+/** Parameters in the order of the struct: integers as u32, numbers of a Float32Array as f32. */
 export function params(...values) {
   const words = values.flatMap((value) =>
     value instanceof Float32Array ? [...u32s(value)] : [Number(value)],

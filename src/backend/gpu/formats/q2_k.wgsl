@@ -1,4 +1,5 @@
-// Half the bits of a word: four weights and those 32 columns on. Words 4 to 19 of a block have them.
+// Half the bits of a word: four weights and those 32 columns on. Words 4 to 19 of a block have
+// them.
 fn columns8(i: u32) -> vec2u {
   let column = 256u * (i / 32u) + 128u * (i / 8u % 2u) + 64u * (i / 16u % 2u) + 4u * (i % 8u);
   return vec2u(column, column + 32u);
