@@ -317,7 +317,8 @@ static void write_batch(test_case *c) {
     const bool is_end = t + 1 == first || t + 1 == c->n_tokens;
     if (is_end || !c->ends_only) c->outputs[n_outputs++] = t;
   }
-  c->batch = (sotto_batch){c->n_tokens, c->tokens, c->positions, c->seqs, n_outputs, c->outputs};
+  c->batch =
+      (sotto_batch){c->n_tokens, c->tokens, c->positions, c->seqs, n_outputs, c->outputs, NULL};
 }
 
 static sotto_backend_config config_of(const test_case *c, const gpu_shared *shared) {
