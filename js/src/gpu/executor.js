@@ -16,7 +16,7 @@ import { Staging } from './staging.js'
 /** @import { Kernels } from './pipelines.js' */
 /** @import { BindGroupRecord, BufferRecord, ClearRecord, CopyRecord } from './records.js' */
 /** @import { GpuRecord, ListRecord, Memory, PipelineRecord } from './records.js' */
-/** @import { ReadRecord, WriteRecord } from './records.js' */
+/** @import { ReadRecord, ReleaseRecord, WriteRecord } from './records.js' */
 
 // GPUBufferUsage, which is no global in Node.js
 const COPY_BOTH = 4 | 8
@@ -139,6 +139,7 @@ export class Executor {
     PIPELINE: (at, stream) => this.#pipeline(this.#records.read('PIPELINE', at), stream),
     BIND_GROUP: (at, stream) => this.#bindGroup(this.#records.read('BIND_GROUP', at), stream),
     LIST: (at) => this.#list(this.#records.read('LIST', at)),
+    RELEASE: (at) => this.#release(this.#records.read('RELEASE', at)),
     WRITE: (at) => this.#write(this.#records.read('WRITE', at)),
     COPY: (at) => this.#copy(this.#records.read('COPY', at)),
     CLEAR: (at) => this.#clear(this.#records.read('CLEAR', at)),
@@ -188,6 +189,19 @@ export class Executor {
   /** @param {ListRecord} record */
   #list({ list, dispatches }) {
     this.#lists[list] = dispatches
+  }
+
+  /** @param {ReleaseRecord} record */
+  #release({ first, n }) {
+    this.#queue.submit() // what uses them
+    for (let number = first; number < first + n; number++) {
+      const buffer = this.#buffers[number]
+      if (!buffer) continue
+      this.#alive.buffers--
+      this.#alive[buffer.usage & UNIFORM ? 'uniform_bytes' : 'storage_bytes'] -= buffer.size
+      buffer.destroy()
+      delete this.#buffers[number]
+    }
   }
 
   /**

@@ -16,6 +16,7 @@ import { mismatch, StructView } from '../worker/layout.js'
  * @typedef {{ kind: 'BIND_GROUP', group: number, pipeline: number, bindings: Binding[] }}
  *   BindGroupRecord
  * @typedef {{ kind: 'LIST', list: number, dispatches: Uint32Array }} ListRecord
+ * @typedef {{ kind: 'RELEASE', first: number, n: number }} ReleaseRecord
  * @typedef {{ kind: 'WRITE', buffer: number, n: number, offset: number, address: number }}
  *   WriteRecord
  * @typedef {{ kind: 'COPY', from: number, to: number, from_offset: number, to_offset: number,
@@ -28,12 +29,13 @@ import { mismatch, StructView } from '../worker/layout.js'
  * @typedef {{ kind: 'SUBMIT' }} SubmitRecord
  */
 /**
- * @typedef {BufferRecord | PipelineRecord | BindGroupRecord | ListRecord | WriteRecord |
- *   CopyRecord | ClearRecord | ReadRecord | RunRecord | DispatchRecord | SubmitRecord} GpuRecord
+ * @typedef {BufferRecord | PipelineRecord | BindGroupRecord | ListRecord | ReleaseRecord |
+ *   WriteRecord | CopyRecord | ClearRecord | ReadRecord | RunRecord | DispatchRecord |
+ *   SubmitRecord} GpuRecord
  */
 
 const KINDS = /** @type {GpuRecord['kind'][]} */ (
-  'BUFFER PIPELINE BIND_GROUP LIST WRITE COPY CLEAR READ RUN DISPATCH SUBMIT'.split(' ')
+  'BUFFER PIPELINE BIND_GROUP LIST RELEASE WRITE COPY CLEAR READ RUN DISPATCH SUBMIT'.split(' ')
 )
 
 const decoder = new TextDecoder()
