@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/gpu/device.h"
 #include "backend/gpu/records.h"
 #include "base/status.h"
 #include "engine/request.h"

@@ -4,6 +4,7 @@
 #ifndef SOTTO_BACKEND_BACKEND_H
 #define SOTTO_BACKEND_BACKEND_H
 
+#include "backend/gpu/device.h"
 #include "backend/gpu/records.h"
 #include "backend/placement.h"
 #include "kernels/kernels.h"
