@@ -1,7 +1,7 @@
-// A WebGPU device in Node.js: Dawn, over Chromium's software adapter where there is no GPU.
+// A device for the kernels' tests: with WebGPU's lowest limits, to which they have to keep.
 import { create, globals } from 'webgpu'
+import './gpu.js' // says which driver
 
-process.env.VK_ICD_FILENAMES ??= '/usr/lib/chromium/vk_swiftshader_icd.json'
 Object.assign(globalThis, globals)
 
 // SwiftShader unrolls the zeroing of workgroup memory that Vulkan's extension asks for: seconds.

@@ -15,11 +15,12 @@ const table = new Map(
 )
 export const kernelNames = [...table.keys()]
 export const workgroupOf = (name) => table.get(name).workgroup
+export const partsOf = (name) => table.get(name).parts
 
 /** Words of the batch's header, in their order. */
 export const batchWords = rows(root, `${FOLDER}/batch.def`, 'X').map(([name]) => name)
 
-const kvTypes = rows(root, 'src/kernels/kv_types.def', 'K').map(([name]) => name)
+export const kvTypes = rows(root, 'src/kernels/kv_types.def', 'K').map(([name]) => name)
 
 /** Enumerators without a value of an enum of a header, without their prefix. */
 function enumerators(path, name, prefix) {
