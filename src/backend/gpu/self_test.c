@@ -300,6 +300,8 @@ sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *p)
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matvec, SOTTO_F32, &number));
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matmul, SOTTO_F32, &number));
   }
+  if (gpu_summary_is_used(p))
+    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_top_merge, SOTTO_F32, &number));
   return gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_embed, SOTTO_F32, &number);
 }
 
