@@ -16,6 +16,7 @@ import { mismatch, StructView } from '../worker/layout.js'
  * @typedef {{ kind: 'BIND_GROUP', group: number, pipeline: number, bindings: Binding[] }}
  *   BindGroupRecord
  * @typedef {{ kind: 'LIST', list: number, dispatches: Uint32Array }} ListRecord
+ * @typedef {{ kind: 'RELEASE', first: number, n: number }} ReleaseRecord
  * @typedef {{ kind: 'WRITE', buffer: number, n: number, offset: number, address: number }}
  *   WriteRecord
  * @typedef {{ kind: 'COPY', from: number, to: number, from_offset: number, to_offset: number,
@@ -28,12 +29,12 @@ import { mismatch, StructView } from '../worker/layout.js'
  * @typedef {{ kind: 'SUBMIT' }} SubmitRecord
  */
 /**
- * @typedef {BufferRecord | PipelineRecord | BindGroupRecord | ListRecord | WriteRecord |
- *   CopyRecord | ClearRecord | ReadRecord | RunRecord | DispatchRecord | SubmitRecord} GpuRecord
+ * @typedef {BufferRecord | PipelineRecord | BindGroupRecord | ListRecord | ReleaseRecord |
+ *   WriteRecord | CopyRecord | ClearRecord | ReadRecord | RunRecord | DispatchRecord | SubmitRecord} GpuRecord
  */
 
 const KINDS = /** @type {GpuRecord['kind'][]} */ (
-  'BUFFER PIPELINE BIND_GROUP LIST WRITE COPY CLEAR READ RUN DISPATCH SUBMIT'.split(' ')
+  'BUFFER PIPELINE BIND_GROUP LIST RELEASE WRITE COPY CLEAR READ RUN DISPATCH SUBMIT'.split(' ')
 )
 
 const decoder = new TextDecoder()
@@ -81,18 +82,66 @@ export class Records {
   /**
    * Calls `use` with the kind and the address of each record.
    * @param {number} from address of the first
-   * @param {number} n_bytes
-   * @param {(kind: GpuRecord['kind'] | undefined, at: number) => void} use
+   * @param {number} end
+   * @param {(kind: GpuRecord['kind'] | undefined, at: number) => boolean} use false: enough
+   * @returns {number} address of the record that was not used, or the end
    */
-  each(from, n_bytes, use) {
+  each(from, end, use) {
     const { words } = this
-    const end = from + n_bytes
-    for (let at = from; at < end; ) {
+    let at = from
+    while (at < end && use(this.#kinds[words[at / 4 + this.at.kind]], at)) {
       const bytes = words[at / 4 + this.at.bytes]
-      use(this.#kinds[words[at / 4 + this.at.kind]], at)
       if (bytes === 0) throw mismatch('end of a GPU record')
       at += bytes
     }
+    return at
+  }
+
+  /** @param {number} from @param {number} end */
+  bytesOfReads(from, end) {
+    let bytes = 0
+    this.each(from, end, (kind, at) => {
+      if (kind === 'READ') bytes += this.read(kind, at).n
+      return true
+    })
+    return bytes
+  }
+
+  /** @param {number} address @param {number} n */
+  bytes(address, n) {
+    return this.#memory.u8.subarray(address, address + n)
+  }
+
+  /**
+   * The same records in memory of their own, with the bytes that they write.
+   * @param {number} from
+   * @param {number} end
+   */
+  detached(from, end) {
+    /** @type {WriteRecord[]} */
+    const writes = []
+    /** @type {number[]} */
+    const places = []
+    this.each(from, end, (kind, at) => {
+      if (kind === 'WRITE') {
+        writes.push(this.read(kind, at))
+        places.push(at - from)
+      }
+      return true
+    })
+    const n = end - from
+    const u8 = new Uint8Array(writes.reduce((all, write) => all + write.n, n))
+    const view = new DataView(u8.buffer)
+    const records = new Records(this.#layout, { u8, view })
+    u8.set(this.bytes(from, n))
+    let next = n
+    writes.forEach((write, index) => {
+      u8.set(this.bytes(write.address, write.n), next)
+      const struct = new StructView(this.#layout, 'gpu_write', () => view, places[index])
+      struct.set('address', next)
+      next += write.n
+    })
+    return { records, at: 0, end: n }
   }
 
   /**

@@ -43,11 +43,12 @@ typedef struct sotto_gpu_buffer {
   uint64_t size;
 } sotto_gpu_buffer;
 
-/* A compute pipeline with the entry point `main`, compiled while other things go on. Its WGSL is
- * `constants`, then each of the parts behind each other: names of files of src/backend/gpu without
- * their ending, separated by spaces. `bindings` has a letter for each binding of group 0, by
- * number: u uniform, r storage that is read, w storage that is written too. Text follows the
- * record: parts, bindings, constants, without NULs between them. */
+/* A compute pipeline with the entry point `main`, compiled while other things go on: where it runs
+ * or dispatches, a stream waits until all pipelines are there, and those behind pass it meanwhile.
+ * Its WGSL is `constants`, then each of the parts behind each other: names of files of
+ * src/backend/gpu without their ending, separated by spaces. `bindings` has a letter for each
+ * binding of group 0, by number: u uniform, r storage that is read, w storage that is written too.
+ * Text follows the record: parts, bindings, constants, without NULs between them. */
 typedef struct sotto_gpu_pipeline {
   uint32_t kind, bytes;
   uint32_t pipeline;
