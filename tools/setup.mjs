@@ -32,6 +32,8 @@ const purposes = {
 }
 
 const browsers = ['chromium', 'firefox', 'webkit', 'xvfb']
+/** WebGPU without a GPU, for the tests: the loader, and a driver that computes on the CPU. */
+const softwareGpu = ['vulkan', 'swiftshader']
 
 /** Makes the machine ready for a purpose. Quick where everything is there. */
 export async function setup(purpose) {
@@ -73,7 +75,7 @@ async function systemParts(need) {
   if (ourEmscripten || debianWasi || need.tests) names.push('llvm')
   if (ourEmscripten && !haveEmscripten()) names.push('patchelf')
   if (debianWasi) names.push('wasi')
-  if (need.tests) names.push('sanitizers', 'clangFormat', ...browsers)
+  if (need.tests) names.push('sanitizers', 'clangFormat', ...browsers, ...softwareGpu)
   const byPip =
     (need.model && !(await haveModel())) ||
     (need.wasmtime && !haveWasmtime()) ||

@@ -41,7 +41,7 @@ const sections = {
   js: {
     needs: ['web', 'wasi'],
     parts: () => {
-      const files = [...testsIn('js'), ...testsIn('tests/js')]
+      const files = [...testsIn('js'), ...testsIn('tests/js'), ...testsIn('tests/gpu')]
       const again = files.filter((path) => !path.startsWith('tests/js/once/'))
       const first = [`js node ${process.version}`, () => nodeTests(process.execPath, files)]
       return isNewNode ? [first] : [first, ['js node 24', () => nodeTests(newerNode(), again)]]

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/gpu/device.h"
 #include "backend/gpu/records.h"
 #include "base/status.h"
 #include "engine/request.h"
@@ -271,8 +272,8 @@ SOTTO_API uint32_t sotto_engine_gpu_take(sotto_engine *engine, sotto_gpu_command
  * order. With another status than SOTTO_OK the GPU is lost to the engine, and all requests fail. */
 SOTTO_API void sotto_engine_gpu_report(sotto_engine *engine, uint32_t serial, uint32_t status);
 /* Why nothing will be computed on the GPU: ERR_GPU_LOST or ERR_OUT_OF_MEMORY as it was reported,
- * ERR_GPU_UNAVAILABLE where its results were wrong in the test that comes with start_load. OK as
- * long as it works. */
+ * ERR_GPU_UNAVAILABLE where its results were wrong in the test that follows start_load. OK as long
+ * as it works; the test is over when nothing is left to be taken and reported. */
 SOTTO_API sotto_status sotto_engine_gpu_status(sotto_engine *engine);
 
 /* ---- KV state ---- */

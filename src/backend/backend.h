@@ -4,8 +4,10 @@
 #ifndef SOTTO_BACKEND_BACKEND_H
 #define SOTTO_BACKEND_BACKEND_H
 
+#include "backend/gpu/device.h"
 #include "backend/gpu/records.h"
 #include "backend/placement.h"
+#include "backend/summary.h"
 #include "kernels/kernels.h"
 #include "kv/kv.h"
 #include "platform/pool.h"
@@ -23,6 +25,8 @@ typedef struct sotto_batch {
   /* [n_outputs] ascending indices of tokens whose logits are wanted, or of the last ones of texts
    * whose embeddings are. */
   const uint32_t *outputs;
+  const sotto_output_wish
+      *wishes; /* [n_outputs], looked at by backends with summaries; NULL: rows */
 } sotto_batch;
 
 /* What only the CPU backend asks for. */
@@ -96,8 +100,14 @@ typedef struct sotto_backend_type {
   /* The share of the batch's work that is done, from 0 to 1. */
   double (*progress)(const sotto_backend *backend);
   /* [n_outputs][width of the program's output], in the order of batch.outputs. After DONE, valid
-   * until the next begin. */
+   * until the next begin. With summaries only those rows that were wished for, and read since. */
   const float *(*output)(const sotto_backend *backend);
+  /* Where rows are slow to read, else NULL: what was wished for instead of an output's row. After
+   * DONE; what it points to is valid until the next begin. */
+  void (*summary)(const sotto_backend *backend, uint32_t output, sotto_logits_summary *out);
+  /* After DONE: read an output's row all the same. DONE when it is there, else WAIT_GPU or
+   * FAILED. */
+  sotto_run_result (*read_row)(sotto_backend *backend, uint32_t output);
 } sotto_backend_type;
 
 struct sotto_backend {

@@ -133,13 +133,11 @@ static void emit_prompt_position(sotto_generator *g, job *j, uint32_t position,
     add_logprobs(g, j, queued, logits);
 }
 
-/* Pick the next token of a job whose last token, with these logits, is the batch's t-th. */
-static void emit_token(sotto_generator *g, job *j, uint32_t t, const float *logits) {
+/* A token was picked for a job whose last token, with these logits (where they are asked for), is
+ * the batch's t-th. */
+static void emit_token(sotto_generator *g, job *j, uint32_t t, sotto_status status,
+                       sotto_token token, const float *logits) {
   uint32_t position = (uint32_t)j->tokens.count;
-  sotto_token token;
-  sotto_status status = sotto_sampler_pick(g->sampler, &j->options.sampling, j->options.logit_bias,
-                                           j->options.n_logit_bias, j->tokens.ids, j->tokens.count,
-                                           position, logits, &token);
   if (status == SOTTO_OK) status = sotto_tokens_push(&j->tokens, token);
   if (status != SOTTO_OK) {
     generator_finish(g, j, SOTTO_FINISH_ERROR, status);
@@ -206,29 +204,44 @@ static void finish_filled(sotto_generator *g) {
   }
 }
 
-void generator_emit_batch(sotto_generator *g) {
-  const float *logits = g->backend->type->output(g->backend);
+static sotto_run_result emit_output(sotto_generator *g, uint32_t o) {
   const size_t width = g->config.n_embd ? g->config.n_embd : g->config.n_vocab;
+  const float *row = g->backend->type->output(g->backend) + o * width;
+  uint32_t t = g->batch_outputs[o];
+  job *j = g->batch_jobs[t];
+  if (!j || !is_picked(g, j, t)) return SOTTO_RUN_DONE; /* ended meanwhile, or drafted in vain */
+  uint32_t position = g->batch_positions[t];
+  if (generator_scores(j) && position >= j->n_scored && position < j->n_prompt)
+    emit_prompt_position(g, j, position, row);
+  if (position + 1 != j->tokens.count) return SOTTO_RUN_DONE;
+  if (g->config.n_embd) {
+    generator_emit_embedding(g, j, row);
+  } else if (j->options.max_tokens == 0) {
+    generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
+  } else {
+    sotto_status status;
+    sotto_token token;
+    const sotto_run_result result = generator_pick(g, j, o, &status, &token);
+    if (result != SOTTO_RUN_DONE) return result;
+    emit_token(g, j, t, status, token, row);
+  }
+  return SOTTO_RUN_DONE;
+}
+
+void generator_begin_emitting(sotto_generator *g) {
+  g->emitting = true;
+  g->next_output = 0;
   emit_progress(g);
-  for (uint32_t o = 0; o < g->batch.n_outputs; o++, logits += width) {
-    uint32_t t = g->batch_outputs[o];
-    job *j = g->batch_jobs[t];
-    if (!j || !is_picked(g, j, t)) continue; /* done in the meantime, or drafted in vain */
-    uint32_t position = g->batch_positions[t];
-    if (generator_scores(j) && position >= j->n_scored && position < j->n_prompt)
-      emit_prompt_position(g, j, position, logits);
-    if (position + 1 != j->tokens.count) continue;
-    if (g->config.n_embd) {
-      generator_emit_embedding(g, j, logits);
-      continue;
-    }
-    if (j->options.max_tokens == 0)
-      generator_finish(g, j, SOTTO_FINISH_LENGTH, SOTTO_OK);
-    else
-      emit_token(g, j, t, logits);
+}
+
+sotto_run_result generator_emit_batch(sotto_generator *g) {
+  for (; g->next_output < g->batch.n_outputs; g->next_output++) {
+    const sotto_run_result result = emit_output(g, g->next_output);
+    if (result != SOTTO_RUN_DONE) return result;
   }
   finish_filled(g);
   for (job *j = g->running; j; j = j->next) {
     if (j->n_draft) sotto_kv_rewind(g->kv, &j->slot->seq);
   }
+  return SOTTO_RUN_DONE;
 }

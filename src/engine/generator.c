@@ -18,9 +18,16 @@ uint64_t sotto_generator_bytes(const sotto_generator_config *c, const sotto_kv_s
   uint64_t per_slot = sizeof(slot) + sotto_kv_seq_bytes(kv_shape);
   uint64_t per_token = sizeof(sotto_token) + sizeof(uint32_t) + 2 * sizeof(void *);
   return sizeof(sotto_generator) + sotto_generator_slots(c->n_parallel) * per_slot +
-         c->n_batch_loading * per_token + c->n_outputs * sizeof(uint32_t) +
+         c->n_batch_loading * per_token +
+         c->n_outputs * (sizeof(uint32_t) + sizeof(sotto_output_wish)) +
          event_capacity(c) * sizeof(queued_event) + top_capacity(c) * sizeof(sotto_top_logprob) +
          sotto_sampler_bytes(c->n_vocab);
+}
+
+/* Of the tokens that outputs name, where summaries are to be had. */
+static size_t named_bytes(const sotto_generator *g) {
+  if (!g->backend->type->summary) return 0;
+  return g->config.n_outputs * SOTTO_SUMMARY_NAMED * sizeof *g->named;
 }
 
 static sotto_status allocate(sotto_generator *g) {
@@ -34,11 +41,13 @@ static sotto_status allocate(sotto_generator *g) {
   g->batch_seqs = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_seqs);
   g->batch_jobs = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_jobs);
   g->batch_outputs = sotto_alloc(ctx, c->n_outputs * sizeof *g->batch_outputs);
+  g->wishes = sotto_alloc(ctx, c->n_outputs * sizeof *g->wishes);
+  if (named_bytes(g)) g->named = sotto_alloc(ctx, named_bytes(g));
   g->cap_events = event_capacity(c);
   g->events = sotto_alloc(ctx, g->cap_events * sizeof *g->events);
   g->top = sotto_alloc(ctx, top_capacity(c) * sizeof *g->top);
   if (!g->batch_tokens || !g->batch_positions || !g->batch_seqs || !g->batch_jobs ||
-      !g->batch_outputs || !g->events || !g->top) {
+      !g->batch_outputs || !g->wishes || !g->events || !g->top || (named_bytes(g) && !g->named)) {
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   return sotto_sampler_new(ctx, c->n_vocab, &g->sampler);
@@ -89,6 +98,8 @@ void sotto_generator_free(sotto_generator *g) {
   sotto_free(ctx, g->batch_seqs, c->n_batch_loading * sizeof *g->batch_seqs);
   sotto_free(ctx, g->batch_jobs, c->n_batch_loading * sizeof *g->batch_jobs);
   sotto_free(ctx, g->batch_outputs, c->n_outputs * sizeof *g->batch_outputs);
+  sotto_free(ctx, g->wishes, c->n_outputs * sizeof *g->wishes);
+  sotto_free(ctx, g->named, named_bytes(g));
   sotto_free(ctx, g->events, g->cap_events * sizeof *g->events);
   sotto_free(ctx, g->top, top_capacity(c) * sizeof *g->top);
   sotto_str_free(&g->text);
@@ -276,16 +287,16 @@ static void clear_events(sotto_generator *g) {
 
 /* Forget the batch in flight and the pages reserved for it; its jobs are simply scheduled again. */
 static void give_up_batch(sotto_generator *g) {
-  g->in_flight = false;
+  g->in_flight = g->emitting = false;
   for (job *j = g->running; j; j = j->next) sotto_kv_rewind(g->kv, &j->slot->seq);
 }
 
-/* Whether the batch in flight is left to run, for what others have in it. */
+/* Whether the batch in flight is left to run, for what others have in it. One that is done is. */
 static bool goes_on_without(const sotto_generator *g, const job *j) {
   bool others = false;
   for (uint32_t t = 0; g->in_flight && t < g->batch.n_tokens; t++)
     others |= g->batch_jobs[t] && g->batch_jobs[t] != j;
-  return others && g->backend->type->queue;
+  return g->emitting || (others && g->backend->type->queue);
 }
 
 sotto_status sotto_generator_cancel(sotto_generator *g, uint32_t id) {
@@ -324,10 +335,19 @@ static void fail_all_jobs(sotto_generator *g) {
   while (g->running) generator_finish(g, g->running, SOTTO_FINISH_ERROR, g->ctx->status);
 }
 
+static sotto_step_result emit(sotto_generator *g) {
+  const sotto_run_result result = generator_emit_batch(g);
+  if (result == SOTTO_RUN_FAILED) fail_all_jobs(g);
+  if (result == SOTTO_RUN_DONE) g->emitting = false;
+  if (g->n_events) return SOTTO_STEP_EVENTS;
+  return result == SOTTO_RUN_WAIT_GPU ? SOTTO_STEP_WAIT_GPU : SOTTO_STEP_MORE;
+}
+
 sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   if (g->next_event < g->n_events) return SOTTO_STEP_EVENTS;
   clear_events(g);
   double deadline = sotto_time_ms() + budget_ms;
+  if (g->emitting) return emit(g);
   if (!g->in_flight) {
     bool scheduled = generator_schedule(g);
     if (g->n_events) return SOTTO_STEP_EVENTS; /* a request failed while being scheduled */
@@ -347,8 +367,8 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   }
   g->in_flight = false;
   generator_commit_batch(g);
-  generator_emit_batch(g);
-  return g->n_events ? SOTTO_STEP_EVENTS : SOTTO_STEP_MORE;
+  generator_begin_emitting(g);
+  return emit(g);
 }
 
 bool sotto_generator_next_event(sotto_generator *g, sotto_event *event) {

@@ -1,10 +1,12 @@
 /* The generator's inside: jobs and slots, shared by generator.c (life, requests, the step),
- * schedule.c (slots, prefixes, batches), lookup.c (drafts) and emit.c (from logits to events). */
+ * schedule.c (slots, prefixes, batches), lookup.c (drafts), pick.c (from logits to tokens) and
+ * emit.c (to events). */
 #ifndef SOTTO_ENGINE_INTERNAL_H
 #define SOTTO_ENGINE_INTERNAL_H
 
 #include "engine/generator.h"
 #include "engine/lookup.h"
+#include "sample/summary.h"
 
 struct slot;
 
@@ -70,7 +72,11 @@ struct sotto_generator {
   uint32_t *batch_positions;
   const sotto_kv_seq **batch_seqs;
   job **batch_jobs;
-  uint32_t *batch_outputs; /* [n_outputs] */
+  uint32_t *batch_outputs;   /* [n_outputs] */
+  sotto_output_wish *wishes; /* [n_outputs] */
+  sotto_token *named;        /* [n_outputs][SOTTO_SUMMARY_NAMED], where the backend has summaries */
+  bool emitting;             /* the batch is done and its outputs before next_output are emitted */
+  uint32_t next_output;
 
   queued_event *events; /* [cap_events] of this step; those before next_event have been taken */
   size_t n_events, cap_events, next_event;
@@ -111,12 +117,22 @@ static inline bool generator_only_fills_cache(const job *j) {
 }
 
 /* ---- emit.c ---- */
-/* Sample from the outputs of the batch that is done, and queue the events. */
-void generator_emit_batch(sotto_generator *g);
+/* The batch is done: queue its progress; its outputs come next. */
+void generator_begin_emitting(sotto_generator *g);
+/* Sample from the outputs, from next_output on, and queue the events. DONE at the end, else what a
+ * row waits for. */
+sotto_run_result generator_emit_batch(sotto_generator *g);
 /* A new event of the job with its statistics filled in. */
 sotto_event *generator_queue(sotto_generator *g, const job *j, sotto_event_type type);
 /* Queue the job's DONE event and drop the job. */
 void generator_finish(sotto_generator *g, job *j, sotto_finish_reason reason, sotto_status status);
+
+/* ---- pick.c ---- */
+/* What the o-th output of the batch, behind so many drafts of the job, is wanted for. */
+void generator_wish(sotto_generator *g, const job *j, uint32_t o, uint32_t n_drafts);
+/* Pick a token from the o-th output. *status and *token are set with DONE. */
+sotto_run_result generator_pick(sotto_generator *g, const job *j, uint32_t o, sotto_status *status,
+                                sotto_token *token);
 
 /* ---- embed.c ---- */
 /* Whether the model gives what the request asks for: text and logits, or an embedding. */

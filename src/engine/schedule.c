@@ -215,7 +215,9 @@ static void add_to_batch(sotto_generator *g, job *j) {
     g->batch_seqs[t] = seq;
     g->batch_jobs[t] = j;
     const bool last = position + 1 >= count && !generator_only_fills_cache(j);
-    if (last || is_scoring(j)) g->batch_outputs[batch->n_outputs++] = t;
+    if (!last && !is_scoring(j)) continue;
+    generator_wish(g, j, batch->n_outputs, position + 1 > count ? position + 1 - count : 0);
+    g->batch_outputs[batch->n_outputs++] = t;
   }
 }
 
@@ -246,7 +248,8 @@ bool generator_schedule(sotto_generator *g) {
   g->batch = (sotto_batch){.tokens = g->batch_tokens,
                            .positions = g->batch_positions,
                            .seqs = g->batch_seqs,
-                           .outputs = g->batch_outputs};
+                           .outputs = g->batch_outputs,
+                           .wishes = g->wishes};
   for (job *j = g->running; j; j = j->next) add_to_batch(g, j);
   return g->batch.n_tokens > 0;
 }

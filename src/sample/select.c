@@ -1,17 +1,12 @@
 /* Partial selection of the best of many, and log-probabilities. */
-#include "kernels/math.h"
 #include "sample/internal.h"
-
-static bool worse(sotto_candidate a, sotto_candidate b) {
-  return a.value < b.value || (a.value == b.value && a.id > b.id);
-}
 
 /* Put c into the heap's root, from which it sinks; the root is the worst of heap[n]. */
 static void sink(sotto_candidate *heap, size_t n, sotto_candidate c) {
   size_t root = 0;
   for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && worse(heap[child + 1], heap[child])) child++;
-    if (!worse(heap[child], c)) break;
+    if (child + 1 < n && sotto_worse(heap[child + 1], heap[child])) child++;
+    if (!sotto_worse(heap[child], c)) break;
     heap[root] = heap[child];
   }
   heap[root] = c;
@@ -19,10 +14,19 @@ static void sink(sotto_candidate *heap, size_t n, sotto_candidate c) {
 
 /* Append c, which rises. */
 static void rise(sotto_candidate *heap, size_t n, sotto_candidate c) {
-  for (size_t parent; n > 0 && worse(c, heap[parent = (n - 1) / 2]); n = parent) {
+  for (size_t parent; n > 0 && sotto_worse(c, heap[parent = (n - 1) / 2]); n = parent) {
     heap[n] = heap[parent];
   }
   heap[n] = c;
+}
+
+/* Heapsort's second half: the worst go to the end. */
+static void sort_heap(sotto_candidate *heap, size_t n) {
+  for (size_t left = n; left-- > 1;) {
+    sotto_candidate last = heap[left];
+    heap[left] = heap[0];
+    sink(heap, left, last);
+  }
 }
 
 size_t sotto_select_top(const float *values, size_t n, size_t m, sotto_candidate *out) {
@@ -35,12 +39,13 @@ size_t sotto_select_top(const float *values, size_t n, size_t m, sotto_candidate
   for (; i < n; i++) { /* an equal value has the higher index and loses */
     if (values[i] > out[0].value) sink(out, count, (sotto_candidate){values[i], (int32_t)i});
   }
-  for (size_t left = count; left-- > 1;) { /* heapsort: the worst go to the end */
-    sotto_candidate last = out[left];
-    out[left] = out[0];
-    sink(out, left, last);
-  }
+  sort_heap(out, count);
   return count;
+}
+
+void sotto_sort_candidates(sotto_candidate *candidates, size_t n) {
+  for (size_t i = 0; i < n; i++) rise(candidates, i, candidates[i]);
+  sort_heap(candidates, n);
 }
 
 float sotto_highest(const float *logits, size_t n) {

@@ -186,7 +186,9 @@ sotto_engine *gpu_host_open(gpu_host *h, const char *path, const sotto_engine_op
     sotto_engine_free(e);
     e = NULL;
   } else {
-    gpu_host_report(h, e);
+    do {
+      gpu_host_report(h, e);
+    } while (gpu_host_take(h, e));
   }
   free(data);
   return e;

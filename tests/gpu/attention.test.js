@@ -53,7 +53,7 @@ function attend(q, keys, values, { scale, softcap }) {
 
 const CASES = [
   { nHead: 4, nKv: 2, headDim: 64, window: 0, softcap: 0, causal: 1 },
-  { nHead: 3, nKv: 3, headDim: 96, window: 40, softcap: 0, causal: 1 },
+  { nHead: 3, nKv: 3, headDim: 192, window: 40, softcap: 0, causal: 1 },
   { nHead: 2, nKv: 1, headDim: 32, window: 0, softcap: 30, causal: 0 },
   { nHead: 2, nKv: 2, headDim: 512, window: 7, softcap: 5, causal: 1 },
   { nHead: 9, nKv: 3, headDim: 20, window: 0, softcap: 0, causal: 1 },
@@ -79,7 +79,7 @@ test('attention: types, windows, soft caps, both directions, several sequences',
     const own = params(nHead, nKv, headDim, 1, nPages, ...floats, one.window, one.causal)
     for (const k of TYPES)
       for (const v of TYPES) {
-        if (headDim % 32 && (k === 'KV_Q8_0' || v === 'KV_Q8_0')) continue
+        if (headDim % 64 && (k === 'KV_Q8_0' || v === 'KV_Q8_0')) continue
         const cache = {
           k: new Cache(k, nPages, nKv, headDim),
           v: new Cache(v, nPages, nKv, headDim),
@@ -144,7 +144,8 @@ test('attention: NaN in a query comes out', async () => {
 const WRITES = [
   { nKv: 2, headDim: 64 },
   { nKv: 1, headDim: 512 },
-  { nKv: 3, headDim: 96 },
+  { nKv: 3, headDim: 192 },
+  { nKv: 1, headDim: 96 },
   { nKv: 2, headDim: 20 },
 ]
 
@@ -184,27 +185,21 @@ async function write(k, v, { nKv, headDim }, next, edit = () => {}) {
   return { written: { k: keys, v: values }, caches, status }
 }
 
-/** The same bits; quants may be one apart where a device divides less exactly. */
+/** The same bits; quants and scales may be one apart where a device divides less exactly. */
 function assertWritten(words, cache, what) {
   if (cache.type !== 'KV_Q8_0') {
     assert.deepEqual(words, cache.words, what)
     return
   }
-  const written = cache.clone()
-  written.words.set(words)
-  const scales = cache.numbers / 4
+  const bytes = new Int8Array(words.buffer)
+  const expected = new Int8Array(cache.words.buffer)
   let apart = 0
-  for (let i = 0; i < cache.numbers; i++) {
-    const difference = Math.abs(((written.bytes[i] << 24) >> 24) - ((cache.bytes[i] << 24) >> 24))
-    assert(difference <= 1, `${what}: quant ${i}`)
-    apart += difference
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] === expected[i]) continue
+    assert(Math.abs(bytes[i] - expected[i]) === 1, `${what}: byte ${i}`)
+    apart++
   }
-  assert(apart <= cache.numbers / 1000, `${what}: ${apart} quants differ`)
-  for (let i = scales; i < words.length; i++) {
-    const [a, b] = [written.floats[i], cache.floats[i]]
-    const same = words[i] === cache.words[i] || Math.abs(a - b) <= Math.abs(b) / 1024
-    assert(same, `${what}: scale ${i} is ${a}, not ${b}`)
-  }
+  assert(apart <= bytes.length / 1000, `${what}: ${apart} bytes differ`)
 }
 
 test('kv_write: every type; nothing else is touched', async () => {
@@ -212,7 +207,7 @@ test('kv_write: every type; nothing else is touched', async () => {
   for (const shape of WRITES)
     for (const k of TYPES)
       for (const v of TYPES) {
-        if (shape.headDim % 32 && (k === 'KV_Q8_0' || v === 'KV_Q8_0')) continue
+        if (shape.headDim % 64 && (k === 'KV_Q8_0' || v === 'KV_Q8_0')) continue
         const { written, caches, status } = await write(k, v, shape, next)
         assertWritten(written.k, caches.k, `keys ${k}, ${v}, ${shape.headDim}`)
         assertWritten(written.v, caches.v, `values ${k}, ${v}, ${shape.headDim}`)
@@ -230,7 +225,7 @@ test('kv_write: says the first token that is not finite in the cache', async () 
           x[which][4 * dim + 5] = value
           x[which][2 * dim + 63] = value
         }
-        const { status } = await write(type, type, { nKv: 2, headDim: 32 }, next, edit)
+        const { status } = await write(type, type, { nKv: 1, headDim: 64 }, next, edit)
         assert.equal(first(status), 2, `${type} ${value}`)
       }
       // Too large for a half, or for the scale of eight bits.

@@ -118,38 +118,6 @@ test('streams overtake nobody: several under way read what was there', async () 
   )
 })
 
-test('a stream that dispatches while its pipelines compile waits, and lets others pass', async () => {
-  const { memory, run } = await start()
-  memory.putF32(AT, [1, 2, 3, 4, 10, 20, 30, 40])
-  const order = []
-  const first = run((s) =>
-    increment(s)
-      .write(0, 0, AT, 16)
-      .read(0, 0, BACK, 16)
-      .dispatch(0, 0, 4)
-      .read(0, 0, BACK + 16, 16)
-      .write(0, 0, AT + 16, 16)
-      .dispatch(0, 0, 2)
-      .read(0, 0, BACK + 32, 16),
-  ).then(() => order.push('first'))
-  memory.u8.fill(0xff, 0, BACK)
-  memory.putF32(AT, [5])
-  const second = run((s) =>
-    s
-      .buffer(1, 4)
-      .write(1, 0, AT, 4)
-      .read(1, 0, BACK + 48, 4),
-  )
-  await second
-  order.push('second')
-  await first
-  assert.deepEqual(order, ['second', 'first'])
-  assert.deepEqual(memory.f32(BACK, 4), [1, 2, 3, 4])
-  assert.deepEqual(memory.f32(BACK + 16, 4), [2, 3, 4, 5])
-  assert.deepEqual(memory.f32(BACK + 32, 4), [11, 21, 30, 40])
-  assert.deepEqual(memory.f32(BACK + 48, 1), [5])
-})
-
 test('what is released may be used up to there, and its number again', async () => {
   const { memory, run, executor } = await start()
   await run((s) =>

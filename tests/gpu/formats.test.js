@@ -76,13 +76,16 @@ for (const type of weightTypes) {
     const next = random(7)
     const unit = Math.max(8, blockOf(type).weights)
     // Rows around the tiles' borders, columns around the steps'; the last is two bindings.
-    for (const [n, cols, m, first] of [
+    const shapes = [
       [1, unit, 1, 0],
       [6, 3 * unit, 2, 0],
       [67, (unit === 256 ? 1 : 11) * unit, 3, 0],
       [131, 2 * unit, 65, 0],
       [40, 2 * unit, 5, 13],
-    ]) {
+    ]
+    // Columns that are an odd multiple of 4.
+    if (unit === 8) shapes.push([3, 4, 2, 0], [9, 100, 70, 0])
+    for (const [n, cols, m, first] of shapes) {
       const w = makeWeights(type, n, cols, next)
       const x = numbers(m * cols, next)
       const bias = numbers(n, next)
@@ -95,14 +98,17 @@ for (const type of weightTypes) {
         if (i % n < first) expected[i] = Number.NaN
       }
       const { words, params: own } = sliceOf(w, first, n - first)
-      const batch = makeBatch([{ n: m, before: 3 }])
+      // Rows are of outputs, of which there are fewer than tokens, or of tokens.
+      const perOutput = Number(n % 2 === 0)
+      const outputs = Array.from({ length: perOutput ? m : 1 }, (_, i) => i)
+      const batch = makeBatch([{ n: perOutput ? m + 100 : m, before: 3 }], { outputs })
       const data = [batch, words, bias, x, poisoned(m * n + 64)]
       const what = `${type} ${n} x ${cols} · ${m}`
       const run = (name, groups, options) =>
         kernels.run(
           name,
           { format: formatOf(type), ...options },
-          params(...own, n, 0, hasBias),
+          params(...own, n, perOutput, hasBias),
           data,
           groups,
         )

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test'
 import { clearLeftovers, isMade, makeFolder, withLock } from '../../tools/lib/files.mjs'
 import { inRoot } from '../../tools/lib/paths.mjs'
 import { run } from '../../tools/lib/proc.mjs'
+import { vulkanDriver } from '../../tools/setup/system.mjs'
 import { setup } from '../../tools/setup.mjs'
 
 let folder
@@ -56,6 +57,22 @@ test('the lock admits one at a time and survives a dead owner', async () => {
   }
   await Promise.all([withLock(lock, work), withLock(lock, work)])
   assert.equal(existsSync(lock), false)
+})
+
+test('the driver under WebGPU is the one that is named, else the one beside Chromium', () => {
+  const { CHROMIUM, VK_ICD_FILENAMES } = process.env
+  try {
+    process.env.VK_ICD_FILENAMES = '/drivers/real.json'
+    assert.equal(vulkanDriver(), '/drivers/real.json')
+    delete process.env.VK_ICD_FILENAMES
+    process.env.CHROMIUM = join(folder, 'chrome')
+    writeFileSync(process.env.CHROMIUM, '', { mode: 0o755 })
+    const driver = join(folder, 'vk_swiftshader_icd.json')
+    writeFileSync(driver, '{}')
+    assert.equal(vulkanDriver(), driver)
+  } finally {
+    Object.assign(process.env, { CHROMIUM: CHROMIUM ?? '', VK_ICD_FILENAMES: VK_ICD_FILENAMES ?? '' })
+  }
 })
 
 test('set-up with everything in place says nothing and fetches nothing', async () => {

@@ -5,7 +5,7 @@ import { filesUnder, read } from './source.mjs'
 
 const COLUMNS = 100
 const folders = ['bench', 'cmake', 'js', 'models', 'src', 'tests', 'tools', 'wasi', 'web']
-const written = /\.([cm]?js|[cm]?ts|css|c|h|def)$/
+const written = /\.([cm]?js|[cm]?ts|css|c|h|def|wgsl)$/
 const downloaded = /^models\/cache\//
 const onlyUrl = /^\W*https?:\/\/\S+\W*$/
 

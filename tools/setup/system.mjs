@@ -1,6 +1,7 @@
 // Programs and libraries of the system: what is missing, and apt packages for it. Without root or
 // apt it says in one screen what to install.
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { ask, run, which } from '../lib/proc.mjs'
 import { say, step } from '../lib/report.mjs'
 
@@ -25,6 +26,17 @@ export const firefox = () => which(process.env.FIREFOX) ?? which('firefox-esr') 
  * WebKitGTK's driver, which knows its own browser: WEBKIT_DRIVER in the environment, else on PATH.
  */
 export const webkitDriver = () => which(process.env.WEBKIT_DRIVER) ?? which('WebKitWebDriver')
+
+/**
+ * The Vulkan driver under WebGPU in Node.js: VK_ICD_FILENAMES in the environment, else the
+ * SwiftShader that Chromium brings, which computes on the CPU.
+ */
+export function vulkanDriver() {
+  if (process.env.VK_ICD_FILENAMES) return process.env.VK_ICD_FILENAMES
+  const program = chromium()
+  const folders = [program && dirname(realpathSync(program)), '/usr/lib/chromium'].filter(Boolean)
+  return folders.map((folder) => join(folder, 'vk_swiftshader_icd.json')).find(existsSync)
+}
 
 export const clangFormat = () => which('clang-format-19') ?? which(`${llvm}/bin/clang-format`)
 
@@ -73,6 +85,16 @@ const parts = {
     packages: ['chromium'],
     have: chromium,
     or: 'any Chromium, with CHROMIUM set to its path',
+  },
+  vulkan: {
+    packages: ['libvulkan1'],
+    have: () => ask('/sbin/ldconfig', ['-p']).includes('libvulkan.so.1 '),
+    or: 'a Vulkan loader, libvulkan.so.1, where ldconfig finds it',
+  },
+  swiftshader: {
+    packages: ['chromium-common'],
+    have: vulkanDriver,
+    or: 'any driver for Vulkan, with VK_ICD_FILENAMES set to its JSON file',
   },
   firefox: {
     packages: ['firefox-esr'],

@@ -1,8 +1,7 @@
 // Carries out the core's command stream (src/backend/gpu/records.h) on a GPUDevice: makes buffers,
 // pipelines, bind groups and lists once, then runs lists. Streams are carried out in the order in
 // which they are given, and each is over when its pipelines are compiled, its reads are in linear
-// memory and what it wrote was taken. Only one that dispatches while pipelines are being compiled
-// waits for them, and lets others pass.
+// memory and what it wrote was taken.
 //
 // The first failure is the last: a device that is lost, or a command that was refused, leaves the
 // buffers in a state that nobody knows, so all that is under way or comes later fails alike.
@@ -16,16 +15,14 @@ import { Resources } from './resources.js'
 
 /** @import { Layout } from '../worker/layout.js' */
 /** @import { Kernels } from './pipelines.js' */
-/** @import { ClearRecord, CopyRecord, GpuRecord, Memory } from './records.js' */
+/** @import { BindGroupRecord, ClearRecord, CopyRecord, GpuRecord, Memory } from './records.js' */
 /** @import { PipelineRecord, ReadRecord, WriteRecord } from './records.js' */
 
 const COPY_BOTH = 4 | 8 // GPUBufferUsage, which is no global in Node.js
 
 /**
  * @typedef {object} Stream
- * @property {Records} records
- * @property {number} at address of the next one
- * @property {number} end
+ * @property {number} end address
  * @property {Promise<unknown>[]} setUp what it waits for
  * @property {Readback | undefined} readback
  */
@@ -42,8 +39,6 @@ export class Executor {
   #bindings = []
   /** @type {GPUComputePipeline[]} */
   #compiled = []
-  /** @type {Set<Promise<void>>} */
-  #compiling = new Set()
   /** @type {Uint32Array[]} */
   #lists = []
   /** @type {GPUBuffer | undefined} where copies within a buffer pass through */
@@ -122,76 +117,43 @@ export class Executor {
   /** @param {number} from @param {number} n_bytes */
   async #carryOut(from, n_bytes) {
     /** @type {Stream} */
-    const stream = {
-      records: this.#records,
-      at: from,
-      end: from + n_bytes,
-      setUp: [],
-      readback: undefined,
-    }
-    while (!this.#encode(stream)) {
-      const { setUp, at, end } = stream
-      Object.assign(stream, stream.records.detached(at, end))
-      await this.#settled([...setUp, ...this.#compiling])
-    }
-    const taking = stream.readback ? this.#takeReads(stream.readback) : this.#queue.done()
-    await this.#settled([taking, ...stream.setUp])
-  }
-
-  /**
-   * Waits for answers of the device.
-   * @param {Promise<unknown>[]} answers
-   */
-  async #settled(answers) {
+    const stream = { end: from + n_bytes, setUp: [], readback: undefined }
+    this.#records.each(from, stream.end, (kind, at) => {
+      if (!kind) throw internal('Unknown kind of GPU record')
+      this.#handlers[kind](at, stream)
+    })
+    this.#queue.submit()
+    const { setUp, readback } = stream
+    const answers = [readback ? this.#takeReads(readback) : this.#queue.done(), ...setUp]
     const settled = Promise.allSettled(answers)
     this.#work.add(settled)
     settled.finally(() => this.#work.delete(settled))
     await Promise.all(answers)
-    if (this.#failure) throw this.#failure
-  }
-
-  /**
-   * @param {Stream} stream
-   * @returns {boolean} false: pipelines have to be compiled before it goes on
-   */
-  #encode(stream) {
-    stream.at = stream.records.each(stream.at, stream.end, (kind, at) => {
-      if (!kind) throw internal('Unknown kind of GPU record')
-      if ((kind === 'RUN' || kind === 'DISPATCH') && this.#compiling.size > 0) return false
-      this.#handlers[kind](at, stream)
-      return true
-    })
-    this.#queue.submit()
-    return stream.at === stream.end
   }
 
   /** @type {Record<GpuRecord['kind'], (at: number, stream: Stream) => void>} */
   #handlers = {
-    BUFFER: (at, { records, setUp }) =>
-      awaits(setUp, this.#resources.buffer(records.read('BUFFER', at))),
-    PIPELINE: (at, { records, setUp }) =>
-      awaits(setUp, this.#pipeline(records.read('PIPELINE', at))),
-    BIND_GROUP: (at, { records, setUp }) => {
-      const record = records.read('BIND_GROUP', at)
-      const layout = this.#pipelines.layout(this.#bindings[record.pipeline])
-      awaits(setUp, this.#resources.bindGroup(record, layout))
-    },
-    LIST: (at, { records }) => {
-      const { list, dispatches } = records.read('LIST', at)
+    BUFFER: (at, stream) =>
+      awaits(stream, this.#resources.buffer(this.#records.read('BUFFER', at))),
+    PIPELINE: (at, stream) => awaits(stream, this.#pipeline(this.#records.read('PIPELINE', at))),
+    BIND_GROUP: (at, stream) =>
+      awaits(stream, this.#bindGroup(this.#records.read('BIND_GROUP', at))),
+    LIST: (at) => {
+      const { list, dispatches } = this.#records.read('LIST', at)
       this.#lists[list] = dispatches
     },
-    RELEASE: (at, { records }) => {
-      this.#queue.submit()
-      this.#resources.release(records.read('RELEASE', at))
+    RELEASE: (at) => {
+      this.#queue.submit() // what uses them
+      this.#resources.release(this.#records.read('RELEASE', at))
     },
-    WRITE: (at, { records }) => this.#write(records.read('WRITE', at), records),
-    COPY: (at, { records }) => this.#copy(records.read('COPY', at)),
-    CLEAR: (at, { records }) => this.#clear(records.read('CLEAR', at)),
-    READ: (at, stream) => this.#read(stream.records.read('READ', at), at, stream),
-    RUN: (at, { records }) => this.#run(records.words[at / 4 + records.at.list]),
-    DISPATCH: (at, { records }) => {
-      const from = at / 4 + records.at.headWords
-      this.#dispatch(records.words, from, from + records.at.dispatchWords)
+    WRITE: (at) => this.#write(this.#records.read('WRITE', at)),
+    COPY: (at) => this.#copy(this.#records.read('COPY', at)),
+    CLEAR: (at) => this.#clear(this.#records.read('CLEAR', at)),
+    READ: (at, stream) => this.#read(this.#records.read('READ', at), at, stream),
+    RUN: (at) => this.#run(this.#records.words[at / 4 + this.#records.at.list]),
+    DISPATCH: (at) => {
+      const from = at / 4 + this.#records.at.headWords
+      this.#dispatch(this.#records.words, from, from + this.#records.at.dispatchWords)
     },
     SUBMIT: () => this.#queue.submit(),
   }
@@ -200,19 +162,22 @@ export class Executor {
   async #pipeline(record) {
     this.#bindings[record.pipeline] = record.bindings
     this.#counts.pipelines++
-    const compiling = this.#pipelines.compile(record).then((compiled) => {
-      this.#compiled[record.pipeline] = compiled
-    })
-    this.#compiling.add(compiling)
-    await compiling.finally(() => this.#compiling.delete(compiling))
+    this.#compiled[record.pipeline] = await this.#pipelines.compile(record)
+  }
+
+  /** @param {BindGroupRecord} record */
+  #bindGroup(record) {
+    const layout = this.#pipelines.layout(this.#bindings[record.pipeline])
+    return this.#resources.bindGroup(record, layout)
   }
 
   // ---- data ----
 
-  /** @param {WriteRecord} record @param {Records} records */
-  #write({ buffer, n, offset, address }, records) {
+  /** @param {WriteRecord} record */
+  #write({ buffer, n, offset, address }) {
     this.#counts.bytes_written += n
-    this.#queue.write(this.#resources.buffers[buffer], offset, records.bytes(address, n))
+    const bytes = this.#memory.u8.subarray(address, address + n)
+    this.#queue.write(this.#resources.buffers[buffer], offset, bytes)
   }
 
   /** @param {CopyRecord} record */
@@ -245,8 +210,7 @@ export class Executor {
 
   /** @param {ReadRecord} record @param {number} at @param {Stream} stream */
   #read(record, at, stream) {
-    const { records, end } = stream
-    stream.readback ??= new Readback(this.#staging, records.bytesOfReads(at, end))
+    stream.readback ??= new Readback(this.#staging, this.#records.bytesOfReads(at, stream.end))
     stream.readback.add(this.#queue.encoder(), this.#resources.buffers[record.buffer], record)
   }
 
@@ -290,7 +254,7 @@ export class Executor {
       const pipeline = words[i + at.pipeline]
       if (pipeline !== last) {
         const compiled = this.#compiled[pipeline]
-        if (!compiled) throw internal(`No GPU pipeline ${pipeline}`)
+        if (!compiled) throw internal(`GPU pipeline ${pipeline} is not compiled yet`)
         pass.setPipeline(compiled)
         last = pipeline
       }
@@ -301,10 +265,10 @@ export class Executor {
   }
 }
 
-/** @param {Promise<unknown>[]} all @param {Promise<void>} work may fail before it is waited for */
-function awaits(all, work) {
+/** @param {Stream} stream @param {Promise<void>} work may fail before the stream is waited for */
+function awaits(stream, work) {
   work.catch(() => {})
-  all.push(work)
+  stream.setUp.push(work)
 }
 
 /** Resolves after a moment. */

@@ -30,7 +30,8 @@ import { mismatch, StructView } from '../worker/layout.js'
  */
 /**
  * @typedef {BufferRecord | PipelineRecord | BindGroupRecord | ListRecord | ReleaseRecord |
- *   WriteRecord | CopyRecord | ClearRecord | ReadRecord | RunRecord | DispatchRecord | SubmitRecord} GpuRecord
+ *   WriteRecord | CopyRecord | ClearRecord | ReadRecord | RunRecord | DispatchRecord |
+ *   SubmitRecord} GpuRecord
  */
 
 const KINDS = /** @type {GpuRecord['kind'][]} */ (
@@ -83,18 +84,16 @@ export class Records {
    * Calls `use` with the kind and the address of each record.
    * @param {number} from address of the first
    * @param {number} end
-   * @param {(kind: GpuRecord['kind'] | undefined, at: number) => boolean} use false: enough
-   * @returns {number} address of the record that was not used, or the end
+   * @param {(kind: GpuRecord['kind'] | undefined, at: number) => void} use
    */
   each(from, end, use) {
     const { words } = this
-    let at = from
-    while (at < end && use(this.#kinds[words[at / 4 + this.at.kind]], at)) {
+    for (let at = from; at < end; ) {
+      use(this.#kinds[words[at / 4 + this.at.kind]], at)
       const bytes = words[at / 4 + this.at.bytes]
       if (bytes === 0) throw mismatch('end of a GPU record')
       at += bytes
     }
-    return at
   }
 
   /** @param {number} from @param {number} end */
@@ -102,46 +101,8 @@ export class Records {
     let bytes = 0
     this.each(from, end, (kind, at) => {
       if (kind === 'READ') bytes += this.read(kind, at).n
-      return true
     })
     return bytes
-  }
-
-  /** @param {number} address @param {number} n */
-  bytes(address, n) {
-    return this.#memory.u8.subarray(address, address + n)
-  }
-
-  /**
-   * The same records in memory of their own, with the bytes that they write.
-   * @param {number} from
-   * @param {number} end
-   */
-  detached(from, end) {
-    /** @type {WriteRecord[]} */
-    const writes = []
-    /** @type {number[]} */
-    const places = []
-    this.each(from, end, (kind, at) => {
-      if (kind === 'WRITE') {
-        writes.push(this.read(kind, at))
-        places.push(at - from)
-      }
-      return true
-    })
-    const n = end - from
-    const u8 = new Uint8Array(writes.reduce((all, write) => all + write.n, n))
-    const view = new DataView(u8.buffer)
-    const records = new Records(this.#layout, { u8, view })
-    u8.set(this.bytes(from, n))
-    let next = n
-    writes.forEach((write, index) => {
-      u8.set(this.bytes(write.address, write.n), next)
-      const struct = new StructView(this.#layout, 'gpu_write', () => view, places[index])
-      struct.set('address', next)
-      next += write.n
-    })
-    return { records, at: 0, end: n }
   }
 
   /**

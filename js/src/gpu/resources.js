@@ -15,8 +15,6 @@ export class Resources {
   buffers = []
   /** @type {GPUBindGroup[]} */
   groups = []
-  /** @type {Set<number>[]} the buffers of each group */
-  #uses = []
   alive = { buffers: 0, storage_bytes: 0, uniform_bytes: 0 }
 
   /** @param {GPUDevice} device */
@@ -54,7 +52,6 @@ export class Resources {
       this.#device.createBindGroup({ label, layout, entries }),
     )
     this.groups[group] = made
-    this.#uses[group] = new Set(bindings.map(({ buffer }) => buffer))
     return check()
   }
 
@@ -66,11 +63,6 @@ export class Resources {
       made.destroy()
       this.#count(made, -1)
       delete this.buffers[buffer]
-      this.#uses.forEach((uses, group) => {
-        if (!uses.has(buffer)) return
-        delete this.groups[group]
-        delete this.#uses[group]
-      })
     }
   }
 

@@ -13,11 +13,14 @@ typedef struct gpu_backend {
   const sotto_program *program;
   gpu_shared shared;
   gpu_model model;
-  gpu_self_test *self_test; /* until it is reported */
-  uint32_t setup;           /* serial of all that comes before the first batch */
-  sotto_status failure;     /* of the device, for ever */
-  char reason[256];         /* of the failure */
-  uint32_t end;             /* serial of the batch's last commands, or 0 */
+  uint32_t setup; /* serial of buffers, pipelines and bind groups */
+  /* Begins when the set-up is reported, since pipelines are there then; NULL before and after. */
+  gpu_self_test *self_test;
+  uint32_t test;        /* serial of the test's commands, 0 before */
+  bool ready;           /* both are over */
+  sotto_status failure; /* of the device, for ever */
+  char reason[256];     /* of the failure */
+  uint32_t end;         /* serial of the batch's last commands, or 0 */
 } gpu_backend;
 
 /* ---- plan ---- */
@@ -103,9 +106,9 @@ static sotto_status set_up(gpu_backend *b, const sotto_backend_config *config,
   SOTTO_TRY(gpu_pipelines_init(b->program->ctx, &s->device, &s->stream, kv_shape->k_type,
                                kv_shape->v_type, &s->pipelines));
   SOTTO_TRY(gpu_model_init(s, b->program, config, kv_shape, &b->model));
-  if (!s->device.only_records) SOTTO_TRY(gpu_self_test_new(s, b->program, kv_shape, &b->self_test));
+  SOTTO_TRY(gpu_self_test_pipelines(s, b->program));
   b->setup = gpu_stream_mark(&s->stream);
-  return SOTTO_OK;
+  return s->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
 
 static sotto_status create(const sotto_program *p, const sotto_backend_config *config,
@@ -142,6 +145,33 @@ static void fail(gpu_backend *b, sotto_status status, const char *reason) {
   snprintf(b->reason, sizeof b->reason, "%s", reason);
 }
 
+static sotto_status start_test(gpu_backend *b) {
+  gpu_shared *s = &b->shared;
+  SOTTO_TRY(gpu_self_test_new(s, b->program, &b->model.storage.shape, &b->self_test));
+  b->test = gpu_stream_mark(&s->stream);
+  return s->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
+}
+
+static void end_test(gpu_backend *b) {
+  char reason[sizeof b->reason];
+  b->ready = gpu_self_test_passes(b->self_test, reason, sizeof reason);
+  if (!b->ready) fail(b, SOTTO_ERR_GPU_UNAVAILABLE, reason);
+  gpu_self_test_free(b->self_test);
+  b->self_test = NULL;
+}
+
+static void go_on_setting_up(gpu_backend *b) {
+  const gpu_stream *stream = &b->shared.stream;
+  if (!gpu_stream_is_done(stream, b->setup)) return;
+  if (b->shared.device.only_records) {
+    b->ready = true;
+  } else if (b->test == 0) {
+    if (start_test(b) != SOTTO_OK) fail(b, SOTTO_ERR_OUT_OF_MEMORY, "no memory to test the GPU");
+  } else if (gpu_stream_is_done(stream, b->test)) {
+    end_test(b);
+  }
+}
+
 static void report(sotto_backend *backend, uint32_t serial, sotto_status status) {
   gpu_backend *b = (gpu_backend *)backend;
   if (status == SOTTO_ERR_OUT_OF_MEMORY)
@@ -149,12 +179,7 @@ static void report(sotto_backend *backend, uint32_t serial, sotto_status status)
   else if (status != SOTTO_OK)
     fail(b, status, "the GPU was lost; load the model again");
   gpu_stream_report(&b->shared.stream, serial);
-  if (!b->self_test || !gpu_stream_is_done(&b->shared.stream, b->setup)) return;
-  char reason[sizeof b->reason];
-  if (b->failure == SOTTO_OK && !gpu_self_test_passes(b->self_test, reason, sizeof reason))
-    fail(b, SOTTO_ERR_GPU_UNAVAILABLE, reason);
-  gpu_self_test_free(b->self_test);
-  b->self_test = NULL;
+  if (b->failure == SOTTO_OK && !b->ready) go_on_setting_up(b);
 }
 
 static uint32_t mark(const sotto_backend *backend) {
@@ -196,7 +221,7 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   gpu_backend *b = (gpu_backend *)backend;
   bool done;
   if (check(backend, b->setup, &done) != SOTTO_OK) return SOTTO_RUN_FAILED;
-  if (!done) return SOTTO_RUN_WAIT_GPU;
+  if (!b->ready) return SOTTO_RUN_WAIT_GPU;
   if (b->end == 0) {
     if (!gpu_model_queue(&b->model, ready)) return SOTTO_RUN_WAIT_WEIGHTS;
     b->end = mark(backend);

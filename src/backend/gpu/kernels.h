@@ -1,15 +1,12 @@
-/* The kernels: the WGSL files of this folder, joined behind lines of constants when a pipeline is
- * made. Here stands what each of them is given, which its WGSL repeats: parameters at binding 0, a
+/* What each kernel (kernels.def) is given, which its WGSL repeats: parameters at binding 0, a
  * uniform `p: Params` that is the same for all batches; where it needs it the batch at binding 1;
- * then what is listed. All that is not `w` or K, V is float32, [rows][dim].
+ * then what is listed. All that is not `w` or K, V is float32, [rows][dim]. ELEMENTS workgroups are
+ * dim / WORKGROUP, rounded up.
  *
- * Constants in front (const NAME: u32 = …u;): WORKGROUP is the number of invocations of a
- * workgroup; the words of the batch's header (batch.def) as BATCH_…; and those that a kernel lists.
- *
- * Weights are read by the functions of one file of formats/, `weight4(row, col)`: four weights of a
- * row from a column that is a multiple of 4. Their planes (planes.def) lie behind each other in
- * binding `w`, an array<u32>, in words from the beginning of the binding: plane 0 at 0, the others
- * at p.plane_1 and so on. */
+ * Weights are read by the functions of one file of formats/, eight of a row at a time, whose
+ * columns the format chooses so that each word is read once (weights.wgsl). Their planes
+ * (planes.def) lie behind each other in binding `w`, an array<u32>, in words from the beginning of
+ * the binding: plane 0 at 0, the others at p.plane_1 and so on. Columns are a multiple of 4. */
 #ifndef SOTTO_BACKEND_GPU_KERNELS_H
 #define SOTTO_BACKEND_GPU_KERNELS_H
 
@@ -21,8 +18,7 @@
 #define GPU_MANY_ROWS    8 /* from so many rows on matmul takes the place of matvec */
 #define GPU_MAX_HEAD_DIM 512
 
-/* Of rows of a matrix that are in one binding: [first_row, first_row + n_rows) of all of it. The
- * first fields of the parameters of all kernels that read weights. */
+/* Of all kernels with weights; the rows [first_row, first_row + n_rows) are in the binding. */
 #define GPU_WEIGHT_PARAMS uint32_t first_row, n_rows, cols, plane_1, plane_2, plane_3
 
 /* out[t] = row of w, of the token, the position or the first; nothing where the row is not in this
@@ -33,10 +29,9 @@ typedef struct gpu_embed_params {
 } gpu_embed_params;
 
 /* out[t][first_row + r] = w[r] · x[t] + bias[first_row + r]. batch, w, bias (x where there is
- * none), x, out. matvec is for a few rows of x; its workgroup (x, y, z) makes MATVEC_ROWS rows from
- * MATVEC_ROWS * (x + y * number of x) on, of x[z]. matmul's makes a tile of MATMUL_N rows of w,
- * from MATMUL_N * x on, for MATMUL_M rows of x, from MATMUL_M * y on; rows behind the batch's are
- * not touched. */
+ * none), x, out. For a few rows of x matvec's workgroup (x, y, z) makes MATVEC_ROWS rows of x[z],
+ * from MATVEC_ROWS * (x + y * number of x) on. matmul's makes MATMUL_N rows, from MATMUL_N * x on,
+ * for MATMUL_M rows of x, from MATMUL_M * y on; rows behind the batch's are not touched. */
 typedef struct gpu_matmul_params {
   GPU_WEIGHT_PARAMS;
   uint32_t out_dim;    /* of a row of out: rows of all of the matrix */
@@ -50,9 +45,7 @@ typedef struct gpu_matmul_params {
  * out. Workgroups as matvec's, z is i. routes is [tokens][2 * n_used]. */
 typedef struct gpu_matmul_experts_params {
   GPU_WEIGHT_PARAMS;
-  uint32_t dim; /* rows of one expert */
-  uint32_t n_used;
-  uint32_t per_token;
+  uint32_t dim, n_used, per_token; /* dim: rows of one expert */
 } gpu_matmul_experts_params;
 
 /* out[t] = x[t] / sqrt(mean of squares + eps) * weight, each `width` of a row by itself. x, weight
@@ -62,8 +55,7 @@ typedef struct gpu_rms_norm_params {
   float eps;
 } gpu_rms_norm_params;
 
-/* out[t] = (x[t] - mean) / sqrt(variance + eps) * weight + bias. x, weight, bias, out. Workgroups:
- * rows. */
+/* out[t] = (x[t] - mean) / deviation * weight + bias. x, weight, bias, out. Workgroups: rows. */
 typedef struct gpu_layer_norm_params {
   uint32_t dim;
   float eps;
@@ -71,20 +63,16 @@ typedef struct gpu_layer_norm_params {
 
 /* out = x, of each head the first n_rot rotated: pairs (2 i, 2 i + 1), or with neox (i, i + n_rot /
  * 2), by the cosine and sine at batch[ROPES_AT] + (table * n_tokens + t) * stride + 2 i, as floats'
- * bits. batch, x, out. Workgroups: (tokens, dim / (2 * WORKGROUP), rounded up): an invocation takes
- * a pair of a head, rotated or not. head_dim and n_rot are even. */
+ * bits. batch, x, out. Workgroups: (tokens, dim / (2 * WORKGROUP), rounded up). Even dimensions. */
 typedef struct gpu_rope_params {
-  uint32_t dim, head_dim, n_rot, neox;
-  uint32_t table, stride;
+  uint32_t dim, head_dim, n_rot, neox, table, stride;
 } gpu_rope_params;
 
 /* Keys and values at the tokens' positions. K and V are [page][KV head][32][head_dim] in types
  * K_TYPE and V_TYPE, byte for byte as on the CPU (backend/storage.h), so that saved states need no
- * conversion: KV_F32; KV_F16, two to a word; KV_Q8_0, blocks of 34 bytes, of which two make 17
- * words (head_dim is a multiple of 64 then, so that no two rows share a word; one invocation writes
- * such a pair of blocks), quantised as kernels/scalar/kv_write.c does. Where a key or value is not
- * finite in the cache, atomicMax(status[0], 0xffffffff - t). batch, k, v, K, V, status (written:
- * array<atomic<u32>>). Workgroups: (tokens, n_head_kv). */
+ * conversion; two blocks of KV_Q8_0 are 17 words, and head_dim is a multiple of 64 then. Where a
+ * key or value is not finite in the cache, atomicMax(status[0], 0xffffffff - t). batch, k, v, K, V,
+ * status (written: array<atomic<u32>>). Workgroups: (tokens, n_head_kv). */
 typedef struct gpu_kv_write_params {
   uint32_t n_head_kv, head_dim, group, n_pages;
 } gpu_kv_write_params;
@@ -94,9 +82,8 @@ typedef struct gpu_kv_write_params {
  * a multiple of 4, at most 512. Positions behind the sequence's end hold anything, NaN too. */
 typedef struct gpu_attention_params {
   uint32_t n_head, n_head_kv, head_dim, group, n_pages;
-  float scale, softcap; /* softcap 0: none */
-  uint32_t window;      /* 0: all */
-  uint32_t causal;
+  float scale, softcap;    /* softcap 0: none */
+  uint32_t window, causal; /* window 0: all */
 } gpu_attention_params;
 
 typedef enum gpu_binary_kind {
@@ -107,7 +94,7 @@ typedef enum gpu_binary_kind {
   GPU_GATE,     /* a / (1 + exp(-b)), b [rows][1] */
 } gpu_binary_kind;
 
-/* a, b, out. Workgroups: (dim / WORKGROUP rounded up, rows). */
+/* a, b, out. Workgroups: (ELEMENTS, rows). */
 typedef struct gpu_binary_params {
   uint32_t dim, kind;
 } gpu_binary_params;
@@ -118,13 +105,13 @@ typedef enum gpu_unary_kind {
   GPU_SOFTCAP, /* value * tanh(x / value) */
 } gpu_unary_kind;
 
-/* x, out. Workgroups as binary's. */
+/* x, out. Workgroups: (ELEMENTS, rows). */
 typedef struct gpu_unary_params {
   uint32_t dim, kind;
   float value;
 } gpu_unary_params;
 
-/* out[o] = x[outputs[o]]. batch, x, out. Workgroups: (dim / WORKGROUP rounded up, outputs). */
+/* out[o] = x[outputs[o]]. batch, x, out. Workgroups: (ELEMENTS, outputs). */
 typedef struct gpu_take_outputs_params {
   uint32_t dim;
 } gpu_take_outputs_params;
@@ -135,22 +122,22 @@ typedef struct gpu_route_params {
   uint32_t n_experts, n_used, normalise;
 } gpu_route_params;
 
-/* out[t] = sum over i of routes[t][n_used + i] * x[t * n_used + i], i ascending. x, routes, out.
- * Workgroups: (dim / WORKGROUP rounded up, tokens). */
+/* out[t] = sum over i of routes[t][n_used + i] * x[t * n_used + i], x, routes, out. Workgroups:
+ * (ELEMENTS, tokens). */
 typedef struct gpu_combine_params {
   uint32_t dim, n_used;
 } gpu_combine_params;
 
 /* sotto_program_short_conv. The state before the batch is at slot * (n_taps - 1) * dim of `state`,
- * its rows oldest first; NONE (0xffffffff): zeros. Where batch[ENDS_AT] + t is a slot, the state
- * behind the token goes there. batch, taps [dim][n_taps], x, state (written), out. Workgroups: (dim
- * / WORKGROUP rounded up, tokens). n_taps at most 8. */
+ * its oldest row first; 0xffffffff: zeros. Where batch[ENDS_AT] + t is a slot, the state behind the
+ * token goes there. batch, taps [dim][n_taps], x, state (written), out. Workgroups: (ELEMENTS,
+ * tokens). */
 typedef struct gpu_short_conv_params {
   uint32_t dim, n_taps;
 } gpu_short_conv_params;
 
 /* out[o] = of the text that ends at token outputs[o] the mean (1), first (2) or last (3) row of x.
- * batch, x, out. Workgroups: (dim / WORKGROUP rounded up, outputs). */
+ * batch, x, out. Workgroups: (ELEMENTS, outputs). */
 typedef struct gpu_pool_params {
   uint32_t dim, pooling;
 } gpu_pool_params;

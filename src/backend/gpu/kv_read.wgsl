@@ -2,13 +2,18 @@
 @group(0) @binding(3) var<storage, read> K: array<u32>;
 @group(0) @binding(4) var<storage, read> V: array<u32>;
 
-fn signed_bytes(word: u32) -> vec4f {
-  return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
+// The first word of the two blocks that four i of a row is in.
+fn blocks_at(row: u32, i: u32) -> u32 {
+  return 17u * (row * (p.head_dim / 64u) + i / 16u);
 }
 
-// Where the scale of four i of a row is.
-fn scale_at(row: u32, i: u32) -> u32 {
-  return p.n_pages * p.n_head_kv * 8u * p.head_dim + row * (p.head_dim / 32u) + i / 8u;
+// Four i of the two blocks, from the word with its block's scale and the two words it may be in.
+fn four_of_blocks(scale: u32, first: u32, second: u32, i: u32) -> vec4f {
+  let in_second = i % 16u >= 8u;
+  let word = select((first >> 16u) | (second << 16u), second, in_second);
+  let halves = unpack2x16float(scale);
+  let q = bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u);
+  return vec4f(q) * select(halves.x, halves.y, in_second);
 }
 
 fn key4(row: u32, i: u32) -> vec4f {
@@ -19,7 +24,9 @@ fn key4(row: u32, i: u32) -> vec4f {
   if (K_TYPE == KV_F16) {
     return vec4f(unpack2x16float(K[2u * at]), unpack2x16float(K[2u * at + 1u]));
   }
-  return signed_bytes(K[at]) * bitcast<f32>(K[scale_at(row, i)]);
+  let blocks = blocks_at(row, i);
+  let word = blocks + i % 16u;
+  return four_of_blocks(K[blocks + i % 16u / 8u * 8u], K[word], K[word + 1u], i);
 }
 
 fn value4(row: u32, i: u32) -> vec4f {
@@ -30,5 +37,7 @@ fn value4(row: u32, i: u32) -> vec4f {
   if (V_TYPE == KV_F16) {
     return vec4f(unpack2x16float(V[2u * at]), unpack2x16float(V[2u * at + 1u]));
   }
-  return signed_bytes(V[at]) * bitcast<f32>(V[scale_at(row, i)]);
+  let blocks = blocks_at(row, i);
+  let word = blocks + i % 16u;
+  return four_of_blocks(V[blocks + i % 16u / 8u * 8u], V[word], V[word + 1u], i);
 }

@@ -1,5 +1,5 @@
 // A workgroup writes the key and the value of one head of a token, four numbers an invocation.
-// Parts: batch kv_write.
+// Parts: batch kv_convert kv_write.
 struct Params {
   n_head_kv: u32,
   head_dim: u32,
@@ -15,56 +15,31 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> status: array<atomic<u32>>;
 
 const MAX_FOURS = 128u; // of a head
+const HAS_BLOCKS = K_TYPE == KV_Q8_0 || V_TYPE == KV_Q8_0;
 
-// Largest magnitudes, of each four of the key and of the value.
+// Of keys and of values: largest magnitudes of each four; quants, four to a word; scales of blocks.
 var<workgroup> magnitudes: array<vec2f, MAX_FOURS>;
+var<workgroup> quants: array<vec2u, MAX_FOURS>;
+var<workgroup> scales: array<vec2u, MAX_FOURS / 8u>;
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-fn all_finite(x: vec4f) -> bool {
-  return is_finite(x.x) && is_finite(x.y) && is_finite(x.z) && is_finite(x.w);
-}
-
-fn largest(x: vec4f) -> f32 {
-  let a = abs(x);
-  return max(max(a.x, a.y), max(a.z, a.w));
-}
-
-// sotto_f32_to_f16: the nearest, of two as near the even one; infinity where it is too large.
-fn half_bits(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  let magnitude = bits & 0x7fffffffu;
-  var half = (magnitude + 0xfffu + ((magnitude >> 13u) & 1u) - 0x38000000u) >> 13u;
-  if (magnitude >= 0x477ff000u) {
-    half = 0x7c00u;
-  } else if (magnitude < 0x38800000u) { // subnormal: adding 0.5 rounds to multiples of 2^-24
-    half = bitcast<u32>(abs(x) + 0.5) - 0x3f000000u;
+// Word j of a row of blocks, of which two are 17 words: the first scale in half a word, its quants
+// from there on, the second scale, its quants.
+fn word_of_blocks(j: u32) -> vec2u {
+  let pair = j / 17u;
+  let word = j % 17u;
+  if (word > 8u) {
+    return quants[16u * pair + word - 1u];
   }
-  return ((bits >> 16u) & 0x8000u) | half;
-}
-
-fn halves(x: vec4f) -> vec2u {
-  return vec2u(half_bits(x.x) | (half_bits(x.y) << 16u), half_bits(x.z) | (half_bits(x.w) << 16u));
-}
-
-fn is_finite_half(x: vec4f) -> bool {
-  return largest(x) < 65520.0 && all_finite(x);
-}
-
-// The scale as a float16 has it, and the quants of x, four to a word.
-struct Quants {
-  scale: f32,
-  word: u32,
-}
-
-fn quants(x: vec4f, most: f32) -> Quants {
-  let d = most / 127.0;
-  let y = clamp(x * select(1.0 / d, 0.0, d == 0.0), vec4f(-127.0), vec4f(127.0));
-  let q = vec4i(trunc(y + select(vec4f(0.5), vec4f(-0.5), y < vec4f()))); // half away from zero
-  let bytes = (bitcast<vec4u>(q) & vec4u(255u)) << vec4u(0u, 8u, 16u, 24u);
-  return Quants(unpack2x16float(half_bits(d)).x, bytes.x | bytes.y | bytes.z | bytes.w);
+  let four = 16u * pair + word;
+  var low = scales[2u * pair];
+  if (word > 0u) {
+    low = quants[four - 1u] >> vec2u(16u);
+  }
+  var high = scales[2u * pair + 1u];
+  if (word < 8u) {
+    high = quants[four];
+  }
+  return low | (high << vec2u(16u));
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -77,24 +52,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let fours = p.head_dim / 4u;
   let x_at = (t * p.n_head_kv + head) * fours;
   var finite = true;
-  if (K_TYPE == KV_Q8_0 || V_TYPE == KV_Q8_0) {
-    for (var i = lane; i < fours; i += WORKGROUP) {
-      magnitudes[i] = vec2f(largest(k[x_at + i]), largest(v[x_at + i]));
-    }
-    workgroupBarrier();
-  }
   for (var i = lane; i < fours; i += WORKGROUP) {
     let key = k[x_at + i];
     let value = v[x_at + i];
     finite = finite && all_finite(key) && all_finite(value);
-    var most = vec2f();
-    if (K_TYPE == KV_Q8_0 || V_TYPE == KV_Q8_0) {
-      for (var j = 0u; j < 8u; j++) {
-        most = max(most, magnitudes[i / 8u * 8u + j]);
-      }
-    }
     let at = row * fours + i;
-    let scale_at = p.n_pages * p.n_head_kv * 32u * fours + row * (fours / 8u) + i / 8u;
     if (K_TYPE == KV_F32) {
       let words = bitcast<vec4u>(key);
       K[4u * at] = words.x;
@@ -105,14 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let words = halves(key);
       K[2u * at] = words.x;
       K[2u * at + 1u] = words.y;
-      finite = finite && is_finite_half(key);
-    } else {
-      let q = quants(key, most.x);
-      K[at] = q.word;
-      if (i % 8u == 0u) {
-        K[scale_at] = bitcast<u32>(q.scale);
-      }
-      finite = finite && most.x / 127.0 < 65520.0;
+      finite = finite && largest(key) < HALF_OVERFLOWS;
     }
     if (V_TYPE == KV_F32) {
       let words = bitcast<vec4u>(value);
@@ -124,14 +79,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let words = halves(value);
       V[2u * at] = words.x;
       V[2u * at + 1u] = words.y;
-      finite = finite && is_finite_half(value);
-    } else {
-      let q = quants(value, most.y);
-      V[at] = q.word;
-      if (i % 8u == 0u) {
-        V[scale_at] = bitcast<u32>(q.scale);
+      finite = finite && largest(value) < HALF_OVERFLOWS;
+    }
+    magnitudes[i] = vec2f(largest(key), largest(value));
+  }
+  if (HAS_BLOCKS) {
+    workgroupBarrier();
+    for (var i = lane; i < fours; i += WORKGROUP) {
+      var most = vec2f();
+      for (var j = 0u; j < 8u; j++) {
+        most = max(most, magnitudes[i / 8u * 8u + j]);
       }
-      finite = finite && most.y / 127.0 < 65520.0;
+      let d = most / 127.0;
+      quants[i] = vec2u(quantised(k[x_at + i], d.x), quantised(v[x_at + i], d.y));
+      if (i % 8u == 0u) {
+        scales[i / 8u] = vec2u(half_bits(d.x), half_bits(d.y));
+      }
+      finite = finite && (K_TYPE != KV_Q8_0 || d.x < HALF_OVERFLOWS) &&
+               (V_TYPE != KV_Q8_0 || d.y < HALF_OVERFLOWS);
+    }
+    workgroupBarrier();
+    let n_words = fours / 16u * 17u;
+    for (var j = lane; j < n_words; j += WORKGROUP) {
+      let words = word_of_blocks(j);
+      if (K_TYPE == KV_Q8_0) {
+        K[row * n_words + j] = words.x;
+      }
+      if (V_TYPE == KV_Q8_0) {
+        V[row * n_words + j] = words.y;
+      }
     }
   }
   if (!finite) {

@@ -1,4 +1,5 @@
-// Functions that stay near their definition and keep NaN where WGSL's own need not (kernels/math.h).
+// Functions that stay near their definition and keep NaN, where WGSL's own need not
+// (kernels/math.h).
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;

@@ -25,7 +25,7 @@ const FOURS = 16u; // of rows
 var<workgroup> tile_w: array<vec4f, COLUMNS * FOURS>;
 var<workgroup> tile_x: array<vec4f, COLUMNS * FOURS>;
 
-fn eight_of(row: u32, i: u32) -> mat2x4f {
+fn weights_or_zeros(row: u32, i: u32) -> mat2x4f {
   if (row >= p.n_rows || i >= eights()) {
     return mat2x4f();
   }
@@ -37,7 +37,7 @@ fn load_w(first: u32, i: u32, four: u32, eight: u32) {
   var low: mat4x4f;
   var high: mat4x4f;
   for (var r = 0u; r < 4u; r++) {
-    let weights = eight_of(first + 4u * four + r, i + eight);
+    let weights = weights_or_zeros(first + 4u * four + r, i + eight);
     low[r] = weights[0];
     high[r] = weights[1];
   }

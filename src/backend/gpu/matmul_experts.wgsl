@@ -31,10 +31,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var products = vec4f();
   for (var k = lane; k < eights(); k += WORKGROUP) {
     let at = x_at + columns8(k) / 4u;
-    let x_0 = x[at.x];
-    let x_1 = x[at.y];
-    products += vec4f(dot8(rows.x, k, x_0, x_1), dot8(rows.y, k, x_0, x_1),
-                      dot8(rows.z, k, x_0, x_1), dot8(rows.w, k, x_0, x_1));
+    let eight = mat2x4f(x[at.x], x[at.y]);
+    let sums = vec4f(1.0) * eight;
+    products += vec4f(dot8(rows.x, k, eight, sums), dot8(rows.y, k, eight, sums),
+                      dot8(rows.z, k, eight, sums), dot8(rows.w, k, eight, sums));
   }
   products = workgroup_sum4(products, lane);
   if (lane < MATVEC_ROWS && first + lane < p.dim && first_local + lane < p.n_rows) {

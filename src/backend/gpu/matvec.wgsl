@@ -1,5 +1,5 @@
-// A workgroup makes four rows of one row of x: its invocations go through the columns together, each
-// word of the weights is read once. Parts: weights formats/… reduce_… matvec.
+// A workgroup makes four rows of one row of x: its invocations go through the columns together,
+// each word of the weights is read once. Parts: weights formats/… reduce_… matvec.
 struct Params {
   first_row: u32,
   n_rows: u32,
@@ -26,10 +26,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   var products = vec4f();
   for (var i = lane; i < eights(); i += WORKGROUP) {
     let at = x_at + columns8(i) / 4u;
-    let x_0 = x[at.x];
-    let x_1 = x[at.y];
-    products += vec4f(dot8(rows.x, i, x_0, x_1), dot8(rows.y, i, x_0, x_1),
-                      dot8(rows.z, i, x_0, x_1), dot8(rows.w, i, x_0, x_1));
+    let eight = mat2x4f(x[at.x], x[at.y]);
+    let sums = vec4f(1.0) * eight;
+    products += vec4f(dot8(rows.x, i, eight, sums), dot8(rows.y, i, eight, sums),
+                      dot8(rows.z, i, eight, sums), dot8(rows.w, i, eight, sums));
   }
   products = workgroup_sum4(products, lane);
   if (lane < MATVEC_ROWS && first + lane < p.n_rows) {

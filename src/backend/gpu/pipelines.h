@@ -3,6 +3,7 @@
 #ifndef SOTTO_BACKEND_GPU_PIPELINES_H
 #define SOTTO_BACKEND_GPU_PIPELINES_H
 
+#include "backend/gpu/device.h"
 #include "backend/gpu/stream.h"
 #include "tensor/dtype.h"
 

@@ -43,12 +43,11 @@ typedef struct sotto_gpu_buffer {
   uint64_t size;
 } sotto_gpu_buffer;
 
-/* A compute pipeline with the entry point `main`, compiled while other things go on: where it runs
- * or dispatches, a stream waits until all pipelines are there, and those behind pass it meanwhile.
- * Its WGSL is `constants`, then each of the parts behind each other: names of files of
- * src/backend/gpu without their ending, separated by spaces. `bindings` has a letter for each
- * binding of group 0, by number: u uniform, r storage that is read, w storage that is written too.
- * Text follows the record: parts, bindings, constants, without NULs between them. */
+/* A compute pipeline with the entry point `main`, compiled while other things go on. Its WGSL is
+ * `constants`, then each of the parts behind each other: names of files of src/backend/gpu without
+ * their ending, separated by spaces. `bindings` has a letter for each binding of group 0, by
+ * number: u uniform, r storage that is read, w storage that is written too. Text follows the
+ * record: parts, bindings, constants, without NULs between them. */
 typedef struct sotto_gpu_pipeline {
   uint32_t kind, bytes;
   uint32_t pipeline;
@@ -122,33 +121,6 @@ typedef struct sotto_gpu_run {
   uint32_t kind, bytes;
   uint32_t list, reserved;
 } sotto_gpu_run;
-
-/* ---- what the core is told of the device ---- */
-
-typedef enum sotto_gpu_feature {
-  SOTTO_GPU_F16 = 1,        /* shader-f16 */
-  SOTTO_GPU_SUBGROUPS = 2,  /* subgroups, and subgroup sizes are known */
-  SOTTO_GPU_PACKED_DOT = 4, /* packed_4x8_integer_dot_product */
-} sotto_gpu_feature;
-
-/* WebGPU's limits and features, as the device has them. */
-typedef struct sotto_gpu_device {
-  uint64_t max_buffer;           /* maxBufferSize */
-  uint64_t max_binding;          /* maxStorageBufferBindingSize */
-  uint32_t max_storage_buffers;  /* maxStorageBuffersPerShaderStage */
-  uint32_t max_workgroup_memory; /* maxComputeWorkgroupStorageSize */
-  uint32_t max_invocations;      /* maxComputeInvocationsPerWorkgroup */
-  uint32_t max_workgroups;       /* maxComputeWorkgroupsPerDimension */
-  uint32_t alignment;            /* the larger of minStorage- and minUniformBufferOffsetAlignment */
-  uint32_t subgroup_min, subgroup_max; /* of the adapter; 0: unknown */
-  uint32_t features;                   /* sotto_gpu_feature */
-  uint32_t only_records; /* 1: the host computes nothing, and there is no test of what it does */
-  uint32_t reserved;
-  uint64_t budget; /* bytes that may be taken of the GPU's memory; 0: no limit known */
-} sotto_gpu_device;
-
-/* The least of max_buffer and max_binding, by WebGPU's defaults. */
-#define SOTTO_GPU_LEAST_BUFFER (128ull << 20)
 
 /* Commands to carry out, valid until the next call to the core. */
 typedef struct sotto_gpu_commands {

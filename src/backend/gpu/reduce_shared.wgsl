@@ -1,5 +1,5 @@
-// Sums and maxima over a workgroup of a power of two, in workgroup memory; all invocations get them.
-// reduce_subgroup.wgsl has the same functions.
+// Sums and maxima over a workgroup of a power of two, in workgroup memory; all invocations get
+// them. reduce_subgroup.wgsl has the same functions.
 var<workgroup> reduce_1: array<f32, WORKGROUP>;
 var<workgroup> reduce_4: array<vec4f, WORKGROUP>;
 

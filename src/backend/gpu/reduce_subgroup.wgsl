@@ -7,7 +7,7 @@ fn workgroup_sum(x: f32, lane: u32) -> f32 {
   let size = subgroupAdd(1u);
   let part = subgroupAdd(x);
   workgroupBarrier(); // the last result has been read
-  if (subgroupElect()) {
+  if (lane % size == 0u) {
     reduce_1[lane / size] = part;
   }
   workgroupBarrier();
@@ -22,7 +22,7 @@ fn workgroup_sum4(x: vec4f, lane: u32) -> vec4f {
   let size = subgroupAdd(1u);
   let part = subgroupAdd(x);
   workgroupBarrier();
-  if (subgroupElect()) {
+  if (lane % size == 0u) {
     reduce_4[lane / size] = part;
   }
   workgroupBarrier();
@@ -37,7 +37,7 @@ fn workgroup_max(x: f32, lane: u32) -> f32 {
   let size = subgroupAdd(1u);
   let part = subgroupMax(x);
   workgroupBarrier();
-  if (subgroupElect()) {
+  if (lane % size == 0u) {
     reduce_1[lane / size] = part;
   }
   workgroupBarrier();

@@ -289,6 +289,16 @@ static bool is_first(const sotto_program *p, const sotto_op *op) {
   return true;
 }
 
+sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *p) {
+  uint32_t number;
+  for (size_t i = 0; i < p->n_ops; i++) {
+    if (p->ops[i].kind != SOTTO_OP_SIGMOID_GATE) continue;
+    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matvec, SOTTO_F32, &number));
+    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matmul, SOTTO_F32, &number));
+  }
+  return gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_embed, SOTTO_F32, &number);
+}
+
 /* ---- running them ---- */
 
 /* Two texts, the first three fifths as long as both; one where there are many positions. */
@@ -307,7 +317,8 @@ static void write_batch(test_case *c) {
     const bool is_end = t + 1 == first || t + 1 == c->n_tokens;
     if (is_end || !c->ends_only) c->outputs[n_outputs++] = t;
   }
-  c->batch = (sotto_batch){c->n_tokens, c->tokens, c->positions, c->seqs, n_outputs, c->outputs};
+  c->batch =
+      (sotto_batch){c->n_tokens, c->tokens, c->positions, c->seqs, n_outputs, c->outputs, NULL};
 }
 
 static sotto_backend_config config_of(const test_case *c, const gpu_shared *shared) {

@@ -11,6 +11,8 @@ typedef struct gpu_self_test gpu_self_test;
 
 /* Most bytes that a test takes until it is freed. */
 uint64_t gpu_self_test_bytes(const sotto_program *program);
+/* The pipelines that a test needs beside the program's. ERR_OUT_OF_MEMORY. */
+sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *program);
 /* Computes what is to be expected, and emits the same for the GPU. kv_shape: for the types of the
  * cache. The test is to be kept until what was emitted is reported. ERR_OUT_OF_MEMORY. */
 sotto_status gpu_self_test_new(gpu_shared *shared, const sotto_program *program,

@@ -5,6 +5,7 @@
 #ifndef SOTTO_BACKEND_GPU_WEIGHTS_H
 #define SOTTO_BACKEND_GPU_WEIGHTS_H
 
+#include "backend/gpu/device.h"
 #include "backend/gpu/planes.h"
 #include "backend/gpu/stream.h"
 #include "backend/memory.h"

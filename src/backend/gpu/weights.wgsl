@@ -1,21 +1,28 @@
 // Weights (kernels.h), and what formats/ share. A file of formats/ has
 //   columns8(i): the columns of the eight weights i of a row, i < eights(): four from each of two
-//   weights8(row, i): these, of a row of the binding
+//   eight_of(row, i): these, of a row of the binding
 // Where cols is an odd multiple of 4, the last eight is four weights, and as many zeros at columns
 // that are there.
 @group(0) @binding(2) var<storage, read> w: array<u32>;
+
+// Weights q * scale + offset, with a scale and an offset for each four.
+struct Eight {
+  q: mat2x4f,
+  scale: vec2f,
+  offset: vec2f,
+}
 
 fn eights() -> u32 {
   return (p.cols + 7u) / 8u;
 }
 
-// columns8 and, of the second four weights, the factor, for types without blocks.
+// columns8, and the scales: 0 for what is not there, for types whose columns are in order.
 fn columns_in_order(i: u32) -> vec2u {
   return vec2u(8u * i, min(8u * i + 4u, p.cols - 4u));
 }
 
-fn second_of(i: u32) -> f32 {
-  return select(0.0, 1.0, 8u * i + 8u <= p.cols);
+fn present(i: u32) -> vec2f {
+  return vec2f(1.0, select(0.0, 1.0, 8u * i + 8u <= p.cols));
 }
 
 const BYTES = vec4u(0u, 8u, 16u, 24u);
@@ -57,8 +64,13 @@ fn k_scale(at: u32, b: u32) -> vec2f {
                       b < 4u));
 }
 
-// The product of a row's eight weights i with x from both columns on.
-fn dot8(row: u32, i: u32, x_0: vec4f, x_1: vec4f) -> f32 {
-  let eight = weights8(row, i);
-  return dot(eight[0], x_0) + dot(eight[1], x_1);
+fn weights8(row: u32, i: u32) -> mat2x4f {
+  let e = eight_of(row, i);
+  return mat2x4f(e.q[0] * e.scale.x + e.offset.x, e.q[1] * e.scale.y + e.offset.y);
+}
+
+// The product of a row's eight i with x at its columns, whose sums of four are given.
+fn dot8(row: u32, i: u32, x: mat2x4f, sums: vec2f) -> f32 {
+  let e = eight_of(row, i);
+  return dot(e.scale, vec2f(dot(e.q[0], x[0]), dot(e.q[1], x[1]))) + dot(e.offset, sums);
 }

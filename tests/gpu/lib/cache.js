@@ -1,5 +1,5 @@
 // Keys or values in the memory of a KV cache, [page][KV head][32][head_dim], as kernels.h has it.
-import { f16ToF32, f32ToF16, quantizeRow } from '../../../models/quants.mjs'
+import { dequantizeRow, f16ToF32, f32ToF16, quantizeRow } from '../../../models/quants.mjs'
 
 export const PAGE = 32
 
@@ -7,14 +7,14 @@ export const PAGE = 32
 const POISONS = {
   KV_F32: [0x7fc0dead, 0x7f800000, 0xff800000],
   KV_F16: [0x7e017c00, 0xfc007e01],
-  KV_Q8_0: [0x7fc0dead, 0x7f800000], // and quants of these bytes
+  KV_Q8_0: [0x7e017c00, 0xfc007e01], // quants of these bytes, scales of these halves
 }
 
 export class Cache {
   constructor(type, nPages, nHeads, headDim) {
     Object.assign(this, { type, nPages, nHeads, headDim })
     this.numbers = nPages * nHeads * PAGE * headDim
-    const words = { KV_F32: 1, KV_F16: 1 / 2, KV_Q8_0: 1 / 4 + 1 / 32 }[type] * this.numbers
+    const words = { KV_F32: 1, KV_F16: 1 / 2, KV_Q8_0: 34 / 128 }[type] * this.numbers
     const poisons = POISONS[type]
     this.words = Uint32Array.from({ length: words }, (_, i) => poisons[i % poisons.length])
     this.bytes = new Uint8Array(this.words.buffer)
@@ -31,30 +31,16 @@ export class Cache {
     const at = this.#at(page, head, slot)
     if (this.type === 'KV_F32') this.floats.set(values, at)
     else if (this.type === 'KV_F16') this.halves.set(Array.from(values, f32ToF16), at)
-    else {
-      const row = quantizeRow('Q8_0', values)
-      for (let block = 0; block < values.length / 32; block++) {
-        const own = row.subarray(34 * block, 34 * (block + 1))
-        this.bytes.set(own.subarray(2), at + 32 * block)
-        this.floats[this.numbers / 4 + at / 32 + block] = f16ToF32(own.readUInt16LE(0))
-      }
-    }
+    else this.bytes.set(quantizeRow('Q8_0', values), (at / 32) * 34)
   }
 
   /** The numbers of a row. */
   read(page, head, slot) {
     const at = this.#at(page, head, slot)
-    return Array.from({ length: this.headDim }, (_, i) => {
-      if (this.type === 'KV_F32') return this.floats[at + i]
-      if (this.type === 'KV_F16') return f16ToF32(this.halves[at + i])
-      const scale = this.floats[this.numbers / 4 + Math.floor((at + i) / 32)]
-      return ((this.bytes[at + i] << 24) >> 24) * scale
-    })
-  }
-
-  clone() {
-    const copy = new Cache(this.type, this.nPages, this.nHeads, this.headDim)
-    copy.words.set(this.words)
-    return copy
+    if (this.type === 'KV_F32') return [...this.floats.subarray(at, at + this.headDim)]
+    if (this.type === 'KV_F16')
+      return Array.from(this.halves.subarray(at, at + this.headDim), f16ToF32)
+    const row = this.bytes.subarray((at / 32) * 34, ((at + this.headDim) / 32) * 34)
+    return [...dequantizeRow('Q8_0', row, this.headDim)]
   }
 }

@@ -15,11 +15,12 @@ const table = new Map(
 )
 export const kernelNames = [...table.keys()]
 export const workgroupOf = (name) => table.get(name).workgroup
+export const partsOf = (name) => table.get(name).parts
 
 /** Words of the batch's header, in their order. */
 export const batchWords = rows(root, `${FOLDER}/batch.def`, 'X').map(([name]) => name)
 
-const kvTypes = rows(root, 'src/kernels/kv_types.def', 'K').map(([name]) => name)
+export const kvTypes = rows(root, 'src/kernels/kv_types.def', 'K').map(([name]) => name)
 
 /** Enumerators without a value of an enum of a header, without their prefix. */
 function enumerators(path, name, prefix) {
@@ -63,7 +64,7 @@ export const poisoned = (n) => new Float32Array(new Uint32Array(n).fill(POISON).
 
 const u32s = (data) => new Uint32Array(data.buffer, data.byteOffset, data.length)
 
-/** Parameters: integers as u32, and numbers in a Float32Array as f32, in the order of the struct. */
+/** Parameters in the order of the struct: integers as u32, numbers of a Float32Array as f32. */
 export function params(...values) {
   const words = values.flatMap((value) =>
     value instanceof Float32Array ? [...u32s(value)] : [Number(value)],

@@ -6,7 +6,7 @@ fn four_at(at: u32) -> vec4f {
   return vec4f(unpack2x16float(w[at]), unpack2x16float(w[at + 1u]));
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let at = (row * p.cols + columns8(i)) / 2u;
-  return mat2x4f(four_at(at.x), second_of(i) * four_at(at.y));
+  return Eight(mat2x4f(four_at(at.x), four_at(at.y)), present(i), vec2f());
 }

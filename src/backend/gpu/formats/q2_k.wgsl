@@ -1,19 +1,18 @@
-// Half the bits of a word: four weights and those 32 columns on. Words 4 to 19 of a block have them.
+// Half the bits of a word: four weights and those 32 columns on. Words 4 to 19 of a block have
+// them.
 fn columns8(i: u32) -> vec2u {
   let column = 256u * (i / 32u) + 128u * (i / 8u % 2u) + 64u * (i / 16u % 2u) + 4u * (i % 8u);
   return vec2u(column, column + 32u);
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let at = 21u * (row * (p.cols / 256u) + i / 32u);
   let word = w[at + 4u + i % 16u];
   let first = 4u * (i / 16u % 2u);
   let sub_block = columns8(i) / 16u % 16u;
   let scale = unpack2x16float(w[at + 20u]); // and minimum
-  let low = byte_at(at, sub_block.x);
-  let high = byte_at(at, sub_block.y);
-  return mat2x4f(
-    vec4f(bits_of_bytes(word, first, 3u)) * (scale.x * f32(low & 15u)) - scale.y * f32(low >> 4u),
-    vec4f(bits_of_bytes(word, first + 2u, 3u)) * (scale.x * f32(high & 15u)) -
-      scale.y * f32(high >> 4u));
+  let scales = vec2u(byte_at(at, sub_block.x), byte_at(at, sub_block.y));
+  return Eight(mat2x4f(vec4f(bits_of_bytes(word, first, 3u)),
+                       vec4f(bits_of_bytes(word, first + 2u, 3u))),
+               scale.x * vec2f(scales & vec2u(15u)), -scale.y * vec2f(scales >> vec2u(4u)));
 }

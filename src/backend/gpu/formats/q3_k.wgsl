@@ -11,7 +11,7 @@ fn sub_scale(at: u32, s: u32) -> f32 {
   return f32(low | (high << 4u)) - 32.0;
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let block = row * (p.cols / 256u) + i / 32u;
   let word = w[p.plane_1 + 16u * block + i % 16u];
   let first = 4u * (i / 16u % 2u);
@@ -21,8 +21,8 @@ fn weights8(row: u32, i: u32) -> mat2x4f {
     bits_of_bytes(word, first, 3u) | (bits_of_bytes(thirds, column.x / 32u, 1u) << vec4u(2u));
   let high =
     bits_of_bytes(word, first + 2u, 3u) | (bits_of_bytes(thirds, column.y / 32u, 1u) << vec4u(2u));
-  let scale = half_at(p.plane_3, block);
   let scales_at = p.plane_2 + 3u * block;
-  return mat2x4f((vec4f(low) - 4.0) * (scale * sub_scale(scales_at, column.x / 16u)),
-                 (vec4f(high) - 4.0) * (scale * sub_scale(scales_at, column.y / 16u)));
+  let scales = half_at(p.plane_3, block) *
+               vec2f(sub_scale(scales_at, column.x / 16u), sub_scale(scales_at, column.y / 16u));
+  return Eight(mat2x4f(vec4f(low), vec4f(high)), scales, -4.0 * scales);
 }

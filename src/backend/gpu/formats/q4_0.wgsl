@@ -4,9 +4,10 @@ fn columns8(i: u32) -> vec2u {
   return vec2u(column, column + 16u);
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let block = row * (p.cols / 32u) + i / 4u;
   let word = w[4u * block + i % 4u];
-  return half_at(p.plane_1, block) * mat2x4f(vec4f(bits_of_bytes(word, 0u, 15u)) - 8.0,
-                                             vec4f(bits_of_bytes(word, 4u, 15u)) - 8.0);
+  let scale = half_at(p.plane_1, block);
+  return Eight(mat2x4f(vec4f(bits_of_bytes(word, 0u, 15u)), vec4f(bits_of_bytes(word, 4u, 15u))),
+               vec2f(scale), vec2f(-8.0 * scale));
 }

@@ -4,13 +4,13 @@ fn columns8(i: u32) -> vec2u {
   return vec2u(column, column + 32u);
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let at = 36u * (row * (p.cols / 256u) + i / 32u);
   let word = w[at + 4u + i % 32u];
   let sub_block = 2u * (i / 8u % 4u);
   let scale = unpack2x16float(w[at]); // and minimum
   let low = scale * k_scale(at + 1u, sub_block);
   let high = scale * k_scale(at + 1u, sub_block + 1u);
-  return mat2x4f(vec4f(bits_of_bytes(word, 0u, 15u)) * low.x - low.y,
-                 vec4f(bits_of_bytes(word, 4u, 15u)) * high.x - high.y);
+  return Eight(mat2x4f(vec4f(bits_of_bytes(word, 0u, 15u)), vec4f(bits_of_bytes(word, 4u, 15u))),
+               vec2f(low.x, high.x), -vec2f(low.y, high.y));
 }

@@ -4,11 +4,12 @@ fn columns8(i: u32) -> vec2u {
   return vec2u(column, column + 16u);
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let block = row * (p.cols / 32u) + i / 4u;
   let word = w[4u * block + i % 4u];
   let fifth = vec4u(w[p.plane_1 + block]) >> (vec4u(0u, 1u, 2u, 3u) + 4u * (i % 4u));
   let low = bits_of_bytes(word, 0u, 15u) | ((fifth & vec4u(1u)) << vec4u(4u));
   let high = bits_of_bytes(word, 4u, 15u) | ((fifth >> vec4u(12u)) & vec4u(16u));
-  return half_at(p.plane_2, block) * mat2x4f(vec4f(low) - 16.0, vec4f(high) - 16.0);
+  let scale = half_at(p.plane_2, block);
+  return Eight(mat2x4f(vec4f(low), vec4f(high)), vec2f(scale), vec2f(-16.0 * scale));
 }

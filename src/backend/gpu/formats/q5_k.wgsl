@@ -5,7 +5,7 @@ fn columns8(i: u32) -> vec2u {
   return vec2u(column, column + 32u);
 }
 
-fn weights8(row: u32, i: u32) -> mat2x4f {
+fn eight_of(row: u32, i: u32) -> Eight {
   let at = 44u * (row * (p.cols / 256u) + i / 32u);
   let word = w[at + 12u + i % 32u];
   let fifths = w[at + 4u + i % 8u];
@@ -16,5 +16,6 @@ fn weights8(row: u32, i: u32) -> mat2x4f {
   let q_low = bits_of_bytes(word, 0u, 15u) | (bits_of_bytes(fifths, sub_block, 1u) << vec4u(4u));
   let q_high =
     bits_of_bytes(word, 4u, 15u) | (bits_of_bytes(fifths, sub_block + 1u, 1u) << vec4u(4u));
-  return mat2x4f(vec4f(q_low) * low.x - low.y, vec4f(q_high) * high.x - high.y);
+  return Eight(mat2x4f(vec4f(q_low), vec4f(q_high)), vec2f(low.x, high.x),
+               -vec2f(low.y, high.y));
 }
