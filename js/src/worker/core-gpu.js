@@ -113,6 +113,7 @@ export class CoreGpu {
   async done() {
     while (this.#underWay > 0) await this.#reports
     if (this.failure) throw this.failure
+    this.#module.check(this.#module.call('sotto_engine_gpu_status', this.#engine), this.#engine)
   }
 
   /** @param {SottoError} error */
@@ -126,6 +127,7 @@ export class CoreGpu {
   #report(serial, status) {
     this.#underWay--
     this.#module.call('sotto_engine_gpu_report', this.#engine, serial, status)
+    this.flush()
     this.wake()
   }
 }
