@@ -90,7 +90,7 @@ function loopOf(engine) {
   return { loop, generate, done, events }
 }
 
-test('a token takes dispatches, what they are about and what comes of them, and nothing new', async () => {
+test('a token takes a write, dispatches and reads, and nothing new', async () => {
   const { engine, recorder } = await start()
   await engine.gpu.done()
   const setUp = recorder.kinds()

@@ -7,7 +7,7 @@ import { vulkanDriver } from '../../tools/setup/system.mjs'
 
 Object.assign(globalThis, globals)
 
-// SwiftShader unrolls the zeroing of workgroup memory that Vulkan's extension asks for, for seconds.
+// SwiftShader unrolls the zeroing of workgroup memory that Vulkan's extension asks for: seconds.
 const flags = ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension']
 
 /**

@@ -87,8 +87,8 @@ export class CoreGpu {
   }
 
   /**
-   * What a call of the core gives that gives nothing until something has come from the GPU. There is
-   * one such call at a time.
+   * What a call of the core gives that gives nothing until something has come from the GPU. There
+   * is one such call at a time.
    * @template T
    * @param {() => T | undefined} call
    */
