@@ -58,15 +58,12 @@ test('a command that the GPU refuses fails its stream and all later ones', async
   )
 })
 
-test('a dispatch before its pipeline is compiled', async () => {
-  const { run } = await start()
-  const error = await failure(run((s) => increment(s).dispatch(0, 0, 4)))
-  assert.match(error.message, /pipeline 0 is not compiled/)
-})
-
-test('a list that does not exist, a record of no known kind', async () => {
+test('a list or a pipeline that is not there, a record of no known kind', async () => {
   const one = await start()
   assert.match((await failure(one.run((s) => s.run(5)))).message, /list 5/)
+  const early = await start()
+  const dispatch = early.run((s) => increment(s).dispatch(0, 0, 4))
+  assert.match((await failure(dispatch)).message, /pipeline 0 is not compiled yet/)
   const other = await start()
   const damaged = other.run((s) => {
     s.submit()

@@ -60,15 +60,11 @@ export class Pipelines {
       const compute = { module, entryPoint: 'main' }
       return await device.createComputePipelineAsync({ label, layout, compute })
     } catch (cause) {
-      const text = (await problems(module, code)) || (await refused)?.message || String(cause)
-      throw new SottoError(
-        'internal_error',
-        `The GPU's compiler refused the kernel ${label}: ${text}`,
-        {
-          cause,
-          details: { parts, constants },
-        },
-      )
+      const why = (await problems(module, code)) || (await refused)?.message || String(cause)
+      const text = `The GPU's compiler refused the kernel ${label}: ${why}`
+      throw new SottoError('internal_error', text, { cause, details: { parts, constants } })
+    } finally {
+      await refused
     }
   }
 
