@@ -32,6 +32,65 @@ sotto_status sotto_engine_gpu_status(sotto_engine *e) {
   return queue ? queue->check(e->backend, 0, &done) : SOTTO_OK;
 }
 
+/* What the engine computes with from now on. */
+typedef struct compute {
+  const sotto_backend_type *type;
+  sotto_backend *backend;
+  sotto_kv *kv;
+  sotto_load *load;
+} compute;
+
+static void free_compute(compute *c) {
+  sotto_load_free(c->load);
+  sotto_kv_free(c->kv);
+  if (c->backend) c->type->free(c->backend);
+}
+
+static sotto_status make_compute(sotto_engine *e, compute *c) {
+  SOTTO_TRY(c->type->create(&e->program, &e->backend_config, &e->kv_shape, &c->backend));
+  SOTTO_TRY(sotto_kv_new(&e->ctx, &e->kv_shape, c->backend->storage, &c->kv));
+  SOTTO_TRY(sotto_load_new(&e->ctx, e->gguf, c->backend->placements, c->backend->n_placements,
+                           c->backend->sink, &c->load));
+  return sotto_generator_move(e->generator, c->backend, sotto_load_ready(c->load), c->kv);
+}
+
+/* The engine's plan for another backend; it stays as it was where that does not fit. */
+static sotto_status plan_for(sotto_engine *e, const sotto_backend_type *type) {
+  const sotto_backend_type *before = e->backend_type;
+  const sotto_memory_plan plan = e->plan;
+  e->backend_type = type;
+  sotto_status status = engine_plan_shape(e, e->options.n_ctx, &e->kv_shape, &e->plan);
+  if (status == SOTTO_OK && !e->plan.fits) status = engine_over_budget(e);
+  if (status == SOTTO_OK) return SOTTO_OK;
+  e->backend_type = before;
+  e->plan = plan;
+  return status;
+}
+
+sotto_status sotto_engine_recover(sotto_engine *e, const sotto_gpu_device *device,
+                                  sotto_memory_plan *plan) {
+  *plan = (sotto_memory_plan){0};
+  SOTTO_TRY(engine_need_load(e));
+  const sotto_gpu_device gpu = e->gpu;
+  compute next = {.type = device ? &sotto_backend_gpu : &sotto_backend_cpu};
+  e->gpu = device ? *device : (sotto_gpu_device){0};
+  sotto_status status = plan_for(e, next.type);
+  if (status == SOTTO_OK) status = make_compute(e, &next);
+  if (status != SOTTO_OK) {
+    free_compute(&next);
+    e->gpu = gpu;
+    return status;
+  }
+  compute old = {e->backend->type, e->backend, e->kv, e->load};
+  free_compute(&old);
+  e->backend = next.backend;
+  e->kv = next.kv;
+  e->load = next.load;
+  e->saving = 0;
+  *plan = e->plan;
+  return SOTTO_OK;
+}
+
 void sotto_engine_gpu_report(sotto_engine *e, uint32_t serial, uint32_t status) {
   const sotto_backend_queue *queue = e->backend ? e->backend->type->queue : NULL;
   if (queue) queue->report(e->backend, serial, (sotto_status)status);

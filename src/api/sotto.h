@@ -275,6 +275,13 @@ SOTTO_API void sotto_engine_gpu_report(sotto_engine *engine, uint32_t serial, ui
  * ERR_GPU_UNAVAILABLE where its results were wrong in the test that follows start_load. OK as long
  * as it works; the test is over when nothing is left to be taken and reported. */
 SOTTO_API sotto_status sotto_engine_gpu_status(sotto_engine *engine);
+/* Go on where a GPU was lost: on another device, or with NULL on the CPU. What was computed is
+ * forgotten, running requests are computed again from their tokens, and events go on where they
+ * stood. The weights are to be fed again, as after start_load; until they are there steps give
+ * STEP_WAIT_WEIGHTS. Commands and serials begin anew with another device. plan: what it takes.
+ * ERR_MEMORY_BUDGET, ERR_OUT_OF_MEMORY: nothing has changed. */
+SOTTO_API sotto_status sotto_engine_recover(sotto_engine *engine, const sotto_gpu_device *device,
+                                            sotto_memory_plan *plan);
 
 /* ---- KV state ---- */
 /* A snapshot (tokens, keys and values, recurrent states) of the longest prefix of these tokens that

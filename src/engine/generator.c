@@ -24,12 +24,6 @@ uint64_t sotto_generator_bytes(const sotto_generator_config *c, const sotto_kv_s
          sotto_sampler_bytes(c->n_vocab);
 }
 
-/* Of the tokens that outputs name, where summaries are to be had. */
-static size_t named_bytes(const sotto_generator *g) {
-  if (!g->backend->type->summary) return 0;
-  return g->config.n_outputs * SOTTO_SUMMARY_NAMED * sizeof *g->named;
-}
-
 static sotto_status allocate(sotto_generator *g) {
   const sotto_generator_config *c = &g->config;
   sotto_ctx *ctx = g->ctx;
@@ -42,12 +36,13 @@ static sotto_status allocate(sotto_generator *g) {
   g->batch_jobs = sotto_alloc(ctx, c->n_batch_loading * sizeof *g->batch_jobs);
   g->batch_outputs = sotto_alloc(ctx, c->n_outputs * sizeof *g->batch_outputs);
   g->wishes = sotto_alloc(ctx, c->n_outputs * sizeof *g->wishes);
-  if (named_bytes(g)) g->named = sotto_alloc(ctx, named_bytes(g));
+  if (g->backend->type->summary) g->n_named = (size_t)c->n_outputs * SOTTO_SUMMARY_NAMED;
+  g->named = sotto_alloc(ctx, g->n_named * sizeof *g->named);
   g->cap_events = event_capacity(c);
   g->events = sotto_alloc(ctx, g->cap_events * sizeof *g->events);
   g->top = sotto_alloc(ctx, top_capacity(c) * sizeof *g->top);
   if (!g->batch_tokens || !g->batch_positions || !g->batch_seqs || !g->batch_jobs ||
-      !g->batch_outputs || !g->wishes || !g->events || !g->top || (named_bytes(g) && !g->named)) {
+      !g->batch_outputs || !g->wishes || !g->events || !g->top || (g->n_named && !g->named)) {
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   return sotto_sampler_new(ctx, c->n_vocab, &g->sampler);
@@ -85,6 +80,12 @@ static void free_job(sotto_generator *g, job *j) {
   sotto_free(g->ctx, j, sizeof *j);
 }
 
+static void free_named(sotto_generator *g) {
+  sotto_free(g->ctx, g->named, g->n_named * sizeof *g->named);
+  g->named = NULL;
+  g->n_named = 0;
+}
+
 void sotto_generator_free(sotto_generator *g) {
   if (!g) return;
   sotto_ctx *ctx = g->ctx;
@@ -99,12 +100,40 @@ void sotto_generator_free(sotto_generator *g) {
   sotto_free(ctx, g->batch_jobs, c->n_batch_loading * sizeof *g->batch_jobs);
   sotto_free(ctx, g->batch_outputs, c->n_outputs * sizeof *g->batch_outputs);
   sotto_free(ctx, g->wishes, c->n_outputs * sizeof *g->wishes);
-  sotto_free(ctx, g->named, named_bytes(g));
+  free_named(g);
   sotto_free(ctx, g->events, g->cap_events * sizeof *g->events);
   sotto_free(ctx, g->top, top_capacity(c) * sizeof *g->top);
   sotto_str_free(&g->text);
   sotto_sampler_free(g->sampler);
   sotto_free(ctx, g, sizeof *g);
+}
+
+/* Sequences of another cache for all slots. */
+static sotto_status move_slots(sotto_generator *g, sotto_kv *kv) {
+  sotto_kv_seq *seqs = sotto_alloc_zero(g->ctx, g->n_slots * sizeof *seqs);
+  sotto_status status = seqs ? SOTTO_OK : SOTTO_ERR_OUT_OF_MEMORY;
+  for (uint32_t i = 0; i < g->n_slots && status == SOTTO_OK; i++)
+    status = sotto_kv_seq_init(kv, &seqs[i]);
+  const bool moved = status == SOTTO_OK;
+  if (moved) generator_preempt_all(g);
+  for (uint32_t i = 0; seqs && i < g->n_slots; i++) {
+    sotto_kv_seq_free(moved ? g->kv : kv, moved ? &g->slots[i].seq : &seqs[i]);
+    if (moved) g->slots[i].seq = seqs[i];
+  }
+  sotto_free(g->ctx, seqs, g->n_slots * sizeof *seqs);
+  return status;
+}
+
+sotto_status sotto_generator_move(sotto_generator *g, sotto_backend *backend, const bool *ready,
+                                  sotto_kv *kv) {
+  SOTTO_TRY(move_slots(g, kv));
+  g->in_flight = g->emitting = false;
+  if (!backend->type->summary) free_named(g);
+  g->backend = backend;
+  g->ready = ready;
+  g->loaded = false;
+  g->kv = kv;
+  return SOTTO_OK;
 }
 
 static bool unlink_job(job **list, job *j) {

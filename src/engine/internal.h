@@ -74,8 +74,9 @@ struct sotto_generator {
   job **batch_jobs;
   uint32_t *batch_outputs;   /* [n_outputs] */
   sotto_output_wish *wishes; /* [n_outputs] */
-  sotto_token *named;        /* [n_outputs][SOTTO_SUMMARY_NAMED], where the backend has summaries */
-  bool emitting;             /* the batch is done and its outputs before next_output are emitted */
+  sotto_token *named; /* [n_named] SOTTO_SUMMARY_NAMED for each output; 0 without summaries */
+  size_t n_named;
+  bool emitting; /* the batch is done and its outputs before next_output are emitted */
   uint32_t next_output;
 
   queued_event *events; /* [cap_events] of this step; those before next_event have been taken */
@@ -105,6 +106,9 @@ uint32_t generator_reusable_prefix(const sotto_generator *g, const sotto_kv_seq 
 /* Free pages that are held only because nobody needed them: those behind windows, then those of the
  * least recently used idle slot. False where there are none. */
 bool generator_make_room(sotto_generator *g);
+
+/* Send all running jobs back to the queue, in their order, and forget what was computed of them. */
+void generator_preempt_all(sotto_generator *g);
 
 /* Whether the request wants an event for every position of its prompt. */
 static inline bool generator_scores(const job *j) {

@@ -3,14 +3,14 @@
 
 /* Events that carry logits, or what is computed from all of them. */
 static bool wants_row(const sotto_generator *g, const job *j) {
-  return g->config.n_embd || generator_scores(j) ||
+  return g->config.n_embd || g->config.whole_texts || generator_scores(j) ||
          (j->options.flags & (SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_LOGPROBS));
 }
 
 void generator_wish(sotto_generator *g, const job *j, uint32_t o, uint32_t n_drafts) {
   sotto_output_wish *wish = &g->wishes[o];
   *wish = (sotto_output_wish){.row = true};
-  if (!g->named || wants_row(g, j)) return;
+  if (!g->backend->type->summary || wants_row(g, j)) return;
   const sotto_request *r = &j->options;
   sotto_token *named = g->named + (size_t)o * SOTTO_SUMMARY_NAMED;
   uint32_t n_biased = 0, n = 0;

@@ -118,6 +118,11 @@ static bool preempt(sotto_generator *g, const job *except) {
   return true;
 }
 
+void generator_preempt_all(sotto_generator *g) {
+  while (preempt(g, NULL)) {
+  }
+}
+
 static bool is_scoring(const job *j) {
   return generator_scores(j) && j->n_scored < j->n_prompt;
 }

@@ -27,7 +27,7 @@ struct sotto_sampler {
   uint32_t n_vocab;
   float *logits;           /* [n_vocab] after bias and penalties */
   sotto_candidate *sorted; /* [n_vocab] the best n_sorted tokens */
-  sotto_candidate *second; /* [n_vocab] the typical filter's other order */
+  sotto_candidate *second; /* [n_vocab] the typical filter's other order, a summary's named */
   /* Of the pick being made. */
   const sotto_logits_summary *summary; /* all there is to pick from; NULL: `logits` is complete */
   size_t n_listed; /* with a summary: what `sorted` has, behind n_sorted perhaps not all there is */

@@ -167,29 +167,35 @@ static bool feed_weights(gpu_host *h, sotto_engine *e, const char *data) {
   }
 }
 
-sotto_engine *gpu_host_open(gpu_host *h, const char *path, const sotto_engine_options *options,
-                            const sotto_gpu_device *device, sotto_memory_plan *plan) {
+static void forget(gpu_host *h, const sotto_gpu_device *device) {
   memset(h, 0, sizeof *h);
   h->device = *device;
+}
+
+bool gpu_host_feed(gpu_host *h, const sotto_gpu_device *device, sotto_engine *e, const char *path) {
+  forget(h, device);
+  size_t len;
+  char *data = test_read_file(path, &len);
+  bool ok = data && gpu_host_take(h, e) && feed_weights(h, e, data);
+  do {
+    gpu_host_report(h, e);
+  } while (gpu_host_take(h, e));
+  free(data);
+  return ok;
+}
+
+sotto_engine *gpu_host_open(gpu_host *h, const char *path, const sotto_engine_options *options,
+                            const sotto_gpu_device *device, sotto_memory_plan *plan) {
+  forget(h, device);
   sotto_engine_options on_gpu = *options;
   on_gpu.backend = SOTTO_BACKEND_WEBGPU;
   sotto_engine *e = sotto_engine_new(&on_gpu);
-  size_t len;
-  char *data = test_read_file(path, &len);
-  bool ok = e && data && sotto_engine_set_gpu(e, device) == SOTTO_OK;
+  bool ok = e && sotto_engine_set_gpu(e, device) == SOTTO_OK;
   ok = ok && feed_headers(e, &path, 1, (delivery){0}, plan) == SOTTO_OK;
   ok = ok && sotto_engine_start_load(e) == SOTTO_OK;
-  ok = ok && gpu_host_take(h, e);
-  ok = ok && feed_weights(h, e, data);
-  if (!CHECK(ok)) {
-    printf("    %s: %s\n", path, e ? sotto_engine_message(e) : "no engine");
-    sotto_engine_free(e);
-    e = NULL;
-  } else {
-    do {
-      gpu_host_report(h, e);
-    } while (gpu_host_take(h, e));
-  }
-  free(data);
-  return e;
+  ok = ok && gpu_host_feed(h, device, e, path);
+  if (CHECK(ok)) return e;
+  printf("    %s: %s\n", path, e ? sotto_engine_message(e) : "no engine");
+  sotto_engine_free(e);
+  return NULL;
 }

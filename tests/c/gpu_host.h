@@ -35,6 +35,9 @@ sotto_gpu_device gpu_least_device(void);
  * failure. */
 sotto_engine *gpu_host_open(gpu_host *host, const char *path, const sotto_engine_options *options,
                             const sotto_gpu_device *device, sotto_memory_plan *plan);
+/* The weights of an engine that has recovered on this device. */
+bool gpu_host_feed(gpu_host *host, const sotto_gpu_device *device, sotto_engine *engine,
+                   const char *path);
 /* Take what there is and look at it. True where there was something. */
 bool gpu_host_take(gpu_host *host, sotto_engine *engine);
 /* Report it. */

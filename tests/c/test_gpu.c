@@ -99,3 +99,65 @@ TEST(gpu_commands_of_every_tiny_model_keep_the_rules) {
   closedir(folder);
   CHECK(n > 30);
 }
+
+/* A request that a GPU has begun ends on the CPU, or on another GPU, with the tokens of an engine
+ * that has computed nothing else. */
+static void lose_gpu(const char *path, const sotto_gpu_device *device, bool to_cpu) {
+  const sotto_engine_options options = {.n_ctx = 96, .n_batch = 16, .n_parallel = 2};
+  const int32_t tokens[20] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                              11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+  const sotto_request request = greedy(tokens, 20, 12, SOTTO_REQUEST_IGNORE_EOS);
+  sotto_memory_plan plan;
+  sotto_engine *e = gpu_host_open(&host, path, &options, device, &plan);
+  sotto_engine *cpu = open_model(path, &options, (delivery){0});
+  if (!e || !cpu) return;
+  outcome expected, got = {.hash = HASH_START};
+  run_requests(cpu, &request, 1, &expected);
+  uint32_t id;
+  CHECK(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+  CHECK(sotto_engine_step(e, 10) == SOTTO_STEP_WAIT_GPU && gpu_host_take(&host, e));
+  CHECK(sotto_engine_recover(e, to_cpu ? NULL : device, &plan) == SOTTO_OK);
+  CHECK((plan.gpu_total == 0) == to_cpu);
+  CHECK(sotto_engine_step(e, 10) != SOTTO_STEP_EVENTS);
+  if (to_cpu) {
+    CHECK(feed_body(e, &path, 1, (delivery){0}) == SOTTO_OK);
+    for (int steps = 0; CHECK(steps < 1000) && drain(e, &got, id, 1) == 0; steps++)
+      sotto_engine_step(e, 10);
+    CHECK(got.n_tokens == expected.n_tokens && got.finish_reason == SOTTO_FINISH_LENGTH);
+    CHECK(memcmp(got.tokens, expected.tokens, expected.n_tokens * sizeof *got.tokens) == 0);
+  } else {
+    uint32_t reason = 0;
+    CHECK(gpu_host_feed(&host, device, e, path));
+    CHECK(run(e, &reason) == 1 && reason == SOTTO_FINISH_LENGTH);
+  }
+  CHECK(sotto_engine_bytes_in_use(e) <= plan.total + 16384); /* nothing of the GPU is left */
+  sotto_engine_free(e);
+  sotto_engine_free(cpu);
+}
+
+TEST(gpu_lost_requests_go_on_elsewhere) {
+  const sotto_gpu_device device = gpu_least_device();
+  for (int to_cpu = 0; to_cpu < 2; to_cpu++) {
+    lose_gpu("models/tiny/tiny-q4_0.gguf", &device, to_cpu);
+    lose_gpu("models/tiny/family-lfm2.gguf", &device, to_cpu);
+    lose_gpu("models/tiny/family-gemma3.gguf", &device, to_cpu);
+  }
+}
+
+/* Once a loss is reported requests fail, each with its reason. */
+TEST(gpu_loss_that_is_reported_ends_requests) {
+  const sotto_gpu_device device = gpu_least_device();
+  const sotto_engine_options options = {.n_ctx = 96, .n_batch = 16, .n_parallel = 2};
+  const int32_t tokens[4] = {1, 2, 3, 4};
+  const sotto_request request = greedy(tokens, 4, 8, 0);
+  sotto_memory_plan plan;
+  sotto_engine *e = gpu_host_open(&host, "models/tiny/tiny-q4_0.gguf", &options, &device, &plan);
+  REQUIRE(e != NULL);
+  uint32_t id, reason = 0;
+  for (int i = 0; i < 3; i++) CHECK(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+  CHECK(sotto_engine_step(e, 10) == SOTTO_STEP_WAIT_GPU && gpu_host_take(&host, e));
+  sotto_engine_gpu_report(e, host.pending, SOTTO_ERR_GPU_LOST);
+  CHECK(sotto_engine_gpu_status(e) == SOTTO_ERR_GPU_LOST);
+  CHECK(run(e, &reason) == 3 && reason == SOTTO_FINISH_ERROR);
+  sotto_engine_free(e);
+}

@@ -271,6 +271,15 @@ TEST(sampler_ties_go_to_the_lower_id) {
   s.top_k = 3; /* 57, 157, 257 */
   for (uint64_t i = 0; i < 50; i++) CHECK(pick(sampler, &s, i, logits) <= 257);
   s.top_k = 0;
+  s.min_p = 1; /* the best and its equals */
+  bool others = false;
+  for (uint64_t i = 0; i < 50; i++) {
+    sotto_token token = pick(sampler, &s, i, logits);
+    CHECK(token % 100 == 57);
+    others = others || token != 57;
+  }
+  CHECK(others);
+  s.min_p = 0;
   s.top_p = 0.0001f;
   CHECK(pick(sampler, &s, 0, logits) == 57);
   memset(logits, 0, sizeof logits); /* all equal */

@@ -90,7 +90,7 @@ test('features and limits that are masked are neither announced nor granted', as
   device.destroy()
 })
 
-test('a device is lost at a submit as with a GPU process that dies; the next one works', async () => {
+test('a device is lost as when the GPU process dies, and the next one works', async () => {
   const gpu = openTestGpu({ onSubmit: ({ n, device }) => n === 2 && gpu.lose(device, 'gone') })
   const device = await openDevice(gpu)
   const { submit, read, staging } = doubler(device)

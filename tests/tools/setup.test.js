@@ -71,7 +71,10 @@ test('the driver under WebGPU is the one that is named, else the one beside Chro
     writeFileSync(driver, '{}')
     assert.equal(vulkanDriver(), driver)
   } finally {
-    Object.assign(process.env, { CHROMIUM: CHROMIUM ?? '', VK_ICD_FILENAMES: VK_ICD_FILENAMES ?? '' })
+    Object.assign(process.env, {
+      CHROMIUM: CHROMIUM ?? '',
+      VK_ICD_FILENAMES: VK_ICD_FILENAMES ?? '',
+    })
   }
 })
 
