@@ -8,15 +8,12 @@
 #ifndef SOTTO_BACKEND_GPU_LOGITS_H
 #define SOTTO_BACKEND_GPU_LOGITS_H
 
-#include "backend/summary.h"
+#include <stdint.h>
 
 #define GPU_TOP_CHUNK 1024 /* GPU_TOP_LISTS * GPU_TOP_BEST, which is what is sorted at once */
-#define GPU_TOP_BEST  256
+#define GPU_TOP_BEST  256  /* SOTTO_SUMMARY_BEST */
 #define GPU_TOP_LISTS 4
-#define GPU_MAX_NAMED 1024
-
-_Static_assert(GPU_TOP_BEST == SOTTO_SUMMARY_BEST, "a summary's best are a list");
-_Static_assert(GPU_MAX_NAMED == SOTTO_SUMMARY_NAMED, "and its named tokens what a kernel copies");
+#define GPU_MAX_NAMED 1024 /* SOTTO_SUMMARY_NAMED */
 
 /* Of chunk c of output o the list o * n_chunks + c, and what its logits come to: parts[o * n_chunks
  * + c] is a vec4u: bits of the highest logit m, bits of the sum of exp(logit - m) in float32, how

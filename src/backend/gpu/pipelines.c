@@ -71,10 +71,6 @@ static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_
       GPU(GELU),
       GPU(SCALE),
       GPU(SOFTCAP),
-      GPU(TOP_CHUNK),
-      GPU(TOP_BEST),
-      GPU(TOP_LISTS),
-      GPU(MAX_NAMED),
 #undef GPU
 #define SOTTO(NAME) {#NAME, SOTTO_##NAME}
       SOTTO(ROW_OF_TOKEN),
