@@ -23,7 +23,7 @@ const COPY_BOTH = 4 | 8 // GPUBufferUsage, which is no global in Node.js
 /**
  * @typedef {object} Stream
  * @property {number} end address
- * @property {Promise<unknown>[]} setUp what it waits for
+ * @property {Promise<unknown>[]} answers answers that it waits for
  * @property {Readback | undefined} readback
  */
 
@@ -45,8 +45,8 @@ export class Executor {
   #detour
   /** @type {Set<(error: SottoError) => void>} of the streams under way */
   #pending = new Set()
-  /** @type {Set<Promise<unknown>>} of these, until nothing more comes from the device for them */
-  #work = new Set()
+  /** @type {Set<Promise<unknown>>} the answers that the device owes */
+  #owed = new Set()
   /** @type {SottoError | undefined} */
   #failure
   #counts = { dispatches: 0, reads: 0, bytes_written: 0, bytes_read: 0, pipelines: 0 }
@@ -82,7 +82,11 @@ export class Executor {
       if (this.#failure) return reject(this.#failure)
       this.#pending.add(reject)
       this.#carryOut(records, n_bytes)
-        .then(resolve, (error) => this.#fail(error))
+        .then(resolve, async (error) => {
+          // Promises of a device that is lost are rejected in many ways, some before it says so.
+          await Promise.race([this.#device.lost, soon()])
+          this.#fail(error)
+        })
         .finally(() => this.#pending.delete(reject))
     })
   }
@@ -103,7 +107,7 @@ export class Executor {
   async destroy() {
     this.#fail(lost('it was given back'))
     this.#device.destroy()
-    await Promise.all([this.#device.lost, ...this.#work])
+    await Promise.all([this.#device.lost, ...this.#owed])
   }
 
   /** @param {unknown} error */
@@ -117,27 +121,32 @@ export class Executor {
   /** @param {number} from @param {number} n_bytes */
   async #carryOut(from, n_bytes) {
     /** @type {Stream} */
-    const stream = { end: from + n_bytes, setUp: [], readback: undefined }
+    const stream = { end: from + n_bytes, answers: [], readback: undefined }
     this.#records.each(from, stream.end, (kind, at) => {
       if (!kind) throw internal('Unknown kind of GPU record')
       this.#handlers[kind](at, stream)
     })
     this.#queue.submit()
-    const { setUp, readback } = stream
-    const answers = [readback ? this.#takeReads(readback) : this.#queue.done(), ...setUp]
-    const settled = Promise.allSettled(answers)
-    this.#work.add(settled)
-    settled.finally(() => this.#work.delete(settled))
+    const { answers, readback } = stream
+    this.#awaits(answers, readback ? this.#takeReads(readback) : this.#queue.done())
     await Promise.all(answers)
+  }
+
+  /** @param {Promise<unknown>[]} all @param {Promise<void>} answer of the device */
+  #awaits(all, answer) {
+    all.push(answer)
+    const settled = answer.catch(() => {}).finally(() => this.#owed.delete(settled))
+    this.#owed.add(settled)
   }
 
   /** @type {Record<GpuRecord['kind'], (at: number, stream: Stream) => void>} */
   #handlers = {
-    BUFFER: (at, stream) =>
-      awaits(stream, this.#resources.buffer(this.#records.read('BUFFER', at))),
-    PIPELINE: (at, stream) => awaits(stream, this.#pipeline(this.#records.read('PIPELINE', at))),
-    BIND_GROUP: (at, stream) =>
-      awaits(stream, this.#bindGroup(this.#records.read('BIND_GROUP', at))),
+    BUFFER: (at, { answers }) =>
+      this.#awaits(answers, this.#resources.buffer(this.#records.read('BUFFER', at))),
+    PIPELINE: (at, { answers }) =>
+      this.#awaits(answers, this.#pipeline(this.#records.read('PIPELINE', at))),
+    BIND_GROUP: (at, { answers }) =>
+      this.#awaits(answers, this.#bindGroup(this.#records.read('BIND_GROUP', at))),
     LIST: (at) => {
       const { list, dispatches } = this.#records.read('LIST', at)
       this.#lists[list] = dispatches
@@ -217,13 +226,7 @@ export class Executor {
   /** @param {Readback} readback */
   async #takeReads(readback) {
     const taken = this.#queue.claim()
-    try {
-      await readback.map()
-    } catch (error) {
-      // A device that is lost says so too, perhaps a little later.
-      const loss = await Promise.race([this.#device.lost, soon()])
-      throw loss ? lost(loss.message) : internal(`The GPU's memory was not read: ${error}`, error)
-    }
+    await readback.map()
     taken()
     if (this.#failure) return
     readback.copyTo(this.#memory)
@@ -263,12 +266,6 @@ export class Executor {
     }
     this.#counts.dispatches += (to - from) / step
   }
-}
-
-/** @param {Stream} stream @param {Promise<void>} work may fail before the stream is waited for */
-function awaits(stream, work) {
-  work.catch(() => {})
-  stream.setUp.push(work)
 }
 
 /** Resolves after a moment. */
