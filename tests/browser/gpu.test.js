@@ -2,17 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openBrowser } from '../../tools/lib/browser.mjs'
+import { openBrowser, softwareGpu } from '../../tools/lib/browser.mjs'
 import { inRoot } from '../../tools/lib/paths.mjs'
 import { serve, siteMounts } from '../../tools/lib/server.mjs'
 import { prompt, tinyPath, withEngine } from '../js/lib/models.js'
 
-const args = [
-  '--enable-unsafe-webgpu',
-  '--use-webgpu-adapter=swiftshader',
-  // SwiftShader unrolls the zeroing of workgroup memory that Vulkan's extension asks for: seconds.
-  '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
-]
 const onGpu = { backend: 'webgpu', gpu: { allowSoftware: true } }
 
 let server
@@ -23,7 +17,7 @@ before(async () => {
   const pages = inRoot('tests', 'browser', 'pages')
   const mounts = { ...siteMounts, '/tiny/': inRoot('models', 'tiny'), '/': pages }
   server = await serve({ mounts })
-  browser = await openBrowser({ gpu: true, args })
+  browser = await openBrowser({ gpu: true, args: softwareGpu })
   page = await browser.newPage()
   await page.goto(server.url)
 })
