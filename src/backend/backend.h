@@ -103,8 +103,8 @@ typedef struct sotto_backend_type {
    * until the next begin. With summaries only those rows that were wished for, and read since. */
   const float *(*output)(const sotto_backend *backend);
   /* Where rows are slow to read, else NULL: what was wished for instead of an output's row. After
-   * DONE; what it points to is valid until the next begin. */
-  void (*summary)(const sotto_backend *backend, uint32_t output, sotto_logits_summary *out);
+   * DONE; what it points to is valid until the next call. */
+  void (*summary)(sotto_backend *backend, uint32_t output, sotto_logits_summary *out);
   /* After DONE: read an output's row all the same. DONE when it is there, else WAIT_GPU or
    * FAILED. */
   sotto_run_result (*read_row)(sotto_backend *backend, uint32_t output);

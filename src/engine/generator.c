@@ -80,6 +80,12 @@ static void free_job(sotto_generator *g, job *j) {
   sotto_free(g->ctx, j, sizeof *j);
 }
 
+static void free_named(sotto_generator *g) {
+  sotto_free(g->ctx, g->named, g->n_named * sizeof *g->named);
+  g->named = NULL;
+  g->n_named = 0;
+}
+
 void sotto_generator_free(sotto_generator *g) {
   if (!g) return;
   sotto_ctx *ctx = g->ctx;
@@ -94,7 +100,7 @@ void sotto_generator_free(sotto_generator *g) {
   sotto_free(ctx, g->batch_jobs, c->n_batch_loading * sizeof *g->batch_jobs);
   sotto_free(ctx, g->batch_outputs, c->n_outputs * sizeof *g->batch_outputs);
   sotto_free(ctx, g->wishes, c->n_outputs * sizeof *g->wishes);
-  sotto_free(ctx, g->named, g->n_named * sizeof *g->named);
+  free_named(g);
   sotto_free(ctx, g->events, g->cap_events * sizeof *g->events);
   sotto_free(ctx, g->top, top_capacity(c) * sizeof *g->top);
   sotto_str_free(&g->text);
@@ -122,6 +128,7 @@ sotto_status sotto_generator_move(sotto_generator *g, sotto_backend *backend, co
                                   sotto_kv *kv) {
   SOTTO_TRY(move_slots(g, kv));
   g->in_flight = g->emitting = false;
+  if (!backend->type->summary) free_named(g);
   g->backend = backend;
   g->ready = ready;
   g->loaded = false;

@@ -47,7 +47,8 @@ sotto_status sotto_generator_new(sotto_ctx *ctx, const sotto_generator_config *c
                                  const sotto_tokenizer *tokenizer, sotto_generator **out);
 void sotto_generator_free(sotto_generator *generator);
 
-/* Go on with another backend for the same program, and a cache of its. What the cache has is
+/* Go on with another backend for the same program, and a cache of its, as with the one before or
+ * with one that has no summaries. What the cache has is
  * forgotten, and running jobs go back into the queue. ERR_OUT_OF_MEMORY: nothing has changed. */
 sotto_status sotto_generator_move(sotto_generator *generator, sotto_backend *backend,
                                   const bool *ready, sotto_kv *kv);

@@ -3,7 +3,7 @@
 
 /* Events that carry logits, or what is computed from all of them. */
 static bool wants_row(const sotto_generator *g, const job *j) {
-  return g->config.n_embd || generator_scores(j) ||
+  return g->config.n_embd || g->config.whole_texts || generator_scores(j) ||
          (j->options.flags & (SOTTO_REQUEST_LOGITS | SOTTO_REQUEST_LOGPROBS));
 }
 

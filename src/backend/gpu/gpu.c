@@ -21,6 +21,8 @@ typedef struct gpu_backend {
   sotto_status failure; /* of the device, for ever */
   char reason[256];     /* of the failure */
   uint32_t end;         /* serial of the batch's last commands, or 0 */
+  uint32_t row;         /* output whose row is being read, or GPU_NONE */
+  uint32_t row_end;     /* serial of that */
 } gpu_backend;
 
 /* ---- plan ---- */
@@ -82,6 +84,7 @@ static sotto_status plan(const sotto_program *p, const sotto_backend_config *con
   out->gpu_kv = sotto_kv_bytes(kv_shape);
   /* Activations, the batch, parameters, and what is read back. */
   out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_splits) +
+                     gpu_summary_gpu_bytes(p, config->n_outputs) +
                      (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float);
   return SOTTO_OK;
 }
@@ -105,7 +108,8 @@ static sotto_status set_up(gpu_backend *b, const sotto_backend_config *config,
   gpu_stream_init(&s->stream, b->program->ctx);
   SOTTO_TRY(gpu_pipelines_init(b->program->ctx, &s->device, &s->stream, kv_shape->k_type,
                                kv_shape->v_type, &s->pipelines));
-  SOTTO_TRY(gpu_model_init(s, b->program, config, kv_shape, &b->model));
+  SOTTO_TRY(
+      gpu_model_init(s, b->program, config, kv_shape, gpu_summary_is_used(b->program), &b->model));
   SOTTO_TRY(gpu_self_test_pipelines(s, b->program));
   b->setup = gpu_stream_mark(&s->stream);
   return s->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
@@ -201,6 +205,7 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
   gpu_backend *b = (gpu_backend *)backend;
   gpu_model_begin(&b->model, batch);
   b->end = 0;
+  b->row = GPU_NONE;
 }
 
 static sotto_run_result fail_sequence(gpu_backend *b) {
@@ -231,6 +236,23 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   return b->model.status[0] ? fail_sequence(b) : SOTTO_RUN_DONE;
 }
 
+static void summary(sotto_backend *backend, uint32_t output, sotto_logits_summary *out) {
+  gpu_backend *b = (gpu_backend *)backend;
+  gpu_summary_get(&b->model.summary, b->model.batch, output, out);
+}
+
+static sotto_run_result read_row(sotto_backend *backend, uint32_t output) {
+  gpu_backend *b = (gpu_backend *)backend;
+  if (b->row != output) {
+    gpu_model_read_row(&b->model, output);
+    b->row = output;
+    b->row_end = mark(backend);
+  }
+  bool done;
+  if (check(backend, b->row_end, &done) != SOTTO_OK) return SOTTO_RUN_FAILED;
+  return done ? SOTTO_RUN_DONE : SOTTO_RUN_WAIT_GPU;
+}
+
 static double progress(const sotto_backend *backend) {
   const gpu_model *m = &((const gpu_backend *)backend)->model;
   return (double)m->next / (double)m->steps.n;
@@ -250,4 +272,6 @@ const sotto_backend_type sotto_backend_gpu = {
     .run = run,
     .progress = progress,
     .output = output,
+    .summary = summary,
+    .read_row = read_row,
 };

@@ -24,7 +24,7 @@ uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *con
          weights->staging + p->n_weights * (sizeof(sotto_placement) + sizeof(uint32_t)) +
          weights->n_splits * sizeof(gpu_split) + n_steps * sizeof(gpu_step) +
          gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
-         stream_bytes(n_steps, n_buffers);
+         gpu_summary_bytes(p, config->n_outputs) + stream_bytes(n_steps, n_buffers);
 }
 
 static sotto_status allocate(gpu_model *m, const sotto_kv_shape *kv_shape) {
@@ -45,7 +45,7 @@ static uint32_t new_buffer(gpu_model *m, bool uniform, uint64_t bytes) {
   return m->shared->n_buffers++;
 }
 
-static sotto_status set_up(gpu_model *m, const sotto_kv_shape *kv_shape) {
+static sotto_status set_up(gpu_model *m, const sotto_kv_shape *kv_shape, bool sums_up) {
   gpu_shared *s = m->shared;
   const sotto_program *p = m->program;
   const uint64_t batch_bytes = m->n_words * sizeof *m->words;
@@ -72,16 +72,19 @@ static sotto_status set_up(gpu_model *m, const sotto_kv_shape *kv_shape) {
                                  .batch_bytes = batch_bytes};
   SOTTO_TRY(gpu_steps_init(&lowering, &m->steps));
   s->n_groups += (uint32_t)m->steps.n;
+  if (sums_up)
+    SOTTO_TRY(gpu_summary_init(p, m->config.n_outputs, m->output_buffer, &s->pipelines,
+                               &s->n_buffers, &s->n_groups, &m->summary));
   return s->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
 
 sotto_status gpu_model_init(gpu_shared *shared, const sotto_program *p,
                             const sotto_backend_config *config, const sotto_kv_shape *kv_shape,
-                            gpu_model *out) {
+                            bool sums_up, gpu_model *out) {
   *out = (gpu_model){
       .shared = shared, .program = p, .config = *config, .first_buffer = shared->n_buffers};
   sotto_status status = allocate(out, kv_shape);
-  if (status == SOTTO_OK) status = set_up(out, kv_shape);
+  if (status == SOTTO_OK) status = set_up(out, kv_shape, sums_up);
   out->end_buffer = shared->n_buffers;
   if (status != SOTTO_OK) gpu_model_free(out);
   return status;
@@ -94,6 +97,7 @@ void gpu_model_free(gpu_model *m) {
   gpu_buffers_free(&m->buffers);
   gpu_storage_free(&m->storage);
   gpu_weights_free(&m->weights);
+  gpu_summary_free(&m->summary);
   const size_t n_output = (size_t)m->config.n_outputs * gpu_output_width(m->program);
   sotto_free(ctx, m->output, n_output * sizeof *m->output);
   sotto_free(ctx, m->frequencies, m->program->n_ropes * m->rope_stride * sizeof *m->frequencies);
@@ -134,6 +138,12 @@ static void write_batch(gpu_model *m) {
   m->begun = true;
 }
 
+static void read_row(gpu_model *m, uint32_t output) {
+  const uint32_t n = gpu_output_width(m->program), bytes = n * (uint32_t)sizeof(float);
+  gpu_emit_read(&m->shared->stream, m->output_buffer, (uint64_t)output * bytes,
+                m->output + (size_t)output * n, bytes);
+}
+
 bool gpu_model_queue(gpu_model *m, const bool *ready) {
   gpu_stream *stream = &m->shared->stream;
   for (; m->next < m->steps.n; m->next++) {
@@ -148,11 +158,17 @@ bool gpu_model_queue(gpu_model *m, const bool *ready) {
     gpu_emit_dispatch(stream, &dispatch);
     if (++m->n_queued == DISPATCHES_PER_SUBMIT) submit(m);
   }
-  const uint32_t n_output = m->batch->n_outputs * gpu_output_width(m->program);
   gpu_emit_read(stream, m->status_buffer, 0, m->status, GPU_STATUS_BYTES);
-  if (n_output)
-    gpu_emit_read(stream, m->output_buffer, 0, m->output, n_output * (uint32_t)sizeof(float));
+  const bool sums_up = m->batch->wishes && m->summary.ctx;
+  if (sums_up) gpu_summary_queue(&m->summary, m->batch);
+  for (uint32_t o = 0; o < m->batch->n_outputs; o++)
+    if (!sums_up || m->batch->wishes[o].row) read_row(m, o);
   m->n_queued++;
   submit(m);
   return true;
+}
+
+void gpu_model_read_row(gpu_model *m, uint32_t output) {
+  read_row(m, output);
+  gpu_emit_submit(&m->shared->stream);
 }

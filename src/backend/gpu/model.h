@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "backend/gpu/lower.h"
+#include "backend/gpu/summary.h"
 
 /* What all that runs on one device shares. */
 typedef struct gpu_shared {
@@ -22,6 +23,7 @@ typedef struct gpu_model {
   gpu_storage storage;
   gpu_buffers buffers;
   gpu_steps steps;
+  gpu_summary summary;   /* where it is used */
   uint32_t first_buffer; /* its buffers are those from here to before end_buffer */
   uint32_t end_buffer;
   uint32_t batch_buffer, status_buffer, output_buffer;
@@ -44,10 +46,11 @@ typedef struct gpu_model {
 /* Bytes of this memory that init takes. */
 uint64_t gpu_model_bytes(const sotto_program *program, const sotto_backend_config *config,
                          const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights);
-/* Emits all that is needed before the first batch. ERR_OUT_OF_MEMORY. */
+/* Emits all that is needed before the first batch; sums_up: outputs can be wished for as summaries.
+ * ERR_OUT_OF_MEMORY. */
 sotto_status gpu_model_init(gpu_shared *shared, const sotto_program *program,
                             const sotto_backend_config *config, const sotto_kv_shape *kv_shape,
-                            gpu_model *out);
+                            bool sums_up, gpu_model *out);
 /* Frees what is here; the commands that use it have been taken. */
 void gpu_model_free(gpu_model *model);
 /* Has the host let go of the model's buffers and bind groups. */
@@ -55,9 +58,11 @@ void gpu_model_release(gpu_model *model);
 
 /* Start on a batch, whatever has become of the one before. */
 void gpu_model_begin(gpu_model *model, const sotto_batch *batch);
-/* Emit what can be done: all steps and the reading of status and output, or where a weight is not
- * ready yet those before it, and false. */
+/* Emit what can be done: all steps and the reading of what is wanted of the outputs, or where a
+ * weight is not ready yet those before it, and false. */
 bool gpu_model_queue(gpu_model *model, const bool *ready);
+/* Emit the reading of one output's row. */
+void gpu_model_read_row(gpu_model *model, uint32_t output);
 
 /* Floats of a row of the output. */
 static inline uint32_t gpu_output_width(const sotto_program *program) {

@@ -3,6 +3,7 @@
 
 #include "backend/gpu/batch.h"
 #include "backend/gpu/kernels.h"
+#include "backend/gpu/logits.h"
 #include "backend/gpu/planes.h"
 
 static const struct {
@@ -58,6 +59,10 @@ static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_
       GPU(MATVEC_ROWS),
       GPU(MATMUL_M),
       GPU(MATMUL_N),
+      GPU(TOP_CHUNK),
+      GPU(TOP_BEST),
+      GPU(TOP_LISTS),
+      GPU(MAX_NAMED),
       GPU(ADD),
       GPU(MUL),
       GPU(SILU_MUL),

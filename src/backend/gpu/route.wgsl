@@ -1,5 +1,5 @@
 // A workgroup routes a row. An expert's place is the number of those before it, so the places are
-// different whatever the logits are. Parts: math reduce_… route.
+// different whatever the logits are. Parts: math float_keys reduce_… route.
 struct Params {
   n_experts: u32,
   n_used: u32,
@@ -15,21 +15,12 @@ const MAX_EXPERTS = 1024u;
 var<workgroup> keys: array<u32, MAX_EXPERTS>;
 var<workgroup> chosen: array<f32, MAX_EXPERTS>; // weights, by place
 
-// Numbers in the order of the logits, NaN at the ends.
-fn key_of(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  if ((bits & 0x7fffffffu) == 0u) {
-    return 0x80000000u;
-  }
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let at = group.x * p.n_experts;
   var most = -3e38;
   for (var e = lane; e < p.n_experts; e += WORKGROUP) {
-    keys[e] = key_of(logits[at + e]);
+    keys[e] = key_of(bitcast<u32>(logits[at + e]));
     most = max(most, logits[at + e]);
   }
   most = workgroup_max(most, lane);

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "backend/gpu/kernels.h"
+#include "kernels/math.h"
 #include "program/build.h"
 
 enum {
@@ -17,6 +17,7 @@ enum {
   N_CTX = 64,
   N_PAGES = N_CTX / SOTTO_KV_PAGE,
   N_EXPERTS = 8,
+  LOGITS = 1504, /* more than a chunk */
   MAX_WEIGHTS = 8,
   MAX_CASES = 64,
 };
@@ -31,6 +32,7 @@ typedef struct test_case {
   sotto_kv_shape kv_shape;
   uint32_t n_tokens;
   bool ends_only; /* outputs are the last tokens of texts, else all tokens */
+  bool sums_up;   /* what is tested is the summaries of outputs; `of` is NULL */
   uint32_t state; /* of the random numbers */
   sotto_token tokens[LONG];
   uint32_t positions[LONG], outputs[LONG];
@@ -38,6 +40,8 @@ typedef struct test_case {
   uint32_t pages[2][N_PAGES];
   sotto_kv_seq sequences[2];
   sotto_batch batch;
+  sotto_output_wish wishes[LONG];
+  sotto_token named[2];
   float *expected; /* [n_outputs][width of the output] */
   double tolerance;
   gpu_model gpu;
@@ -296,6 +300,8 @@ sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *p)
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matvec, SOTTO_F32, &number));
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matmul, SOTTO_F32, &number));
   }
+  if (gpu_summary_is_used(p))
+    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_top_merge, SOTTO_F32, &number));
   return gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_embed, SOTTO_F32, &number);
 }
 
@@ -317,8 +323,17 @@ static void write_batch(test_case *c) {
     const bool is_end = t + 1 == first || t + 1 == c->n_tokens;
     if (is_end || !c->ends_only) c->outputs[n_outputs++] = t;
   }
-  c->batch =
-      (sotto_batch){c->n_tokens, c->tokens, c->positions, c->seqs, n_outputs, c->outputs, NULL};
+  c->named[0] = 3;
+  c->named[1] = LOGITS - 1;
+  for (uint32_t o = 0; o < n_outputs; o++)
+    c->wishes[o] = (sotto_output_wish){.named = c->named, .n_named = 2};
+  c->batch = (sotto_batch){.n_tokens = c->n_tokens,
+                           .tokens = c->tokens,
+                           .positions = c->positions,
+                           .seqs = c->seqs,
+                           .n_outputs = n_outputs,
+                           .outputs = c->outputs,
+                           .wishes = c->sums_up ? c->wishes : NULL};
 }
 
 static sotto_backend_config config_of(const test_case *c, const gpu_shared *shared) {
@@ -355,7 +370,7 @@ static sotto_status run_here(test_case *c, const sotto_backend_config *config) {
 
 static sotto_status run_there(test_case *c, const sotto_backend_config *config,
                               gpu_shared *shared) {
-  SOTTO_TRY(gpu_model_init(shared, &c->program, config, &c->kv_shape, &c->gpu));
+  SOTTO_TRY(gpu_model_init(shared, &c->program, config, &c->kv_shape, c->sums_up, &c->gpu));
   sotto_weight_sink *sink = &c->gpu.weights.sink;
   for (size_t i = 0; i < c->program.n_weights; i++)
     SOTTO_TRY(sink->take(sink, i, 0, c->data[i], c->program.weights[i].rows));
@@ -373,6 +388,7 @@ static double tolerance_of(const sotto_op *op, const sotto_kv_shape *kv) {
   return kv->k_type == SOTTO_F16 || kv->v_type == SOTTO_F16 ? 3e-3 : 2e-4;
 }
 
+/* With op NULL of summaries. */
 static sotto_status add_case(gpu_self_test *test, gpu_shared *shared, const sotto_kv_shape *kv,
                              const sotto_op *op, uint32_t n_tokens) {
   if (test->n_cases == MAX_CASES) return SOTTO_OK;
@@ -381,15 +397,19 @@ static sotto_status add_case(gpu_self_test *test, gpu_shared *shared, const sott
   test->cases[test->n_cases++] = c;
   sotto_program *p = &c->program;
   c->of = op;
+  c->sums_up = op == NULL;
   c->n_tokens = n_tokens;
   c->state = test->n_cases;
-  c->tolerance = tolerance_of(op, kv);
+  if (op) c->tolerance = tolerance_of(op, kv);
   c->layer = (sotto_kv_layer){.n_head_kv = 1, .head_dim = 64};
   sotto_program_init(p, test->ctx, NULL);
   p->shape.n_layer = 1;
   p->kv_layers = &c->layer;
   p->causal = test->program->causal;
-  write_program(c, test->program, op);
+  if (op)
+    write_program(c, test->program, op);
+  else
+    p->output = input(c, "logits", LOGITS);
   SOTTO_TRY(p->status);
   c->kv_shape = (sotto_kv_shape){.layers = &c->layer,
                                  .n_layer = 1,
@@ -413,6 +433,7 @@ static sotto_status add_cases(gpu_self_test *test, gpu_shared *shared, const sot
     SOTTO_TRY(add_case(test, shared, kv, op, FEW));
     if (op->kind == SOTTO_OP_MATMUL) SOTTO_TRY(add_case(test, shared, kv, op, MANY));
   }
+  if (gpu_summary_is_used(p)) SOTTO_TRY(add_case(test, shared, kv, NULL, 2));
   return shared->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
 
@@ -455,18 +476,56 @@ static double difference(const test_case *c) {
   return worst / largest;
 }
 
+/* Whether the list is in the order of the row, and the sum near what is summed up in double. */
+static bool is_summary_of(const sotto_logits_summary *s, const float *row) {
+  if (s->n_best != SOTTO_SUMMARY_BEST || s->n_banned || s->not_finite) return false;
+  const sotto_token last = s->best[s->n_best - 1];
+  double sum = 0;
+  for (sotto_token id = 0; id < LOGITS; id++) {
+    uint32_t place = 0; /* in the list */
+    while (place < s->n_best && s->best[place] != id) place++;
+    const bool listed = place < s->n_best;
+    if (listed != (row[id] > row[last] || (row[id] == row[last] && id <= last))) return false;
+    if (listed && s->best_logits[place] != row[id]) return false;
+    if (listed && place > 0 && s->best_logits[place] > s->best_logits[place - 1]) return false;
+    sum += sotto_exp((double)row[id]);
+  }
+  for (uint32_t i = 0; i < s->n_named; i++)
+    if (s->named_logits[i] != row[s->named[i]]) return false;
+  const double lse = sotto_log(sum);
+  return s->lse_low <= lse && lse <= s->lse_high;
+}
+
+static bool summaries_are_right(test_case *c) {
+  for (uint32_t o = 0; o < c->batch.n_outputs; o++) {
+    sotto_logits_summary summary;
+    gpu_summary_get(&c->gpu.summary, &c->batch, o, &summary);
+    if (!is_summary_of(&summary, c->expected + (size_t)o * LOGITS)) return false;
+  }
+  return true;
+}
+
+static void say(const gpu_self_test *test, const test_case *c, char *reason, size_t n) {
+  static const char verdict[] = "this GPU or its driver computes wrongly";
+  if (c->sums_up) {
+    snprintf(reason, n, "%s: the best logits or their sum are not right; load with backend 'cpu'",
+             verdict);
+    return;
+  }
+  const sotto_weight_id w = c->of->weight;
+  snprintf(reason, n,
+           "%s: the result of %s%s%s for %u tokens is off by %.2g of its largest value; load with "
+           "backend 'cpu'",
+           verdict, sotto_op_name(c->of), w >= 0 ? " with weights in " : "",
+           w >= 0 ? sotto_dtype_name(test->program->weights[w].tensor->type) : "", c->n_tokens,
+           difference(c));
+}
+
 bool gpu_self_test_passes(const gpu_self_test *test, char *reason, size_t n) {
   for (uint32_t i = 0; i < test->n_cases; i++) {
-    const test_case *c = test->cases[i];
-    const double d = difference(c);
-    if (d <= c->tolerance) continue;
-    const sotto_weight_id w = c->of->weight;
-    snprintf(
-        reason, n,
-        "this GPU or its driver computes wrongly: the result of %s%s%s for %u tokens is off by "
-        "%.2g of its largest value; load with backend 'cpu'",
-        sotto_op_name(c->of), w >= 0 ? " with weights in " : "",
-        w >= 0 ? sotto_dtype_name(test->program->weights[w].tensor->type) : "", c->n_tokens, d);
+    test_case *c = test->cases[i];
+    if (c->sums_up ? summaries_are_right(c) : difference(c) <= c->tolerance) continue;
+    say(test, c, reason, n);
     return false;
   }
   return true;
@@ -475,7 +534,7 @@ bool gpu_self_test_passes(const gpu_self_test *test, char *reason, size_t n) {
 /* Tables and matrices as they are, as they are staged, and, one case after the other, in float32;
  * the rest is small. */
 uint64_t gpu_self_test_bytes(const sotto_program *p) {
-  uint64_t bytes = sizeof(gpu_self_test), most = 1 << 17;
+  uint64_t bytes = sizeof(gpu_self_test) + (1 << 18), most = 1 << 17; /* with that of summaries */
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
     if (comes_along(op->kind) || !is_first(p, op)) continue;

@@ -1,5 +1,5 @@
 // Runs single kernels of src/backend/gpu as the core would: joined of the parts that kernels.def
-// names, with the constants of kernels.h in front.
+// names, with the constants of kernels.h and logits.h in front.
 import assert from 'node:assert/strict'
 import { root } from '../../../tools/lib/paths.mjs'
 import { read } from '../../../tools/lint/source.mjs'
@@ -30,9 +30,11 @@ function enumerators(path, name, prefix) {
 }
 
 const numbered = (names, prefix = '') => names.map((name, i) => [prefix + name, i])
-const sizes = Array.from(
-  read(root, `${FOLDER}/kernels.h`).matchAll(/^#define GPU_(MAT\w+)\s+(\d+)$/gm),
-  ([, name, value]) => [name, Number(value)],
+const sizes = ['kernels.h', 'logits.h'].flatMap((header) =>
+  Array.from(
+    read(root, `${FOLDER}/${header}`).matchAll(/^#define GPU_(MAT\w+|TOP_\w+|MAX_NAMED)\s+(\d+)/gm),
+    ([, name, value]) => [name, Number(value)],
+  ),
 )
 
 /** All that a kernel may ask for but its own WORKGROUP and types. */
