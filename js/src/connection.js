@@ -10,6 +10,8 @@ import { SourceServer } from './source/remote-server.js'
 /** @import { OpenableSource } from './source/source.js' */
 /** @import { MemoryPlan, Progress } from './types.js' */
 
+const LONGEST_END_MS = 10_000
+
 /**
  * A worker as a host starts it.
  * @typedef {object} WorkerPort
@@ -48,6 +50,9 @@ export class Connection {
   #ready
   /** @type {SourceServer | undefined} */
   #sources
+  /** The worker has a GPU to give back before it ends. */
+  #hasGpu = false
+  #onEnded = () => {}
   /** @type {(progress: Progress) => void} */
   #onProgress = () => {}
   /** @type {(warning: SottoError) => void} */
@@ -62,6 +67,7 @@ export class Connection {
       onMessage: (message) => this.#onMessage(message),
       onFailure: (cause) => {
         const text = cause instanceof Error ? cause.message : String(cause)
+        this.#hasGpu = false // nor a worker that could
         this.end(new SottoError('worker_failed', `The worker failed: ${text}`, { cause }))
       },
     })
@@ -113,6 +119,7 @@ export class Connection {
       })
       // Sent at once, so that the worker finds it when its own files are there.
       const head = { type: /** @type {const} */ ('load'), protocol: PROTOCOL }
+      this.#hasGpu = options.backend === 'webgpu'
       const loading = this.#ask((id) => ({ ...head, id, sources: descriptors, options }))
       const [value] = await Promise.all([loading, ready])
       return { value, worker }
@@ -194,7 +201,24 @@ export class Connection {
     for (const { onError } of this.#listeners.values()) onError(reason)
     this.#calls.clear()
     this.#listeners.clear()
+    if (this.#hasGpu) await this.#giveGpuBack()
     await this.#port.terminate()
+  }
+
+  /**
+   * Dawn in Node.js takes the process along if a worker is terminated while the GPU owes it an
+   * answer.
+   */
+  async #giveGpuBack() {
+    this.#port.hold(true)
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer
+    await new Promise((resolve) => {
+      this.#onEnded = () => resolve(undefined)
+      timer = setTimeout(resolve, LONGEST_END_MS)
+      this.#port.post({ type: 'end', id: 0 })
+    })
+    clearTimeout(timer)
   }
 
   /** @param {(id: number) => ToWorker} makeMessage */
@@ -220,6 +244,7 @@ export class Connection {
     if (message.type === 'warning') {
       return this.#tell(() => this.#onWarning(unpackError(message.warning)))
     }
+    if (message.type === 'ended') return this.#onEnded()
     if (message.type === 'fatal') return void this.end(unpackError(message.error))
     if (message.type === 'result') return this.#settle(message.id)?.resolve(message.value)
     if (message.type === 'error')

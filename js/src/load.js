@@ -2,7 +2,7 @@
 // it load, or tell what loading would take.
 
 import { prefill } from './api/prefill-option.js'
-import { check, either, integer, limitedInteger, object, oneOf, string } from './check.js'
+import { boolean, check, either, integer, limitedInteger, object, oneOf, string } from './check.js'
 import { Connection, withSignal } from './connection.js'
 import { Engine } from './engine.js'
 import { abortError, invalidArgument, SottoError } from './errors.js'
@@ -42,13 +42,18 @@ const retryRule = (value, field) =>
     stallMs: integer(1, 2 ** 31 - 1),
   })
 
+/** @type {import('./check.js').Rule} */
+const gpuRule = (value, field) =>
+  check(object(value, field), { allowSoftware: boolean, module: (given) => String(given) })
+
 const optionRules = {
   n_ctx: limitedInteger('n_ctx'),
   n_batch: limitedInteger('n_batch'),
   n_parallel: limitedInteger('n_parallel'),
   n_threads: either(oneOf('auto'), limitedInteger('n_threads')),
   memory_budget: limitedInteger('memory_budget'),
-  backend: oneOf('cpu', 'naive'),
+  backend: oneOf('auto', 'cpu', 'webgpu', 'naive'),
+  gpu: gpuRule,
   variant: oneOf('auto', ...Object.keys(VARIANTS)),
   retry: retryRule,
   cache_type_k: oneOf(...CACHE_TYPES),
@@ -141,7 +146,7 @@ function startWorker(host, url) {
  */
 function checkOptions(options, host, n_files) {
   const checked = check(options, optionRules, otherOptions)
-  const { backend = 'cpu', variant = 'auto', n_threads = 'auto', ...others } = checked
+  const { backend = 'auto', gpu = {}, variant = 'auto', n_threads = 'auto', ...others } = checked
   const [usual] = CACHE_TYPES
   const { cache_type_k = usual, cache_type_v = usual, ...rest } = others
   const { retry: _, prefill: prompt, cache = 'default', cacheDir, ...core } = rest
@@ -153,7 +158,7 @@ function checkOptions(options, host, n_files) {
   }
   const sha256 = hashes(options.sha256, n_files)
   const modules = wasmUrl && absolute(String(wasmUrl), host)
-  const kernels = { backend, variant, cache_type_k, cache_type_v, n_threads }
+  const kernels = { backend, gpu, variant, cache_type_k, cache_type_v, n_threads }
   const files = { cache, cacheDir, sha256, wasmUrl: modules }
   const device_memory = host.deviceMemory()
   return { core, ...kernels, ...files, prefill: prompt, device_memory, waits: Boolean(onPlan) }

@@ -9,9 +9,9 @@
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { SourceFacts } from './source/validator.js' */
 /** @import { CacheMode, CacheType, RetryOptions, Variant } from './types.js' */
-/** @import { MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
+/** @import { LoadModelOptions, MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 9
+export const PROTOCOL = 10
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -36,6 +36,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'generate', id: number, request: CoreRequest, credit: number }
  *   | { type: 'credit', id: number, n: number }
  *   | { type: 'cancel', id: number }
+ *   | { type: 'end', id: number }
  *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean,
  *     facts?: SourceFacts }
  *   | { type: 'source-piece', id: number, data: Uint8Array }
@@ -61,6 +62,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'source-close', index: number }
  *   | { type: 'helper-start', id: number, url: string, port: any }
  *   | { type: 'helper-end', id: number }
+ *   | { type: 'ended' }
  *   | { type: 'fatal', error: ErrorMessage }} FromWorker
  */
 
@@ -70,7 +72,8 @@ export const LOGITS_CREDIT = 8
  * The part of the options that goes to the worker.
  * @typedef {object} LoadOptions
  * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
- * @property {string} backend
+ * @property {NonNullable<LoadModelOptions['backend']>} backend
+ * @property {{ allowSoftware?: boolean, module?: string }} gpu
  * @property {Variant} variant
  * @property {CacheType} cache_type_k
  * @property {CacheType} cache_type_v

@@ -33,6 +33,13 @@ sotto_status engine_plan_shape(const sotto_engine *e, uint32_t n_ctx, sotto_kv_s
   plan->gpu_scratch = backend.gpu_scratch;
   plan->gpu_total = plan->gpu_weights + plan->gpu_kv + plan->gpu_scratch;
   plan->gpu_limit = e->gpu.budget;
+  plan->cpu_total = plan->total;
+  if (e->backend_type->queue) {
+    sotto_backend_plan cpu;
+    SOTTO_TRY(sotto_backend_cpu.plan(&e->program, &backend_config, shape, &cpu));
+    plan->cpu_total +=
+        cpu.weights - backend.weights + capped(cpu.kv) + cpu.scratch - backend.scratch;
+  }
   const bool addressable = backend.kv <= SIZE_MAX / 2;
   plan->fits = addressable && (plan->limit == 0 || plan->total <= plan->limit) &&
                (plan->gpu_limit == 0 || plan->gpu_total <= plan->gpu_limit);

@@ -1,11 +1,13 @@
-/* Constants and struct layouts as JSON, so that JavaScript never hard-codes an offset. Field types:
- * u32, i32, u64, f32, f64, ptr. A test checks that every struct's fields cover it whole. */
+/* Constants and struct layouts as JSON, so that JavaScript never hard-codes an offset, and which
+ * kernels for GPUs the core was built with. Field types: u32, i32, u64, f32, f64, ptr. A test
+ * checks that every struct's fields cover it whole. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api/sotto.h"
+#include "backend/gpu/kernels_hash.h"
 
 #define CAPACITY 16384
 
@@ -113,6 +115,7 @@ const char *sotto_layout_json(void) {
   put_constants(&w, "status", statuses, sizeof statuses / sizeof *statuses);
   put_constants(&w, "constants", constants, sizeof constants / sizeof *constants);
   put_structs(&w);
-  put(&w, "}");
+  put_key(&w, "gpu_kernels");
+  put(&w, "\"" SOTTO_GPU_KERNELS_HASH "\"}");
   return json;
 }

@@ -161,3 +161,29 @@ TEST(gpu_loss_that_is_reported_ends_requests) {
   CHECK(run(e, &reason) == 3 && reason == SOTTO_FINISH_ERROR);
   sotto_engine_free(e);
 }
+
+/* Both times are there after some rounds, and the model runs as it would without the trial. */
+TEST(gpu_trial_gives_times) {
+  const sotto_gpu_device device = gpu_least_device();
+  const sotto_engine_options options = {.n_ctx = 96, .n_batch = 16, .n_parallel = 2};
+  sotto_memory_plan plan, cpu_plan;
+  sotto_engine *e =
+      gpu_host_open(&host, "models/tiny/family-llama-rope-llama3.gguf", &options, &device, &plan);
+  REQUIRE(e != NULL);
+  double gpu_ms = 0, cpu_ms = 0;
+  uint32_t n_rounds = 0;
+  for (; gpu_ms == 0 && n_rounds < 20; n_rounds++) {
+    CHECK(sotto_engine_gpu_trial(e, &gpu_ms, &cpu_ms) == SOTTO_OK);
+    if (gpu_host_take(&host, e)) gpu_host_report(&host, e);
+  }
+  CHECK(n_rounds > 2 && gpu_ms > 0 && cpu_ms > 0);
+  const int32_t tokens[4] = {1, 2, 3, 4};
+  const sotto_request request = greedy(tokens, 4, 8, SOTTO_REQUEST_IGNORE_EOS);
+  uint32_t id, reason = 0;
+  CHECK(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+  CHECK(run(e, &reason) == 1 && reason == SOTTO_FINISH_LENGTH);
+  CHECK(sotto_engine_recover(e, NULL, &cpu_plan) == SOTTO_OK);
+  CHECK(cpu_plan.total == plan.cpu_total && cpu_plan.cpu_total == cpu_plan.total);
+  CHECK(sotto_engine_gpu_trial(e, &gpu_ms, &cpu_ms) == SOTTO_ERR_INVALID_ARGUMENT);
+  sotto_engine_free(e);
+}

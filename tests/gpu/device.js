@@ -7,6 +7,9 @@ import { vulkanDriver } from '../../tools/setup/system.mjs'
 
 Object.assign(globalThis, globals)
 
+// SwiftShader unrolls the zeroing of workgroup memory that Vulkan's extension asks for: seconds.
+const flags = ['disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension']
+
 /**
  * Opens one. Everything is optional:
  * - `without`: features of the adapter or of WGSL that it is not to have;
@@ -16,7 +19,7 @@ Object.assign(globalThis, globals)
  *   - `onSubmit({ n, device })`, before a submit;
  *   - `onMap({ n, device, buffer })`: a map ends no sooner than what this returns;
  *   - `onCreateBuffer({ n, device, descriptor })`: 'out-of-memory' makes it fail;
- *   - `onShader({ n, device, code })`: the WGSL to take instead.
+ *   - `onShader({ n, device, label, code })`: the WGSL to take instead.
  */
 export function openTestGpu(options = {}) {
   const driver = vulkanDriver()
@@ -24,7 +27,7 @@ export function openTestGpu(options = {}) {
     throw new Error("no SwiftShader: install Chromium, or set VK_ICD_FILENAMES to a driver's JSON")
   }
   process.env.VK_ICD_FILENAMES = driver
-  return new TestGpu(create([]), options)
+  return new TestGpu(create(flags), options)
 }
 
 class TestGpu {
@@ -64,7 +67,7 @@ class TestGpu {
     })
     replace(device, 'createShaderModule', (make, descriptor) => {
       const n = ++counts.shaders
-      const code = onShader?.({ n, device, code: descriptor.code }) ?? descriptor.code
+      const code = onShader?.({ n, device, ...descriptor }) ?? descriptor.code
       return make({ ...descriptor, code })
     })
     replace(device, 'createBuffer', (make, descriptor) => {

@@ -118,6 +118,28 @@ test('streams overtake nobody: several under way read what was there', async () 
   )
 })
 
+test('what is released may be used up to there, and its number again', async () => {
+  const { memory, run, executor } = await start()
+  await run((s) =>
+    increment(s)
+      .buffer(1, 16)
+      .buffer(3, 16)
+      .bindGroup(1, 0, [[1, 0, 16]]),
+  )
+  await run((s) => s.dispatch(0, 0, 4).dispatch(0, 1, 4).read(1, 0, BACK, 16).release(1, 5))
+  assert.deepEqual(memory.f32(BACK, 4), [1, 1, 1, 1])
+  assert.equal(executor.statistics().storage_bytes, 16)
+  await run((s) =>
+    s
+      .buffer(1, 8)
+      .read(1, 0, BACK, 8)
+      .dispatch(0, 0, 4)
+      .read(0, 0, BACK + 8, 8),
+  )
+  assert.deepEqual(memory.f32(BACK, 4), [0, 0, 2, 2])
+  assert.equal(executor.statistics().storage_bytes, 24)
+})
+
 test('memory may grow while a read is under way', async () => {
   const { memory, run } = await start()
   await run((s) => increment(s))

@@ -55,20 +55,16 @@ export class Pipelines {
     device.pushErrorScope('validation')
     const layout = device.createPipelineLayout({ label, bindGroupLayouts: [this.layout(bindings)] })
     const module = device.createShaderModule({ label, code })
-    const refused = device.popErrorScope()
+    const refused = device.popErrorScope().catch(() => null) // of a device that is lost
     try {
       const compute = { module, entryPoint: 'main' }
       return await device.createComputePipelineAsync({ label, layout, compute })
     } catch (cause) {
-      const text = (await problems(module, code)) || (await refused)?.message || String(cause)
-      throw new SottoError(
-        'internal_error',
-        `The GPU's compiler refused the kernel ${label}: ${text}`,
-        {
-          cause,
-          details: { parts, constants },
-        },
-      )
+      const why = (await problems(module, code)) || (await refused)?.message || String(cause)
+      const text = `The GPU's compiler refused the kernel ${label}: ${why}`
+      throw new SottoError('internal_error', text, { cause, details: { parts, constants } })
+    } finally {
+      await refused
     }
   }
 

@@ -83,18 +83,26 @@ export class Records {
   /**
    * Calls `use` with the kind and the address of each record.
    * @param {number} from address of the first
-   * @param {number} n_bytes
+   * @param {number} end
    * @param {(kind: GpuRecord['kind'] | undefined, at: number) => void} use
    */
-  each(from, n_bytes, use) {
+  each(from, end, use) {
     const { words } = this
-    const end = from + n_bytes
     for (let at = from; at < end; ) {
-      const bytes = words[at / 4 + this.at.bytes]
       use(this.#kinds[words[at / 4 + this.at.kind]], at)
+      const bytes = words[at / 4 + this.at.bytes]
       if (bytes === 0) throw mismatch('end of a GPU record')
       at += bytes
     }
+  }
+
+  /** @param {number} from @param {number} end */
+  bytesOfReads(from, end) {
+    let bytes = 0
+    this.each(from, end, (kind, at) => {
+      if (kind === 'READ') bytes += this.read(kind, at).n
+    })
+    return bytes
   }
 
   /**

@@ -69,6 +69,11 @@
  * @property {number} file the model's files
  * @property {number} limit what it was held against, one of `limits`
  * @property {number} per_position KV bytes of one position more or less of `n_ctx`
+ * @property {number} gpu_weights on the GPU, and in no other number; 0 without one
+ * @property {number} gpu_kv
+ * @property {number} gpu_scratch
+ * @property {number} gpu_total
+ * @property {number} gpu_limit what gpu_total was held against; 0: none
  * @property {number} n_ctx after defaults were filled in
  * @property {boolean} fits
  */
@@ -183,6 +188,16 @@
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
  * @property {LoadTimes} load_ms
  * @property {CacheUse} cache
+ * @property {GpuInfo} [gpu] that computes
+ */
+
+/**
+ * Which GPU may be used.
+ * @typedef {object} GpuOptions
+ * @property {boolean} [allowSoftware] a processor that plays a GPU will do; it is slower than
+ *   backend cpu
+ * @property {string | URL} [module] Node.js: a module whose export `gpu` is used instead of what
+ *   the package webgpu makes
  */
 
 /**
@@ -199,7 +214,9 @@
  * @property {number} [n_batch] most tokens in one pass
  * @property {number} [n_parallel] most sequences generating at once
  * @property {number | 'auto'} [n_threads] that compute; auto: one a processor, at most 8
- * @property {'cpu' | 'naive'} [backend] naive is the slow float32 reference
+ * @property {'auto' | 'cpu' | 'webgpu' | 'naive'} [backend] what computes; auto: cpu; webgpu: a
+ *   GPU, with `gpu_unavailable` where there is none; naive is the slow float32 reference
+ * @property {GpuOptions} [gpu] for backend webgpu
  * @property {Variant} [variant] kernels, all of which give the same bits; auto: those that measure
  *   fastest while the engine works; relaxed: the fastest of the four with relaxed SIMD
  * @property {CacheType} [cache_type_k] what the KV cache keeps keys in; default f16

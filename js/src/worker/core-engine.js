@@ -1,20 +1,24 @@
 // One engine in one module instance: sotto.h with JavaScript's values. Holds no promise and no
 // message; loader.js and loop.js drive it.
 import { SottoError } from '../errors.js'
+import { CoreGpu } from './core-gpu.js'
 import { CoreModule } from './core-module.js'
 import { bytesOf, withRequest } from './core-request.js'
+import { eventOf, finishReasons, infoOf } from './core-results.js'
 
-/** @import { MemoryPlan, MemoryPlanNumbers, ModelInfo } from '../types.js' */
+/** @import { MemoryPlan, MemoryPlanNumbers } from '../types.js' */
 /** @import { ChatTemplateInput, CoreRequest, EngineEvent } from '../protocol.js' */
+/** @import { OpenGpu } from './open-gpu.js' */
 
 /** @typedef {{ file: number, offset: number, length: number }} Range */
 
 export class CoreEngine {
   /** @type {Record<string, import('./layout.js').StructView>} */
   #structs
-  /** @type {string[]} */
-  #finishReasons = []
+  #finishReasons
   #shape = /** @type {Record<string, number>} */ ({})
+  /** @type {CoreGpu | undefined} where the engine runs on a GPU */
+  gpu
 
   /**
    * @param {CoreModule} module
@@ -32,9 +36,16 @@ export class CoreEngine {
     this.ptr = module.call('sotto_engine_new', struct.ptr)
     module.free(struct.ptr)
     if (!this.ptr) throw new SottoError('out_of_memory', 'No memory for an engine')
-    for (const reason of ['none', 'stop', 'length', 'cancelled', 'error']) {
-      this.#finishReasons[module.constant(`FINISH_${reason.toUpperCase()}`)] = reason
-    }
+    this.#finishReasons = finishReasons(module)
+  }
+
+  /**
+   * Makes the engine run on a GPU; before plan().
+   * @param {OpenGpu} gpu
+   * @param {(error: unknown) => void} onCrash the module trapped while it was told what is done
+   */
+  attachGpu(gpu, onCrash) {
+    this.gpu = new CoreGpu(this, gpu, onCrash)
   }
 
   // ---- loading ----
@@ -112,31 +123,11 @@ export class CoreEngine {
     return this.module.string(this.module.call('sotto_engine_message', this.ptr))
   }
 
-  /** @returns {Omit<ModelInfo, 'n_threads' | 'n_threads_reason' | 'load_ms'>} */
   info() {
     const { info } = this.#structs
     this.#do('info', info.ptr)
     this.#shape = info.numbers()
-    const { has_chat_template, pooling, ...numbers } = this.#shape
-    const text = (/** @type {string} */ field) => this.module.string(info.get(field))
-    return /** @type {ModelInfo} */ ({
-      architecture: text('architecture'),
-      name: text('name'),
-      ...numbers,
-      has_chat_template: has_chat_template === 1,
-      pooling: ['none', 'mean', 'cls', 'last'][pooling],
-      warnings: this.#warnings(),
-    })
-  }
-
-  /** What may be wrong with the model and does not keep it from running. */
-  #warnings() {
-    const warnings = []
-    for (let i = 0; ; i++) {
-      const text = this.module.call('sotto_engine_warning', this.ptr, i)
-      if (text === 0) return warnings
-      warnings.push(this.module.string(text))
-    }
+    return infoOf(this, info)
   }
 
   variant() {
@@ -152,6 +143,7 @@ export class CoreEngine {
   startLoad(plan) {
     const m = this.module
     m.check(m.call('sotto_engine_start_load', this.ptr), this.ptr, { plan })
+    this.gpu?.start()
   }
 
   /**
@@ -181,6 +173,7 @@ export class CoreEngine {
   feed(file, offset, bytes) {
     this.module.feed(bytes, (ptr, length, done) => {
       this.#do('feed', file, BigInt(offset + done), ptr, length)
+      this.gpu?.flush()
     })
   }
 
@@ -259,6 +252,7 @@ export class CoreEngine {
   /** @param {number} id */
   cancel(id) {
     this.#do('cancel', id)
+    this.gpu?.flush()
   }
 
   /** @param {number} id @returns {number} prompt tokens that are computed, in whole ones */
@@ -269,45 +263,30 @@ export class CoreEngine {
 
   /** @param {number} budgetMs @returns {number} one of SOTTO_STEP_… */
   step(budgetMs) {
-    return this.module.call('sotto_engine_step', this.ptr, budgetMs)
+    const result = this.module.call('sotto_engine_step', this.ptr, budgetMs)
+    this.gpu?.flush()
+    return result
   }
 
   /** @returns {(EngineEvent & { request: number }) | undefined} */
   nextEvent() {
-    const m = this.module
     const { event } = this.#structs
-    if (!m.call('sotto_engine_next_event', this.ptr, event.ptr)) return undefined
-    const e = event.numbers()
-    const [logits, embedding] = ['logits', 'embedding'].map((field) => event.get(field))
-    const tops = event.get('top_logprobs')
-    const finish_reason = this.#finishReasons[e.finish_reason] ?? 'none'
-    return /** @type {any} */ ({
-      ...e,
-      finish_reason,
-      text: m.text(event.get('text'), e.text_len),
-      top_logprobs: Array.from({ length: e.n_top_logprobs }, (_, index) => this.#top(tops, index)),
-      logits: logits ? m.f32s(logits, this.#shape.n_vocab) : undefined,
-      embedding: embedding ? m.f32s(embedding, this.#shape.n_embd) : undefined,
-      error:
-        finish_reason === 'error' ? { code: m.code(e.status), message: this.message() } : undefined,
-    })
-  }
-
-  /** @param {number} tops @param {number} index */
-  #top(tops, index) {
-    const struct = this.module.structAt('top_logprob', tops)
-    struct.ptr += index * struct.size
-    return { token: struct.get('token'), logprob: struct.get('logprob') }
+    if (!this.module.call('sotto_engine_next_event', this.ptr, event.ptr)) return undefined
+    return eventOf(this, event, this.#shape, this.#finishReasons)
   }
 
   // ---- state ----
 
-  /** @param {Int32Array} tokens */
+  /**
+   * @param {Int32Array} tokens
+   * @returns {Uint8Array<ArrayBuffer> | undefined} undefined: it is on its way from the GPU
+   */
   saveState(tokens) {
     const m = this.module
     return m.withBytes(bytesOf(tokens), (ptr) => {
       this.#do('save_state', ptr, tokens.length, m.out(0), m.out(1))
-      return m.bytes(m.outU32(0), m.outU32(1))
+      this.gpu?.flush()
+      return m.outU32(0) ? m.bytes(m.outU32(0), m.outU32(1)) : undefined
     })
   }
 
@@ -316,6 +295,7 @@ export class CoreEngine {
     const m = this.module
     return m.withBytes(data, (ptr, length) => {
       this.#do('load_state', ptr, length, m.out(0))
+      this.gpu?.flush()
       return m.outU32(0)
     })
   }

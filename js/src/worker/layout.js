@@ -9,6 +9,7 @@ import { SottoError } from '../errors.js'
  * @property {Record<string, number>} status code → number
  * @property {Record<string, number>} constants
  * @property {Record<string, Struct>} structs
+ * @property {string} gpu_kernels hash of the kernels for GPUs that the core was built with
  */
 
 /**

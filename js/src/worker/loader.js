@@ -18,6 +18,7 @@ import { readWeights } from './weights.js'
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { MemoryPlan, Progress } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
+/** @import { OpenGpu } from './open-gpu.js' */
 /** @import { ThreadChoice, ThreadHost } from './threads.js' */
 /** @import { Candidate, ModuleName } from './variant.js' */
 
@@ -33,15 +34,17 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
  * @property {LoadOptions} options
  * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
  * @property {ThreadHost} threads
+ * @property {Promise<OpenGpu | undefined>} gpu to run on; undefined: none is wanted
  * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
  * @property {(plan: MemoryPlan) => Promise<void>} onPlan nothing of the body is asked
  *   for until it resolves
  * @property {(warning: SottoError) => void} onWarning
- * @property {(error: SottoError) => void} onCrash
+ * @property {(error: unknown) => void} onCrash
  */
 /**
- * @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now
+ * @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array, opened?: OpenGpu }} Job prompt:
+ *   to be computed now; opened: what came of gpu
  */
 /** @typedef {{ initial: number, maximum: number }} Size of a memory, in bytes */
 
@@ -57,7 +60,8 @@ export async function load(given) {
     const lap = stopwatch()
     const opening = files[0].open()
     const team = prepare(job, choice[0])
-    await opening
+    const [, opened] = await Promise.all([opening, job.gpu])
+    job.opened = opened
     const size = headerSize(files)
     const make = () => makeEngine(job, choice[0], size, team)
     const empty = await make()
@@ -73,7 +77,8 @@ export async function load(given) {
     await finish(job, files, engine)
     const load_ms = { module: module_ms, header: header_ms, ...times }
     const cache = sumOfUses(files.map(({ use }) => use))
-    return { engine, plan, load_ms, cache, threads: threadsOf(engine, job.choice) }
+    const threads = threadsOf(engine, job.choice)
+    return { engine, plan, load_ms, cache, threads, gpu: opened?.info }
   })
 }
 
@@ -88,11 +93,10 @@ export async function planOnly(given) {
   const [{ module: name, variant }] = candidates(job.options.variant)
   return withFiles(job, async (files) => {
     const compiling = job.compile(name)
-    const [compiled] = await Promise.all([compiling, files[0].open()])
+    const [compiled, opened] = await Promise.all([compiling, job.gpu, files[0].open()])
+    job.opened = opened
     const make = async () => {
-      const module = await CoreModule.create(compiled, name, headerSize(files))
-      const options = { ...job.options, variant }
-      return new CoreEngine(module, coreOptions(module, options, job.choice.n))
+      return newEngine(job, await CoreModule.create(compiled, name, headerSize(files)), variant)
     }
     const { plan } = await readPlan(job, files, await make(), make)
     return plan
@@ -228,13 +232,13 @@ const tell = (plan) => (/** @type {unknown} */ error) => {
  * @param {Threads} [team] started already
  */
 async function makeEngine(job, { module: name, variant }, size, team) {
-  const { compile, options } = job
+  const { compile } = job
   const make = async () => {
     const module =
       job.choice.n > 1
         ? await makeThreadedModule(job, `${name}-mt`, size, team)
         : await CoreModule.create(await compile(name), name, size)
-    return new CoreEngine(module, coreOptions(module, { ...options, variant }, job.choice.n))
+    return newEngine(job, module, variant)
   }
   if (job.choice.n > 1) {
     try {
@@ -245,6 +249,17 @@ async function makeEngine(job, { module: name, variant }, size, team) {
     }
   }
   return make()
+}
+
+/**
+ * @param {Job} job
+ * @param {CoreModule} module
+ * @param {Candidate['variant']} variant
+ */
+function newEngine({ options, choice, opened, onCrash }, module, variant) {
+  const engine = new CoreEngine(module, coreOptions(module, { ...options, variant }, choice.n))
+  if (opened) engine.attachGpu(opened, onCrash)
+  return engine
 }
 
 /**

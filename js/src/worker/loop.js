@@ -33,6 +33,7 @@ export class Loop {
   /** @type {string[]} */
   #kinds = []
   #idle
+  #waitGpu
 
   /**
    * @param {CoreEngine} engine
@@ -51,6 +52,7 @@ export class Loop {
     }
     const results = ['IDLE', 'WAIT_WEIGHTS']
     this.#idle = new Set(results.map((name) => engine.module.constant(`STEP_${name}`)))
+    this.#waitGpu = engine.module.constant('STEP_WAIT_GPU')
   }
 
   /**
@@ -100,6 +102,7 @@ export class Loop {
   }
 
   #wake() {
+    this.#engine.gpu?.wake()
     if (this.#running) return
     this.#running = true
     this.#run().catch(this.#onCrash)
@@ -113,7 +116,8 @@ export class Loop {
         const some = this.#take()
         for (const generation of this.#open.values()) this.#flush(generation)
         if (!some && this.#idle.has(result)) return
-        await this.#yield()
+        // Reports come from the event loop: messages are handled before them or after.
+        await (result === this.#waitGpu && !some ? this.#engine.gpu?.report() : this.#yield())
       }
     } finally {
       this.#running = false

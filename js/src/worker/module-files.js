@@ -12,6 +12,15 @@ const own = {
   'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
 }
 
+const ownKernels = new URL('../../dist/kernels.js', import.meta.url)
+
+/**
+ * The kernels for GPUs, which lie beside the modules.
+ * @param {string | undefined} wasmUrl
+ */
+export const kernelsUrl = (wasmUrl) =>
+  wasmUrl?.endsWith('/') ? `${wasmUrl}kernels.js` : ownKernels.href
+
 /**
  * @param {ModuleName} name
  * @param {string | undefined} wasmUrl the file itself, or a folder (ending in "/")

@@ -40,7 +40,8 @@ function strictest({ address_space, device, budget }) {
  * @param {number} n_threads
  */
 export function coreOptions(module, options, n_threads) {
-  const { core, backend, variant, cache_type_k, cache_type_v } = options
+  const { core, backend: asked, variant, cache_type_k, cache_type_v } = options
+  const backend = asked === 'auto' ? 'cpu' : asked
   return {
     ...core,
     n_threads,

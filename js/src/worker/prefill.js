@@ -38,6 +38,7 @@ export class Prefill {
   #stopped = false
   #wake = () => {}
   #waits
+  #waitsForGpu
   #done
 
   /**
@@ -54,6 +55,7 @@ export class Prefill {
     this.#onProgress = onProgress
     this.#total = tokens.length
     this.#waits = engine.module.constant('STEP_WAIT_WEIGHTS')
+    this.#waitsForGpu = engine.module.constant('STEP_WAIT_GPU')
     this.#done = engine.module.constant('EVENT_DONE')
     this.#id = engine.addRequest(tokens, { prompt: { kind: 'tokens', tokens }, ...fillsCache })
   }
@@ -83,6 +85,7 @@ export class Prefill {
       const waits = result === this.#waits
       this.#report(waits)
       if (waits) await this.#feeding()
+      if (result === this.#waitsForGpu) await this.#engine.gpu?.report()
     }
     this.#onProgress({ status: 'prefill', loaded: this.#total, total: this.#total })
   }

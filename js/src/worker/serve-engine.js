@@ -9,6 +9,7 @@ import { HttpSource } from '../source/http.js'
 import { RemoteSources } from '../source/remote.js'
 import { load, planOnly } from './loader.js'
 import { Loop } from './loop.js'
+import { openGpu } from './open-gpu.js'
 
 /** @import { EngineEvent, FromWorker, LoadOptions, LoadedModel } from '../protocol.js' */
 /** @import { SourceDescriptor, ToWorker } from '../protocol.js' */
@@ -18,6 +19,7 @@ import { Loop } from './loop.js'
 /** @import { MemoryPlan } from '../types.js' */
 /** @import { LoadJob } from './loader.js' */
 /** @import { CoreEngine } from './core-engine.js' */
+/** @import { GpuHost, OpenGpu } from './open-gpu.js' */
 /** @import { ThreadHost } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
 
@@ -30,6 +32,7 @@ import { Loop } from './loop.js'
  * @property {(name: ModuleName, wasmUrl: string | undefined) => Promise<WebAssembly.Module>}
  *   compile
  * @property {ThreadHost} threads
+ * @property {GpuHost} gpu
  * @property {(path: string) => OpenableSource} fileSource
  * @property {() => Promise<void>} yieldToEvents
  * @property {(directory?: string) => Storage | undefined} cacheStorage none: nobody wants one;
@@ -54,7 +57,10 @@ class WorkerSide {
   #engine
   /** @type {Loop | undefined} */
   #loop
-  #crashed = false
+  /** @type {Promise<OpenGpu | undefined>} */
+  #gpu = Promise.resolve(undefined)
+  /** Nothing is answered any more. */
+  #ended = false
   /** The other side has seen the plan. */
   #goOn = () => {}
 
@@ -66,7 +72,8 @@ class WorkerSide {
 
   /** @param {ToWorker} message */
   onMessage(message) {
-    if (this.#crashed) return
+    if (message.type === 'end') return void this.#end()
+    if (this.#ended) return
     const { type, id } = message
     if (type === 'credit') this.#guard(() => this.#loop?.grant(id, message.n))
     else if (type === 'cancel') this.#guard(() => this.#loop?.cancel(id))
@@ -114,6 +121,8 @@ class WorkerSide {
     }
     /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
     const modules = new Map()
+    this.#gpu = openGpu(options, this.#host.gpu)
+    this.#gpu.catch(() => {}) // load says it
     /** @type {LoadJob} */
     const job = {
       sources: sources.map((descriptor, index) => this.#source(descriptor, options, index)),
@@ -124,6 +133,7 @@ class WorkerSide {
         return compiled
       },
       threads: this.#host.threads,
+      gpu: this.#gpu,
       yieldToEvents: this.#host.yieldToEvents,
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
       onPlan: (plan) => (options.waits ? this.#show(plan) : Promise.resolve()),
@@ -131,7 +141,7 @@ class WorkerSide {
       onCrash: (error) => this.#crash(error),
     }
     if (options.plan_only) return planOnly(job)
-    const { engine, plan, threads, load_ms, cache } = await load(job)
+    const { engine, plan, threads, gpu, load_ms, cache } = await load(job)
     this.#engine = engine
     this.#loop = new Loop(engine, {
       send: (id, events) => this.#send(id, events),
@@ -140,7 +150,7 @@ class WorkerSide {
     })
     const { n: n_threads, reason: n_threads_reason } = threads
     const times = { worker: 0, ...load_ms, total: 0 } // the other side knows these two
-    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times, cache }
+    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times, cache, gpu }
     return { variant: engine.variant(), info, plan }
   }
 
@@ -202,10 +212,18 @@ class WorkerSide {
     }
   }
 
+  /** Before the worker is ended: the GPU is given back. */
+  async #end() {
+    this.#ended = true
+    const gpu = await this.#gpu.catch(() => undefined)
+    await gpu?.end()
+    this.#host.post({ type: 'ended' })
+  }
+
   /** @param {unknown} error */
   #crash(error) {
-    if (this.#crashed) return
-    this.#crashed = true
+    if (this.#ended) return
+    this.#ended = true
     this.#engine = undefined
     this.#loop = undefined
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
@@ -221,7 +239,10 @@ const calls = {
   tokenize: (engine, text, options) => engine.tokenize(text, options),
   detokenize: (engine, ids, options) => engine.detokenize(ids, options),
   applyChatTemplate: (engine, input) => engine.applyChatTemplate(input),
-  saveState: (engine, tokens) => engine.saveState(tokens),
+  saveState(engine, tokens) {
+    const save = () => engine.saveState(tokens)
+    return engine.gpu ? engine.gpu.poll(save) : save()
+  },
   loadState: (engine, data) => engine.loadState(data),
   clearCache: (engine) => engine.clearCache(),
   memory: (engine) => engine.memory(),

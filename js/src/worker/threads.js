@@ -31,11 +31,12 @@ const START_MS = 30_000
  * @param {ThreadHost} host
  * @returns {ThreadChoice}
  */
-export function chooseThreads({ n_threads, wasmUrl }, host) {
+export function chooseThreads({ n_threads, wasmUrl, backend }, host) {
   const { processors, refusal } = host.available()
   const wanted = n_threads === 'auto' ? Math.min(processors, MOST_BY_DEFAULT) : n_threads
   const n = Math.max(1, wanted)
   if (n === 1) return { n, reason: '' }
+  if (backend === 'webgpu') return { n: 1, reason: n_threads === 'auto' ? '' : 'the GPU computes' }
   if (refusal) return { n: 1, reason: refusal }
   if (wasmUrl && !/(\/|-mt\.wasm)$/.test(wasmUrl)) {
     return { n: 1, reason: 'wasmUrl names a module for one thread; name the folder of all modules' }

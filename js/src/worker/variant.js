@@ -3,6 +3,7 @@
 import { SottoError } from '../errors.js'
 import { VARIANTS } from '../tables.js'
 
+/** @import { Kernels } from '../gpu/pipelines.js' */
 /** @import { Variant } from '../types.js' */
 
 /** @typedef {'simd128' | 'relaxed'} Instructions */
@@ -64,6 +65,18 @@ export async function compileFromUrl(url) {
       return await WebAssembly.compileStreaming(response)
     }
     return await WebAssembly.compile(await response.arrayBuffer())
+  } catch (error) {
+    throw moduleError(url, error)
+  }
+}
+
+/**
+ * @param {string} url of an ES module, whose contents bundlers need not see
+ * @returns {Promise<Kernels>}
+ */
+export async function importKernels(url) {
+  try {
+    return await import(/* @vite-ignore */ /* webpackIgnore: true */ url)
   } catch (error) {
     throw moduleError(url, error)
   }

@@ -41,7 +41,7 @@ export async function readWeights(files, engine, reading) {
     abort.abort()
     prefill?.stop()
     await computing?.catch(() => {})
-    throw error
+    throw engine.gpu?.failure ?? error
   }
 }
 
@@ -65,6 +65,7 @@ async function readAll(files, engine, { onProgress, abort, prefill }) {
       abort.signal.throwIfAborted()
       engine.feed(index, at, bytes)
       prefill?.fed()
+      await engine.gpu?.room()
       at += bytes.length
       report()
     }
@@ -93,6 +94,7 @@ async function readAll(files, engine, { onProgress, abort, prefill }) {
   }
   const { loaded, total } = engine.progress()
   if (loaded < total) throw new SottoError('internal_error', `Loaded ${loaded} of ${total} bytes`)
+  await engine.gpu?.done()
 }
 
 /** @param {ModelFileReader} file @param {number} end @param {number} wanted */

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "backend/gpu/kernels.h"
+#include "kernels/math.h"
 #include "program/build.h"
 
 enum {
@@ -300,6 +300,8 @@ sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *p)
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matvec, SOTTO_F32, &number));
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matmul, SOTTO_F32, &number));
   }
+  if (gpu_summary_is_used(p))
+    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_top_merge, SOTTO_F32, &number));
   return gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_embed, SOTTO_F32, &number);
 }
 
@@ -486,11 +488,12 @@ static bool is_summary_of(const sotto_logits_summary *s, const float *row) {
     if (listed != (row[id] > row[last] || (row[id] == row[last] && id <= last))) return false;
     if (listed && s->best_logits[place] != row[id]) return false;
     if (listed && place > 0 && s->best_logits[place] > s->best_logits[place - 1]) return false;
-    sum += exp((double)row[id]);
+    sum += sotto_exp((double)row[id]);
   }
   for (uint32_t i = 0; i < s->n_named; i++)
     if (s->named_logits[i] != row[s->named[i]]) return false;
-  return s->lse_low <= log(sum) && log(sum) <= s->lse_high;
+  const double lse = sotto_log(sum);
+  return s->lse_low <= lse && lse <= s->lse_high;
 }
 
 static bool summaries_are_right(test_case *c) {

@@ -203,6 +203,7 @@ sotto_status gpu_weights_init(const sotto_program *p, const sotto_gpu_device *de
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   SOTTO_TRY(lay_out(p, device, &l, out));
+  for (size_t i = 0; i < out->n_host; i++) out->host[i] = 1; /* until they are there */
   place(out);
   for (uint32_t i = 0; i < out->n_buffers; i++)
     gpu_emit_buffer(stream, out->first_buffer + i, false, align(out->buffers[i], 4));

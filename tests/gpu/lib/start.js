@@ -1,6 +1,7 @@
 // An executor with memory of its own, two kernels, and the streams that several tests begin with.
+import { findGpu } from '../../../js/src/gpu/device.js'
 import { Executor } from '../../../js/src/gpu/executor.js'
-import { openDevice } from './gpu.js'
+import { gpu } from './dawn.js'
 import { layout } from './layout.js'
 import { Stream, TestMemory } from './stream.js'
 
@@ -34,7 +35,8 @@ export const destroyAll = () => {
 /** An executor with its memory; `run` writes a stream at address 0 and waits until it is done. */
 export async function start({ shared = false } = {}) {
   const memory = new TestMemory(shared)
-  const { device } = await openDevice()
+  const { device, refusal } = await findGpu(async () => gpu, { allowSoftware: true })
+  if (refusal) throw new Error(refusal)
   const executor = new Executor(device, kernels, memory, layout)
   open.push(executor)
   const begin = (fill) => {

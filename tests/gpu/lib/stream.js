@@ -101,6 +101,10 @@ export class Stream {
     return this.#struct('gpu_dispatch', at, { pipeline, group, x, y, z })
   }
 
+  release(first, n) {
+    return this.#record('RELEASE', { first, n })
+  }
+
   write(buffer, offset, address, n) {
     return this.#record('WRITE', { buffer, offset, address, n })
   }

@@ -3,9 +3,9 @@ import { noStorage } from '../../cache/problems.js'
 import { hasOpfs, opfsStorage } from '../../cache/storage-opfs.js'
 import { SottoError } from '../../errors.js'
 import { Helpers } from '../helpers-browser.js'
-import { moduleUrl } from '../module-files.js'
+import { kernelsUrl, moduleUrl } from '../module-files.js'
 import { serveEngine } from '../serve-engine.js'
-import { compileFromUrl } from '../variant.js'
+import { compileFromUrl, importKernels } from '../variant.js'
 
 // Timers are clamped to 4 ms; a message to oneself comes back behind those that wait.
 const channel = new MessageChannel()
@@ -38,6 +38,14 @@ const onMessage = serveEngine({
   threads: {
     available: () => ({ processors: navigator.hardwareConcurrency ?? 1, refusal: whyNoThreads() }),
     start: () => helpers.start(new URL('./thread-browser.js', import.meta.url)),
+  },
+  gpu: {
+    async open(module) {
+      if (module) throw new Error('gpu.module is for Node.js')
+      if (navigator.gpu) return navigator.gpu
+      throw new Error('this browser has no WebGPU, or none for this page: it wants HTTPS')
+    },
+    kernels: (wasmUrl) => importKernels(kernelsUrl(wasmUrl)),
   },
   cacheStorage() {
     if (hasOpfs()) return opfsStorage()

@@ -2,14 +2,14 @@
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parentPort } from 'node:worker_threads'
 import { nodeStorage } from '../../cache/storage-node.js'
 import { startWorkerThread } from '../../connection-node.js'
 import { fileSource } from '../../source/file.js'
-import { moduleUrl } from '../module-files.js'
+import { kernelsUrl, moduleUrl } from '../module-files.js'
 import { serveEngine } from '../serve-engine.js'
-import { compileFromUrl, moduleError } from '../variant.js'
+import { compileFromUrl, importKernels, moduleError } from '../variant.js'
 
 /** @param {string} url or a path */
 async function compile(url) {
@@ -19,6 +19,33 @@ async function compile(url) {
     return await WebAssembly.compile(await readFile(path))
   } catch (error) {
     throw moduleError(url, error)
+  }
+}
+
+const toUrl = (/** @type {string} */ text) =>
+  /^(https?|data|file):/i.test(text) ? text : pathToFileURL(text).href
+
+/** @type {GPU[]} kept: without it, Dawn ends the process while there is a device */
+const gpus = []
+
+/** @param {string} [module] whose `gpu` is used instead of the host's own or that of a package */
+async function openGpu(module) {
+  const gpu = module ? (await import(toUrl(module))).gpu : (navigatorGpu() ?? (await dawn()))
+  if (!gpu) throw new Error(`${module} exports no gpu`)
+  gpus.push(gpu)
+  return gpu
+}
+
+/** Deno's. */
+const navigatorGpu = () => Reflect.get(globalThis.navigator ?? {}, 'gpu')
+
+async function dawn() {
+  const name = 'webgpu' // installed or not: nobody shall look for it before this
+  try {
+    const { create } = await import(name)
+    return create([])
+  } catch (cause) {
+    throw new Error(`the package "webgpu" cannot be loaded (${cause})`, { cause })
   }
 }
 
@@ -36,6 +63,7 @@ const onMessage = serveEngine({
     available: () => ({ processors: availableParallelism(), refusal: '' }),
     start: () => startWorkerThread(new URL('./thread-node.js', import.meta.url), 'sotto thread'),
   },
+  gpu: { open: openGpu, kernels: (wasmUrl) => importKernels(toUrl(kernelsUrl(wasmUrl))) },
   cacheStorage: (directory) => nodeStorage(directory),
   startHasher: ({ cacheDir: directory }) =>
     startWorkerThread(new URL('./hash-node.js', import.meta.url), 'sotto hash', { directory }),
