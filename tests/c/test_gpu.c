@@ -48,6 +48,24 @@ static void run_self_test(const char *path, sotto_gpu_device device) {
   sotto_engine_free(e);
 }
 
+/* A token costs a run of each stage's list, four submits at most, and a read of each result; nothing
+ * is made for it. */
+static void generate(sotto_engine *e, const int32_t *tokens, uint32_t n_layer) {
+  const sotto_request request =
+      greedy(tokens, 5, 6, SOTTO_REQUEST_IGNORE_EOS | SOTTO_REQUEST_NO_LOOKUP);
+  uint32_t id, reason = 0;
+  if (sotto_engine_add_request(e, &request, &id) != SOTTO_OK) return; /* it generates nothing */
+  CHECK(run(e, &reason) == 1 && reason == SOTTO_FINISH_LENGTH);
+  const gpu_host before = host;
+  CHECK(sotto_engine_add_request(e, &request, &id) == SOTTO_OK);
+  CHECK(run(e, &reason) == 1 && reason == SOTTO_FINISH_LENGTH);
+  CHECK(host.n_lists == before.n_lists && host.n_lists == n_layer + 2);
+  CHECK(host.n_pipelines == before.n_pipelines && host.bytes == before.bytes);
+  const uint32_t n_runs = host.n_runs - before.n_runs; /* the prompt's end may be one of them */
+  CHECK(n_runs == 6 * host.n_lists || n_runs == 5 * host.n_lists);
+  CHECK(host.n_submits - before.n_submits <= 6 * 4);
+}
+
 static void run_model(const char *path, const sotto_gpu_device *device) {
   const sotto_engine_options options = {.n_ctx = 96, .n_batch = 40, .n_parallel = 2};
   sotto_memory_plan plan;
@@ -77,6 +95,7 @@ static void run_model(const char *path, const sotto_gpu_device *device) {
       CHECK(sotto_engine_add_request(e, &requests[i], &id) == SOTTO_OK);
     }
     CHECK(run(e, &reason) == 2 && reason == SOTTO_FINISH_LENGTH);
+    generate(e, tokens, info.n_layer);
   }
   CHECK(host.n_pipelines <= 24);
   CHECK(host.n_dispatches > 0 && host.n_submits > 0 && host.n_reads > 0);

@@ -84,7 +84,7 @@ static draft begin(const lowering *l, gpu_kernel kernel) {
   draft d = {.kernel = kernel, .many_kernel = kernel};
   const sotto_op *op = l->op;
   const sotto_program *p = l->in->program;
-  d.step = (gpu_step){.op = op, .n = {1, 1, 1}, .many = GPU_NONE, .per_row = 1};
+  d.step = (gpu_step){.op = op, .n = {1, 1, 1}, .many = GPU_NONE, .list = GPU_NONE, .per_row = 1};
   if (op->out >= 0) {
     d.step.per_output = p->buffers[op->out].per_output;
     if (p->buffers[op->out].n_used) d.step.per_row = p->buffers[op->out].n_used;
@@ -410,4 +410,14 @@ bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outpu
   n[step->axis] *= rows;
   *out = (sotto_gpu_dispatch){step->pipeline, step->group, n[0], n[1], n[2]};
   return true;
+}
+
+void gpu_steps_emit_list(const gpu_steps *s, size_t first, size_t end, uint32_t list,
+                         gpu_stream *stream) {
+  sotto_gpu_dispatch *to = gpu_emit_list(stream, list, (uint32_t)(end - first));
+  for (size_t i = first; to && i < end; i++) {
+    sotto_gpu_dispatch dispatch;
+    gpu_step_dispatch(&s->steps[i], 1, 1, &dispatch);
+    memcpy(to++, &dispatch, sizeof dispatch);
+  }
 }
