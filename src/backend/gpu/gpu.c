@@ -145,10 +145,12 @@ static bool take(sotto_backend *backend, sotto_gpu_commands *out) {
   return gpu_stream_take(&((gpu_backend *)backend)->shared.stream, out);
 }
 
-/* With the message that it will have from now on. */
+/* With the message that it will have from now on. Nothing that was emitted is given out any more:
+ * what it points to may be gone. */
 static void fail(gpu_backend *b, sotto_status status, const char *reason) {
   if (b->failure != SOTTO_OK) return;
   b->failure = status;
+  b->shared.stream.failed = true;
   snprintf(b->reason, sizeof b->reason, "%s", reason);
 }
 
