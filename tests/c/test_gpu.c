@@ -48,8 +48,8 @@ static void run_self_test(const char *path, sotto_gpu_device device) {
   sotto_engine_free(e);
 }
 
-/* A token costs a run of each stage's list, four submits at most, and a read of each result; nothing
- * is made for it. */
+/* A token costs a run of each stage's list, four submits at most, and a read of each result;
+ * nothing is made for it. */
 static void generate(sotto_engine *e, const int32_t *tokens, uint32_t n_layer) {
   const sotto_request request =
       greedy(tokens, 5, 6, SOTTO_REQUEST_IGNORE_EOS | SOTTO_REQUEST_NO_LOOKUP);

@@ -16,13 +16,13 @@ static uint64_t stream_bytes(size_t n_steps, size_t n_buffers) {
 
 uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *config,
                          const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights) {
-  const size_t n_steps = p->n_ops + weights->n_splits;
+  const size_t n_steps = p->n_ops + weights->n_shards;
   const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
   return (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float) +
          p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
          gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host +
          weights->staging + p->n_weights * (sizeof(sotto_placement) + sizeof(uint32_t)) +
-         weights->n_splits * sizeof(gpu_split) + n_steps * sizeof(gpu_step) +
+         weights->n_shards * sizeof(gpu_shard) + n_steps * sizeof(gpu_step) +
          gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
          gpu_summary_bytes(p, config->n_outputs) + stream_bytes(n_steps, n_buffers);
 }
