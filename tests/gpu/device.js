@@ -81,7 +81,11 @@ class TestGpu {
     return device
   }
 
-  /** `gone.else(error, work)`: what `work()` promises, or a rejection once the device is lost. */
+  /**
+   * `gone.else(error, work, also)`: what `work()` promises, when `also` is over, or a rejection once
+   * the device is lost. It comes when Dawn has answered, as that ends the process if a worker
+   * is terminated before.
+   */
   #hookLoss(device) {
     let tell
     const told = new Promise((resolve) => {
@@ -89,11 +93,14 @@ class TestGpu {
     })
     const gone = {
       yet: false,
-      async else(error, work) {
-        const refuse = () => {
-          throw error()
-        }
-        return gone.yet ? refuse() : Promise.race([told.then(refuse), work()])
+      async else(error, work, also) {
+        if (gone.yet) throw error()
+        const doing = work()
+        const answered = doing.catch(() => {})
+        await Promise.race([told, Promise.all([answered, also])])
+        if (!gone.yet) return doing
+        await answered
+        throw error()
       },
     }
     this.#losing.set(device, (info) => {
@@ -113,7 +120,7 @@ class TestGpu {
     replace(buffer, 'mapAsync', async (map, ...range) => {
       const n = ++counts.maps
       const hooked = this.#options.onMap?.({ n, device, buffer })
-      await gone.else(abortError, () => Promise.all([map(...range), hooked]))
+      await gone.else(abortError, () => map(...range), hooked)
       if (buffer.mapState !== 'mapped') throw abortError()
     })
   }

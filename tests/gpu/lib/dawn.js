@@ -2,6 +2,7 @@
 // that an importer in the main thread has set. What is wrong with it says the query of the URL:
 //   ?lose=5      the device is lost at the fifth submit
 //   ?break=rope  what is compiled of this kernel is no WGSL
+//   ?spoil=rope  this kernel adds where it should subtract
 //   ?full=5      there is no memory for the fifth buffer
 //   ?adapters=0  there is no adapter
 import { openTestGpu } from '../device.js'
@@ -12,8 +13,11 @@ const is = (fault, n) => Number(faults.get(fault)) === n
 const whole = openTestGpu({
   onSubmit: ({ n, device }) => is('lose', n) && whole.lose(device),
   onCreateBuffer: ({ n }) => is('full', n) && 'out-of-memory',
-  onShader: ({ label, code }) =>
-    label?.split(' ').includes(faults.get('break')) ? `${code}\nfn oops( {` : code,
+  onShader({ label, code }) {
+    const of = (fault) => label?.split(' ').includes(faults.get(fault))
+    if (of('spoil')) return code.replace('cosine -', 'cosine +')
+    return of('break') ? `${code}\nfn oops( {` : code
+  },
 })
 
 export const gpu = faults.get('adapters') === '0' ? { requestAdapter: async () => null } : whole
