@@ -104,6 +104,13 @@ export class CoreGpu {
     return result
   }
 
+  /** Bytes of buffers on the GPU. */
+  bytes() {
+    if (!this.#executor) return 0
+    const { storage_bytes, uniform_bytes, staging_bytes } = this.#executor.statistics()
+    return storage_bytes + uniform_bytes + staging_bytes
+  }
+
   /** Resolves when there is room for more weights; rejects if the GPU has failed. */
   room() {
     return this.#executor?.room()

@@ -18,7 +18,10 @@ import { Executor } from '../gpu/executor.js'
  * @property {(wasmUrl: string | undefined) => Promise<Kernels>} kernels
  */
 
-/** What an engine wants of an executor. @typedef {Pick<Executor, 'execute' | 'room'>} Executing */
+/**
+ * What an engine wants of an executor.
+ * @typedef {Pick<Executor, 'execute' | 'room' | 'statistics'>} Executing
+ */
 
 /**
  * @typedef {object} OpenGpu
