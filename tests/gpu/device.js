@@ -81,7 +81,10 @@ class TestGpu {
     return device
   }
 
-  /** `gone.else(error, work)`: what `work()` promises, or a rejection once the device is lost. */
+  /**
+   * `gone.else(error, work)`: what `work()` promises, or a rejection if the device is lost. Dawn's
+   * own answer is waited for then, too: it ends the process if it still owes one to a thread.
+   */
   #hookLoss(device) {
     let tell
     const told = new Promise((resolve) => {
@@ -90,10 +93,11 @@ class TestGpu {
     const gone = {
       yet: false,
       async else(error, work) {
-        const refuse = () => {
-          throw error()
-        }
-        return gone.yet ? refuse() : Promise.race([told.then(refuse), work()])
+        if (gone.yet) throw error()
+        const [result] = await Promise.allSettled([work()])
+        if (gone.yet) throw error()
+        if (result.status === 'rejected') throw result.reason
+        return result.value
       },
     }
     this.#losing.set(device, (info) => {

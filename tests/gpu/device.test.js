@@ -100,9 +100,11 @@ test('a device is lost as when the GPU process dies, and the next one works', as
   const module = device.createShaderModule({ code: double })
   const pipeline = device.createComputePipelineAsync({ layout: 'auto', compute: { module } })
   submit()
-  await assert.rejects(pending, named('AbortError'))
-  await assert.rejects(done, named('OperationError'))
-  await assert.rejects(pipeline, { name: 'GPUPipelineError', reason: 'internal' })
+  await Promise.all([
+    assert.rejects(pending, named('AbortError')),
+    assert.rejects(done, named('OperationError')),
+    assert.rejects(pipeline, { name: 'GPUPipelineError', reason: 'internal' }),
+  ])
   const { reason, message } = await device.lost
   assert.deepEqual({ reason, message }, { reason: 'unknown', message: 'gone' })
 
