@@ -46,6 +46,8 @@ export class Connection {
   #listeners = new Map()
   /** @type {unknown} why nothing works any more */
   #ended
+  /** @type {Promise<void> | undefined} */
+  #ending
   /** @type {Waiter | undefined} */
   #ready
   /** @type {SourceServer | undefined} */
@@ -197,11 +199,16 @@ export class Connection {
   }
 
   /**
-   * Ends the worker. Whatever waits is rejected with `reason`.
+   * Ends the worker. Whatever waits is rejected with `reason`, that of the first call.
    * @param {unknown} reason
    */
-  async end(reason) {
-    if (this.#ended) return
+  end(reason) {
+    this.#ending ??= this.#end(reason)
+    return this.#ending
+  }
+
+  /** @param {unknown} reason */
+  async #end(reason) {
     this.#ended = reason
     this.#closeSources()
     this.#ready?.reject(reason)

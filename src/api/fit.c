@@ -101,18 +101,17 @@ sotto_status engine_over_budget(sotto_engine *e) {
   }
   sotto_str_free(&text);
   const double mb = 1e-6;
-  const bool too_much = p->limit && p->total > p->limit;
-  if (!too_much && p->gpu_limit && p->gpu_total > p->gpu_limit) {
+  if (p->gpu_limit && p->gpu_total > p->gpu_limit) {
     return sotto_fail(
         &e->ctx, SOTTO_ERR_MEMORY_BUDGET,
-        "the model needs %.1f MB of the GPU's memory (weights %.1f, KV cache of %u positions %.1f, "
-        "scratch %.1f) and %.1f MB are allowed: %s",
+        "the model needs %.1f MB of the GPU (weights %.1f, KV cache of %u positions %.1f, scratch "
+        "%.1f) and %.1f MB are allowed: %s",
         (double)p->gpu_total * mb, (double)p->gpu_weights * mb, p->n_ctx, (double)p->gpu_kv * mb,
         (double)p->gpu_scratch * mb, (double)p->gpu_limit * mb, advice);
   }
   const double largest_kv = (double)(SIZE_MAX / 2) * mb; /* of one block; sotto_kv_bytes */
   char limit[64];
-  if (too_much)
+  if (p->limit && p->total > p->limit)
     snprintf(limit, sizeof limit, "%.1f MB are allowed", (double)p->limit * mb);
   else
     snprintf(limit, sizeof limit, "%.1f MB are the most for a KV cache here", largest_kv);

@@ -60,7 +60,7 @@ typedef enum sotto_cache_type {
 typedef struct sotto_engine_options { /* ranges: base/limits.def */
   uint32_t n_ctx;         /* positions in the KV cache, shared by all sequences; 0: 4096, or the
                      * trained context where that is shorter */
-  uint32_t n_batch;       /* most tokens of a batch; 0: 128 */
+  uint32_t n_batch;       /* most tokens of a batch; 0: 128, on a GPU 512 */
   uint32_t n_parallel;    /* most requests that run at once; 0: 4 */
   uint32_t backend;       /* sotto_backend_kind */
   uint32_t variant;       /* sotto_variant */

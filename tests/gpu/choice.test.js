@@ -9,7 +9,7 @@ import { fileSource } from '../../js/src/source/file.js'
 import { CoreModule } from '../../js/src/worker/core-module.js'
 import { load } from '../../js/src/worker/loader.js'
 import { tinyBytes, tinyPath, withEngine } from '../js/lib/models.js'
-import { listener, moduleUrl, onGpu, request } from './lib/engines.js'
+import { listener, moduleUrl, onGpu, request } from './lib/faults.js'
 import { Recorder } from './lib/recorder.js'
 
 const model = tinyPath()
@@ -52,7 +52,7 @@ test('auto: no GPU, none that may be used, none for this process', async () => {
 
 test('auto: a GPU that measures slower, is refused by the plan or fails its set-up', async () => {
   await isOnCpu(auto(), /^the CPU is faster: [\d.]+ ms a token, the GPU [\d.]+ ms$/)
-  await isOnCpu(auto('dawn.js', { gpu: { memory_budget: 1000 } }), /of the GPU's memory.*allowed/)
+  await isOnCpu(auto('dawn.js', { gpu: { memory_budget: 1000 } }), /MB of the GPU .*allowed/)
   await isOnCpu(auto('dawn.js?break=rope'), /refused the kernel .*rope/)
   await isOnCpu(auto('dawn.js?full=5'), /The GPU has no memory left for buffer/)
 })
@@ -192,7 +192,7 @@ test('a budget for the GPU: refused with the ledger, and what would fit fits', a
     error = given
     return given.code === 'memory_budget_exceeded'
   })
-  assert.match(error.message, /needs [\d.]+ MB of the GPU's memory .* n_ctx \d+ would fit/)
+  assert.match(error.message, /needs [\d.]+ MB of the GPU .* n_ctx \d+ would fit/)
   const { plan } = error.details
   assert.equal(plan.gpu_limit, gpu.memory_budget)
   assert.equal(plan.limits.gpu, gpu.memory_budget)

@@ -104,9 +104,10 @@ test('a token takes a write, dispatches and reads, and nothing new', async () =>
   generate(1, 20)
   assert.equal((await done(1)).finish_reason, 'length')
   const kinds = recorder.kinds(from)
-  const { WRITE, CLEAR, DISPATCH, READ, SUBMIT, RUN = 0, ...others } = kinds
+  const { WRITE, CLEAR, DISPATCH, READ, SUBMIT, RUN = 0, LIST = 0, ...others } = kinds
   assert.deepEqual(others, {})
   assert.equal(WRITE, 20)
+  assert.ok(LIST < 10, 'a list is given once')
   assert.ok(DISPATCH + RUN >= 20 && READ >= 20 && SUBMIT >= 20 && CLEAR >= 0)
 })
 

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { before, test } from 'node:test'
 import { loadModel, planModel } from 'sotto'
 import { prompt, tinyPath, withEngine } from '../js/lib/models.js'
-import { moduleUrl, onGpu, request } from './lib/engines.js'
+import { moduleUrl, onGpu, request } from './lib/faults.js'
 
 async function allLogits(engine, more = {}) {
   const steps = []
@@ -136,6 +136,14 @@ test('a kernel that the driver does not compile ends loading', async () => {
   })
 })
 
+test('a GPU that computes wrongly is not used', async () => {
+  await assert.rejects(loadModel(tinyPath(), onGpu('dawn.js?spoil=rope')), (error) => {
+    assert.equal(error.code, 'gpu_unavailable')
+    assert.match(error.message, /rope/)
+    return true
+  })
+})
+
 test('a GPU without memory for the model ends loading, with the sizes', async () => {
   await assert.rejects(loadModel(tinyPath(), onGpu('dawn.js?full=5')), (error) => {
     assert.equal(error.code, 'out_of_memory')
@@ -181,7 +189,8 @@ test('a process ends as it should, whatever its engine is doing', async () => {
       for (const ms of [0, 50, 100, 200, 300, 400, 500, 600]) {
         await load({ signal: AbortSignal.timeout(ms) })
           .then((engine) => engine.dispose(), () => {})
-      }`,
+      }
+      process.exit(0)`,
   }
   for (const [name, script] of Object.entries(scripts)) {
     assert.deepEqual(await runScript(script), { code: 0, output: '' }, name)

@@ -9,7 +9,7 @@ import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadModel, planModel } from 'sotto'
 import { tinyBytes, tinyPath, until, withEngine } from '../js/lib/models.js'
-import { listener, lose, onGpu, request } from './lib/engines.js'
+import { listener, lose, onGpu, request } from './lib/faults.js'
 
 const model = tinyPath('f32')
 const textOf = async (engine, more = {}) =>

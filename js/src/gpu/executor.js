@@ -24,7 +24,7 @@ const COPY_BOTH = 4 | 8 // GPUBufferUsage, which is no global in Node.js
 /**
  * @typedef {object} Stream
  * @property {number} end address
- * @property {Promise<unknown>[]} answers answers that it waits for
+ * @property {Promise<unknown>[]} answers of the device, that it waits for
  * @property {Readback | undefined} readback
  */
 
@@ -53,7 +53,10 @@ export class Executor {
   #timestamps
   /** From the encoding of commands until what they read was there. */
   #lastStepMs = 0
-  #counts = { dispatches: 0, reads: 0, bytes_written: 0, bytes_read: 0, pipelines: 0 }
+  #counts = { dispatches: 0, reads: 0, bytes_written: 0, bytes_read: 0, pipelines: 0, waited_ms: 0 }
+  /** Streams whose reads are waited for, and since when there are some. */
+  #reading = 0
+  #since = 0
 
   /**
    * @param {GPUDevice} device that nobody else uses
@@ -239,7 +242,9 @@ export class Executor {
   /** @param {Readback} readback */
   async #takeReads(readback) {
     const taken = this.#queue.claim()
+    if (this.#reading++ === 0) this.#since = performance.now()
     await readback.map()
+    if (--this.#reading === 0) this.#counts.waited_ms += performance.now() - this.#since
     taken()
     if (this.#failure) return
     readback.copyTo(this.#memory)

@@ -74,7 +74,7 @@
  * @property {number} gpu_scratch
  * @property {number} gpu_total
  * @property {number} gpu_limit what gpu_total was held against; 0: none
- * @property {number} cpu_total what total would be without a GPU
+ * @property {number} cpu_total what `total` would be on the CPU
  * @property {number} n_ctx after defaults were filled in
  * @property {boolean} fits
  */

@@ -130,6 +130,7 @@
  * @property {number} reads
  * @property {number} bytes_read
  * @property {number} bytes_written
+ * @property {number} waited_ms for reads, in all
  * @property {number} last_step_ms from the last dispatches' encoding until their results were there
  * @property {Record<string, { n: number, ms: number }>} [kernels] with gpu.timestamps: dispatches of
  *   each kernel, by the files that it is made of, and the GPU's time in them

@@ -78,9 +78,8 @@ export async function readHeaders(job, engine, files) {
   }
   const numbers = planOf(job, engine)
   const limits = limitsOf(job.options)
-  const tooMuch = numbers.gpu_total > (numbers.gpu_limit || Infinity)
-  const onlyGpu = tooMuch && numbers.total <= numbers.limit
-  const { limited_by } = onlyGpu ? { limited_by: /** @type {const} */ ('gpu') } : strictest(limits)
+  const fitsGpu = numbers.gpu_limit === 0 || numbers.gpu_total <= numbers.gpu_limit
+  const limited_by = fitsGpu ? strictest(limits).limited_by : 'gpu'
   const alternatives = numbers.fits ? [] : whatFits(job, engine)
   return { ...numbers, limited_by, limits, alternatives }
 }

@@ -1,5 +1,5 @@
-/* How long a token of an answer takes on the CPU, without the model's weights: from the speed of its
- * matrix products, which are nearly all of it, on weights that are nothing but zeros. */
+/* How long a token of an answer takes on the CPU, without the model's weights: from the speed of
+ * its matrix products, which are nearly all of it, on weights that are nothing but zeros. */
 #ifndef SOTTO_BACKEND_CPU_ESTIMATE_H
 #define SOTTO_BACKEND_CPU_ESTIMATE_H
 

@@ -85,7 +85,7 @@ static sotto_status plan(const sotto_program *p, const sotto_backend_config *con
   out->gpu_weights = weights.gpu;
   out->gpu_kv = sotto_kv_bytes(kv_shape);
   /* Activations, the batch, parameters, and what is read back. */
-  out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_splits) +
+  out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_shards) +
                      gpu_summary_gpu_bytes(p, config->n_outputs) +
                      (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float);
   return SOTTO_OK;
@@ -145,10 +145,12 @@ static bool take(sotto_backend *backend, sotto_gpu_commands *out) {
   return gpu_stream_take(&((gpu_backend *)backend)->shared.stream, out);
 }
 
-/* With the message that it will have from now on. */
+/* With the message that it will have from now on. Nothing that was emitted is given out any more:
+ * what it points to may be gone. */
 static void fail(gpu_backend *b, sotto_status status, const char *reason) {
   if (b->failure != SOTTO_OK) return;
   b->failure = status;
+  b->shared.stream.failed = true;
   snprintf(b->reason, sizeof b->reason, "%s", reason);
 }
 

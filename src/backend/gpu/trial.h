@@ -1,5 +1,5 @@
-/* How long a token of an answer takes on the GPU: the program runs over the model's own buffers, for
- * a token at position 0, whatever is in them. Once to warm up, then some more times. */
+/* How long a token of an answer takes on the GPU: the program runs over the model's own buffers,
+ * for a token at position 0, whatever is in them. Once to warm up, then some more times. */
 #ifndef SOTTO_BACKEND_GPU_TRIAL_H
 #define SOTTO_BACKEND_GPU_TRIAL_H
 

@@ -3,6 +3,7 @@
 //   ?lose=5,9    the device is lost at the fifth submit, and again at the ninth
 //   ?listen=x    and whenever something is said on the channel of this name
 //   ?break=rope  what is compiled of this kernel is no WGSL
+//   ?spoil=rope  this kernel adds where it should subtract
 //   ?full=5      there is no memory for the fifth buffer
 //   ?adapters=1  there is one adapter and no more
 //   ?slow=50     results come so many milliseconds late
@@ -23,8 +24,11 @@ const whole = openTestGpu({
   },
   onMap: () => faults.has('slow') && sleep(Number(faults.get('slow'))),
   onCreateBuffer: ({ n }) => is('full', n) && 'out-of-memory',
-  onShader: ({ label, code }) =>
-    label?.split(' ').includes(faults.get('break')) ? `${code}\nfn oops( {` : code,
+  onShader({ label, code }) {
+    const of = (fault) => label?.split(' ').includes(faults.get(fault))
+    if (of('spoil')) return code.replace('cosine -', 'cosine +')
+    return of('break') ? `${code}\nfn oops( {` : code
+  },
 })
 
 if (faults.has('listen')) {

@@ -1,32 +1,69 @@
-// Engines on the GPU for tests: their options, and losing their device.
-import { setTimeout as sleep } from 'node:timers/promises'
-import { prompt } from '../../js/lib/models.js'
+// Engines on the GPU for tests beside the reference's, and how far what they compute is apart.
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { random } from '../../js/lib/random.js'
 import './dawn.js' // for the environment
 
-/** @param {string} file of this folder, with its query */
-export const moduleUrl = (file) => new URL(file, import.meta.url).href
+const tiny = new URL('../../../models/tiny/', import.meta.url)
 
-/** @param {string} module as dawn.js, which says what may follow its name */
-export const onGpu = (module = 'dawn.js', { gpu = {}, ...options } = {}) => ({
+/** Names of the tiny models that `choose` is true of; of those that are split, the whole. */
+export const tinyModels = (choose) =>
+  readdirSync(tiny)
+    .filter((file) => file.endsWith('.gguf') && !/-of-\d+/.test(file))
+    .map((file) => file.replace('.gguf', ''))
+    .filter(choose)
+
+/** The file of a tiny model: family-lfm2, kquant-q6_k, embed-bert-cls … */
+export const pathOf = (name) => fileURLToPath(new URL(`${name}.gguf`, tiny))
+
+/** Options for an engine on the GPU; `faults` are a query of dawn.js. */
+export const onGpu = (options = {}, faults = '') => ({
   backend: 'webgpu',
-  gpu: { allowSoftware: true, module: moduleUrl(module), ...gpu },
-  cache_type_k: 'f32', // the reference's
-  cache_type_v: 'f32',
+  gpu: { allowSoftware: true, module: new URL(`./dawn.js${faults}`, import.meta.url).href },
   ...options,
 })
+export const asReference = (options = {}) => ({ backend: 'naive', ...options })
+/** A cache that rounds nothing, as the reference's. */
+export const floats = { cache_type_k: 'f32', cache_type_v: 'f32' }
 
-export const request = { prompt, max_tokens: 8, temperature: 0, ignore_eos: true }
-
-/** Loses the device of the engine that listens to the channel. */
-export async function lose(name) {
-  const channel = new BroadcastChannel(name)
-  channel.postMessage('')
-  await sleep(1)
-  channel.close()
+/** n token ids below n_vocab, the same ones each time. */
+export function tokensFor(n, n_vocab, seed = 1) {
+  const next = random(seed)
+  return Array.from({ length: n }, () => 3 + next(n_vocab - 3))
 }
 
-/** Keeps warnings, to be told from each other by their texts. */
-export function listener() {
-  const warnings = []
-  return { warnings, onWarning: (warning) => warnings.push(warning) }
+export const greedy = { temperature: 0, ignore_eos: true, prompt_lookup: false }
+
+/** Steps of a request's logits by their kind and position: prompt 0 … */
+export async function logitsOf(engine, request) {
+  const steps = new Map()
+  for await (const { kind, position, token, logits } of engine.logits({ ...greedy, ...request }))
+    steps.set(`${kind} ${position}`, { token, logits })
+  return steps
+}
+
+/** Tokens of the answer. */
+export const answerOf = (steps) =>
+  [...steps].filter(([at]) => at.startsWith('predicted')).map(([, { token }]) => token)
+
+/**
+ * The largest difference of steps that `expected` has too, as a share of its largest logit. Where
+ * answers part, the share is that of what came before.
+ */
+export function difference(steps, expected) {
+  assert.ok(steps.size > 0, 'no logits')
+  let [most, largest] = [0, 0]
+  for (const [at, { token, logits }] of steps) {
+    const reference = expected.get(at)
+    assert.ok(reference, `no ${at} in the reference`)
+    assert.equal(logits.length, reference.logits.length)
+    for (const [id, logit] of logits.entries()) {
+      const apart = Math.abs(logit - reference.logits[id])
+      if (!(apart <= most)) most = apart
+      largest = Math.max(largest, Math.abs(reference.logits[id]))
+    }
+    if (at.startsWith('predicted') && token !== reference.token) break
+  }
+  return most / largest
 }
