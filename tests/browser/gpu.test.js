@@ -53,7 +53,7 @@ test('computes what the reference does, in the worker of a page with a strict po
   assert.ok(most < 1e-5 * largest, `${most} of ${largest}`)
 })
 
-test('a software adapter is refused unless it was asked for, and no GPU by its reason', async () => {
+test('a software adapter is refused unless it will do, and none by its reason', async () => {
   const refused = await inPage('logits', { backend: 'webgpu' })
   assert.equal(refused.code, 'gpu_unavailable')
   assert.match(refused.message, /a processor that plays a GPU \(swiftshader\)/)

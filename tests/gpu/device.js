@@ -82,8 +82,8 @@ class TestGpu {
   }
 
   /**
-   * `gone.else(error, work, also)`: what `work()` promises, when `also` is over, or a rejection once
-   * the device is lost. It comes when Dawn has answered, as that ends the process if a worker
+   * `gone.else(error, work, also)`: what `work()` promises, when `also` is over, or a rejection
+   * once the device is lost. It comes when Dawn has answered, as that ends the process if a worker
    * is terminated before.
    */
   #hookLoss(device) {

@@ -38,7 +38,9 @@ before(async () => {
 test('computes what the reference does, alone and beside others', async () => {
   await withEngine(tinyPath(), onGpu(), async (engine) => {
     assert.equal(engine.info.gpu.software, true)
-    assert.ok(engine.plan.gpu_total > 0)
+    const { gpu_weights, gpu_total } = engine.plan
+    const { gpu } = await engine.memory()
+    assert.ok(gpu > gpu_weights && gpu <= gpu_total + 65536, `${gpu} of ${gpu_total}`)
     const alone = await allLogits(engine, { cache_prompt: false })
     assert.ok(difference(alone, expected) < 1e-5)
     const others = ['Another', 'A third one, which is longer', prompt].map((text) =>

@@ -113,8 +113,9 @@
  */
 
 /**
- * Bytes: what the engine has allocated, the most it ever had, and the module's whole memory.
- * @typedef {{ in_use: number, peak: number, module: number }} MemoryUse
+ * Bytes: what the engine has allocated, the most it ever had, the module's whole memory, and what
+ * is in a GPU's.
+ * @typedef {{ in_use: number, peak: number, module: number, gpu: number }} MemoryUse
  */
 
 /**

@@ -329,7 +329,8 @@ export class CoreEngine {
     const m = this.module
     const bytes = (/** @type {string} */ name) =>
       Number(m.call(`sotto_engine_bytes_${name}`, this.ptr))
-    return { in_use: bytes('in_use'), peak: bytes('peak'), module: m.memoryBytes }
+    const gpu = this.gpu?.bytes() ?? 0
+    return { in_use: bytes('in_use'), peak: bytes('peak'), module: m.memoryBytes, gpu }
   }
 
   free() {

@@ -137,6 +137,13 @@ export class CoreGpu {
     if (this.#left) throw new SottoError('gpu_lost', 'The GPU is not in use any more')
   }
 
+  /** Bytes of buffers on the GPU. */
+  bytes() {
+    if (!this.#executor) return 0
+    const { storage_bytes, uniform_bytes, staging_bytes } = this.#executor.statistics()
+    return storage_bytes + uniform_bytes + staging_bytes
+  }
+
   /** Resolves when there is room for more weights; rejects if the GPU has failed. */
   async room() {
     this.check()

@@ -7,6 +7,8 @@
 //   ?full=5      there is no memory for the fifth buffer
 //   ?adapters=1  there is one adapter and no more
 //   ?slow=50     results come so many milliseconds late
+//   ?without=subgroups  there is no such feature, of the adapter or of WGSL; several are possible
+//   ?maxBufferSize=268435456  this limit is announced
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openTestGpu } from '../device.js'
 
@@ -17,7 +19,13 @@ const losses = (faults.get('lose') ?? '').split(',').map(Number)
 /** The device that was used last. */
 let last
 
+const limits = Object.fromEntries(
+  [...faults].filter(([name]) => name.startsWith('max')).map(([name, n]) => [name, Number(n)]),
+)
+
 const whole = openTestGpu({
+  without: faults.getAll('without'),
+  limits,
   onSubmit({ n, device }) {
     last = device
     if (losses.includes(n)) whole.lose(device)

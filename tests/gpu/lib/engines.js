@@ -1,7 +1,10 @@
 // Engines on the GPU for tests beside the reference's, and how far what they compute is apart.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeRandom } from '../../../models/make-random.mjs'
 import { random } from '../../js/lib/random.js'
 import './dawn.js' // for the environment
 
@@ -16,6 +19,19 @@ export const tinyModels = (choose) =>
 
 /** The file of a tiny model: family-lfm2, kquant-q6_k, embed-bert-cls … */
 export const pathOf = (name) => fileURLToPath(new URL(`${name}.gguf`, tiny))
+
+/**
+ * A model of random weights of 8 bits with heads of 64, which a cache in q8_0 asks for on a GPU;
+ * `change` replaces numbers of its shape. Its file goes when the process does.
+ */
+export function wideHeads(family, change = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'sotto-gpu-'))
+  process.on('exit', () => rmSync(folder, { recursive: true }))
+  const path = join(folder, `${family}.gguf`)
+  const sizes = { width: 128, layers: 3, heads: 2, kvHeads: 1, head: 64, ffn: 128, vocab: 320 }
+  makeRandom(pathOf('tiny-q8_0'), path, 'Q8_0', { family, ...sizes, ...change })
+  return path
+}
 
 /** Options for an engine on the GPU; `faults` are a query of dawn.js. */
 export const onGpu = (options = {}, faults = '') => ({
