@@ -36,6 +36,12 @@ export class CommandQueue {
     return this.#pass
   }
 
+  /** A pass that begins now. @param {GPUComputePassDescriptor} descriptor */
+  newPass(descriptor) {
+    this.#pass = this.encoder().beginComputePass(descriptor)
+    return this.#pass
+  }
+
   /** An encoder for copies. */
   encoder() {
     this.#pass?.end()
