@@ -44,7 +44,12 @@ const retryRule = (value, field) =>
 
 /** @type {import('./check.js').Rule} */
 const gpuRule = (value, field) =>
-  check(object(value, field), { allowSoftware: boolean, module: (given) => String(given) })
+  check(object(value, field), {
+    allowSoftware: boolean,
+    module: (given) => String(given),
+    memory_budget: limitedInteger('memory_budget'),
+    timestamps: boolean,
+  })
 
 const optionRules = {
   n_ctx: limitedInteger('n_ctx'),

@@ -46,6 +46,26 @@ export class CoreEngine {
    */
   attachGpu(gpu, onCrash) {
     this.gpu = new CoreGpu(this, gpu, onCrash)
+    this.gpu.withDevice((device) => this.#do('set_gpu', device))
+  }
+
+  /**
+   * Goes on on another GPU, or on the CPU; the weights are to be fed again. Where that throws
+   * nothing has changed.
+   * @param {OpenGpu | undefined} gpu
+   * @param {(error: unknown) => void} onCrash
+   * @returns {MemoryPlanNumbers}
+   */
+  recover(gpu, onCrash) {
+    const { ptr } = this.#structs.plan
+    const next = gpu && new CoreGpu(this, gpu, onCrash)
+    if (next) next.withDevice((device) => this.#do('recover', device, ptr))
+    else this.#do('recover', 0, ptr)
+    const before = this.gpu
+    this.gpu = next
+    next?.start()
+    before?.leave()
+    return this.#plan()
   }
 
   // ---- loading ----
@@ -263,6 +283,7 @@ export class CoreEngine {
 
   /** @param {number} budgetMs @returns {number} one of SOTTO_STEP_… */
   step(budgetMs) {
+    if (this.gpu?.failure) return this.module.constant('STEP_WAIT_GPU')
     const result = this.module.call('sotto_engine_step', this.ptr, budgetMs)
     this.gpu?.flush()
     return result
