@@ -1,5 +1,5 @@
-// What computes where that was left open: a GPU where one may be used, has room, does what it should
-// and measures faster; else the CPU, with the reason. And the ledger of a GPU, before and after.
+// What computes where that was left open: a GPU where one may be used, has room, does what it
+// should and measures faster; else the CPU, with the reason. And a GPU's ledger, before and after.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
