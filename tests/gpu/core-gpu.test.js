@@ -72,7 +72,7 @@ function loopOf(engine) {
     loop.add(
       id,
       {
-        prompt: { kind: 'tokens', tokens: Int32Array.of(1, 2, 3) },
+        prompt: { kind: 'tokens', tokens: Int32Array.of(id, 20, 30) },
         fields: { max_tokens },
         flags: ['IGNORE_EOS', 'NO_LOOKUP'],
         stop: [],
@@ -99,10 +99,14 @@ test('a token takes a write, dispatches and reads, and nothing new', async () =>
   const setUp = recorder.kinds()
   assert.ok(setUp.BUFFER > 5 && setUp.PIPELINE > 5 && setUp.BIND_GROUP > 20 && setUp.WRITE > 1)
   assert.equal(setUp.READ, undefined)
-  const from = recorder.streams.length
   const { generate, done } = loopOf(engine)
-  generate(1, 20)
-  assert.equal((await done(1)).finish_reason, 'length')
+  const answer = async (id) => {
+    generate(id, 20)
+    assert.equal((await done(id)).finish_reason, 'length')
+  }
+  await answer(1) // makes lists
+  const from = recorder.streams.length
+  await answer(2)
   const kinds = recorder.kinds(from)
   const { WRITE, CLEAR, DISPATCH, READ, SUBMIT, RUN = 0, LIST = 0, ...others } = kinds
   assert.deepEqual(others, {})

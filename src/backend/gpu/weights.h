@@ -36,7 +36,7 @@ typedef struct gpu_weights {
 } gpu_weights;
 
 /* Most bytes of a feed while weights go to a GPU. */
-#define SOTTO_GPU_MAX_FEED (1u << 17)
+#define SOTTO_GPU_MAX_FEED (1u << 19)
 
 typedef struct gpu_weights_plan {
   uint64_t gpu;     /* bytes on the GPU */
