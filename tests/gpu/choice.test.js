@@ -245,3 +245,17 @@ test('with timestamps, the time of each kernel by its name', async () => {
     assert.ok(all.some(({ ms }) => ms > 0))
   })
 })
+
+test("the README's example runs", async () => {
+  const readme = readFileSync(new URL('../../js/README.md', import.meta.url), 'utf8')
+  const [, code] = /\n## GPU\n[\s\S]*?```js\n([\s\S]*?)```/.exec(readme)
+  const said = []
+  const load = (url, { backend, gpu }) =>
+    loadModel(url, onGpu('dawn.js', { backend, gpu: { ...gpu, allowSoftware: true } }))
+  const AsyncFunction = (async () => {}).constructor
+  const example = new AsyncFunction('loadModel', 'url', 'console', `${code}; return engine`)
+  const engine = await example(load, model, { log: (...given) => said.push(...given) })
+  await engine.dispose()
+  assert.equal(said.length, 5)
+  assert.ok(said.every(Boolean), String(said))
+})
