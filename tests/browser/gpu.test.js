@@ -1,7 +1,6 @@
 // A GPU in a browser: the library in a page, with Chromium's software adapter.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openBrowser, softwareGpu } from '../../tools/lib/browser.mjs'
 import { inRoot } from '../../tools/lib/paths.mjs'
 import { serve, siteMounts } from '../../tools/lib/server.mjs'
@@ -69,13 +68,52 @@ test('a software adapter is refused unless it will do, and none by its reason', 
   }
 })
 
-test('when the GPU process dies, requests end with gpu_lost', async () => {
-  await inPage('load', onGpu)
-  const generating = inPage('generate')
-  await sleep(300)
+test('a GPU that nobody asked for is taken only where it is faster', async () => {
+  const { steps, gpu, gpu_refusal } = await inPage('logits', { gpu: onGpu.gpu })
+  assert.ok(steps.length > 0)
+  assert.equal(gpu, undefined)
+  assert.match(gpu_refusal, /the CPU is faster/)
+  const software = await inPage('logits', {})
+  assert.match(software.gpu_refusal, /a processor that plays a GPU/)
+})
+
+test('a page without WebGPU asks for nothing of what it needs', async () => {
+  const args = ['--host-resolver-rules=MAP insecure.test 127.0.0.1']
+  const other = await openBrowser({ args })
+  try {
+    const insecure = await other.newPage()
+    const asked = []
+    insecure.on('request', (request) => asked.push(new URL(request.url()).pathname))
+    await insecure.goto(server.url.replace(/127\.0\.0\.1|localhost/, 'insecure.test'))
+    const { gpu_refusal, message } = await inPage('logits', {}, insecure)
+    assert.equal(message, undefined)
+    assert.match(gpu_refusal, /no WebGPU, or none for this page: it wants HTTPS/)
+    assert.ok(asked.some((path) => path.endsWith('.wasm')))
+    assert.deepEqual(
+      asked.filter((path) => /\/(gpu|kernels)\.js$/.test(path) && path.includes('dist')),
+      [],
+    )
+  } finally {
+    await other.close()
+  }
+})
+
+test('when the GPU process dies, answers go on: on another GPU, and then on the CPU', async () => {
   const session = await browser.newBrowserCDPSession()
-  await session.send('Browser.crashGpuProcess')
-  const { code, message } = await generating
-  assert.equal(code, 'gpu_lost')
-  assert.match(message, /The GPU is gone/)
+  await inPage('load', onGpu)
+  const { text } = await inPage('generate')
+  for (const where of ['on a GPU again', 'on the CPU: it was lost too often']) {
+    await page.evaluate(() => {
+      document.title = ''
+    })
+    const generating = inPage('generate')
+    await page.waitForFunction(() => document.title === 'third token')
+    await session.send('Browser.crashGpuProcess')
+    const { text: same, gpu, warnings, message } = await generating
+    assert.equal(message, undefined)
+    assert.equal(same, text)
+    assert.match(warnings.at(-1), /^SottoError: The GPU is gone/)
+    assert.ok(warnings.at(-1).includes(where), warnings.at(-1))
+    assert.equal(gpu !== undefined, where === 'on a GPU again')
+  }
 })

@@ -1,5 +1,5 @@
-// What computes where that was left open: a GPU where one may be used, has room, does what it should
-// and measures faster; else the CPU, with the reason. And the ledger of a GPU, before and after.
+// What computes where that was left open: a GPU where one may be used, has room, does what it
+// should and measures faster; else the CPU, with the reason. And a GPU's ledger, before and after.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -244,4 +244,18 @@ test('with timestamps, the time of each kernel by its name', async () => {
     for (const { n, ms } of all) assert.ok(n > 0 && ms >= 0)
     assert.ok(all.some(({ ms }) => ms > 0))
   })
+})
+
+test("the README's example runs", async () => {
+  const readme = readFileSync(new URL('../../js/README.md', import.meta.url), 'utf8')
+  const [, code] = /\n## GPU\n[\s\S]*?```js\n([\s\S]*?)```/.exec(readme)
+  const said = []
+  const load = (url, { backend, gpu }) =>
+    loadModel(url, onGpu('dawn.js', { backend, gpu: { ...gpu, allowSoftware: true } }))
+  const AsyncFunction = (async () => {}).constructor
+  const example = new AsyncFunction('loadModel', 'url', 'console', `${code}; return engine`)
+  const engine = await example(load, model, { log: (...given) => said.push(...given) })
+  await engine.dispose()
+  assert.equal(said.length, 5)
+  assert.ok(said.every(Boolean), String(said))
 })

@@ -1,5 +1,5 @@
-// Engines whose GPU is lost: answers go on as if nothing had happened, on another GPU or on the CPU,
-// and a typed error says where that cannot be.
+// Engines whose GPU is lost: answers go on as if nothing had happened, on another GPU or on the
+// CPU, and a typed error says where that cannot be.
 import assert from 'node:assert/strict'
 import { copyFileSync, createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +9,8 @@ import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadModel, planModel } from 'sotto'
 import { tinyBytes, tinyPath, until, withEngine } from '../js/lib/models.js'
+import { random } from '../js/lib/random.js'
+import { rangeServer } from '../js/lib/range-server.js'
 import { listener, lose, onGpu, request } from './lib/faults.js'
 
 const model = tinyPath('f32')
@@ -21,7 +23,7 @@ let longer
 before(async () => {
   await withEngine(model, { backend: 'cpu' }, async (engine) => {
     expected = await textOf(engine)
-    longer = await textOf(engine, { max_tokens: 40 })
+    longer = await textOf(engine, { max_tokens: 24 })
   })
 })
 
@@ -50,7 +52,7 @@ async function textWithLoss(engine, channel, more = {}) {
   return text
 }
 
-test('lost at the first submit: loading goes on on another GPU, and a warning says so', async () => {
+test('lost at the first submit: loading goes on on another GPU, with a warning', async () => {
   const { warnings, onWarning } = listener()
   await withEngine(model, onGpu('dawn.js?lose=1', { onWarning }), async (engine) => {
     isOnGpu(engine)
@@ -61,20 +63,19 @@ test('lost at the first submit: loading goes on on another GPU, and a warning sa
   assert.match(warnings[0].message, /lost by the test\. The engine goes on on a GPU again/)
 })
 
-test('lost at any submit, while it loads, reads a prompt or answers: the same answer', async (t) => {
+test('lost at any submit of loading, a prompt or an answer: the same answer', async (t) => {
   const prefill = { prompt: request.prompt }
   const load = (module, onWarning) => loadModel(model, onGpu(module, { prefill, onWarning }))
   const whole = await load('dawn.js')
   assert.equal(await textOf(whole), expected)
   const { submits } = (await whole.statistics()).gpu
   await whole.dispose()
-  const rounds = Number(process.env.SOTTO_LOSSES ?? 8)
+  const rounds = Number(process.env.SOTTO_LOSSES ?? 6)
   const seed = Number(process.env.SOTTO_SEED ?? Date.now() % 1e6)
+  const next = random(seed)
   t.diagnostic(`seed ${seed}, ${rounds} of ${submits} submits`)
   for (let i = 0; i < rounds; i++) {
-    // A generator of Lehmer's; one loss in each part of the whole.
-    const share = (i + (((seed + i) * 48271 * 16807) % 2147483647) / 2147483647) / rounds
-    const at = 1 + Math.floor(share * submits)
+    const at = 1 + Math.floor(((i + next(1000) / 1000) * submits) / rounds) // one in each part
     const { warnings, onWarning } = listener()
     const module = `dawn.js?lose=${at}${i % 2 ? '&adapters=1' : ''}`
     const engine = await load(module, onWarning)
@@ -89,7 +90,7 @@ test('lost at any submit, while it loads, reads a prompt or answers: the same an
 test('an answer under way goes on on another GPU, and then on the CPU', async () => {
   const { warnings, onWarning } = listener()
   await withEngine(model, onGpu('dawn.js?listen=two', { onWarning }), async (engine) => {
-    assert.equal(await textWithLoss(engine, 'two', { max_tokens: 40 }), longer)
+    assert.equal(await textWithLoss(engine, 'two', { max_tokens: 24 }), longer)
     isOnGpu(engine)
     assert.equal(await textWithLoss(engine, 'two', { max_tokens: 40, seed: 1 }), longer)
     isOnCpu(engine, /lost too often/)
@@ -101,8 +102,8 @@ test('an answer under way goes on on another GPU, and then on the CPU', async ()
 
 test('requests that come meanwhile wait, and several go on together', async () => {
   await withEngine(tinyBytes('f32'), onGpu('dawn.js?listen=many'), async (engine) => {
-    const first = textWithLoss(engine, 'many', { max_tokens: 40 })
-    const second = textOf(engine, { max_tokens: 40 })
+    const first = textWithLoss(engine, 'many', { max_tokens: 24 })
+    const second = textOf(engine, { max_tokens: 24 })
     await sleep(20)
     const others = [1, 2, 3].map((seed) => textOf(engine, { seed, cache_prompt: false }))
     assert.deepEqual(await Promise.all([first, second]), [longer, longer])
@@ -147,6 +148,31 @@ test('a cancel, a new state and the end of the engine do not wait for what was l
   await last
 })
 
+test('a URL is read from the cache, by ranges again, or from its start', async () => {
+  const cacheDir = mkdtempSync(join(tmpdir(), 'sotto-'))
+  let ranges = true
+  const server = await rangeServer(tinyBytes('f32'), () => ({ ranges }))
+  const asks = async (options) => {
+    const module = `dawn.js?listen=url&adapters=${options.cache === 'no-store' ? 2 : 1}`
+    const more = { cacheDir, onWarning() {}, ...options }
+    return withEngine(`${server.url}/model.gguf`, onGpu(module, more), async (engine) => {
+      const before = server.requests.length
+      assert.equal(await textWithLoss(engine, 'url'), expected)
+      return server.requests.length - before
+    })
+  }
+  try {
+    for (const cache of ['reload', 'default']) assert.equal(await asks({ cache }), 0)
+    assert.ok((await asks({ cache: 'no-store' })) > 0)
+    ranges = false
+    assert.ok((await asks({ cache: 'no-store' })) > 0)
+    assert.ok((await asks({ cache: 'no-store', fetch: (...given) => fetch(...given) })) > 0)
+  } finally {
+    await server.close()
+    rmSync(cacheDir, { recursive: true })
+  }
+})
+
 // ---- what cannot go on ----
 
 /** Whether a request, and the next one, fail like this after a loss. */
@@ -161,7 +187,7 @@ async function failsAfterLoss(source, channel, options, code, message) {
       assert.match(given.message, message)
       return true
     }
-    await assert.rejects(textWithLoss(engine, channel, { max_tokens: 40 }), error)
+    await assert.rejects(textWithLoss(engine, channel, { max_tokens: 24 }), error)
     await assert.rejects(textOf(engine), error)
     await assert.rejects(engine.saveState(), error)
     assert.ok((await engine.tokenize('A')).length > 0)

@@ -16,7 +16,7 @@ export class Timestamps {
   #reading = false
   /** @type {{ label: string, n: number }[]} of the stream under way */
   #passes = []
-  /** @type {Record<string, { n: number, ms: number }>} dispatches and time, by the kernels' labels */
+  /** By the kernels' labels; n dispatches. @type {Record<string, { n: number, ms: number }>} */
   kernels = {}
 
   /** @param {GPUDevice} device */

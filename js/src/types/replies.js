@@ -133,8 +133,8 @@
  * @property {number} bytes_written
  * @property {number} waited_ms for reads, in all
  * @property {number} last_step_ms from the last dispatches' encoding until their results were there
- * @property {Record<string, { n: number, ms: number }>} [kernels] with gpu.timestamps: dispatches of
- *   each kernel, by the files that it is made of, and the GPU's time in them
+ * @property {Record<string, { n: number, ms: number }>} [kernels] with gpu.timestamps: the
+ *   dispatches of each kernel, by the files that it is made of, and the GPU's time in them
  */
 /** @typedef {{ memory: MemoryUse, gpu?: GpuInfo & GpuUse }} EngineStatistics */
 

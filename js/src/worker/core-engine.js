@@ -50,8 +50,7 @@ export class CoreEngine {
   }
 
   /**
-   * Goes on on another GPU, or on the CPU; the weights are to be fed again. Where that throws
-   * nothing has changed.
+   * Goes on on another GPU or the CPU, with weights to be fed again. If it throws nothing changed.
    * @param {OpenGpu | undefined} gpu
    * @param {(error: unknown) => void} onCrash
    * @returns {MemoryPlanNumbers}
@@ -61,10 +60,9 @@ export class CoreEngine {
     const next = gpu && new CoreGpu(this, gpu, onCrash)
     if (next) next.withDevice((device) => this.#do('recover', device, ptr))
     else this.#do('recover', 0, ptr)
-    const before = this.gpu
+    this.gpu?.leave()
     this.gpu = next
     next?.start()
-    before?.leave()
     return this.#plan()
   }
 

@@ -98,7 +98,7 @@ export class CoreGpu {
       .catch(this.#onCrash)
   }
 
-  /** Resolves at the next report, or when it is woken. Where the GPU has failed, when it is left. */
+  /** Resolves at the next report or when it is woken; where the GPU has failed, when it is left. */
   report() {
     if (this.#underWay === 0 && !this.failure && !this.#left) {
       throw new SottoError('internal_error', 'The core waits for a GPU that has nothing to do')

@@ -32,7 +32,8 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
 
 /**
  * @typedef {object} LoadJob
- * @property {() => OpenableSource[]} makeSources of the model's files, to be read once
+ * @property {(again: boolean) => OpenableSource[]} makeSources of the model's files; again: they
+ *   have been read before
  * @property {LoadOptions} options
  * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
  * @property {ThreadHost} threads
@@ -63,10 +64,10 @@ export async function load(given) {
     const team = prepare(job, choice[0])
     await Promise.all([opening, job.gpus.first()])
     const size = headerSize(files)
-    const make = () => makeEngine(job, choice[0], size, team)
-    const empty = await make()
+    const empty = await makeEngine(job, choice[0], size, team)
     const module_ms = lap()
-    const { engine: first, plan } = await readPlan(job, files, empty, make)
+    const makeAnother = () => makeEngine(job, choice[0], size)
+    const { engine: first, plan } = await readPlan(job, files, empty, makeAnother)
     await job.onPlan(plan)
     if (!plan.fits) throw overBudget(first, plan)
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
@@ -166,7 +167,7 @@ async function readPlan(job, files, engine, makeAnother) {
  */
 async function withFiles(job, work) {
   const abort = new AbortController()
-  const files = job.makeSources().map((source) => new ModelFileReader(source, abort.signal))
+  const files = job.makeSources(false).map((source) => new ModelFileReader(source, abort.signal))
   try {
     return await work(files, abort)
   } catch (error) {

@@ -115,7 +115,9 @@ export class Recovery {
    */
   async #read(onProgress, prefill) {
     const abort = new AbortController()
-    const files = this.#job.makeSources().map((source) => new ModelFileReader(source, abort.signal))
+    const files = this.#job
+      .makeSources(true)
+      .map((source) => new ModelFileReader(source, abort.signal))
     try {
       await Promise.all(files.map((file) => file.open()))
       files.forEach((file, index) => {

@@ -16,7 +16,7 @@ import { Gpus } from './open-gpu.js'
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { Storage } from '../cache/storage.js' */
 /** @import { WorkerPort } from '../connection.js' */
-/** @import { MemoryPlan } from '../types.js' */
+/** @import { CacheMode, MemoryPlan } from '../types.js' */
 /** @import { LoadJob } from './loader.js' */
 /** @import { CoreEngine } from './core-engine.js' */
 /** @import { GpuHost } from './open-gpu.js' */
@@ -133,8 +133,10 @@ class WorkerSide {
     this.#gpus = gpus
     /** @type {LoadJob} */
     const job = {
-      makeSources: () =>
-        sources.map((descriptor, index) => this.#source(descriptor, options, index)),
+      makeSources: (again) => {
+        const asked = again ? { ...options, cache: cacheAgain(options.cache) } : options
+        return sources.map((descriptor, index) => this.#source(descriptor, asked, index))
+      },
       options,
       compile: (name) => {
         const compiled = modules.get(name) ?? this.#host.compile(name, options.wasmUrl)
@@ -197,7 +199,10 @@ class WorkerSide {
     this.#host.post({ type: 'warning', warning: packError(warning) })
   }
 
-  /** @param {(id: number) => FromWorker} question @returns {Promise<void>} resolves at the answer */
+  /**
+   * @param {(id: number) => FromWorker} question
+   * @returns {Promise<void>} resolves at the answer
+   */
   #ask(question) {
     return new Promise((resolve) => {
       this.#host.post(question(this.#questions.push(resolve) - 1))
@@ -280,6 +285,13 @@ const placeOf = ({ present, refusal }, { plan }) => ({
   gpu_refusal: refusal,
   plan,
 })
+
+/**
+ * What was read before is in the cache, and wanted as it was, whatever the server has now.
+ * @param {CacheMode} mode
+ * @returns {CacheMode}
+ */
+const cacheAgain = (mode) => (mode === 'default' || mode === 'reload' ? 'force-cache' : mode)
 
 /** They read or change what the engine has computed. */
 const needsComputing = new Set(['saveState', 'loadState', 'clearCache'])

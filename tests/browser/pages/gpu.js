@@ -11,26 +11,34 @@ export async function logits(options) {
     const engine = await loadModel(url, options)
     const steps = []
     for await (const { logits } of engine.logits(request)) steps.push(Array.from(logits))
-    const { gpu, n_threads } = engine.info
+    const { gpu, gpu_refusal, n_threads } = engine.info
     await engine.dispose()
-    return { steps, gpu, n_threads }
+    return { steps, gpu, gpu_refusal, n_threads }
   } catch ({ code, message, details }) {
     return { code, message, details }
   }
 }
 
 let engine
+const warnings = []
 
 export async function load(options) {
-  engine = await loadModel(url, options)
+  const onWarning = (warning) => warnings.push(String(warning))
+  engine = await loadModel(url, { ...options, onWarning })
 }
 
-/** Generates until something fails. */
+/** An answer, whose third token is announced as the page's title. */
 export async function generate() {
   try {
-    for (;;) await engine.completions.create({ ...request, max_tokens: 200 })
+    let text = ''
+    let n = 0
+    const long = { ...request, max_tokens: 40, cache_prompt: false, stream: true }
+    for await (const { choices } of await engine.completions.create(long)) {
+      text += choices[0]?.text ?? ''
+      if (++n === 3) document.title = 'third token'
+    }
+    return { text, gpu: engine.info.gpu, warnings }
   } catch ({ code, message }) {
-    await engine.dispose()
     return { code, message }
   }
 }

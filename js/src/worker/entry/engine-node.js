@@ -45,7 +45,7 @@ async function openGpu(module, auto) {
 /** Deno's. */
 const navigatorGpu = () => Reflect.get(globalThis.navigator ?? {}, 'gpu')
 
-/** Where Dawn finds no driver of Vulkan it says so on standard error. Throws where there is none. */
+/** Throws where there is no driver of Vulkan: Dawn would say so on standard error. */
 async function needDriver() {
   if (process.platform !== 'linux') return
   const { env } = process
