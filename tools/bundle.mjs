@@ -1,5 +1,6 @@
 // The workers of the browser's library as one file each, for pages without a bundler: a worker
-// starts when its last import has come, and there would be twenty of them. Called by the build.
+// starts when its last import has come, and there would be twenty of them. What only GPUs need is a
+// file beside the modules, which the engine's worker imports by its address. Called by the build.
 //   node tools/bundle.mjs
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
@@ -13,21 +14,19 @@ const besideModules = {
     id.endsWith('.mjs') ? code.replace(/new URL\("(?=sotto-)/, 'new URL("../') : undefined,
 }
 
-/**
- * From files of js/src/worker/entry to those of js/dist/worker. Callers give browser.js
- * as workerUrl.
- */
-const workers = {
-  'engine-browser.js': 'browser.js',
-  'thread-browser.js': 'thread-browser.js',
-  'hash-browser.js': 'hash-browser.js',
+/** From files of js/src to those of js/dist. Callers give worker/browser.js as workerUrl. */
+const bundles = {
+  'worker/entry/engine-browser.js': 'worker/browser.js',
+  'worker/entry/thread-browser.js': 'worker/thread-browser.js',
+  'worker/entry/hash-browser.js': 'worker/hash-browser.js',
+  'gpu/gpu.js': 'gpu.js',
 }
 
 export async function bundle() {
-  for (const [entry, name] of Object.entries(workers)) {
-    const input = inRoot('js', 'src', 'worker', 'entry', entry)
+  for (const [entry, name] of Object.entries(bundles)) {
+    const input = inRoot('js', 'src', entry)
     const bundled = await rolldown({ input, platform: 'browser', plugins: [besideModules] })
-    const file = join(inRoot('js', 'dist', 'worker'), name)
+    const file = join(inRoot('js', 'dist'), name)
     await bundled.write({ file, format: 'es' })
   }
 }

@@ -25,7 +25,16 @@ const checks = {
   "JavaScript's tables": () => report(checkJsTables(root)),
   'clang-format': () => formatC({ check: true }),
   biome: () => runBiome({ check: true }),
+  'kernels for GPUs': checkKernels,
   types: () => run(inRoot('node_modules', '.bin', 'tsc'), ['-p', '.']),
+}
+
+/** Naga has no subgroups: those variants are Tint's alone. */
+async function checkKernels() {
+  const { checkWgsl } = await import('./lint/wgsl.mjs')
+  const { wgslVariants } = await import('./lint/wgsl-variants.mjs')
+  const { problems, unchecked } = await checkWgsl(wgslVariants())
+  report([...problems, ...unchecked.filter((line) => !/ subgroup .*lacks subgroups/.test(line))])
 }
 
 function report(problems) {

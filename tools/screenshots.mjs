@@ -2,7 +2,7 @@
 //   npm run screenshots [-- NAME…]   (after npm run build -- web); `readme` goes to docs/page.png
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { openBrowser } from './lib/browser.mjs'
+import { openBrowser, softwareGpu } from './lib/browser.mjs'
 import { main } from './lib/main.mjs'
 import { inRoot } from './lib/paths.mjs'
 import { say } from './lib/report.mjs'
@@ -130,7 +130,21 @@ async function talked(page) {
   await page.waitForSelector('#chart-speed canvas')
 }
 
+/** On a processor that plays a GPU, which takes a second for each token and more. */
+async function talkedOnGpu(page) {
+  page.setDefaultTimeout(900_000)
+  await loaded(page)
+  await page.click('#statistics-button')
+  await page.fill('#question', 'What is the capital of France? Answer in one short sentence.')
+  await page.press('#question', 'Enter')
+  await page.waitForFunction(
+    () => document.querySelectorAll('.message.assistant .facts').length > 0,
+  )
+  await page.locator('#gpu-figures').scrollIntoViewIfNeeded()
+}
+
 const chat = '/?temperature=0&max_tokens=120'
+const onGpu = '/?temperature=0&max_tokens=20&n_ctx=512&backend=webgpu&gpu=software'
 const bench = '/bench.html?rounds=3'
 const tall = { viewport: { width: 1280, height: 1840 } }
 const tallPhone = { ...phone, viewport: { width: 390, height: 2300 } }
@@ -158,6 +172,7 @@ async function shared(page) {
 /** Name, options of the page, how to get there, and from where: the chat if that is left out. */
 const pictures = [
   ['readme', { viewport: { width: 1280, height: 740 } }, talked, '/?temperature=0&max_tokens=260'],
+  ['gpu', { viewport: { width: 1280, height: 1240 } }, talkedOnGpu, onGpu],
   ['empty', desktop, async () => {}],
   ['empty-dark', { ...desktop, ...dark }, async () => {}],
   ['empty-phone', phone, async () => {}],
@@ -272,11 +287,12 @@ await main(async () => {
   mkdirSync(folder, { recursive: true })
   await buildSite()
   const { url, close } = await serve()
-  const browser = await openBrowser()
+  const wanted = process.argv.slice(2)
+  const chosen = pictures.filter(([name]) => wanted.length === 0 || wanted.includes(name))
+  const gpu = chosen.some(([, , , start]) => start === onGpu)
+  const browser = await openBrowser({ gpu, args: gpu ? softwareGpu : [] })
   try {
-    const wanted = process.argv.slice(2)
-    for (const [name, options, prepare, start = chat] of pictures) {
-      if (wanted.length && !wanted.includes(name)) continue
+    for (const [name, options, prepare, start = chat] of chosen) {
       const context = await browser.newContext({ ...options, serviceWorkers: 'block' })
       const page = await context.newPage()
       await page.goto(url + start)

@@ -6,7 +6,7 @@ import { PROTOCOL } from './protocol.js'
 import { SourceServer } from './source/remote-server.js'
 
 /** @import { CoreRequest, EngineEvent, LoadOptions, LoadedModel } from './protocol.js' */
-/** @import { FromWorker, SourceDescriptor, ToWorker } from './protocol.js' */
+/** @import { FromWorker, Place, SourceDescriptor, ToWorker } from './protocol.js' */
 /** @import { OpenableSource } from './source/source.js' */
 /** @import { MemoryPlan, Progress } from './types.js' */
 
@@ -46,13 +46,17 @@ export class Connection {
   #listeners = new Map()
   /** @type {unknown} why nothing works any more */
   #ended
+  /** @type {Promise<void> | undefined} */
+  #ending
   /** @type {Waiter | undefined} */
   #ready
   /** @type {SourceServer | undefined} */
   #sources
-  /** The worker has a GPU to give back before it ends. */
+  /** The worker may have a GPU to give back before it ends. */
   #hasGpu = false
   #onEnded = () => {}
+  /** Is told where the engine goes on when it lost its GPU. @type {(place: Place) => void} */
+  onMoved = () => {}
   /** @type {(progress: Progress) => void} */
   #onProgress = () => {}
   /** @type {(warning: SottoError) => void} */
@@ -119,14 +123,20 @@ export class Connection {
       })
       // Sent at once, so that the worker finds it when its own files are there.
       const head = { type: /** @type {const} */ ('load'), protocol: PROTOCOL }
-      this.#hasGpu = options.backend === 'webgpu'
       const loading = this.#ask((id) => ({ ...head, id, sources: descriptors, options }))
       const [value] = await Promise.all([loading, ready])
+      // A GPU may be lost, and then the model is read again.
+      if (!value.info?.gpu) this.#closeSources()
       return { value, worker }
-    } finally {
-      this.#sources.close()
-      this.#sources = undefined
+    } catch (error) {
+      this.#closeSources()
+      throw error
     }
+  }
+
+  #closeSources() {
+    this.#sources?.close()
+    this.#sources = undefined
   }
 
   /**
@@ -189,13 +199,18 @@ export class Connection {
   }
 
   /**
-   * Ends the worker. Whatever waits is rejected with `reason`.
+   * Ends the worker. Whatever waits is rejected with `reason`, that of the first call.
    * @param {unknown} reason
    */
-  async end(reason) {
-    if (this.#ended) return
+  end(reason) {
+    this.#ending ??= this.#end(reason)
+    return this.#ending
+  }
+
+  /** @param {unknown} reason */
+  async #end(reason) {
     this.#ended = reason
-    this.#sources?.close()
+    this.#closeSources()
     this.#ready?.reject(reason)
     for (const { reject } of this.#calls.values()) reject(reason)
     for (const { onError } of this.#listeners.values()) onError(reason)
@@ -240,7 +255,9 @@ export class Connection {
   #onMessage(message) {
     if (message.type === 'ready') return this.#start(message.protocol)
     if (message.type === 'progress') return this.#tell(() => this.#onProgress(message.progress))
-    if (message.type === 'plan') return void this.#show(message.plan)
+    if (message.type === 'plan') return void this.#show(message)
+    if (message.type === 'gpu-open') return this.#goOn(message, true)
+    if (message.type === 'moved') return this.#moved(message.place)
     if (message.type === 'warning') {
       return this.#tell(() => this.#onWarning(unpackError(message.warning)))
     }
@@ -264,14 +281,29 @@ export class Connection {
     }
   }
 
-  /** @param {MemoryPlan} plan the worker waits until the caller has seen it */
-  async #show(plan) {
+  /**
+   * The worker waits until the caller has seen the plan.
+   * @param {{ id: number, plan: MemoryPlan }} message
+   */
+  async #show({ id, plan }) {
     try {
       await this.#onPlan(plan)
     } catch (error) {
       return this.end(error)
     }
-    if (!this.#ended) this.#port.post({ type: 'go-on', id: 0 })
+    if (!this.#ended) this.#goOn({ id }, this.#hasGpu)
+  }
+
+  /** @param {{ id: number }} question of the worker's @param {boolean} hasGpu from now on */
+  #goOn({ id }, hasGpu) {
+    this.#hasGpu = hasGpu
+    this.#port.post({ type: 'go-on', id })
+  }
+
+  /** @param {Place} place */
+  #moved(place) {
+    if (!place.gpu) this.#closeSources()
+    this.onMoved(place)
   }
 
   /** @param {number} protocol */

@@ -12,8 +12,8 @@ import { LOGITS_CREDIT } from './protocol.js'
 import { asBytes } from './source/source.js'
 
 /** @import { Connection } from './connection.js' */
-/** @import { ChatMessage, TemplateOptions, TokenizeOptions } from './types.js' */
-/** @import { CompletionRequest, LogitsStep, MemoryUse, Score } from './types.js' */
+/** @import { ChatMessage, Score, TemplateOptions, TokenizeOptions } from './types.js' */
+/** @import { CompletionRequest, EngineStatistics, LogitsStep, MemoryUse } from './types.js' */
 /** @import { LoadedModel } from './protocol.js' */
 
 const tokenizeRules = { add_special: boolean, parse_special: boolean }
@@ -33,6 +33,11 @@ export class Engine {
     this.info = Object.freeze(info)
     /** What the engine needs, in bytes. */
     this.plan = Object.freeze(plan)
+    connection.onMoved = (moved) => {
+      const { gpu, gpu_refusal } = moved
+      this.info = Object.freeze({ ...this.info, gpu, gpu_refusal })
+      this.plan = Object.freeze(moved.plan)
+    }
     /** Kernels in use: scalar, simd128 or relaxed. */
     this.variant = variant
     const model = info.name || info.architecture
@@ -150,6 +155,11 @@ export class Engine {
   /** @returns {Promise<MemoryUse>} bytes: used by the engine now and at most, and its memory */
   memory() {
     return this.#connection.call('memory')
+  }
+
+  /** @returns {Promise<EngineStatistics>} the same, and what a GPU has and has done */
+  statistics() {
+    return this.#connection.call('statistics')
   }
 
   /** @returns {Promise<any>} metadata and tensors */

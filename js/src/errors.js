@@ -25,7 +25,8 @@ export const ERROR_CODES = Object.freeze({
   invalid_state: 'The call does not fit the state, or a saved state does not fit the model.',
   busy: 'Too many requests are waiting. Try again when one has ended.',
   cancelled: 'The request was cancelled.',
-  gpu_lost: 'The GPU went away: a driver was reset, or the device was taken. Load the model again.',
+  gpu_lost:
+    'The GPU went away, and nothing could take its place. As a warning: what goes on, and where.',
   gpu_unavailable: 'There is no GPU that may be used; the message says why. Use backend "cpu".',
   io_error: 'Reading the model failed; details and cause say where.',
   hash_mismatch:
@@ -68,6 +69,16 @@ export class SottoError extends Error {
  */
 export const invalidArgument = (field, message) =>
   new SottoError('invalid_argument', `${field}: ${message}`, { details: { field } })
+
+/**
+ * What code with a copy of this file of its own has thrown (gpu/gpu.js in browsers), as ours.
+ * @param {unknown} error
+ */
+export function adopted(error) {
+  if (error instanceof SottoError) return error
+  const { code = 'internal_error', message, details } = /** @type {SottoError} */ (error)
+  return new SottoError(code, message ?? String(error), { details, cause: error })
+}
 
 /** @param {unknown} error */
 export const isAbort = (error) => error instanceof Error && error.name === 'AbortError'

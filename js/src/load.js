@@ -22,6 +22,7 @@ import { CACHE_TYPES, VARIANTS } from './tables.js'
  *   path: string }} locate
  * @property {boolean} blobsTravel whether a worker can read a Blob that was sent to it
  * @property {() => number} deviceMemory in bytes; 0: not known
+ * @property {() => void} [keepDriver] an engine has found a GPU: others will be quicker to
  */
 
 /** @typedef {ModelFile | FileHandle} AnyFile */
@@ -44,7 +45,12 @@ const retryRule = (value, field) =>
 
 /** @type {import('./check.js').Rule} */
 const gpuRule = (value, field) =>
-  check(object(value, field), { allowSoftware: boolean, module: (given) => String(given) })
+  check(object(value, field), {
+    allowSoftware: boolean,
+    module: (given) => String(given),
+    memory_budget: limitedInteger('memory_budget'),
+    timestamps: boolean,
+  })
 
 const optionRules = {
   n_ctx: limitedInteger('n_ctx'),
@@ -82,7 +88,10 @@ export const makeLoadModel =
   (host) =>
   async (source, options = {}) =>
     withWorker(host, source, options, async (connection, ...job) => {
-      return new Engine(connection, await connection.load(...job))
+      const loaded = await connection.load(...job)
+      const { gpu } = loaded.info
+      if (gpu && !gpu.software && !options.gpu?.module) host.keepDriver?.()
+      return new Engine(connection, loaded)
     })
 
 /**

@@ -1,6 +1,7 @@
 // The library's entry in Node.js.
 import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 import { ModelCache } from './cache/manage.js'
 import { nodeStorage } from './cache/storage-node.js'
 import { startWorkerThread } from './connection-node.js'
@@ -42,6 +43,18 @@ function deviceMemory() {
   }
 }
 
+let keepsDriver = false
+
+/** Starts the thread that holds the driver; it does not keep the process alive. */
+function keepDriver() {
+  if (keepsDriver) return
+  keepsDriver = true
+  const file = new URL('./worker/entry/gpu-node.js', import.meta.url)
+  const worker = new Worker(file, { name: 'sotto gpu', execArgv: [], stdin: false })
+  worker.unref()
+  worker.on('error', () => {}) // engines do without
+}
+
 /** @type {import('./load.js').MainHost} */
 const host = {
   startWorker: (url) =>
@@ -49,6 +62,7 @@ const host = {
   locate,
   blobsTravel: false,
   deviceMemory,
+  keepDriver,
 }
 
 /**

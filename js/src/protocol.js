@@ -1,5 +1,6 @@
 // What the main thread and the worker say to each other. Plain data only; bytes are transferred.
-// Every message has a `type`; `id` is the number of the call or request that it belongs to.
+// Every message has a `type`; `id` is the number of the call or request that it belongs to. `plan`
+// and `gpu-open` are the worker's: it waits for `go-on` with the same number.
 // PROTOCOL rises with every change: both sides compare it before anything else, because caches can
 // bring files of two versions together.
 //
@@ -8,10 +9,10 @@
 
 /** @import { ErrorMessage, SottoErrorCode } from './errors.js' */
 /** @import { SourceFacts } from './source/validator.js' */
-/** @import { CacheMode, CacheType, RetryOptions, Variant } from './types.js' */
+/** @import { CacheMode, CacheType, GpuInfo, RetryOptions, Variant } from './types.js' */
 /** @import { LoadModelOptions, MemoryPlan, ModelInfo, Progress, TokenLogprob } from './types.js' */
 
-export const PROTOCOL = 10
+export const PROTOCOL = 11
 
 /** Pieces of a source that may be on their way for one read; of at most 1 MB each. */
 export const SOURCE_CREDIT = 4
@@ -38,7 +39,7 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'cancel', id: number }
  *   | { type: 'end', id: number }
  *   | { type: 'source-opened', id: number, size: number | undefined, supportsRanges: boolean,
- *     facts?: SourceFacts }
+ *     facts?: SourceFacts, once?: boolean }
  *   | { type: 'source-piece', id: number, data: Uint8Array }
  *   | { type: 'source-end', id: number }
  *   | { type: 'source-error', id: number, error: ErrorMessage }
@@ -51,7 +52,9 @@ export const LOGITS_CREDIT = 8
  *   | { type: 'result', id: number, value: any }
  *   | { type: 'error', id: number, error: ErrorMessage }
  *   | { type: 'progress', progress: Progress }
- *   | { type: 'plan', plan: MemoryPlan }
+ *   | { type: 'plan', id: number, plan: MemoryPlan }
+ *   | { type: 'gpu-open', id: number }
+ *   | { type: 'moved', place: Place }
  *   | { type: 'warning', warning: ErrorMessage }
  *   | { type: 'events', id: number, events: EngineEvent[] }
  *   | { type: 'source-open', id: number, index: number, firstLength: number }
@@ -73,7 +76,8 @@ export const LOGITS_CREDIT = 8
  * @typedef {object} LoadOptions
  * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
  * @property {NonNullable<LoadModelOptions['backend']>} backend
- * @property {{ allowSoftware?: boolean, module?: string }} gpu
+ * @property {{ allowSoftware?: boolean, module?: string, memory_budget?: number,
+ *   timestamps?: boolean }} gpu
  * @property {Variant} variant
  * @property {CacheType} cache_type_k
  * @property {CacheType} cache_type_v
@@ -89,6 +93,11 @@ export const LOGITS_CREDIT = 8
  */
 
 /** @typedef {{ variant: string, info: ModelInfo, plan: MemoryPlan }} LoadedModel */
+
+/**
+ * Where the engine computes now, and what that takes.
+ * @typedef {{ gpu: GpuInfo | undefined, gpu_refusal: string, plan: MemoryPlan }} Place
+ */
 
 /** @typedef {{ json: string, now: number }} ChatTemplateInput */
 

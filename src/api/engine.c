@@ -7,6 +7,7 @@
 
 #define DEFAULT_N_CTX      4096
 #define DEFAULT_N_BATCH    128
+#define DEFAULT_GPU_BATCH  512
 #define DEFAULT_N_PARALLEL 4
 /* Rows of logits per batch: a scored prompt goes through in chunks of this many tokens. */
 #define MIN_OUTPUTS 16
@@ -163,8 +164,9 @@ static sotto_status fill_options(sotto_engine *e) {
   const uint32_t trained = e->program.shape.n_ctx_train;
   if (o->n_ctx == 0) o->n_ctx = trained < DEFAULT_N_CTX ? trained : DEFAULT_N_CTX;
   if (o->n_batch == 0)
-    o->n_batch =
-        sotto_program_takes_whole_texts(&e->program) ? whole_text_batch(o->n_ctx) : DEFAULT_N_BATCH;
+    o->n_batch = sotto_program_takes_whole_texts(&e->program) ? whole_text_batch(o->n_ctx)
+                 : o->backend == SOTTO_BACKEND_WEBGPU         ? DEFAULT_GPU_BATCH
+                                                              : DEFAULT_N_BATCH;
   if (o->n_parallel == 0) o->n_parallel = DEFAULT_N_PARALLEL;
   if (o->n_threads == 0) o->n_threads = 1;
   SOTTO_TRY(sotto_check_limit(&e->ctx, SOTTO_LIMIT_n_threads, o->n_threads));

@@ -33,6 +33,13 @@ sotto_status engine_plan_shape(const sotto_engine *e, uint32_t n_ctx, sotto_kv_s
   plan->gpu_scratch = backend.gpu_scratch;
   plan->gpu_total = plan->gpu_weights + plan->gpu_kv + plan->gpu_scratch;
   plan->gpu_limit = e->gpu.budget;
+  plan->cpu_total = plan->total;
+  if (e->backend_type->queue) {
+    sotto_backend_plan cpu;
+    SOTTO_TRY(sotto_backend_cpu.plan(&e->program, &backend_config, shape, &cpu));
+    plan->cpu_total +=
+        cpu.weights - backend.weights + capped(cpu.kv) + cpu.scratch - backend.scratch;
+  }
   const bool addressable = backend.kv <= SIZE_MAX / 2;
   plan->fits = addressable && (plan->limit == 0 || plan->total <= plan->limit) &&
                (plan->gpu_limit == 0 || plan->gpu_total <= plan->gpu_limit);
@@ -94,6 +101,14 @@ sotto_status engine_over_budget(sotto_engine *e) {
   }
   sotto_str_free(&text);
   const double mb = 1e-6;
+  if (p->gpu_limit && p->gpu_total > p->gpu_limit) {
+    return sotto_fail(
+        &e->ctx, SOTTO_ERR_MEMORY_BUDGET,
+        "the model needs %.1f MB of the GPU (weights %.1f, KV cache of %u positions %.1f, scratch "
+        "%.1f) and %.1f MB are allowed: %s",
+        (double)p->gpu_total * mb, (double)p->gpu_weights * mb, p->n_ctx, (double)p->gpu_kv * mb,
+        (double)p->gpu_scratch * mb, (double)p->gpu_limit * mb, advice);
+  }
   const double largest_kv = (double)(SIZE_MAX / 2) * mb; /* of one block; sotto_kv_bytes */
   char limit[64];
   if (p->limit && p->total > p->limit)

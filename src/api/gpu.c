@@ -3,6 +3,7 @@
 #include "backend/gpu/gpu.h"
 
 #include "api/engine.h"
+#include "backend/cpu/estimate.h"
 
 sotto_status sotto_engine_set_gpu(sotto_engine *e, const sotto_gpu_device *device) {
   const bool usable = device->max_buffer >= SOTTO_GPU_LEAST_BUFFER &&
@@ -30,6 +31,17 @@ sotto_status sotto_engine_gpu_status(sotto_engine *e) {
   const sotto_backend_queue *queue = e->backend ? e->backend->type->queue : NULL;
   bool done;
   return queue ? queue->check(e->backend, 0, &done) : SOTTO_OK;
+}
+
+sotto_status sotto_engine_gpu_trial(sotto_engine *e, double *gpu_ms, double *cpu_ms) {
+  *gpu_ms = *cpu_ms = 0;
+  SOTTO_TRY(engine_need_load(e));
+  const sotto_backend_queue *queue = e->backend->type->queue;
+  if (!queue) {
+    return sotto_fail(&e->ctx, SOTTO_ERR_INVALID_ARGUMENT, "the engine is not on a GPU");
+  }
+  SOTTO_TRY(queue->trial(e->backend, gpu_ms));
+  return *gpu_ms > 0 ? sotto_cpu_estimate(&e->program, &e->backend_config, cpu_ms) : SOTTO_OK;
 }
 
 /* What the engine computes with from now on. */

@@ -60,7 +60,7 @@ typedef enum sotto_cache_type {
 typedef struct sotto_engine_options { /* ranges: base/limits.def */
   uint32_t n_ctx;         /* positions in the KV cache, shared by all sequences; 0: 4096, or the
                      * trained context where that is shorter */
-  uint32_t n_batch;       /* most tokens of a batch; 0: 128 */
+  uint32_t n_batch;       /* most tokens of a batch; 0: 128, on a GPU 512 */
   uint32_t n_parallel;    /* most requests that run at once; 0: 4 */
   uint32_t backend;       /* sotto_backend_kind */
   uint32_t variant;       /* sotto_variant */
@@ -84,6 +84,7 @@ typedef struct sotto_memory_plan {
   uint64_t per_position; /* KV bytes of one position more or less of n_ctx */
   uint64_t gpu_weights, gpu_kv, gpu_scratch, gpu_total; /* on the GPU; 0 without one */
   uint64_t gpu_limit; /* what gpu_total was compared with; 0: none */
+  uint64_t cpu_total; /* what total would be on the CPU */
   uint32_t n_ctx;     /* after defaults were filled in */
   uint32_t fits;      /* 1 when total <= limit or there is no limit */
 } sotto_memory_plan;
@@ -275,6 +276,10 @@ SOTTO_API void sotto_engine_gpu_report(sotto_engine *engine, uint32_t serial, ui
  * ERR_GPU_UNAVAILABLE where its results were wrong in the test that follows start_load. OK as long
  * as it works; the test is over when nothing is left to be taken and reported. */
 SOTTO_API sotto_status sotto_engine_gpu_status(sotto_engine *engine);
+/* Between start_load and the first feed: how long a token takes on the GPU, as it was just measured
+ * over the model's own buffers, and an estimate for the CPU. Both 0 while there are commands to be
+ * taken, carried out and reported; call again then. */
+SOTTO_API sotto_status sotto_engine_gpu_trial(sotto_engine *engine, double *gpu_ms, double *cpu_ms);
 /* Go on where a GPU was lost: on another device, or with NULL on the CPU. What was computed is
  * forgotten, running requests are computed again from their tokens, and events go on where they
  * stood. The weights are to be fed again, as after start_load; until they are there steps give

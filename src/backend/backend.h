@@ -76,6 +76,9 @@ typedef struct sotto_backend_queue {
    * first failed report. */
   uint32_t (*mark)(const sotto_backend *backend);
   sotto_status (*check)(const sotto_backend *backend, uint32_t serial, bool *done);
+  /* Before there are weights: how long a token takes, or 0 where the commands that have gathered
+   * are to be carried out and reported first. */
+  sotto_status (*trial)(sotto_backend *backend, double *token_ms);
 } sotto_backend_queue;
 
 typedef struct sotto_backend_type {

@@ -88,6 +88,21 @@ static void dispatch(gpu_host *h, const sotto_gpu_dispatch *d) {
   h->n_dispatches++;
 }
 
+static void make_list(gpu_host *h, const sotto_gpu_list *r) {
+  if (!CHECK(r->list < sizeof h->lists / sizeof *h->lists && h->lists[r->list].n == 0)) return;
+  if (!CHECK(r->n_dispatches > 0 && r->n_dispatches <= 256)) return;
+  CHECK(sizeof *r + r->n_dispatches * sizeof(sotto_gpu_dispatch) <= r->bytes);
+  h->lists[r->list].n = r->n_dispatches;
+  memcpy(h->lists[r->list].of, r + 1, r->n_dispatches * sizeof(sotto_gpu_dispatch));
+  h->n_lists++;
+}
+
+static void run_list(gpu_host *h, const sotto_gpu_run *r) {
+  if (!CHECK(r->list < sizeof h->lists / sizeof *h->lists && h->lists[r->list].n > 0)) return;
+  for (uint32_t i = 0; i < h->lists[r->list].n; i++) dispatch(h, &h->lists[r->list].of[i]);
+  h->n_runs++;
+}
+
 static void copy(const gpu_host *h, const sotto_gpu_copy *r) {
   CHECK(is_in(h, r->from, r->from_offset, r->n) && is_in(h, r->to, r->to_offset, r->n));
   const uint64_t apart =
@@ -126,6 +141,8 @@ static void carry_out(gpu_host *h, const void *record, sotto_gpu_record_kind kin
   case SOTTO_GPU_DISPATCH:
     dispatch(h, (const sotto_gpu_dispatch *)((const sotto_gpu_record *)record + 1));
     break;
+  case SOTTO_GPU_LIST: make_list(h, record); break;
+  case SOTTO_GPU_RUN: run_list(h, record); break;
   case SOTTO_GPU_SUBMIT: h->n_submits++; break;
   default: CHECK(false);
   }

@@ -23,8 +23,12 @@ typedef struct gpu_host {
     char bindings[16]; /* of the pipeline that it was made for */
     sotto_gpu_binding of[16];
   } groups[GPU_HOST_MOST];
+  struct {
+    uint32_t n; /* 0: there is none */
+    sotto_gpu_dispatch of[256];
+  } lists[64];
   uint64_t bytes; /* of all buffers */
-  uint32_t n_pipelines, n_dispatches, n_reads, n_submits, n_serials;
+  uint32_t n_pipelines, n_lists, n_runs, n_dispatches, n_reads, n_submits, n_serials;
   uint64_t bytes_written;
   uint32_t pending; /* serial that was taken and is not reported; 0: none */
 } gpu_host;

@@ -48,13 +48,16 @@ async function start({ wrap = (recorder) => recorder, gpu_hash = hash, reported 
   engine.feedHeader(0, bytes)
   engine.endHeader(0)
   engine.startLoad(engine.plan())
-  for (;;) {
-    const range = engine.nextRange(1 << 20, 'file')
-    if (!range) break
-    engine.feed(0, range.offset, bytes.subarray(range.offset, range.offset + range.length))
+  const feed = () => {
+    for (;;) {
+      const range = engine.nextRange(1 << 20, 'file')
+      if (!range) return
+      engine.feed(0, range.offset, bytes.subarray(range.offset, range.offset + range.length))
+    }
   }
+  feed()
   engine.info()
-  return { engine, recorder, crashes }
+  return { engine, feed, recorder, crashes }
 }
 
 /** A loop over the engine, and the events of its requests as they come. */
@@ -69,7 +72,7 @@ function loopOf(engine) {
     loop.add(
       id,
       {
-        prompt: { kind: 'tokens', tokens: Int32Array.of(1, 2, 3) },
+        prompt: { kind: 'tokens', tokens: Int32Array.of(id, 20, 30) },
         fields: { max_tokens },
         flags: ['IGNORE_EOS', 'NO_LOOKUP'],
         stop: [],
@@ -96,14 +99,19 @@ test('a token takes a write, dispatches and reads, and nothing new', async () =>
   const setUp = recorder.kinds()
   assert.ok(setUp.BUFFER > 5 && setUp.PIPELINE > 5 && setUp.BIND_GROUP > 20 && setUp.WRITE > 1)
   assert.equal(setUp.READ, undefined)
-  const from = recorder.streams.length
   const { generate, done } = loopOf(engine)
-  generate(1, 20)
-  assert.equal((await done(1)).finish_reason, 'length')
+  const answer = async (id) => {
+    generate(id, 20)
+    assert.equal((await done(id)).finish_reason, 'length')
+  }
+  await answer(1) // makes lists
+  const from = recorder.streams.length
+  await answer(2)
   const kinds = recorder.kinds(from)
-  const { WRITE, CLEAR, DISPATCH, READ, SUBMIT, RUN = 0, ...others } = kinds
+  const { WRITE, CLEAR, DISPATCH, READ, SUBMIT, RUN = 0, LIST = 0, ...others } = kinds
   assert.deepEqual(others, {})
   assert.equal(WRITE, 20)
+  assert.ok(LIST < 10, 'a list is given once')
   assert.ok(DISPATCH + RUN >= 20 && READ >= 20 && SUBMIT >= 20 && CLEAR >= 0)
 })
 
@@ -146,11 +154,22 @@ test('a cancel is seen while the GPU works, and its late work disturbs nobody', 
   const { engine, crashes } = await start({ wrap })
   await engine.gpu.done()
   const { loop, generate, done, events } = loopOf(engine)
+  let steps = 0
+  const step = engine.step.bind(engine)
+  engine.step = (ms) => {
+    steps++
+    return step(ms)
+  }
   hold = true
   generate(1, 100)
   await turn()
   assert.equal(waiting.length, 1)
+  const before = steps
+  await turn()
+  assert.equal(steps, before, 'nothing is asked while the GPU works')
   loop.cancel(1)
+  await turn()
+  assert.equal(steps, before + 1)
   generate(2, 3)
   await turn()
   hold = false
@@ -163,7 +182,7 @@ test('a cancel is seen while the GPU works, and its late work disturbs nobody', 
   assert.deepEqual(crashes, [])
 })
 
-test('a failure reaches the requests with what the GPU said, and whoever waits', async () => {
+test('a failure reaches whoever waits for the GPU, and no request; the CPU goes on', async () => {
   const error = new SottoError('gpu_lost', 'The GPU is gone: it fell')
   let fail = false
   const wrap = (recorder) => ({
@@ -175,15 +194,25 @@ test('a failure reaches the requests with what the GPU said, and whoever waits',
       return recorder.execute(commands)
     },
   })
-  const { engine } = await start({ wrap })
-  await engine.gpu.done()
+  const { engine, feed } = await start({ wrap })
+  const { gpu } = engine
+  await gpu.done()
   fail = true
-  const { generate, done } = loopOf(engine)
+  const { loop, generate, done, events } = loopOf(engine)
   generate(1, 5)
-  const end = await done(1)
-  assert.deepEqual(end.error, { code: 'gpu_lost', message: 'The GPU is gone: it fell' })
-  await assert.rejects(engine.gpu.done(), error)
-  await assert.rejects(engine.gpu.room(), error)
+  assert.equal(await gpu.failed, error)
+  await assert.rejects(gpu.done(), error)
+  await assert.rejects(gpu.room(), error)
+  assert.throws(() => gpu.check(), error)
+  assert.equal(engine.step(1), engine.module.constant('STEP_WAIT_GPU'))
+  assert.deepEqual(events, [])
+  const plan = engine.recover(undefined, assert.fail)
+  assert.equal(plan.gpu_total, 0)
+  assert.equal(engine.gpu, undefined)
+  assert.equal(engine.step(1), engine.module.constant('STEP_WAIT_WEIGHTS'))
+  feed()
+  loop.wake()
+  assert.equal((await done(1)).finish_reason, 'length')
 })
 
 test('kernels of another version are refused', async () => {

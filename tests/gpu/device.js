@@ -82,8 +82,9 @@ class TestGpu {
   }
 
   /**
-   * `gone.else(error, work)`: what `work()` promises, or a rejection if the device is lost. Dawn's
-   * own answer is waited for then, too: it ends the process if it still owes one to a thread.
+   * `gone.else(error, work, also)`: what `work()` promises, when `also` is over, or a rejection
+   * once the device is lost. It comes when Dawn has answered, as that ends the process if a worker
+   * is terminated before.
    */
   #hookLoss(device) {
     let tell
@@ -92,12 +93,14 @@ class TestGpu {
     })
     const gone = {
       yet: false,
-      async else(error, work) {
+      async else(error, work, also) {
         if (gone.yet) throw error()
-        const [result] = await Promise.allSettled([work()])
-        if (gone.yet) throw error()
-        if (result.status === 'rejected') throw result.reason
-        return result.value
+        const doing = work()
+        const answered = doing.catch(() => {})
+        await Promise.race([told, Promise.all([answered, also])])
+        if (!gone.yet) return doing
+        await answered
+        throw error()
       },
     }
     this.#losing.set(device, (info) => {
@@ -117,7 +120,7 @@ class TestGpu {
     replace(buffer, 'mapAsync', async (map, ...range) => {
       const n = ++counts.maps
       const hooked = this.#options.onMap?.({ n, device, buffer })
-      await gone.else(abortError, () => Promise.all([map(...range), hooked]))
+      await gone.else(abortError, () => map(...range), hooked)
       if (buffer.mapState !== 'mapped') throw abortError()
     })
   }

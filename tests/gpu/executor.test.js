@@ -13,8 +13,10 @@ for (const shared of [false, true]) {
       writeScale(memory, s, 6, 2).dispatch(0, 0, 2).read(2, 0, BACK, 24)
     })
     assert.deepEqual(memory.f32(BACK, 6), [2.5, 4.5, 6.5, 8.5, 10.5, 12.5])
-    const { dispatches, reads, bytes_read, bytes_written, pipelines, ...rest } =
-      executor.statistics()
+    const { waited_ms, ...statistics } = executor.statistics()
+    assert.ok(waited_ms > 0 && waited_ms < 10_000)
+    const { dispatches, reads, bytes_read, bytes_written, pipelines, last_step_ms, ...rest } =
+      statistics
     assert.deepEqual(
       [dispatches, reads, bytes_read, bytes_written, pipelines],
       [1, 1, 24, 8 + 24, 1],

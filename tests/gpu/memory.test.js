@@ -1,5 +1,5 @@
-// A GPU's memory: each allocation fails in turn and nothing is left behind; over a thousand requests
-// nothing grows.
+// A GPU's memory: each allocation fails in turn and nothing is left behind; over a thousand
+// requests nothing grows.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openTestGpu } from './device.js'

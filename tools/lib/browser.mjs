@@ -34,6 +34,14 @@ function findChromium() {
   throw new Error('no Chromium: install it, or set CHROMIUM to its path')
 }
 
+/** Arguments for WebGPU on SwiftShader. */
+export const softwareGpu = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  // It unrolls the zeroing of workgroup memory that Vulkan's extension asks for: seconds.
+  '--disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
+]
+
 /** Starts the browser. `gpu: true` leaves the GPU process on; `args` adds flags. */
 export async function openBrowser({ gpu = false, args = [] } = {}) {
   const executablePath = findChromium()

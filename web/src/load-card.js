@@ -116,8 +116,12 @@ function chip(state) {
   const { entry, engine, quantisation } = state
   const { info, plan, variant } = engine
   name.textContent = entry.name
-  facts.textContent = `${quantisation} · ${variant} · ${threads(info.n_threads)}`
+  const where = info.gpu ? 'GPU' : `${variant} · ${threads(info.n_threads)}`
+  facts.textContent = `${quantisation} · ${where}`
   const size = `${count(info.n_params / 1e6)} M parameters`
-  const memory = `${bytes(plan.total)} of memory, ${count(plan.n_ctx)} tokens of context`
-  button.title = [info.name, info.architecture, size, memory].filter(Boolean).join(' · ')
+  const memory = `${bytes(plan.total + plan.gpu_total)} of memory`
+  const context = `${count(plan.n_ctx)} tokens of context`
+  button.title = [info.name, info.architecture, size, `${memory}, ${context}`]
+    .filter(Boolean)
+    .join(' · ')
 }

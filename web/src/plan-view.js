@@ -4,17 +4,32 @@ import { bytes, count } from './format.js'
 
 /** @import { MemoryPlan } from 'sotto' */
 
-/** @param {MemoryPlan} plan @returns {{ part: string, size: number, words: string }[]} */
-const partsOf = ({ weights, kv, n_ctx, total }) => [
-  { part: 'weights', size: weights, words: `${bytes(weights)} of weights` },
-  { part: 'context', size: kv, words: `${bytes(kv)} for ${count(n_ctx)} tokens of context` },
-  { part: 'work', size: total - weights - kv, words: `${bytes(total - weights - kv)} to work in` },
-]
+/**
+ * On the CPU and the GPU together.
+ * @param {MemoryPlan} plan
+ * @returns {{ part: string, size: number, words: string }[]}
+ */
+function partsOf(plan) {
+  const weights = plan.weights + plan.gpu_weights
+  const kv = plan.kv + plan.gpu_kv
+  const work = plan.total + plan.gpu_total - weights - kv
+  return [
+    { part: 'weights', size: weights, words: `${bytes(weights)} of weights` },
+    { part: 'context', size: kv, words: `${bytes(kv)} for ${count(plan.n_ctx)} tokens of context` },
+    { part: 'work', size: work, words: `${bytes(work)} to work in` },
+  ]
+}
+
+/** @param {MemoryPlan} plan */
+const limitText = ({ gpu_total, total, limit }) =>
+  gpu_total
+    ? `${bytes(gpu_total)} of it on the GPU, and ${bytes(total)} of ${bytes(limit)} beside it.`
+    : `${bytes(limit)} may be used.`
 
 /** @param {MemoryPlan} plan */
 export function planText(plan) {
   const parts = partsOf(plan).map(({ words }) => words)
-  return `Needs ${bytes(plan.total)}: ${parts.join(', ')}. ${bytes(plan.limit)} may be used.`
+  return `Needs ${bytes(plan.total + plan.gpu_total)}: ${parts.join(', ')}. ${limitText(plan)}`
 }
 
 /**

@@ -37,6 +37,8 @@ const remedies = {
   truncated_file: ['retry', 'other-model'],
   io_error: ['retry', 'other-model'],
   busy: ['retry'],
+  gpu_lost: ['reload-model', 'other-model'],
+  gpu_unavailable: ['settings', 'other-model'],
   internal_error: ['retry', 'reload-model'],
   worker_failed: ['reload-model', 'other-model'],
   disposed: ['reload-model'],

@@ -12,6 +12,7 @@ export class SettingsDialog {
   #library
   #system = byId('system', HTMLTextAreaElement)
   #compact = byId('compact', HTMLInputElement)
+  #gpu = byId('use-gpu', HTMLInputElement)
 
   /** @param {Settings} settings @param {Library} library */
   constructor(settings, library) {
@@ -30,6 +31,7 @@ export class SettingsDialog {
     this.#compact.addEventListener('change', () =>
       settings.save({ compact: this.#compact.checked }),
     )
+    this.#gpu.addEventListener('change', () => settings.save({ gpu: this.#gpu.checked }))
     byId('settings-reset').addEventListener('click', async () => {
       await settings.reset()
       this.#fill()
@@ -61,11 +63,12 @@ export class SettingsDialog {
   }
 
   #fill() {
-    const { values, compact } = this.#settings.data.value
+    const { values, compact, gpu } = this.#settings.data.value
     for (const [name, value] of Object.entries(values)) {
       byId(`set-${name}`, HTMLInputElement).value = value === null ? '' : String(value)
     }
     this.#compact.checked = compact
+    this.#gpu.checked = gpu
     this.#system.value = this.#library.current.value.system
   }
 }

@@ -113,14 +113,15 @@ export const fields = {
 }
 
 /**
- * @typedef {{ values: Record<string, number | null>, compact: boolean, sidebar: boolean,
- *   statistics: boolean, lastModel: string, system: string }} SettingsData
+ * @typedef {{ values: Record<string, number | null>, compact: boolean, gpu: boolean,
+ *   sidebar: boolean, statistics: boolean, lastModel: string, system: string }} SettingsData
  */
 
 /** @returns {SettingsData} */
 const initial = () => ({
   values: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.initial])),
   compact: false,
+  gpu: true,
   sidebar: true,
   statistics: false,
   lastModel: '',
@@ -132,6 +133,7 @@ export class Settings {
   data = new Signal(initial())
   #store
   #visit
+  #host
 
   /**
    * @param {Store} store
@@ -140,6 +142,7 @@ export class Settings {
   constructor(store, search) {
     this.#store = store
     this.#visit = fromAddress(search)
+    this.#host = hostFromAddress(search)
   }
 
   async restore() {
@@ -157,7 +160,7 @@ export class Settings {
   }
 
   reset() {
-    return this.save({ values: initial().values, compact: false })
+    return this.save({ values: initial().values, compact: false, gpu: true })
   }
 
   /** For chat.completions.create. */
@@ -173,7 +176,8 @@ export class Settings {
     const types = this.data.value.compact
       ? /** @type {const} */ ({ cache_type_k: 'q8_0', cache_type_v: 'q8_0' })
       : {}
-    return { ...options, ...bytes, ...types }
+    const backend = /** @type {'auto' | 'cpu'} */ (this.data.value.gpu ? 'auto' : 'cpu')
+    return { backend, ...options, ...bytes, ...types, ...this.#host }
   }
 
   /** @param {Field['goes']} where @returns {Record<string, number>} */
@@ -190,6 +194,22 @@ export class Settings {
 function fromAddress(search) {
   const given = [...new URLSearchParams(search)].filter(([name]) => Object.hasOwn(fields, name))
   return Object.fromEntries(given.map(([name, text]) => [name, checked(name, Number(text))]))
+}
+
+/**
+ * What computes, for whoever looks for a fault: ?backend=cpu, or ?backend=webgpu, and with
+ * &gpu=software on a processor that plays a GPU too.
+ * @param {string} search
+ */
+function hostFromAddress(search) {
+  const given = new URLSearchParams(search)
+  const backend = /** @type {const} */ (['auto', 'cpu', 'webgpu']).find(
+    (name) => name === given.get('backend'),
+  )
+  return {
+    ...(backend ? { backend } : {}),
+    ...(given.get('gpu') === 'software' ? { gpu: { allowSoftware: true } } : {}),
+  }
 }
 
 /**

@@ -2,9 +2,10 @@
 import { Chart } from './chart.js'
 import { byId, make } from './dom.js'
 import { bytes, count, duration, perSecond, threads } from './format.js'
-import { quantile, reasons } from './statistics.js'
+import { adapter, quantile, reasons } from './statistics.js'
 import { shownPath } from './tree.js'
 
+/** @import { Engine } from 'sotto' */
 /** @import { Chat } from './chat.js' */
 /** @import { Library } from './library.js' */
 /** @import { ModelSession } from './model-session.js' */
@@ -98,20 +99,37 @@ export class StatisticsPanel {
     const ready = value.phase === 'ready'
     byId('engine-figures').hidden = !ready
     byId('why').hidden = !ready
+    byId('gpu-figures').hidden = !ready || !value.engine.info.gpu
     if (!ready) return
     const { engine, quantisation } = value
     const { info, plan, variant } = engine
+    gpuFigures(engine, facts)
+    figure('figure-backend', info.gpu ? 'GPU, WebGPU' : 'CPU, WebAssembly')
     figure('figure-memory', this.#memory || bytes(plan.total))
     figure('figure-threads', threads(info.n_threads))
     byId('figure-threads').title = info.n_threads_reason
-    figure('figure-variant', variant)
-    figure('figure-weights', `${quantisation}, ${bytes(plan.weights)}`)
-    figure('figure-kv', `${bytes(plan.kv)} for ${count(plan.n_ctx)} tokens`)
+    figure('figure-variant', info.gpu ? 'WGSL' : variant)
+    figure('figure-weights', `${quantisation}, ${bytes(plan.weights + plan.gpu_weights)}`)
+    figure('figure-kv', `${bytes(plan.kv + plan.gpu_kv)} for ${count(plan.n_ctx)} tokens`)
     figure('figure-load', loadText(info.load_ms))
     figure('figure-cache', cacheText(Reflect.get(info, 'cache')))
     const list = reasons(engine, quantisation, facts)
     byId('why-list').replaceChildren(...list.map((reason) => make('li', '', reason)))
   }
+}
+
+/** @param {Engine} engine @param {AnswerFacts} [facts] */
+function gpuFigures({ info: { gpu }, plan }, facts) {
+  if (!gpu) return
+  const { gpu_total, gpu_weights, gpu_kv } = plan
+  figure('figure-adapter', `${adapter(gpu)}${gpu.software ? ' (software)' : ''}`)
+  figure('figure-driver', gpu.description || 'not told')
+  figure('figure-features', gpu.features.join(', ') || 'none')
+  figure('figure-binding', bytes(gpu.limits.maxStorageBufferBindingSize ?? 0))
+  const parts = `weights ${bytes(gpu_weights)}, KV cache ${bytes(gpu_kv)}`
+  figure('figure-gpu-memory', `${bytes(gpu_total)}: ${parts}`)
+  const rate = facts ? facts.predicted_per_second * gpu_weights : 0
+  figure('figure-bandwidth', rate ? `${bytes(Math.round(rate))}/s while answering` : NONE)
 }
 
 /** @param {AnswerFacts} [facts] */

@@ -1,7 +1,7 @@
 // Measuring one answer, and saying in words why it was as fast as it was. Times in milliseconds.
 import { count, threads } from './format.js'
 
-/** @import { Engine, Timings } from 'sotto' */
+/** @import { Engine, GpuInfo, Timings } from 'sotto' */
 /** @import { AnswerFacts } from './types.js' */
 
 /**
@@ -59,9 +59,10 @@ export const quantile = (sorted, q) =>
  * @param {AnswerFacts} [facts] of the last answer
  */
 export function reasons({ info, variant }, quantisation, facts) {
-  const list = [kernels(variant), `${quantisation} weights`]
+  const list = info.gpu ? [`the GPU computes: ${adapter(info.gpu)}`] : [kernels(variant)]
+  list.push(`${quantisation} weights`)
   const why = info.n_threads_reason ? ` (${info.n_threads_reason})` : ''
-  list.push(`${threads(info.n_threads)}${why}`)
+  if (!info.gpu) list.push(`${threads(info.n_threads)}${why}`)
   if (!facts) return list
   if (facts.draft_n_accepted > 0) {
     const { draft_n_accepted: accepted, draft_n: drafted } = facts
@@ -73,6 +74,10 @@ export function reasons({ info, variant }, quantisation, facts) {
   }
   return list
 }
+
+/** What a GPU is called, of what the browser tells. @param {GpuInfo} gpu */
+export const adapter = ({ vendor, architecture, device, description }) =>
+  device || description || [vendor, architecture].filter(Boolean).join(' ') || 'not told'
 
 /** @param {string} variant */
 function kernels(variant) {

@@ -75,6 +75,10 @@ export class CachedSource {
     return this.#http.facts
   }
 
+  get validator() {
+    return this.#http.validator ?? this.#shared?.mine?.manifest.validator
+  }
+
   /** Bytes on their way: of the first answer, which is long only when the cache had nothing. */
   get ahead() {
     return this.#connected ? this.#http.ahead : 0

@@ -15,8 +15,10 @@ export class CommandQueue {
   /** Bytes that were written since the queue was asked last, and all that it has not taken. */
   #fresh = 0
   #untaken = 0
-  /** @type {Promise<void> | undefined} */
-  #asking
+  /** @type {Promise<void> | undefined} the question under way, or the last one */
+  #asked
+  /** @type {Promise<void> | undefined} the one behind it */
+  #next
   #stopped = false
   /** @type {(() => void)[]} */
   #waiting = []
@@ -31,6 +33,12 @@ export class CommandQueue {
   /** A compute pass that dispatches may be added to. */
   pass() {
     this.#pass ??= this.#begun().beginComputePass()
+    return this.#pass
+  }
+
+  /** A pass that begins now. @param {GPUComputePassDescriptor} descriptor */
+  newPass(descriptor) {
+    this.#pass = this.encoder().beginComputePass(descriptor)
     return this.#pass
   }
 
@@ -72,17 +80,21 @@ export class CommandQueue {
   }
 
   /**
-   * Resolves when all that was submitted and written has been done. Those who ask in the same turn
-   * of the event loop share one question to the queue.
+   * Resolves when all that was submitted and written has been done. One question to the queue is
+   * under way at a time, and all who ask meanwhile share the next one: a weight's pieces come
+   * faster than answers.
    */
   done() {
-    this.#asking ??= Promise.resolve().then(async () => {
-      this.#asking = undefined
-      const taken = this.claim()
-      await this.#device.queue.onSubmittedWorkDone()
-      taken()
-    })
-    return this.#asking
+    this.#next ??= (this.#asked ?? Promise.resolve()).then(() => this.#ask())
+    return this.#next
+  }
+
+  async #ask() {
+    this.#asked = this.#next
+    this.#next = undefined
+    const taken = this.claim()
+    await this.#device.queue.onSubmittedWorkDone()
+    taken()
   }
 
   /** For who learns in another way that all until now was done: to be called then. */

@@ -12,6 +12,7 @@ import { internal, lost, uncaptured } from './problems.js'
 import { Readback, Staging } from './readback.js'
 import { Records } from './records.js'
 import { Resources } from './resources.js'
+import { Timestamps } from './timestamps.js'
 
 /** @import { Layout } from '../worker/layout.js' */
 /** @import { Kernels } from './pipelines.js' */
@@ -23,7 +24,7 @@ const COPY_BOTH = 4 | 8 // GPUBufferUsage, which is no global in Node.js
 /**
  * @typedef {object} Stream
  * @property {number} end address
- * @property {Promise<unknown>[]} answers answers that it waits for
+ * @property {Promise<unknown>[]} answers of the device, that it waits for
  * @property {Readback | undefined} readback
  */
 
@@ -49,15 +50,22 @@ export class Executor {
   #owed = new Set()
   /** @type {SottoError | undefined} */
   #failure
-  #counts = { dispatches: 0, reads: 0, bytes_written: 0, bytes_read: 0, pipelines: 0 }
+  #timestamps
+  /** From the encoding of commands until what they read was there. */
+  #lastStepMs = 0
+  #counts = { dispatches: 0, reads: 0, bytes_written: 0, bytes_read: 0, pipelines: 0, waited_ms: 0 }
+  /** Streams whose reads are waited for, and since when there are some. */
+  #reading = 0
+  #since = 0
 
   /**
    * @param {GPUDevice} device that nobody else uses
    * @param {Kernels} kernels
    * @param {Memory} memory
    * @param {Layout} layout
+   * @param {{ timestamps?: boolean }} [options] timestamps: of each kernel, where the device can
    */
-  constructor(device, kernels, memory, layout) {
+  constructor(device, kernels, memory, layout, { timestamps = false } = {}) {
     this.#device = device
     this.#memory = memory
     this.#records = new Records(layout, memory)
@@ -65,6 +73,8 @@ export class Executor {
     this.#pipelines = new Pipelines(device, kernels)
     this.#resources = new Resources(device)
     this.#staging = new Staging(device)
+    const timed = timestamps && device.features.has('timestamp-query')
+    this.#timestamps = timed ? new Timestamps(device) : undefined
     device.lost.then(({ message }) => this.#fail(lost(message)))
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault() // the console need not tell what the streams' errors do
@@ -100,7 +110,9 @@ export class Executor {
   statistics() {
     const staging_bytes = this.#staging.bytes
     const { alive } = this.#resources
-    return { ...this.#counts, submits: this.#queue.submits, ...alive, staging_bytes }
+    const counts = { ...this.#counts, submits: this.#queue.submits, ...alive, staging_bytes }
+    const kernels = this.#timestamps && { kernels: this.#timestamps.kernels }
+    return { ...counts, last_step_ms: this.#lastStepMs, ...kernels }
   }
 
   /** Frees everything at once; what is under way fails. Resolves when the device owes no answer. */
@@ -131,14 +143,18 @@ export class Executor {
   async #carryOut(from, n_bytes) {
     /** @type {Stream} */
     const stream = { end: from + n_bytes, answers: [], readback: undefined }
+    const begin = performance.now()
     this.#records.each(from, stream.end, (kind, at) => {
       if (!kind) throw internal('Unknown kind of GPU record')
       this.#handlers[kind](at, stream)
     })
+    this.#timestamps?.resolve(() => this.#queue.encoder())
     this.#queue.submit()
     const { answers, readback } = stream
     this.#awaits(answers, readback ? this.#takeReads(readback) : this.#queue.done())
+    if (this.#timestamps) this.#awaits(answers, this.#timestamps.read())
     await Promise.all(answers)
+    if (readback) this.#lastStepMs = performance.now() - begin
   }
 
   /** @param {Promise<unknown>[]} all @param {Promise<void>} answer of the device */
@@ -235,7 +251,9 @@ export class Executor {
   /** @param {Readback} readback */
   async #takeReads(readback) {
     const taken = this.#queue.claim()
+    if (this.#reading++ === 0) this.#since = performance.now()
     await readback.map()
+    if (--this.#reading === 0) this.#counts.waited_ms += performance.now() - this.#since
     taken()
     if (this.#failure) return
     readback.copyTo(this.#memory)
@@ -260,19 +278,26 @@ export class Executor {
   #dispatch(words, from, to) {
     const { dispatch: at, dispatchWords: step } = this.#records.at
     const { groups } = this.#resources
-    const pass = this.#queue.pass()
+    let pass = this.#queue.pass()
     let last = -1
     for (let i = from; i < to; i += step) {
       const pipeline = words[i + at.pipeline]
       if (pipeline !== last) {
         const compiled = this.#compiled[pipeline]
         if (!compiled) throw internal(`GPU pipeline ${pipeline} is not compiled yet`)
+        if (this.#timestamps) {
+          let end = i
+          while (end < to && words[end + at.pipeline] === pipeline) end += step
+          const { label } = compiled
+          pass = this.#queue.newPass(this.#timestamps.pass(label, (end - i) / step))
+        }
         pass.setPipeline(compiled)
         last = pipeline
       }
       pass.setBindGroup(0, groups[words[i + at.group]])
       pass.dispatchWorkgroups(words[i + at.x], words[i + at.y], words[i + at.z])
     }
+    if (this.#timestamps) this.#queue.encoder() // what follows is in no pass of a kernel's
     this.#counts.dispatches += (to - from) / step
   }
 }

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { BUFFER, LONG_RANGE, readError } from './source.js'
+import { makeValidator } from './validator.js'
 
 /** @import { FileHandle } from 'node:fs/promises' */
 /** @import { OpenableSource } from './source.js' */
@@ -18,6 +19,8 @@ export function fileSource(path) {
     name,
     size: undefined,
     supportsRanges: true,
+    once: false,
+    validator: undefined,
     rangeLength: LONG_RANGE,
     async open() {
       try {
@@ -26,7 +29,9 @@ export function fileSource(path) {
         if (info.isDirectory()) throw new Error('is a directory')
         // A pipe or a device has no size and no offsets.
         this.supportsRanges = info.isFile()
+        this.once = !info.isFile()
         this.size = info.isFile() ? info.size : undefined
+        this.validator = makeValidator({ lastModified: String(info.mtimeMs), size: this.size })
       } catch (error) {
         await this.close()
         throw readError(path, error)

@@ -54,8 +54,8 @@ export class SourceServer {
     const source = this.#sources[index]
     try {
       await source.open(firstLength, this.#abort.signal)
-      const { size, supportsRanges, facts } = source
-      this.#post({ type: 'source-opened', id, size, supportsRanges, facts })
+      const { size, supportsRanges, facts, once } = source
+      this.#post({ type: 'source-opened', id, size, supportsRanges, facts, once })
     } catch (error) {
       this.#post({ type: 'source-error', id, error: packError(error) })
     }

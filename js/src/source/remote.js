@@ -36,10 +36,14 @@ export class RemoteSources {
       size: undefined,
       supportsRanges: false,
       facts: undefined,
+      validator: undefined,
+      once: false,
       async open(firstLength) {
         const opened = await sources.#open(index, firstLength)
         this.size = opened.size
         this.facts = opened.facts
+        this.validator = opened.facts?.validator
+        this.once = opened.once ?? false
         this.supportsRanges = opened.supportsRanges
       },
       read: (offset, length, signal) => sources.#read(index, offset, length, signal),
@@ -50,7 +54,8 @@ export class RemoteSources {
   /**
    * @param {number} index
    * @param {number} firstLength
-   * @returns {Promise<{ size: number | undefined, supportsRanges: boolean, facts?: SourceFacts }>}
+   * @returns {Promise<{ size: number | undefined, supportsRanges: boolean, facts?: SourceFacts,
+   *   once?: boolean }>}
    */
   #open(index, firstLength) {
     const id = ++this.#lastId

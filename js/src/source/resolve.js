@@ -157,6 +157,7 @@ function customSource(source) {
     name: source.name ?? 'source',
     size: source.size,
     supportsRanges: Boolean(source.supportsRanges),
+    once: !source.supportsRanges,
     async open() {},
     read: (offset, length, signal) => source.read(offset, length, signal),
     close() {},

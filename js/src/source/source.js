@@ -2,7 +2,7 @@
 // anywhere (`supportsRanges`) or from the start on. Errors are typed by the source itself.
 import { SottoError } from '../errors.js'
 
-/** @import { SourceFacts } from './validator.js' */
+/** @import { SourceFacts, Validator } from './validator.js' */
 
 /**
  * A place that bytes come from. An object of this shape can be given to loadModel as it is.
@@ -27,11 +27,15 @@ import { SottoError } from '../errors.js'
  * - reject: called instead of `finish` when the bytes are no model
  * - use: what the cache had
  * - facts: what a server said about the file, once it is open
+ * - validator: which version of the file it is, where that can be told
+ * - once: it cannot be opened again when it was closed
  * @typedef {ModelSource & {
  *   name: string,
  *   rangeLength?: number,
  *   ahead?: number,
  *   facts?: SourceFacts,
+ *   validator?: Validator,
+ *   once?: boolean,
  *   open(firstLength: number, signal: AbortSignal): Promise<void>,
  *   finish?(signal: AbortSignal): Promise<void>,
  *   reject?(): Promise<void>,

@@ -12,6 +12,7 @@ export function streamSource(stream) {
   return {
     name: 'stream',
     supportsRanges: false,
+    once: true,
     async open() {},
     async *read(_offset, _length, signal) {
       try {

@@ -74,6 +74,7 @@
  * @property {number} gpu_scratch
  * @property {number} gpu_total
  * @property {number} gpu_limit what gpu_total was held against; 0: none
+ * @property {number} cpu_total what `total` would be on the CPU
  * @property {number} n_ctx after defaults were filled in
  * @property {boolean} fits
  */
@@ -85,6 +86,7 @@
  * @property {number} device memory that the device has: navigator.deviceMemory, which browsers
  *   round; in Node.js the machine's, or the container's if that is less
  * @property {number} budget memory_budget; it takes the device's place
+ * @property {number} gpu gpu.memory_budget: of the GPU's own memory
  */
 
 /**
@@ -100,7 +102,7 @@
  *
  * @typedef {object} MemoryPlanVerdict
  * @property {MemoryLimits} limits
- * @property {'address_space' | 'device' | 'budget'} limited_by which of them counts
+ * @property {'address_space' | 'device' | 'budget' | 'gpu'} limited_by which of them counts
  * @property {MemoryAlternative[]} alternatives what would fit instead, the longest context first:
  *   with the KV cache as it was asked for, and in q8_0. Empty if the plan fits,
  *   and if no context does
@@ -188,7 +190,8 @@
  * @property {string} n_threads_reason why they are fewer than asked for; empty if they are not
  * @property {LoadTimes} load_ms
  * @property {CacheUse} cache
- * @property {GpuInfo} [gpu] that computes
+ * @property {GpuInfo} [gpu] that computes now
+ * @property {string} gpu_refusal why none computes, where one might have; else empty
  */
 
 /**
@@ -198,6 +201,9 @@
  *   backend cpu
  * @property {string | URL} [module] Node.js: a module whose export `gpu` is used instead of what
  *   the package webgpu makes
+ * @property {number} [memory_budget] bytes that may be taken of the GPU's memory
+ * @property {boolean} [timestamps] `engine.statistics()` tells the time of each kernel, where the
+ *   GPU has the feature timestamp-query; computing takes longer then
  */
 
 /**
@@ -214,9 +220,10 @@
  * @property {number} [n_batch] most tokens in one pass
  * @property {number} [n_parallel] most sequences generating at once
  * @property {number | 'auto'} [n_threads] that compute; auto: one a processor, at most 8
- * @property {'auto' | 'cpu' | 'webgpu' | 'naive'} [backend] what computes; auto: cpu; webgpu: a
- *   GPU, with `gpu_unavailable` where there is none; naive is the slow float32 reference
- * @property {GpuOptions} [gpu] for backend webgpu
+ * @property {'auto' | 'cpu' | 'webgpu' | 'naive'} [backend] what computes; auto: a GPU where there
+ *   is one that measures faster than the CPU; webgpu: a GPU, with `gpu_unavailable` where there is
+ *   none; naive is the slow float32 reference
+ * @property {GpuOptions} [gpu] for backends auto and webgpu
  * @property {Variant} [variant] kernels, all of which give the same bits; auto: those that measure
  *   fastest while the engine works; relaxed: the fastest of the four with relaxed SIMD
  * @property {CacheType} [cache_type_k] what the KV cache keeps keys in; default f16

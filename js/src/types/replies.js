@@ -1,5 +1,7 @@
 // What a loaded engine answers with: OpenAI's replies and chunks, scores, logits. Types only.
 
+/** @import { GpuInfo } from './loading.js' */
+
 /** @typedef {'stop' | 'length'} FinishReason */
 
 /**
@@ -111,8 +113,29 @@
  */
 
 /**
- * Bytes: what the engine has allocated, the most it ever had, and the module's whole memory.
- * @typedef {{ in_use: number, peak: number, module: number }} MemoryUse
+ * Bytes: what the engine has allocated, the most it ever had, the module's whole memory, and what
+ * is in a GPU's.
+ * @typedef {{ in_use: number, peak: number, module: number, gpu: number }} MemoryUse
  */
+
+/**
+ * What a GPU has and has done for an engine since it was opened.
+ * @typedef {object} GpuUse
+ * @property {number} buffers for the model
+ * @property {number} storage_bytes in them
+ * @property {number} uniform_bytes in them
+ * @property {number} staging_bytes in buffers that results are read through
+ * @property {number} dispatches
+ * @property {number} submits
+ * @property {number} pipelines compiled
+ * @property {number} reads
+ * @property {number} bytes_read
+ * @property {number} bytes_written
+ * @property {number} waited_ms for reads, in all
+ * @property {number} last_step_ms from the last dispatches' encoding until their results were there
+ * @property {Record<string, { n: number, ms: number }>} [kernels] with gpu.timestamps: the
+ *   dispatches of each kernel, by the files that it is made of, and the GPU's time in them
+ */
+/** @typedef {{ memory: MemoryUse, gpu?: GpuInfo & GpuUse }} EngineStatistics */
 
 export {}

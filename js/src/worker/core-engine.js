@@ -46,6 +46,24 @@ export class CoreEngine {
    */
   attachGpu(gpu, onCrash) {
     this.gpu = new CoreGpu(this, gpu, onCrash)
+    this.gpu.withDevice((device) => this.#do('set_gpu', device))
+  }
+
+  /**
+   * Goes on on another GPU or the CPU, with weights to be fed again. If it throws nothing changed.
+   * @param {OpenGpu | undefined} gpu
+   * @param {(error: unknown) => void} onCrash
+   * @returns {MemoryPlanNumbers}
+   */
+  recover(gpu, onCrash) {
+    const { ptr } = this.#structs.plan
+    const next = gpu && new CoreGpu(this, gpu, onCrash)
+    if (next) next.withDevice((device) => this.#do('recover', device, ptr))
+    else this.#do('recover', 0, ptr)
+    this.gpu?.leave()
+    this.gpu = next
+    next?.start()
+    return this.#plan()
   }
 
   // ---- loading ----
@@ -263,6 +281,7 @@ export class CoreEngine {
 
   /** @param {number} budgetMs @returns {number} one of SOTTO_STEP_… */
   step(budgetMs) {
+    if (this.gpu?.failure) return this.module.constant('STEP_WAIT_GPU')
     const result = this.module.call('sotto_engine_step', this.ptr, budgetMs)
     this.gpu?.flush()
     return result
@@ -308,7 +327,8 @@ export class CoreEngine {
     const m = this.module
     const bytes = (/** @type {string} */ name) =>
       Number(m.call(`sotto_engine_bytes_${name}`, this.ptr))
-    return { in_use: bytes('in_use'), peak: bytes('peak'), module: m.memoryBytes }
+    const gpu = this.gpu?.bytes() ?? 0
+    return { in_use: bytes('in_use'), peak: bytes('peak'), module: m.memoryBytes, gpu }
   }
 
   free() {

@@ -1,6 +1,7 @@
 // An engine's GPU: hands the core's commands to the executor as soon as they have gathered, tells
-// the core in their order which are done, and wakes who waits for that.
-import { SottoError } from '../errors.js'
+// the core in their order which are done, and wakes who waits for that. When the GPU fails the core
+// hears nothing, and waits until it is told what goes on in its place (recovery.js).
+import { adopted, SottoError } from '../errors.js'
 import { mismatch } from './layout.js'
 
 /** @import { CoreEngine } from './core-engine.js' */
@@ -21,11 +22,19 @@ export class CoreGpu {
   #waiting = []
   /** @type {Promise<unknown>} */
   #polling = Promise.resolve()
-  /** @type {SottoError | undefined} what ended the GPU's work */
+  /** The core computes elsewhere now. */
+  #left = false
+  /** @type {(failure: SottoError) => void} */
+  #onFailure = () => {}
+  /** @type {SottoError | undefined} what ended the GPU's work; the core has not been told */
   failure
+  /** Resolves with it. @type {Promise<SottoError>} */
+  failed = new Promise((resolve) => {
+    this.#onFailure = resolve
+  })
 
   /**
-   * @param {CoreEngine} engine that has made no plan yet
+   * @param {CoreEngine} engine
    * @param {OpenGpu} gpu
    * @param {(error: unknown) => void} onCrash the module trapped
    */
@@ -36,7 +45,16 @@ export class CoreGpu {
     this.#onCrash = onCrash
     this.#commands = module.struct('gpu_commands')
     if (gpu.hash !== module.layout.gpu_kernels) throw mismatch('such kernels for GPUs')
-    const { numbers, features } = gpu.facts
+  }
+
+  /**
+   * Calls `use` with what the core is told of the device.
+   * @template T
+   * @param {(device: number) => T} use
+   */
+  withDevice(use) {
+    const module = this.#module
+    const { numbers, features } = this.#gpu.facts
     const device = module.struct('gpu_device')
     for (const [field, value] of Object.entries(numbers)) device.set(field, value)
     const bits = features.map((name) => module.constant(`GPU_${name}`))
@@ -44,8 +62,11 @@ export class CoreGpu {
       'features',
       bits.reduce((all, bit) => all | bit, 0),
     )
-    module.check(module.call('sotto_engine_set_gpu', ptr, device.ptr), ptr)
-    module.free(device.ptr)
+    try {
+      return use(device.ptr)
+    } finally {
+      module.free(device.ptr)
+    }
   }
 
   /** Loading has begun. */
@@ -54,30 +75,35 @@ export class CoreGpu {
     this.flush()
   }
 
+  /** The core computes elsewhere: nothing of this reaches it any more. */
+  leave() {
+    this.#left = true
+    this.#module.free(this.#commands.ptr)
+    this.wake()
+  }
+
   /** After each call of the core that may have added commands. */
   flush() {
     const executor = this.#executor
-    if (!executor) return
+    if (!executor || this.failure || this.#left) return
     if (!this.#module.call('sotto_engine_gpu_take', this.#engine, this.#commands.ptr)) return
     const [records, n_bytes, serial] = ['records', 'n_bytes', 'serial'].map((field) =>
       this.#commands.get(field),
     )
-    const done = executor.execute({ records, n_bytes }).then(
-      () => 0,
-      (error) => this.#failed(error),
-    )
+    const done = executor.execute({ records, n_bytes }).catch((error) => this.#fail(error))
     this.#underWay++
     this.#reports = this.#reports
       .then(() => done)
-      .then((status) => this.#report(serial, status))
+      .then(() => this.#report(serial))
       .catch(this.#onCrash)
   }
 
-  /** Resolves at the next report, or when it is woken. */
+  /** Resolves at the next report or when it is woken; where the GPU has failed, when it is left. */
   report() {
-    if (this.#underWay === 0) {
+    if (this.#underWay === 0 && !this.failure && !this.#left) {
       throw new SottoError('internal_error', 'The core waits for a GPU that has nothing to do')
     }
+    if (this.#left) return Promise.resolve()
     return new Promise((resolve) => this.#waiting.push(() => resolve(undefined)))
   }
 
@@ -95,6 +121,7 @@ export class CoreGpu {
   poll(call) {
     const result = this.#polling.then(async () => {
       for (;;) {
+        this.check()
         const given = call()
         if (given !== undefined) return given
         await this.report()
@@ -104,29 +131,72 @@ export class CoreGpu {
     return result
   }
 
+  /** Throws if the GPU has failed, or is not in use any more. */
+  check() {
+    if (this.failure) throw this.failure
+    if (this.#left) throw new SottoError('gpu_lost', 'The GPU is not in use any more')
+  }
+
+  /** Bytes of buffers on the GPU. */
+  bytes() {
+    if (!this.#executor) return 0
+    const { storage_bytes, uniform_bytes, staging_bytes } = this.#executor.statistics()
+    return storage_bytes + uniform_bytes + staging_bytes
+  }
+
   /** Resolves when there is room for more weights; rejects if the GPU has failed. */
-  room() {
-    return this.#executor?.room()
+  async room() {
+    this.check()
+    await this.#executor?.room().catch((error) => this.#fail(error))
+    this.check()
   }
 
   /** Resolves when everything is done; rejects if the GPU has failed. */
   async done() {
-    while (this.#underWay > 0) await this.#reports
-    if (this.failure) throw this.failure
-    this.#module.check(this.#module.call('sotto_engine_gpu_status', this.#engine), this.#engine)
+    while (this.#underWay > 0 && !this.failure) await this.#reports
+    this.check()
   }
 
-  /** @param {SottoError} error */
-  #failed(error) {
-    this.failure ??= error
-    const { status } = this.#module.layout
-    return status[error.code] ?? status.internal_error
+  /**
+   * Before there are weights: how long a token takes, in milliseconds.
+   * @returns {Promise<{ gpu_ms: number, cpu_ms: number }>}
+   */
+  async trial() {
+    const m = this.#module
+    for (;;) {
+      this.check()
+      const outs = [m.out(0), m.out(1)]
+      m.check(m.call('sotto_engine_gpu_trial', this.#engine, ...outs), this.#engine)
+      const [gpu_ms, cpu_ms] = outs.map((out) => m.view.getFloat64(out, true))
+      if (gpu_ms > 0) return { gpu_ms, cpu_ms }
+      this.flush()
+      await this.report()
+    }
   }
 
-  /** @param {number} serial @param {number} status */
-  #report(serial, status) {
+  statistics() {
+    return { ...this.#gpu.info, ...this.#executor?.statistics() }
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    if (this.failure || this.#left) return
+    this.failure = adopted(error)
+    this.#onFailure(this.failure)
+    this.wake()
+  }
+
+  /** @param {number} serial */
+  #report(serial) {
     this.#underWay--
-    this.#module.call('sotto_engine_gpu_report', this.#engine, serial, status)
+    if (this.failure || this.#left) return
+    const m = this.#module
+    m.call('sotto_engine_gpu_report', this.#engine, serial, 0)
+    try {
+      m.check(m.call('sotto_engine_gpu_status', this.#engine), this.#engine)
+    } catch (error) {
+      return this.#fail(error)
+    }
     this.flush()
     this.wake()
   }

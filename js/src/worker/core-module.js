@@ -17,7 +17,7 @@ const PAGE = 65536
 /** Address space of a 32-bit module. */
 export const MAX_MEMORY = 65535 * PAGE
 const MIN_MEMORY = 64 * PAGE // what the module is linked for
-const STAGING = 1 << 17
+const STAGING = 1 << 19
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -89,7 +89,5 @@ function top(module, tops, index) {
 
 /** @param {CoreEngine} engine @param {number} status */
 function errorOf(engine, status) {
-  const code = engine.module.code(status)
-  const failure = engine.gpu?.failure // says more than the core was told
-  return { code, message: failure?.code === code ? failure.message : engine.message() }
+  return { code: engine.module.code(status), message: engine.message() }
 }

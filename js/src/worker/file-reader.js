@@ -4,6 +4,16 @@
 import { SottoError } from '../errors.js'
 
 /** @import { OpenableSource } from '../source/source.js' */
+/** @import { Validator } from '../source/validator.js' */
+
+/**
+ * What tells a file from another that is read in its place.
+ * @typedef {object} FileIdentity
+ * @property {string} name
+ * @property {number | undefined} size
+ * @property {Validator | undefined} validator
+ * @property {boolean} once it cannot be read again
+ */
 
 const FIRST_BLOCK = 2 << 20 // most headers, but little of a body
 const MAX_BLOCK = 1 << 24
@@ -38,6 +48,12 @@ export class ModelFileReader {
 
   get size() {
     return this.#source.size
+  }
+
+  /** Once it is open. @returns {FileIdentity} */
+  get identity() {
+    const { name, size, validator, once = false } = this.#source
+    return { name, size, validator, once }
   }
 
   get supportsRanges() {

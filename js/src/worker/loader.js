@@ -1,15 +1,17 @@
 // From sources to a loaded engine, or to the plan of one. The module, its threads and the first
 // bytes come at the same time. The header is read into a memory that can grow to what models
 // of that size need, and the engine stays in it if there is room for the plan (planner.js);
-// else it moves to one that is made to the plan. Then come the weights (weights.js), and with them
-// the prompt that was given along (prefill.js).
+// else it moves to one that is made to the plan. Then it is settled what computes (choice.js), and
+// the weights come (weights.js), and with them the prompt that was given along (prefill.js).
 import { sumOfUses } from '../cache/use.js'
 import { SottoError } from '../errors.js'
+import { chooseBackend, isRefusedByGpu } from './choice.js'
 import { CoreEngine } from './core-engine.js'
 import { CoreModule } from './core-module.js'
 import { ModelFileReader } from './file-reader.js'
 import { coreOptions, feedHeaders, overBudget, RESERVE, readHeaders } from './planner.js'
 import { Prefill } from './prefill.js'
+import { Recovery } from './recovery.js'
 import { chooseThreads, Threads } from './threads.js'
 import { candidates } from './variant.js'
 import { trapsAtTimes } from './webkit.js'
@@ -18,7 +20,7 @@ import { readWeights } from './weights.js'
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { MemoryPlan, Progress } from '../types.js' */
 /** @import { LoadOptions } from '../protocol.js' */
-/** @import { OpenGpu } from './open-gpu.js' */
+/** @import { Gpus } from './open-gpu.js' */
 /** @import { ThreadChoice, ThreadHost } from './threads.js' */
 /** @import { Candidate, ModuleName } from './variant.js' */
 
@@ -30,11 +32,12 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
 
 /**
  * @typedef {object} LoadJob
- * @property {OpenableSource[]} sources
+ * @property {(again: boolean) => OpenableSource[]} makeSources of the model's files; again: they
+ *   have been read before
  * @property {LoadOptions} options
  * @property {(name: ModuleName) => Promise<WebAssembly.Module>} compile
  * @property {ThreadHost} threads
- * @property {Promise<OpenGpu | undefined>} gpu to run on; undefined: none is wanted
+ * @property {Gpus} gpus to run on
  * @property {() => Promise<void>} yieldToEvents
  * @property {(progress: Progress) => void} onProgress
  * @property {(plan: MemoryPlan) => Promise<void>} onPlan nothing of the body is asked
@@ -43,8 +46,7 @@ const NO_MODEL = ['invalid_model', 'truncated_file']
  * @property {(error: unknown) => void} onCrash
  */
 /**
- * @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array, opened?: OpenGpu }} Job prompt:
- *   to be computed now; opened: what came of gpu
+ * @typedef {LoadJob & { choice: ThreadChoice, prompt?: Int32Array }} Job prompt: to be computed now
  */
 /** @typedef {{ initial: number, maximum: number }} Size of a memory, in bytes */
 
@@ -56,30 +58,56 @@ export async function load(given) {
   /** @type {Job} */
   const job = { ...given, choice: chooseThreads(given.options, given.threads) }
   const choice = candidates(job.options.variant)
-  return withFiles(job, async (files, abort) => {
+  const loaded = await withFiles(job, async (files, abort) => {
     const lap = stopwatch()
     const opening = files[0].open()
     const team = prepare(job, choice[0])
-    const [, opened] = await Promise.all([opening, job.gpu])
-    job.opened = opened
+    await Promise.all([opening, job.gpus.first()])
     const size = headerSize(files)
-    const make = () => makeEngine(job, choice[0], size, team)
-    const empty = await make()
+    const empty = await makeEngine(job, choice[0], size, team)
     const module_ms = lap()
-    const { engine: first, plan } = await readPlan(job, files, empty, make)
+    const makeAnother = () => makeEngine(job, choice[0], size)
+    const { engine: first, plan } = await readPlan(job, files, empty, makeAnother)
     await job.onPlan(plan)
     if (!plan.fits) throw overBudget(first, plan)
     const engine = await startEngine(job, choice, files, plan, { engine: first, size })
+    const recovery = new Recovery(job, engine, plan)
+    recovery.remember(files)
+    await chooseBackend(job, engine, recovery)
     for (const file of files) file.forgetHeader()
     const header_ms = lap()
     const prefill = job.prompt && new Prefill(engine, job.prompt, job)
-    const times = await readWeights(files, engine, { onProgress: job.onProgress, abort, prefill })
-    await finish(job, files, engine)
-    const load_ms = { module: module_ms, header: header_ms, ...times }
+    const reading = { onProgress: job.onProgress, abort, prefill }
+    const times = await unlessLost(job, engine, () => readWeights(files, engine, reading))
+    if (times) await finish(job, files, engine)
     const cache = sumOfUses(files.map(({ use }) => use))
-    const threads = threadsOf(engine, job.choice)
-    return { engine, plan, load_ms, cache, threads, gpu: opened?.info }
+    const load_ms = { module: module_ms, header: header_ms, weights: 0, prefill: 0, ...times }
+    return { engine, recovery, prefill, load_ms, cache }
   })
+  const { engine, recovery, prefill } = loaded
+  while (engine.gpu?.failure) {
+    Object.assign(loaded.load_ms, await recovery.run({ onProgress: job.onProgress, prefill }))
+  }
+  const { total } = engine.progress()
+  job.onProgress({ status: 'ready', loaded: total, total })
+  return { ...loaded, threads: threadsOf(engine, job.choice) }
+}
+
+/**
+ * What `work` gives; undefined where the GPU was lost meanwhile and something else can go on.
+ * @template T
+ * @param {Job} job
+ * @param {CoreEngine} engine
+ * @param {() => Promise<T>} work
+ */
+async function unlessLost({ gpus }, engine, work) {
+  try {
+    return await work()
+  } catch (error) {
+    const code = engine.gpu?.failure?.code
+    if (code === 'gpu_lost' || (code && gpus.optional)) return undefined
+    throw error
+  }
 }
 
 /**
@@ -93,8 +121,7 @@ export async function planOnly(given) {
   const [{ module: name, variant }] = candidates(job.options.variant)
   return withFiles(job, async (files) => {
     const compiling = job.compile(name)
-    const [compiled, opened] = await Promise.all([compiling, job.gpu, files[0].open()])
-    job.opened = opened
+    const [compiled] = await Promise.all([compiling, job.gpus.first(), files[0].open()])
     const make = async () => {
       return newEngine(job, await CoreModule.create(compiled, name, headerSize(files)), variant)
     }
@@ -106,7 +133,7 @@ export async function planOnly(given) {
 /**
  * The plan, and the engine that has read the headers for it. Where the JavaScript engine is known
  * to trap for no reason (webkit.js), a trap is a warning and a new instance makes the second try.
- * Everywhere else a trap is an error.
+ * Everywhere else a trap is an error. What does not fit an optional GPU is planned for the CPU.
  * @param {Job} job
  * @param {ModelFileReader[]} files
  * @param {CoreEngine} engine
@@ -114,8 +141,16 @@ export async function planOnly(given) {
  */
 async function readPlan(job, files, engine, makeAnother) {
   try {
-    return { engine, plan: await readHeaders(job, engine, files) }
+    const plan = await readHeaders(job, engine, files)
+    const refusal = plan.fits ? undefined : overBudget(engine, plan)
+    if (!isRefusedByGpu(job, refusal)) return { engine, plan }
+    throw refusal
   } catch (error) {
+    if (isRefusedByGpu(job, error)) {
+      await job.gpus.leave(/** @type {SottoError} */ (error).message)
+      engine.module.end()
+      return readPlan(job, files, await makeAnother(), makeAnother)
+    }
     if (!(error instanceof WebAssembly.RuntimeError && trapsAtTimes())) throw error
     const text = `The module trapped while it read a header, and was started anew: ${error.message}`
     job.onWarning(new SottoError('module_trapped', text, { details: { stack: error.stack } }))
@@ -132,7 +167,7 @@ async function readPlan(job, files, engine, makeAnother) {
  */
 async function withFiles(job, work) {
   const abort = new AbortController()
-  const files = job.sources.map((source) => new ModelFileReader(source, abort.signal))
+  const files = job.makeSources(false).map((source) => new ModelFileReader(source, abort.signal))
   try {
     return await work(files, abort)
   } catch (error) {
@@ -201,8 +236,10 @@ function threadsOf(engine, { n: wanted, reason }) {
  */
 async function startEngine(job, [candidate, ...others], files, plan, first) {
   // The total has plan.kv already. It is added once more for a snapshot of the KV state, which lies
-  // in this memory when it is made and when it is put back.
-  const size = { initial: plan.total, maximum: plan.total + RESERVE + plan.kv }
+  // in this memory when it is made and when it is put back. What starts on a GPU may go on on the
+  // CPU, where it is allowed so much memory.
+  const most = plan.cpu_total <= plan.limit ? plan.cpu_total : plan.total
+  const size = { initial: plan.total, maximum: most + RESERVE + plan.kv + plan.gpu_kv }
   const fits = first && size.maximum <= first.size.maximum
   if (!fits) first?.engine.module.end()
   const engine = fits ? first.engine : await makeEngine(job, candidate, size).catch(tell(plan))
@@ -256,9 +293,12 @@ async function makeEngine(job, { module: name, variant }, size, team) {
  * @param {CoreModule} module
  * @param {Candidate['variant']} variant
  */
-function newEngine({ options, choice, opened, onCrash }, module, variant) {
-  const engine = new CoreEngine(module, coreOptions(module, { ...options, variant }, choice.n))
-  if (opened) engine.attachGpu(opened, onCrash)
+function newEngine({ options, choice, gpus, onCrash }, module, variant) {
+  const usual = options.backend === 'auto' ? 'cpu' : options.backend
+  const backend = gpus.present ? 'webgpu' : usual
+  const asked = { ...options, variant, backend }
+  const engine = new CoreEngine(module, coreOptions(module, asked, choice.n))
+  if (gpus.present) engine.attachGpu(gpus.present, onCrash)
   return engine
 }
 
@@ -295,5 +335,4 @@ async function finish({ onProgress }, files, engine) {
     engine.module.end()
     throw error
   }
-  onProgress({ status: 'ready', loaded, total })
 }

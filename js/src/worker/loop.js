@@ -30,6 +30,8 @@ export class Loop {
   /** @type {Map<number, Generation>} those that still owe events to the main thread, by its id */
   #open = new Map()
   #running = false
+  /** @type {SottoError | undefined} why the engine computes no more */
+  #failure
   /** @type {string[]} */
   #kinds = []
   #idle
@@ -62,6 +64,7 @@ export class Loop {
    * @returns {number} prompt tokens
    */
   add(id, request, credit) {
+    this.check()
     const tokens = promptTokens(this.#engine, request.prompt)
     const coreId = this.#engine.addRequest(tokens, request)
     /** @type {Generation} */
@@ -76,7 +79,7 @@ export class Loop {
     }
     this.#active.set(coreId, generation)
     this.#open.set(id, generation)
-    this.#wake()
+    this.wake()
     return tokens.length
   }
 
@@ -86,7 +89,7 @@ export class Loop {
     if (!generation) return
     generation.credit += n
     this.#flush(generation)
-    this.#wake()
+    this.wake()
   }
 
   /** @param {number} id */
@@ -98,10 +101,29 @@ export class Loop {
     generation.cancelled = true
     if (this.#active.get(generation.coreId) !== generation) return
     this.#engine.cancel(generation.coreId)
-    this.#wake()
+    this.wake()
   }
 
-  #wake() {
+  /** Throws if the engine computes no more. */
+  check() {
+    if (this.#failure) throw this.#failure
+  }
+
+  /** The engine computes no more. @param {SottoError} failure what all requests end with */
+  fail(failure) {
+    this.#failure = failure
+    const { code, message } = failure
+    for (const generation of this.#active.values()) {
+      if (generation.cancelled) continue
+      generation.queue.push(/** @type {EngineEvent} */ ({ kind: 'done', error: { code, message } }))
+      this.#flush(generation)
+    }
+    this.#active.clear()
+    this.#engine.gpu?.wake()
+  }
+
+  /** There is something to do. */
+  wake() {
     this.#engine.gpu?.wake()
     if (this.#running) return
     this.#running = true
@@ -111,7 +133,7 @@ export class Loop {
   async #run() {
     try {
       // A step asks that all events were taken, and stops as soon as there are some.
-      while (!this.#readersAreSlow()) {
+      while (!this.#failure && !this.#readersAreSlow()) {
         const result = this.#engine.step(STEP_MS)
         const some = this.#take()
         for (const generation of this.#open.values()) this.#flush(generation)

@@ -12,14 +12,18 @@ const own = {
   'relaxed-mt': new URL('../../dist/sotto-relaxed-mt.wasm', import.meta.url),
 }
 
-const ownKernels = new URL('../../dist/kernels.js', import.meta.url)
+const scripts = {
+  'gpu.js': new URL('../../dist/gpu.js', import.meta.url),
+  'kernels.js': new URL('../../dist/kernels.js', import.meta.url),
+}
 
 /**
- * The kernels for GPUs, which lie beside the modules.
+ * What there is for GPUs lies beside the modules: in browsers the code, and the kernels.
+ * @param {keyof typeof scripts} name
  * @param {string | undefined} wasmUrl
  */
-export const kernelsUrl = (wasmUrl) =>
-  wasmUrl?.endsWith('/') ? `${wasmUrl}kernels.js` : ownKernels.href
+export const besideModules = (name, wasmUrl) =>
+  wasmUrl?.endsWith('/') ? wasmUrl + name : scripts[name].href
 
 /**
  * @param {ModuleName} name

@@ -1,24 +1,29 @@
-// The GPU of an engine that was asked to run on one, and the kernels for it.
-import { SottoError } from '../errors.js'
-import { findGpu } from '../gpu/device.js'
-import { Executor } from '../gpu/executor.js'
+// The GPUs of one engine, one after the other: which may be used at first, another one when it is
+// lost, none when it has been lost too often. The code for GPUs is imported where there is one.
+import { abortError, SottoError } from '../errors.js'
 
-/** @import { DeviceFacts } from '../gpu/device.js' */
+/** @import { DeviceFacts, FoundGpu } from '../gpu/device.js' */
+/** @import { Executor } from '../gpu/executor.js' */
 /** @import { Kernels } from '../gpu/pipelines.js' */
 /** @import { Memory } from '../gpu/records.js' */
 /** @import { LoadOptions } from '../protocol.js' */
 /** @import { GpuInfo } from '../types.js' */
 /** @import { Layout } from './layout.js' */
 
+/** @typedef {Pick<typeof import('../gpu/gpu.js'), 'findGpu' | 'Executor'>} GpuCode */
 /**
  * What a host has for GPUs.
  * @typedef {object} GpuHost
- * @property {(module: string | undefined) => Promise<GPU>} open throws an Error that says why there
- *   is none
+ * @property {(module: string | undefined, auto: boolean) => Promise<GPU>} open throws an Error that
+ *   says why there is none; auto: nobody asked for one
+ * @property {(wasmUrl: string | undefined) => Promise<GpuCode>} code
  * @property {(wasmUrl: string | undefined) => Promise<Kernels>} kernels
  */
 
-/** What an engine wants of an executor. @typedef {Pick<Executor, 'execute' | 'room'>} Executing */
+/**
+ * What an engine wants of an executor.
+ * @typedef {Pick<Executor, 'execute' | 'room' | 'statistics'>} Executing
+ */
 
 /**
  * @typedef {object} OpenGpu
@@ -26,33 +31,141 @@ import { Executor } from '../gpu/executor.js'
  * @property {GpuInfo} info
  * @property {string} hash of the kernels
  * @property {(memory: Memory, layout: Layout) => Executing} makeExecutor
- * @property {() => Promise<void>} end gives the GPU back; resolves when it owes no answer
+ * @property {() => Promise<void>} end gives the GPU back; what is under way touches no memory from
+ *   now on. Resolves when it owes no answer
  */
 
-/**
- * @param {LoadOptions} options
- * @param {GpuHost} host
- * @returns {Promise<OpenGpu | undefined>} undefined: none is wanted
- */
-export async function openGpu({ backend, gpu, wasmUrl }, host) {
-  if (backend !== 'webgpu') return undefined
-  const found = await findGpu(() => host.open(gpu.module), gpu)
-  if ('refusal' in found) {
-    const { refusal: reason } = found
-    const text = `backend: no GPU can be used, because ${reason}. Use "cpu" or "auto".`
-    throw new SottoError('gpu_unavailable', text, { details: { field: 'backend', reason } })
+/** Before each attempt to find another GPU, in milliseconds. */
+const PAUSES = [0, 300, 600]
+// Chromium keeps all its pages from the GPU after the third.
+const MOST_LOSSES = 2
+
+export class Gpus {
+  #options
+  #host
+  #announce
+  #losses = 0
+  #ended = false
+  /** @type {Promise<unknown>} */
+  #opening = Promise.resolve()
+  /** @type {OpenGpu | undefined} the one in use */
+  present
+  /** Why there is none in use; empty if there is, or none was wanted. */
+  refusal = ''
+
+  /**
+   * @param {LoadOptions} options
+   * @param {GpuHost} host
+   * @param {() => Promise<void>} announce is called before a GPU is opened, and awaited
+   */
+  constructor(options, host, announce) {
+    this.#options = options
+    this.#host = host
+    this.#announce = announce
   }
-  const { device, facts, info } = found
-  const kernels = await host.kernels(wasmUrl)
+
+  /** A GPU is taken only where that turns out to be right. */
+  get optional() {
+    return this.#options.backend === 'auto'
+  }
+
+  /** The first one, where one is wanted; without one there is a refusal, or an error. */
+  async first() {
+    const { backend } = this.#options
+    if (backend !== 'webgpu' && backend !== 'auto') return
+    const { refusal } = await this.#next()
+    if (!refusal || this.optional) return
+    const text = `backend: no GPU can be used, because ${refusal}. Use "cpu" or "auto".`
+    const details = { field: 'backend', reason: refusal }
+    throw new SottoError('gpu_unavailable', text, { details })
+  }
+
+  /** The present one was lost: another one, or none. */
+  async another() {
+    await this.leave('it was lost too often')
+    if (++this.#losses >= MOST_LOSSES) return
+    for (const pause of PAUSES) {
+      await new Promise((resolve) => setTimeout(resolve, pause))
+      const { refusal } = await this.#next()
+      if (!refusal) return
+    }
+  }
+
+  /** Gives the present one back. @param {string} refusal */
+  async leave(refusal) {
+    const { present } = this
+    this.present = undefined
+    this.refusal = refusal
+    await present?.end()
+  }
+
+  /** Resolves when no GPU owes an answer, and none will be opened. */
+  async end() {
+    this.#ended = true
+    await this.#opening.catch(() => {})
+    await this.present?.end()
+  }
+
+  #next() {
+    const opening = this.#open()
+    this.#opening = opening
+    return opening
+  }
+
+  /** @returns {Promise<{ refusal?: string }>} */
+  async #open() {
+    try {
+      const found = await this.#find()
+      if (this.#ended) await found.end()
+      if (this.#ended) throw abortError()
+      this.present = found
+      this.refusal = ''
+      return {}
+    } catch (error) {
+      if (this.#ended || (!this.optional && error instanceof SottoError)) throw error
+      this.refusal = error instanceof Error ? error.message : String(error)
+      return { refusal: this.refusal }
+    }
+  }
+
+  async #find() {
+    const { gpu: wishes, wasmUrl } = this.#options
+    const gpu = await this.#host.open(wishes.module, this.optional)
+    await this.#announce()
+    const { findGpu, Executor } = await this.#host.code(wasmUrl)
+    const found = await findGpu(async () => gpu, wishes)
+    if ('refusal' in found) throw new Error(found.refusal)
+    found.facts.numbers.budget = wishes.memory_budget ?? 0
+    try {
+      const kernels = await this.#host.kernels(wasmUrl)
+      const { device } = found
+      return opened(found, kernels.hash, (...memory) => {
+        return new Executor(device, kernels, ...memory, wishes)
+      })
+    } catch (error) {
+      found.device.destroy()
+      throw error
+    }
+  }
+}
+
+/**
+ * @param {FoundGpu} found
+ * @param {string} hash
+ * @param {(memory: Memory, layout: Layout) => Executor} make
+ * @returns {OpenGpu}
+ */
+function opened({ device, facts, info }, hash, make) {
   /** @type {Executor | undefined} */
   let executor
   const makeExecutor = (/** @type {Memory} */ memory, /** @type {Layout} */ layout) => {
-    executor = new Executor(device, kernels, memory, layout)
+    executor = make(memory, layout)
     return executor
   }
   const end = async () => {
+    const owed = executor?.destroy()
     device.destroy()
-    await Promise.all([device.lost, executor?.destroy()])
+    await Promise.all([device.lost, owed])
   }
-  return { facts, info, hash: kernels.hash, makeExecutor, end }
+  return { facts, info, hash, makeExecutor, end }
 }

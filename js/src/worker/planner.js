@@ -15,16 +15,17 @@ import { promptTokens } from './prefill.js'
 export const RESERVE = 48 << 20
 
 /** @param {LoadOptions} options @returns {MemoryLimits} */
-const limitsOf = ({ core, device_memory: device }) => ({
+const limitsOf = ({ core, device_memory: device, gpu }) => ({
   address_space: MAX_MEMORY - RESERVE,
   device,
   budget: core.memory_budget ?? 0,
+  gpu: gpu.memory_budget ?? 0,
 })
 
 /**
  * The limit that counts. A budget takes the place of what the device says about itself.
  * @param {MemoryLimits} limits
- * @returns {{ limit: number, limited_by: MemoryPlan['limited_by'] }}
+ * @returns {{ limit: number, limited_by: Exclude<MemoryPlan['limited_by'], 'gpu'> }}
  */
 function strictest({ address_space, device, budget }) {
   const limited_by = budget ? 'budget' : 'device'
@@ -40,8 +41,7 @@ function strictest({ address_space, device, budget }) {
  * @param {number} n_threads
  */
 export function coreOptions(module, options, n_threads) {
-  const { core, backend: asked, variant, cache_type_k, cache_type_v } = options
-  const backend = asked === 'auto' ? 'cpu' : asked
+  const { core, backend, variant, cache_type_k, cache_type_v } = options
   return {
     ...core,
     n_threads,
@@ -78,7 +78,8 @@ export async function readHeaders(job, engine, files) {
   }
   const numbers = planOf(job, engine)
   const limits = limitsOf(job.options)
-  const { limited_by } = strictest(limits)
+  const fitsGpu = numbers.gpu_limit === 0 || numbers.gpu_total <= numbers.gpu_limit
+  const limited_by = fitsGpu ? strictest(limits).limited_by : 'gpu'
   const alternatives = numbers.fits ? [] : whatFits(job, engine)
   return { ...numbers, limited_by, limits, alternatives }
 }
@@ -140,6 +141,7 @@ function whatFits({ options, prompt }, engine) {
 /** Where a limit comes from, which the core does not know. */
 const reasons = {
   budget: '',
+  gpu: '',
   device: '. The limit is what this device says it has; memory_budget takes its place',
   address_space: '. The limit is what a 32-bit module reaches',
 }

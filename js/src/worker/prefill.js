@@ -27,6 +27,7 @@ export function promptTokens(engine, prompt) {
 
 export class Prefill {
   #engine
+  #tokens
   #id
   #total
   #yield
@@ -36,6 +37,7 @@ export class Prefill {
   #reported = 0
   #fed = false
   #stopped = false
+  #isDone = false
   #wake = () => {}
   #waits
   #waitsForGpu
@@ -51,13 +53,19 @@ export class Prefill {
    */
   constructor(engine, tokens, { yieldToEvents, onProgress }) {
     this.#engine = engine
+    this.#tokens = tokens
     this.#yield = yieldToEvents
     this.#onProgress = onProgress
     this.#total = tokens.length
     this.#waits = engine.module.constant('STEP_WAIT_WEIGHTS')
     this.#waitsForGpu = engine.module.constant('STEP_WAIT_GPU')
     this.#done = engine.module.constant('EVENT_DONE')
-    this.#id = engine.addRequest(tokens, { prompt: { kind: 'tokens', tokens }, ...fillsCache })
+    this.#id = this.#add()
+  }
+
+  #add() {
+    const tokens = this.#tokens
+    return this.#engine.addRequest(tokens, { prompt: { kind: 'tokens', tokens }, ...fillsCache })
   }
 
   /** Some more weights are there. */
@@ -70,10 +78,17 @@ export class Prefill {
   stop() {
     this.#stopped = true
     this.#wake()
+    this.#engine.gpu?.wake()
   }
 
-  /** Resolves when the whole prompt is in the cache, or after stop(). */
+  /**
+   * Resolves when the whole prompt is in the cache, or after stop(). May be called again when
+   * what the engine computed was lost.
+   */
   async run() {
+    this.#stopped = false
+    if (this.#isDone) this.#id = this.#add()
+    this.#isDone = false
     for (;;) {
       do {
         this.#fed = false
@@ -81,11 +96,12 @@ export class Prefill {
       } while (this.#fed)
       if (this.#stopped) return
       const result = this.#engine.step(STEP_MS)
-      if (this.#take()) break
+      this.#isDone = this.#take()
+      if (this.#isDone) break
       const waits = result === this.#waits
       this.#report(waits)
       if (waits) await this.#feeding()
-      if (result === this.#waitsForGpu) await this.#engine.gpu?.report()
+      if (result === this.#waitsForGpu && !this.#stopped) await this.#engine.gpu?.report()
     }
     this.#onProgress({ status: 'prefill', loaded: this.#total, total: this.#total })
   }

@@ -2,24 +2,25 @@
 // and runs generations. A trap in the module ends everything: the main thread is told and
 // nothing more is answered.
 import { CachedSource } from '../cache/cached-source.js'
-import { packError, SottoError } from '../errors.js'
+import { packError, SottoError, unpackError } from '../errors.js'
 import { PROTOCOL } from '../protocol.js'
 import { blobSource } from '../source/blob.js'
 import { HttpSource } from '../source/http.js'
 import { RemoteSources } from '../source/remote.js'
 import { load, planOnly } from './loader.js'
 import { Loop } from './loop.js'
-import { openGpu } from './open-gpu.js'
+import { Gpus } from './open-gpu.js'
 
 /** @import { EngineEvent, FromWorker, LoadOptions, LoadedModel } from '../protocol.js' */
 /** @import { SourceDescriptor, ToWorker } from '../protocol.js' */
 /** @import { OpenableSource } from '../source/source.js' */
 /** @import { Storage } from '../cache/storage.js' */
 /** @import { WorkerPort } from '../connection.js' */
-/** @import { MemoryPlan } from '../types.js' */
+/** @import { CacheMode, MemoryPlan } from '../types.js' */
 /** @import { LoadJob } from './loader.js' */
 /** @import { CoreEngine } from './core-engine.js' */
-/** @import { GpuHost, OpenGpu } from './open-gpu.js' */
+/** @import { GpuHost } from './open-gpu.js' */
+/** @import { Recovery } from './recovery.js' */
 /** @import { ThreadHost } from './threads.js' */
 /** @import { ModuleName } from './variant.js' */
 
@@ -57,12 +58,14 @@ class WorkerSide {
   #engine
   /** @type {Loop | undefined} */
   #loop
-  /** @type {Promise<OpenGpu | undefined>} */
-  #gpu = Promise.resolve(undefined)
+  /** @type {Gpus | undefined} */
+  #gpus
+  /** Resolves when what was lost with a GPU has been dealt with. */
+  #recovering = Promise.resolve()
   /** Nothing is answered any more. */
   #ended = false
-  /** The other side has seen the plan. */
-  #goOn = () => {}
+  /** @type {(() => void)[]} what the other side has to answer, by number */
+  #questions = []
 
   /** @param {WorkerHost} host */
   constructor(host) {
@@ -73,11 +76,11 @@ class WorkerSide {
   /** @param {ToWorker} message */
   onMessage(message) {
     if (message.type === 'end') return void this.#end()
-    if (this.#ended) return
     const { type, id } = message
+    if (type === 'go-on') return this.#questions[id]?.()
+    if (this.#ended) return
     if (type === 'credit') this.#guard(() => this.#loop?.grant(id, message.n))
     else if (type === 'cancel') this.#guard(() => this.#loop?.cancel(id))
-    else if (type === 'go-on') this.#goOn()
     else if (type === 'load' || type === 'call' || type === 'generate') this.#answer(message)
     else this.#remote.onMessage(message)
   }
@@ -105,6 +108,10 @@ class WorkerSide {
     if (message.type === 'generate') return loop.add(message.id, message.request, message.credit)
     const method = calls[message.method]
     if (!method) throw new SottoError('version_mismatch', `The worker knows no ${message.method}`)
+    if (needsComputing.has(message.method)) {
+      loop.check()
+      await this.#recovering
+    }
     return method(engine, ...message.args)
   }
 
@@ -121,11 +128,15 @@ class WorkerSide {
     }
     /** @type {Map<ModuleName, Promise<WebAssembly.Module>>} */
     const modules = new Map()
-    this.#gpu = openGpu(options, this.#host.gpu)
-    this.#gpu.catch(() => {}) // load says it
+    const announce = () => this.#ask((id) => ({ type: 'gpu-open', id }))
+    const gpus = new Gpus(options, this.#host.gpu, announce)
+    this.#gpus = gpus
     /** @type {LoadJob} */
     const job = {
-      sources: sources.map((descriptor, index) => this.#source(descriptor, options, index)),
+      makeSources: (again) => {
+        const asked = again ? { ...options, cache: cacheAgain(options.cache) } : options
+        return sources.map((descriptor, index) => this.#source(descriptor, asked, index))
+      },
       options,
       compile: (name) => {
         const compiled = modules.get(name) ?? this.#host.compile(name, options.wasmUrl)
@@ -133,15 +144,16 @@ class WorkerSide {
         return compiled
       },
       threads: this.#host.threads,
-      gpu: this.#gpu,
+      gpus,
       yieldToEvents: this.#host.yieldToEvents,
       onProgress: (progress) => this.#host.post({ type: 'progress', progress }),
-      onPlan: (plan) => (options.waits ? this.#show(plan) : Promise.resolve()),
+      onPlan: (plan) =>
+        options.waits ? this.#ask((id) => ({ type: 'plan', id, plan })) : Promise.resolve(),
       onWarning: (warning) => this.#warn(warning),
       onCrash: (error) => this.#crash(error),
     }
     if (options.plan_only) return planOnly(job)
-    const { engine, plan, threads, gpu, load_ms, cache } = await load(job)
+    const { engine, recovery, threads, load_ms, cache } = await load(job)
     this.#engine = engine
     this.#loop = new Loop(engine, {
       send: (id, events) => this.#send(id, events),
@@ -150,8 +162,36 @@ class WorkerSide {
     })
     const { n: n_threads, reason: n_threads_reason } = threads
     const times = { worker: 0, ...load_ms, total: 0 } // the other side knows these two
-    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times, cache, gpu }
+    const { plan, ...place } = placeOf(gpus, recovery)
+    const info = { ...engine.info(), n_threads, n_threads_reason, load_ms: times, cache, ...place }
+    this.#watch(engine, recovery)
     return { variant: engine.variant(), info, plan }
+  }
+
+  /**
+   * When the GPU fails, requests wait until the engine can go on.
+   * @param {CoreEngine} engine
+   * @param {Recovery} recovery
+   */
+  #watch(engine, recovery) {
+    engine.gpu?.failed.then(() => {
+      this.#recovering = this.#recover(engine, recovery)
+    })
+  }
+
+  /** @param {CoreEngine} engine @param {Recovery} recovery */
+  async #recover(engine, recovery) {
+    try {
+      await recovery.run()
+      if (this.#ended || !this.#gpus) return
+      this.#host.post({ type: 'moved', place: placeOf(this.#gpus, recovery) })
+      this.#watch(engine, recovery)
+      this.#loop?.wake()
+    } catch (error) {
+      if (this.#ended) return
+      if (isCrash(error)) return this.#crash(error)
+      this.#loop?.fail(unpackError(packError(typed(error))))
+    }
   }
 
   /** @param {SottoError} warning */
@@ -159,11 +199,13 @@ class WorkerSide {
     this.#host.post({ type: 'warning', warning: packError(warning) })
   }
 
-  /** @param {MemoryPlan} plan @returns {Promise<void>} resolves when the other side has seen it */
-  #show(plan) {
+  /**
+   * @param {(id: number) => FromWorker} question
+   * @returns {Promise<void>} resolves at the answer
+   */
+  #ask(question) {
     return new Promise((resolve) => {
-      this.#goOn = resolve
-      this.#host.post({ type: 'plan', plan })
+      this.#host.post(question(this.#questions.push(resolve) - 1))
     })
   }
 
@@ -215,8 +257,7 @@ class WorkerSide {
   /** Before the worker is ended: the GPU is given back. */
   async #end() {
     this.#ended = true
-    const gpu = await this.#gpu.catch(() => undefined)
-    await gpu?.end()
+    await this.#gpus?.end()
     this.#host.post({ type: 'ended' })
   }
 
@@ -234,6 +275,27 @@ class WorkerSide {
   }
 }
 
+/**
+ * Where the engine computes.
+ * @param {Gpus} gpus
+ * @param {Recovery} recovery
+ */
+const placeOf = ({ present, refusal }, { plan }) => ({
+  gpu: present?.info,
+  gpu_refusal: refusal,
+  plan,
+})
+
+/**
+ * What was read before is in the cache, and wanted as it was, whatever the server has now.
+ * @param {CacheMode} mode
+ * @returns {CacheMode}
+ */
+const cacheAgain = (mode) => (mode === 'default' || mode === 'reload' ? 'force-cache' : mode)
+
+/** They read or change what the engine has computed. */
+const needsComputing = new Set(['saveState', 'loadState', 'clearCache'])
+
 /** @type {Record<string, (engine: CoreEngine, ...args: any[]) => any>} */
 const calls = {
   tokenize: (engine, text, options) => engine.tokenize(text, options),
@@ -246,6 +308,7 @@ const calls = {
   loadState: (engine, data) => engine.loadState(data),
   clearCache: (engine) => engine.clearCache(),
   memory: (engine) => engine.memory(),
+  statistics: (engine) => ({ memory: engine.memory(), gpu: engine.gpu?.statistics() }),
   describe: (engine, asJson) => engine.describe(asJson),
   printProgram: (engine) => engine.printProgram(),
 }

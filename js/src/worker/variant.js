@@ -3,7 +3,6 @@
 import { SottoError } from '../errors.js'
 import { VARIANTS } from '../tables.js'
 
-/** @import { Kernels } from '../gpu/pipelines.js' */
 /** @import { Variant } from '../types.js' */
 
 /** @typedef {'simd128' | 'relaxed'} Instructions */
@@ -72,9 +71,9 @@ export async function compileFromUrl(url) {
 
 /**
  * @param {string} url of an ES module, whose contents bundlers need not see
- * @returns {Promise<Kernels>}
+ * @returns {Promise<any>}
  */
-export async function importKernels(url) {
+export async function importModule(url) {
   try {
     return await import(/* @vite-ignore */ /* webpackIgnore: true */ url)
   } catch (error) {

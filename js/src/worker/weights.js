@@ -35,14 +35,28 @@ export async function readWeights(files, engine, reading) {
   const reads = readAll(files, engine, reading).then(() => performance.now())
   const computing = prefill?.run()
   try {
-    const [read] = await Promise.all([reads, computing])
+    const [read] = await orFailure(engine, Promise.all([reads, computing]))
     return { weights: read - begin, prefill: prefill ? performance.now() - read : 0 }
   } catch (error) {
     abort.abort()
     prefill?.stop()
-    await computing?.catch(() => {})
+    await Promise.allSettled([computing])
     throw engine.gpu?.failure ?? error
   }
+}
+
+/**
+ * Rejects too when the GPU fails meanwhile.
+ * @template T
+ * @param {CoreEngine} engine
+ * @param {Promise<T>} work
+ */
+async function orFailure({ gpu }, work) {
+  if (!gpu) return work
+  const failing = gpu.failed.then((failure) => {
+    throw failure
+  })
+  return Promise.race([work, failing])
 }
 
 /**

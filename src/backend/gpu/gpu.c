@@ -7,6 +7,7 @@
 #include "backend/gpu/kernels.h"
 #include "backend/gpu/model.h"
 #include "backend/gpu/self_test.h"
+#include "backend/gpu/trial.h"
 
 typedef struct gpu_backend {
   sotto_backend base;
@@ -16,8 +17,9 @@ typedef struct gpu_backend {
   uint32_t setup; /* serial of buffers, pipelines and bind groups */
   /* Begins when the set-up is reported, since pipelines are there then; NULL before and after. */
   gpu_self_test *self_test;
-  uint32_t test;        /* serial of the test's commands, 0 before */
-  bool ready;           /* both are over */
+  uint32_t test; /* serial of the test's commands, 0 before */
+  bool ready;    /* both are over */
+  gpu_trial trial;
   sotto_status failure; /* of the device, for ever */
   char reason[256];     /* of the failure */
   uint32_t end;         /* serial of the batch's last commands, or 0 */
@@ -83,7 +85,7 @@ static sotto_status plan(const sotto_program *p, const sotto_backend_config *con
   out->gpu_weights = weights.gpu;
   out->gpu_kv = sotto_kv_bytes(kv_shape);
   /* Activations, the batch, parameters, and what is read back. */
-  out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_splits) +
+  out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_shards) +
                      gpu_summary_gpu_bytes(p, config->n_outputs) +
                      (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float);
   return SOTTO_OK;
@@ -96,6 +98,7 @@ static void destroy(sotto_backend *backend) {
   if (!b) return;
   sotto_ctx *ctx = b->program->ctx;
   gpu_self_test_free(b->self_test);
+  gpu_trial_free(&b->trial, &b->model);
   gpu_model_free(&b->model);
   gpu_pipelines_free(&b->shared.pipelines);
   gpu_stream_free(&b->shared.stream);
@@ -142,10 +145,12 @@ static bool take(sotto_backend *backend, sotto_gpu_commands *out) {
   return gpu_stream_take(&((gpu_backend *)backend)->shared.stream, out);
 }
 
-/* With the message that it will have from now on. */
+/* With the message that it will have from now on. Nothing that was emitted is given out any more:
+ * what it points to may be gone. */
 static void fail(gpu_backend *b, sotto_status status, const char *reason) {
   if (b->failure != SOTTO_OK) return;
   b->failure = status;
+  b->shared.stream.failed = true;
   snprintf(b->reason, sizeof b->reason, "%s", reason);
 }
 
@@ -197,7 +202,17 @@ static sotto_status check(const sotto_backend *backend, uint32_t serial, bool *d
   return b->shared.stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
 
-static const sotto_backend_queue queue = {take, report, mark, check};
+static sotto_status trial(sotto_backend *backend, double *token_ms) {
+  gpu_backend *b = (gpu_backend *)backend;
+  bool done;
+  *token_ms = 0;
+  SOTTO_TRY(check(backend, 0, &done));
+  if (b->ready) SOTTO_TRY(gpu_trial_go_on(&b->trial, &b->model));
+  if (b->trial.done) *token_ms = b->trial.best_ms;
+  return SOTTO_OK;
+}
+
+static const sotto_backend_queue queue = {take, report, mark, check, trial};
 
 /* ---- batches ---- */
 

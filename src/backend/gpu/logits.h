@@ -27,9 +27,9 @@ typedef struct gpu_top_chunk_params {
 /* In units of u = 2^-23, for WGSL rounds either way. With d = m - logit a term e^-d is off by d of
  * the subtraction, and by 3 + 2 d of exp. The mean of d, weighted by the terms, is their entropy
  * less the logarithm of their sum, which is 1 or more: at most ln 1024 < 7. So the terms are off by
- * 3 + 3 * 7 of their sum, and adding, 3 times in an invocation and 8 in the tree, by 11: 35 u =
- * 4.2e-6. This is more than twice that, for drivers that are not quite as good. What is flushed or
- * below e^-88 is 1024 * 1e-38 at most. */
+ * 3 + 3 * 7 of their sum, and adding, 3 times in an invocation and 15 on each of two levels, by 33:
+ * 57 u = 6.8e-6. This has room for an exp that is off by twice as much. What is flushed or below
+ * e^-88 is 1024 * 1e-38 at most. */
 #define GPU_SUM_ERROR 1e-5
 
 /* List o * n_out + j is what lists TOP_LISTS * j … of the n_in of output o have best. lists in,

@@ -29,7 +29,7 @@ size_t gpu_steps_most(const sotto_program *p, const gpu_weights *weights) {
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_weight_id w = p->ops[i].weight;
     const bool matrix = w >= 0 && p->weights[w].kind == SOTTO_WEIGHT_MATRIX;
-    n += matrix ? weights->first_split[w + 1] - weights->first_split[w] : 1;
+    n += matrix ? weights->first_shard[w + 1] - weights->first_shard[w] : 1;
   }
   return n;
 }
@@ -61,13 +61,13 @@ static void bind_in(const lowering *l, draft *d, int k) {
 static void bind_out(const lowering *l, draft *d) {
   bind_activations(l, d, l->operands->out);
 }
-static void bind_split(const lowering *l, draft *d, uint32_t split) {
-  const gpu_split *s = &l->in->weights->splits[split];
+static void bind_shard(const lowering *l, draft *d, uint32_t shard) {
+  const gpu_shard *s = &l->in->weights->shards[shard];
   bind(d, (sotto_gpu_binding){.buffer = s->buffer, .offset = s->offset, .size = s->bytes});
 }
-/* A vector, which is never split. */
+/* A vector, which is never shard. */
 static void bind_vector(const lowering *l, draft *d, sotto_weight_id weight) {
-  bind_split(l, d, l->in->weights->first_split[weight]);
+  bind_shard(l, d, l->in->weights->first_shard[weight]);
 }
 static void bind_cache(const lowering *l, draft *d, uint32_t layer, gpu_storage_part part) {
   bind(d, gpu_storage_binding(l->in->storage, layer, part));
@@ -84,7 +84,7 @@ static draft begin(const lowering *l, gpu_kernel kernel) {
   draft d = {.kernel = kernel, .many_kernel = kernel};
   const sotto_op *op = l->op;
   const sotto_program *p = l->in->program;
-  d.step = (gpu_step){.op = op, .n = {1, 1, 1}, .many = GPU_NONE, .per_row = 1};
+  d.step = (gpu_step){.op = op, .n = {1, 1, 1}, .many = GPU_NONE, .list = GPU_NONE, .per_row = 1};
   if (op->out >= 0) {
     d.step.per_output = p->buffers[op->out].per_output;
     if (p->buffers[op->out].n_used) d.step.per_row = p->buffers[op->out].n_used;
@@ -140,59 +140,59 @@ static void spread(const lowering *l, uint32_t n, uint32_t counts[3]) {
   counts[2] = 1;
 }
 
-#define WEIGHT_PARAMS(split, weight)                                                               \
-  .first_row = (uint32_t)(split)->first_row, .n_rows = (uint32_t)(split)->n_rows,                  \
-  .cols = (uint32_t)(weight)->cols, .plane_1 = (split)->planes[1], .plane_2 = (split)->planes[2],  \
-  .plane_3 = (split)->planes[3]
+#define WEIGHT_PARAMS(shard, weight)                                                               \
+  .first_row = (uint32_t)(shard)->first_row, .n_rows = (uint32_t)(shard)->n_rows,                  \
+  .cols = (uint32_t)(weight)->cols, .plane_1 = (shard)->planes[1], .plane_2 = (shard)->planes[2],  \
+  .plane_3 = (shard)->planes[3]
 
 static void lower_embed(const lowering *l, uint32_t i) {
-  const gpu_split *split = &l->in->weights->splits[i];
+  const gpu_shard *shard = &l->in->weights->shards[i];
   const sotto_weight *w = &l->in->program->weights[l->op->weight];
   draft d = begin(l, GPU_KERNEL_embed);
   d.type = w->tensor->type;
   bind_batch(l, &d);
-  bind_split(l, &d, i);
+  bind_shard(l, &d, i);
   bind_out(l, &d);
-  SET_PARAMS(&d, gpu_embed_params, WEIGHT_PARAMS(split, w), .row = l->op->embed.row);
+  SET_PARAMS(&d, gpu_embed_params, WEIGHT_PARAMS(shard, w), .row = l->op->embed.row);
   finish(l, &d);
 }
 
 static void lower_matmul(const lowering *l, uint32_t i) {
-  const gpu_split *split = &l->in->weights->splits[i];
+  const gpu_shard *shard = &l->in->weights->shards[i];
   const sotto_weight *w = &l->in->program->weights[l->op->weight];
   draft d = begin(l, GPU_KERNEL_matvec);
   d.many_kernel = GPU_KERNEL_matmul;
   d.type = w->tensor->type;
   bind_batch(l, &d);
-  bind_split(l, &d, i);
+  bind_shard(l, &d, i);
   if (l->op->bias >= 0)
     bind_vector(l, &d, l->op->bias);
   else
     bind_in(l, &d, 0);
   bind_in(l, &d, 0);
   bind_out(l, &d);
-  spread(l, parts_of((uint32_t)split->n_rows, GPU_MATVEC_ROWS), d.step.n);
+  spread(l, parts_of((uint32_t)shard->n_rows, GPU_MATVEC_ROWS), d.step.n);
   d.step.axis = GPU_AXIS_Z;
-  d.step.n_many[0] = parts_of((uint32_t)split->n_rows, GPU_MATMUL_N);
-  SET_PARAMS(&d, gpu_matmul_params, WEIGHT_PARAMS(split, w), .out_dim = (uint32_t)w->rows,
+  d.step.n_many[0] = parts_of((uint32_t)shard->n_rows, GPU_MATMUL_N);
+  SET_PARAMS(&d, gpu_matmul_params, WEIGHT_PARAMS(shard, w), .out_dim = (uint32_t)w->rows,
              .per_output = d.step.per_output, .has_bias = l->op->bias >= 0);
   finish(l, &d);
 }
 
 static void lower_experts(const lowering *l, uint32_t i) {
-  const gpu_split *split = &l->in->weights->splits[i];
+  const gpu_shard *shard = &l->in->weights->shards[i];
   const sotto_weight *w = &l->in->program->weights[l->op->weight];
   const uint32_t dim = dim_of(l, l->op->out);
   draft d = begin(l, GPU_KERNEL_matmul_experts);
   d.type = w->tensor->type;
   bind_batch(l, &d);
-  bind_split(l, &d, i);
+  bind_shard(l, &d, i);
   bind_in(l, &d, 0);
   bind_in(l, &d, 1);
   bind_out(l, &d);
   spread(l, parts_of(dim, GPU_MATVEC_ROWS), d.step.n);
   d.step.axis = GPU_AXIS_Z;
-  SET_PARAMS(&d, gpu_matmul_experts_params, WEIGHT_PARAMS(split, w), .dim = dim,
+  SET_PARAMS(&d, gpu_matmul_experts_params, WEIGHT_PARAMS(shard, w), .dim = dim,
              .n_used = d.step.per_row,
              .per_token = l->in->program->buffers[l->op->in[0]].n_used == 0);
   finish(l, &d);
@@ -333,20 +333,20 @@ static void lower_l2_norm(const lowering *l) {
   finish(l, &d);
 }
 
-/* A dispatch for each split of the operation's matrix. */
-static void lower_splits(const lowering *l, void (*lower)(const lowering *, uint32_t split)) {
-  const uint32_t *first = &l->in->weights->first_split[l->op->weight];
+/* A dispatch for each shard of the operation's matrix. */
+static void lower_shards(const lowering *l, void (*lower)(const lowering *, uint32_t shard)) {
+  const uint32_t *first = &l->in->weights->first_shard[l->op->weight];
   for (uint32_t i = first[0]; i < first[1]; i++) lower(l, i);
 }
 
 static void lower_op(const lowering *l) {
   const sotto_op *op = l->op;
   switch (op->kind) {
-  case SOTTO_OP_EMBED: lower_splits(l, lower_embed); break;
+  case SOTTO_OP_EMBED: lower_shards(l, lower_embed); break;
   case SOTTO_OP_RMS_NORM:
   case SOTTO_OP_LAYER_NORM: lower_norm(l); break;
-  case SOTTO_OP_MATMUL: lower_splits(l, lower_matmul); break;
-  case SOTTO_OP_MATMUL_EXPERTS: lower_splits(l, lower_experts); break;
+  case SOTTO_OP_MATMUL: lower_shards(l, lower_matmul); break;
+  case SOTTO_OP_MATMUL_EXPERTS: lower_shards(l, lower_experts); break;
   case SOTTO_OP_ROPE: lower_rope(l); break;
   case SOTTO_OP_KV_WRITE: lower_kv_write(l); break;
   case SOTTO_OP_ATTENTION: lower_attention(l); break;
@@ -410,4 +410,14 @@ bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outpu
   n[step->axis] *= rows;
   *out = (sotto_gpu_dispatch){step->pipeline, step->group, n[0], n[1], n[2]};
   return true;
+}
+
+void gpu_steps_emit_list(const gpu_steps *s, size_t first, size_t end, uint32_t list,
+                         gpu_stream *stream) {
+  sotto_gpu_dispatch *to = gpu_emit_list(stream, list, (uint32_t)(end - first));
+  for (size_t i = first; to && i < end; i++) {
+    sotto_gpu_dispatch dispatch;
+    gpu_step_dispatch(&s->steps[i], 1, 1, &dispatch);
+    memcpy(to++, &dispatch, sizeof dispatch);
+  }
 }

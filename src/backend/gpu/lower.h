@@ -23,6 +23,8 @@ typedef struct gpu_step {
    * GPU_MATMUL_M rows each. GPU_NONE: there is none. */
   uint32_t many;
   uint32_t n_many[3];
+  /* Of the first step of a stage: the host's list of all of it for one token, once there is one. */
+  uint32_t list;
   bool per_output;
   uint32_t per_row; /* rows for each token or output: experts of a token */
 } gpu_step;
@@ -57,6 +59,9 @@ uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps);
 /* Emits parameters, bind groups, and pipelines that are not there yet. ERR_OUT_OF_MEMORY. */
 sotto_status gpu_steps_init(const gpu_lowering *lowering, gpu_steps *out);
 void gpu_steps_free(gpu_steps *steps);
+/* Steps [first, end) for one token with one output, as a list of this number. */
+void gpu_steps_emit_list(const gpu_steps *steps, size_t first, size_t end, uint32_t list,
+                         gpu_stream *stream);
 /* The dispatch of a step for a batch; false where it has no rows. */
 bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outputs,
                        sotto_gpu_dispatch *out);

@@ -3,9 +3,9 @@
 
 #include "backend/gpu/batch.h"
 
-/* Dispatches between two submits: the GPU begins while the rest is being encoded, and none of them
- * takes so long that a system believes the GPU to hang. */
-#define DISPATCHES_PER_SUBMIT 128
+/* Of a batch: the GPU begins while the rest is being encoded, and none of them takes so long that a
+ * system believes the GPU to hang (docs/webgpu.md). */
+#define SUBMITS 4
 
 /* Most bytes of the stream: the set-up's, or a batch's, which has a record a step. Pages that are
  * copied and states that are saved come on top. */
@@ -16,13 +16,13 @@ static uint64_t stream_bytes(size_t n_steps, size_t n_buffers) {
 
 uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *config,
                          const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights) {
-  const size_t n_steps = p->n_ops + weights->n_splits;
+  const size_t n_steps = p->n_ops + weights->n_shards;
   const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
   return (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float) +
          p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
          gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host +
          weights->staging + p->n_weights * (sizeof(sotto_placement) + sizeof(uint32_t)) +
-         weights->n_splits * sizeof(gpu_split) + n_steps * sizeof(gpu_step) +
+         weights->n_shards * sizeof(gpu_shard) + n_steps * sizeof(gpu_step) +
          gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
          gpu_summary_bytes(p, config->n_outputs) + stream_bytes(n_steps, n_buffers);
 }
@@ -122,6 +122,11 @@ static void submit(gpu_model *m) {
   m->n_queued = 0;
 }
 
+static void count_dispatches(gpu_model *m, uint32_t n) {
+  m->n_queued += n;
+  if (m->n_queued > m->steps.n / SUBMITS) submit(m);
+}
+
 /* Before the first step, when the factors of rotary tables are there. */
 static void write_batch(gpu_model *m) {
   const sotto_program *p = m->program;
@@ -144,19 +149,59 @@ static void read_row(gpu_model *m, uint32_t output) {
                 m->output + (size_t)output * n, bytes);
 }
 
+static bool is_ready(const gpu_model *m, const gpu_step *step, const bool *ready) {
+  return sotto_op_is_ready(m->program, step->op, m->config.n_ctx, ready);
+}
+
+/* The first step of the stage behind that of a step. */
+static size_t end_of_stage(const gpu_model *m, size_t first) {
+  size_t end = first;
+  while (end < m->steps.n && m->steps.steps[end].op->stage == m->steps.steps[first].op->stage)
+    end++;
+  return end;
+}
+
+/* A stage for one token with one output is a list that the host has after the first time. False,
+ * and nothing is emitted, where a weight of the stage is missing. */
+static bool queue_list(gpu_model *m, const bool *ready) {
+  const size_t first = m->next, end = end_of_stage(m, first);
+  gpu_step *steps = m->steps.steps;
+  for (size_t i = first; i < end; i++)
+    if (!is_ready(m, &steps[i], ready)) return false;
+  if (!m->begun) write_batch(m);
+  if (steps[first].list == GPU_NONE) {
+    steps[first].list = m->shared->n_lists++;
+    gpu_steps_emit_list(&m->steps, first, end, steps[first].list, &m->shared->stream);
+  }
+  gpu_emit_run(&m->shared->stream, steps[first].list);
+  count_dispatches(m, (uint32_t)(end - first));
+  m->next = end;
+  return true;
+}
+
+/* False where a weight is missing. */
+static bool queue_step(gpu_model *m, const bool *ready) {
+  const gpu_step *step = &m->steps.steps[m->next];
+  if (!is_ready(m, step, ready)) return false;
+  if (!m->begun) write_batch(m);
+  sotto_gpu_dispatch dispatch;
+  if (gpu_step_dispatch(step, m->batch->n_tokens, m->batch->n_outputs, &dispatch)) {
+    gpu_emit_dispatch(&m->shared->stream, &dispatch);
+    count_dispatches(m, 1);
+  }
+  m->next++;
+  return true;
+}
+
 bool gpu_model_queue(gpu_model *m, const bool *ready) {
   gpu_stream *stream = &m->shared->stream;
-  for (; m->next < m->steps.n; m->next++) {
-    const gpu_step *step = &m->steps.steps[m->next];
-    if (!sotto_op_is_ready(m->program, step->op, m->config.n_ctx, ready)) {
-      submit(m);
-      return false;
-    }
-    if (!m->begun) write_batch(m);
-    sotto_gpu_dispatch dispatch;
-    if (!gpu_step_dispatch(step, m->batch->n_tokens, m->batch->n_outputs, &dispatch)) continue;
-    gpu_emit_dispatch(stream, &dispatch);
-    if (++m->n_queued == DISPATCHES_PER_SUBMIT) submit(m);
+  const bool single = m->batch->n_tokens == 1 && m->batch->n_outputs == 1;
+  while (m->next < m->steps.n) {
+    const bool starts = m->next == 0 || end_of_stage(m, m->next - 1) == m->next;
+    if (single && starts && queue_list(m, ready)) continue;
+    if (queue_step(m, ready)) continue;
+    submit(m);
+    return false;
   }
   gpu_emit_read(stream, m->status_buffer, 0, m->status, GPU_STATUS_BYTES);
   const bool sums_up = m->batch->wishes && m->summary.ctx;

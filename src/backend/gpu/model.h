@@ -12,7 +12,7 @@ typedef struct gpu_shared {
   sotto_gpu_device device;
   gpu_stream stream;
   gpu_pipelines pipelines;
-  uint32_t n_buffers, n_groups; /* numbers that are taken */
+  uint32_t n_buffers, n_groups, n_lists; /* numbers that are taken */
 } gpu_shared;
 
 typedef struct gpu_model {

@@ -30,16 +30,28 @@ uint64_t gpu_planes_bytes(sotto_dtype type, uint64_t n_rows, uint64_t cols,
   return total;
 }
 
+/* n pieces that lie `block` bytes apart, side by side. With a size that the compiler knows a piece
+ * is a load and a store or a few. */
+static inline void take_pieces(char *to, const char *from, size_t block, size_t bytes, uint64_t n) {
+  for (; n > 0; n--, from += block, to += bytes) memcpy(to, from, bytes);
+}
+
 void gpu_planes_take(sotto_dtype type, uint32_t plane, const void *rows, uint64_t n_rows,
                      uint64_t cols, void *out) {
-  const size_t block = (size_t)sotto_dtype_row_bytes(type, sotto_dtype_block_weights(type));
-  const size_t offset = gpu_planes_of(type)->pieces[plane].offset,
+  const size_t block = sotto_dtype_block_bytes(type),
                bytes = gpu_planes_of(type)->pieces[plane].bytes;
-  const char *from = (const char *)rows + offset;
-  char *to = out;
-  for (uint64_t n = n_rows * (cols / sotto_dtype_block_weights(type)); n > 0; n--) {
-    memcpy(to, from, bytes);
-    from += block;
-    to += bytes;
+  const char *from = (const char *)rows + gpu_planes_of(type)->pieces[plane].offset;
+  const uint64_t n = n_rows * (cols / sotto_dtype_block_weights(type));
+  switch (bytes == block ? 0 : bytes) {
+  case 0: memcpy(out, from, (size_t)n * bytes); break; /* all of the block */
+#define BYTES(b)                                                                                   \
+  case b: take_pieces(out, from, block, b, n); break
+    BYTES(1);
+    BYTES(2);
+    BYTES(4);
+    BYTES(16);
+    BYTES(32);
+#undef BYTES
+  default: take_pieces(out, from, block, bytes, n);
   }
 }

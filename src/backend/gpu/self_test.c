@@ -112,7 +112,10 @@ static sotto_weight_id any_weight(test_case *c, sotto_weight_kind kind, sotto_dt
                                       .ne = {cols, rows, 1, 1},
                                       .size = bytes};
   c->data[i] = sotto_arena_alloc(&p->arena, (size_t)bytes);
-  if (c->data[i]) fill_tensor(c, type, c->data[i], (size_t)rows * cols);
+  if (c->data[i])
+    fill_tensor(c, type, c->data[i], (size_t)rows * cols);
+  else
+    p->status = SOTTO_ERR_OUT_OF_MEMORY;
   return sotto_program_add_weight(
       p, (sotto_weight){.tensor = &c->tensors[i], .kind = kind, .rows = rows, .cols = cols});
 }

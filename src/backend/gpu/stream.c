@@ -93,12 +93,12 @@ void gpu_emit_release(gpu_stream *s, uint32_t first, uint32_t n) {
   r->n = n;
 }
 
-void gpu_emit_list(gpu_stream *s, uint32_t list, const sotto_gpu_dispatch *dispatches, uint32_t n) {
-  sotto_gpu_list *r = emit(s, SOTTO_GPU_LIST, sizeof *r + n * sizeof *dispatches);
-  if (!r) return;
+sotto_gpu_dispatch *gpu_emit_list(gpu_stream *s, uint32_t list, uint32_t n) {
+  sotto_gpu_list *r = emit(s, SOTTO_GPU_LIST, sizeof *r + n * sizeof(sotto_gpu_dispatch));
+  if (!r) return NULL;
   r->list = list;
   r->n_dispatches = n;
-  memcpy(r + 1, dispatches, n * sizeof *dispatches);
+  return (sotto_gpu_dispatch *)(r + 1);
 }
 
 void gpu_emit_write(gpu_stream *s, uint32_t buffer, uint64_t offset, const void *data, uint32_t n) {

@@ -35,8 +35,9 @@ void gpu_emit_pipeline(gpu_stream *stream, uint32_t pipeline, const char *parts,
 void gpu_emit_bind_group(gpu_stream *stream, uint32_t group, uint32_t pipeline,
                          const sotto_gpu_binding *bindings, uint32_t n);
 void gpu_emit_release(gpu_stream *stream, uint32_t first, uint32_t n);
-void gpu_emit_list(gpu_stream *stream, uint32_t list, const sotto_gpu_dispatch *dispatches,
-                   uint32_t n);
+/* Returns where its dispatches are to be written, before anything else is emitted; NULL without
+ * memory. */
+sotto_gpu_dispatch *gpu_emit_list(gpu_stream *stream, uint32_t list, uint32_t n);
 /* n is a multiple of 4. data stays as it is until the host has taken the records. */
 void gpu_emit_write(gpu_stream *stream, uint32_t buffer, uint64_t offset, const void *data,
                     uint32_t n);

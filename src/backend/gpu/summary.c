@@ -200,8 +200,10 @@ static void add_parts(const gpu_summary *s, const uint32_t *parts, sotto_logits_
     if (float_of(parts[4 * c + 1]) > 0) sum += (double)float_of(parts[4 * c + 1]) * sotto_exp(m);
   }
   const double lse = (double)highest + sotto_log(sum);
-  out->lse_low = lse - 1.01 * GPU_SUM_ERROR;
-  out->lse_high = lse + 1.01 * GPU_SUM_ERROR;
+  /* And what doubles round. */
+  const double margin = 1.01 * GPU_SUM_ERROR + 1e-15 * (lse < 0 ? -lse : lse);
+  out->lse_low = lse - margin;
+  out->lse_high = lse + margin;
 }
 
 void gpu_summary_get(gpu_summary *s, const sotto_batch *batch, uint32_t o,

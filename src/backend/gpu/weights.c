@@ -1,4 +1,4 @@
-/* Splits, buffers, and the sink that repacks what arrives. */
+/* Shards, buffers, and the sink that repacks what arrives. */
 #include "backend/gpu/weights.h"
 
 #define MAX_BUFFER (1ull << 30) /* weights share buffers up to this size */
@@ -25,7 +25,7 @@ static sotto_dtype type_of(const sotto_weight *w) {
 }
 
 /* Most rows of a weight in one binding, a multiple of 8 or all. */
-static uint64_t rows_of_split(const sotto_weight *w, const sotto_gpu_device *device) {
+static uint64_t rows_of_shard(const sotto_weight *w, const sotto_gpu_device *device) {
   const uint64_t most = smaller(smaller(device->max_binding, device->max_buffer), MAX_BUFFER);
   const uint64_t row = gpu_planes_bytes(type_of(w), 1, w->cols, NULL);
   if (row > most) return 0;
@@ -33,37 +33,37 @@ static uint64_t rows_of_split(const sotto_weight *w, const sotto_gpu_device *dev
   return rows >= w->rows ? w->rows : rows / 8 * 8;
 }
 
-/* What the walk over all splits has come to. */
+/* What the walk over all shards has come to. */
 typedef struct layout {
-  uint32_t n_splits, n_buffers;
+  uint32_t n_shards, n_buffers;
   uint64_t buffer_bytes, total; /* of the last buffer; of all */
 } layout;
 
-static void add_split(layout *l, const sotto_gpu_device *device, gpu_split *split,
+static void add_shard(layout *l, const sotto_gpu_device *device, gpu_shard *shard,
                       uint64_t *buffers) {
   const uint64_t start = align(l->buffer_bytes, device->alignment);
   const bool fits =
-      l->n_buffers > 0 && start + split->bytes <= smaller(device->max_buffer, MAX_BUFFER);
+      l->n_buffers > 0 && start + shard->bytes <= smaller(device->max_buffer, MAX_BUFFER);
   if (!fits) l->n_buffers++;
-  split->offset = fits ? start : 0;
-  split->buffer = l->n_buffers - 1;
-  const uint64_t end = split->offset + split->bytes;
+  shard->offset = fits ? start : 0;
+  shard->buffer = l->n_buffers - 1;
+  const uint64_t end = shard->offset + shard->bytes;
   l->total += fits ? end - l->buffer_bytes : end;
   l->buffer_bytes = end;
-  if (buffers) buffers[split->buffer] = end;
-  l->n_splits++;
+  if (buffers) buffers[shard->buffer] = end;
+  l->n_shards++;
 }
 
-/* Walks over all splits, and with `w` writes them down. */
+/* Walks over all shards, and with `w` writes them down. */
 static sotto_status lay_out(const sotto_program *p, const sotto_gpu_device *device, layout *l,
                             gpu_weights *w) {
   *l = (layout){0};
   for (size_t i = 0; i < p->n_weights; i++) {
     const sotto_weight *weight = &p->weights[i];
-    if (w) w->first_split[i] = l->n_splits;
+    if (w) w->first_shard[i] = l->n_shards;
     if (stays_here(p, i)) continue;
     const sotto_dtype type = type_of(weight);
-    const uint64_t most = rows_of_split(weight, device);
+    const uint64_t most = rows_of_shard(weight, device);
     if (most == 0 || (weight->kind == SOTTO_WEIGHT_MATRIX && weight->cols % 4)) {
       return sotto_fail(p->ctx, SOTTO_ERR_UNSUPPORTED_TYPE,
                         "a row of tensor '%.*s' has %llu weights, which the kernels for GPUs do "
@@ -71,17 +71,17 @@ static sotto_status lay_out(const sotto_program *p, const sotto_gpu_device *devi
                         SOTTO_SLICE_ARG(weight->tensor->name), (unsigned long long)weight->cols);
     }
     for (uint64_t row = 0; row < weight->rows; row += most) {
-      gpu_split split = {.first_row = row, .n_rows = smaller(most, weight->rows - row)};
+      gpu_shard shard = {.first_row = row, .n_rows = smaller(most, weight->rows - row)};
       uint64_t starts[GPU_MAX_PLANES];
-      split.bytes = gpu_planes_bytes(type, split.n_rows, weight->cols, starts);
-      for (int k = 0; k < GPU_MAX_PLANES; k++) split.planes[k] = (uint32_t)(starts[k] / 4);
-      add_split(l, device, &split, w ? w->buffers : NULL);
+      shard.bytes = gpu_planes_bytes(type, shard.n_rows, weight->cols, starts);
+      for (int k = 0; k < GPU_MAX_PLANES; k++) shard.planes[k] = (uint32_t)(starts[k] / 4);
+      add_shard(l, device, &shard, w ? w->buffers : NULL);
       if (!w) continue;
-      split.buffer += w->first_buffer;
-      w->splits[l->n_splits - 1] = split;
+      shard.buffer += w->first_buffer;
+      w->shards[l->n_shards - 1] = shard;
     }
   }
-  if (w) w->first_split[p->n_weights] = l->n_splits;
+  if (w) w->first_shard[p->n_weights] = l->n_shards;
   return SOTTO_OK;
 }
 
@@ -113,7 +113,7 @@ sotto_status gpu_weights_measure(const sotto_program *p, const sotto_gpu_device 
   *out = (gpu_weights_plan){.gpu = l.total,
                             .host = host_floats(p) * sizeof(float),
                             .staging = staging_bytes(p),
-                            .n_splits = l.n_splits,
+                            .n_shards = l.n_shards,
                             .n_buffers = l.n_buffers};
   return SOTTO_OK;
 }
@@ -127,7 +127,7 @@ static char *stage(gpu_weights *w, size_t n) {
   return w->staging + w->n_staged - n;
 }
 
-static sotto_status write_rows(gpu_weights *w, const sotto_weight *weight, const gpu_split *split,
+static sotto_status write_rows(gpu_weights *w, const sotto_weight *weight, const gpu_shard *shard,
                                uint64_t row, const char *rows, uint64_t n_rows) {
   const sotto_dtype type = type_of(weight);
   for (uint32_t plane = 0; plane < gpu_planes_of(type)->n; plane++) {
@@ -143,8 +143,8 @@ static sotto_status write_rows(gpu_weights *w, const sotto_weight *weight, const
       gpu_planes_take(type, plane, rows, n_rows, weight->cols, staged);
     else
       sotto_dequantize_row(weight->tensor->type, rows, (float *)staged, (size_t)weight->cols);
-    const uint64_t before = gpu_plane_bytes(type, plane, row - split->first_row, weight->cols);
-    gpu_emit_write(w->stream, split->buffer, split->offset + 4ull * split->planes[plane] + before,
+    const uint64_t before = gpu_plane_bytes(type, plane, row - shard->first_row, weight->cols);
+    gpu_emit_write(w->stream, shard->buffer, shard->offset + 4ull * shard->planes[plane] + before,
                    staged, (uint32_t)align(bytes, 4));
     w->staged_serial = w->stream->serial;
   }
@@ -156,11 +156,11 @@ static sotto_status take(sotto_weight_sink *sink, size_t index, uint64_t row, co
   gpu_weights *w = (gpu_weights *)sink;
   const sotto_weight *weight = &w->program->weights[index];
   const char *at = rows;
-  for (uint32_t s = w->first_split[index]; s < w->first_split[index + 1] && n_rows > 0; s++) {
-    const gpu_split *split = &w->splits[s];
-    if (row >= split->first_row + split->n_rows) continue;
-    const uint64_t n = smaller(n_rows, split->first_row + split->n_rows - row);
-    SOTTO_TRY(write_rows(w, weight, split, row, at, n));
+  for (uint32_t s = w->first_shard[index]; s < w->first_shard[index + 1] && n_rows > 0; s++) {
+    const gpu_shard *shard = &w->shards[s];
+    if (row >= shard->first_row + shard->n_rows) continue;
+    const uint64_t n = smaller(n_rows, shard->first_row + shard->n_rows - row);
+    SOTTO_TRY(write_rows(w, weight, shard, row, at, n));
     at += n * sotto_dtype_row_bytes(weight->tensor->type, weight->cols);
     row += n;
     n_rows -= n;
@@ -187,22 +187,23 @@ sotto_status gpu_weights_init(const sotto_program *p, const sotto_gpu_device *de
       (gpu_weights){.sink = {take}, .program = p, .stream = stream, .first_buffer = *next_buffer};
   layout l;
   SOTTO_TRY(lay_out(p, device, &l, NULL));
-  out->n_splits = l.n_splits;
+  out->n_shards = l.n_shards;
   out->n_buffers = l.n_buffers;
   out->n_host = host_floats(p);
   out->cap_staging = staging_bytes(p);
   out->placements = sotto_alloc(ctx, p->n_weights * sizeof *out->placements);
-  out->first_split = sotto_alloc(ctx, (p->n_weights + 1) * sizeof *out->first_split);
-  out->splits = sotto_alloc(ctx, l.n_splits * sizeof *out->splits);
+  out->first_shard = sotto_alloc(ctx, (p->n_weights + 1) * sizeof *out->first_shard);
+  out->shards = sotto_alloc(ctx, l.n_shards * sizeof *out->shards);
   out->buffers = sotto_alloc(ctx, l.n_buffers * sizeof *out->buffers);
   out->host = sotto_alloc(ctx, out->n_host * sizeof *out->host);
   out->staging = sotto_alloc(ctx, out->cap_staging);
-  if (!out->placements || !out->first_split || !out->splits || !out->buffers || !out->staging ||
+  if (!out->placements || !out->first_shard || !out->shards || !out->buffers || !out->staging ||
       (out->n_host && !out->host)) {
     gpu_weights_free(out);
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
   SOTTO_TRY(lay_out(p, device, &l, out));
+  for (size_t i = 0; i < out->n_host; i++) out->host[i] = 1; /* until they are there */
   place(out);
   for (uint32_t i = 0; i < out->n_buffers; i++)
     gpu_emit_buffer(stream, out->first_buffer + i, false, align(out->buffers[i], 4));
@@ -215,8 +216,8 @@ void gpu_weights_free(gpu_weights *w) {
   sotto_ctx *ctx = w->program->ctx;
   const size_t n = w->program->n_weights;
   sotto_free(ctx, w->placements, n * sizeof *w->placements);
-  sotto_free(ctx, w->first_split, (n + 1) * sizeof *w->first_split);
-  sotto_free(ctx, w->splits, w->n_splits * sizeof *w->splits);
+  sotto_free(ctx, w->first_shard, (n + 1) * sizeof *w->first_shard);
+  sotto_free(ctx, w->shards, w->n_shards * sizeof *w->shards);
   sotto_free(ctx, w->buffers, w->n_buffers * sizeof *w->buffers);
   sotto_free(ctx, w->host, w->n_host * sizeof *w->host);
   sotto_free(ctx, w->staging, w->cap_staging);

@@ -1,6 +1,6 @@
 /* Weights on a GPU: where each of them is, and how its bytes get there. Matrices keep their bits,
  * in planes (planes.h); vectors are float32. A weight that is larger than the device can bind lies
- * in several splits, ranges of its rows. Factors of rotary tables stay in this memory, where the
+ * in several shards, ranges of its rows. Factors of rotary tables stay in this memory, where the
  * tables are computed. */
 #ifndef SOTTO_BACKEND_GPU_WEIGHTS_H
 #define SOTTO_BACKEND_GPU_WEIGHTS_H
@@ -11,21 +11,21 @@
 #include "backend/memory.h"
 
 /* Rows of a weight in one binding. */
-typedef struct gpu_split {
+typedef struct gpu_shard {
   uint64_t first_row, n_rows;
   uint64_t offset, bytes;          /* in its buffer */
   uint32_t buffer;                 /* number in the stream */
   uint32_t planes[GPU_MAX_PLANES]; /* where planes begin, in words from `offset` */
-} gpu_split;
+} gpu_shard;
 
 typedef struct gpu_weights {
   sotto_weight_sink sink;
   const sotto_program *program;
   gpu_stream *stream;
   sotto_placement *placements; /* [n_weights] */
-  uint32_t *first_split;       /* [n_weights + 1] of each weight in `splits` */
-  gpu_split *splits;
-  uint32_t n_splits;
+  uint32_t *first_shard;       /* [n_weights + 1] of each weight in `shards` */
+  gpu_shard *shards;
+  uint32_t n_shards;
   uint64_t *buffers; /* [n_buffers] sizes in bytes */
   uint32_t n_buffers, first_buffer;
   float *host; /* [n_host] weights that stay here */
@@ -36,13 +36,13 @@ typedef struct gpu_weights {
 } gpu_weights;
 
 /* Most bytes of a feed while weights go to a GPU. */
-#define SOTTO_GPU_MAX_FEED (1u << 17)
+#define SOTTO_GPU_MAX_FEED (1u << 19)
 
 typedef struct gpu_weights_plan {
   uint64_t gpu;     /* bytes on the GPU */
   uint64_t host;    /* of weights that stay here */
   uint64_t staging; /* here, for what is on its way */
-  uint32_t n_splits, n_buffers;
+  uint32_t n_shards, n_buffers;
 } gpu_weights_plan;
 
 /* ERR_UNSUPPORTED_TYPE where a tensor cannot be read by the kernels, by its name. */

@@ -32,6 +32,11 @@ fn bits_of_bytes(word: u32, first: u32, mask: u32) -> vec4u {
   return (vec4u(word) >> (BYTES + first)) & vec4u(mask);
 }
 
+// Small whole numbers as floats: signed ones need fewer instructions.
+fn quants(low: vec4u, high: vec4u) -> mat2x4f {
+  return mat2x4f(vec4f(vec4i(low)), vec4f(vec4i(high)));
+}
+
 fn signed_bytes(word: u32) -> vec4f {
   return vec4f(bitcast<vec4i>(vec4u(word) << (24u - BYTES)) >> vec4u(24u));
 }

@@ -1,7 +1,7 @@
 // The packed package in other people's builds: Vite and webpack, development and production,
 // and plain ES modules. Each page loads a model in Chromium, with two threads and the worker that
-// checks its sha256, and says what it computed; production and plain pages run under the strict
-// content security policy that the README promises.
+// checks its sha256, and again on a GPU, and says what it computed; production and plain pages run
+// under the strict content security policy that the README promises.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { build, createServer } from 'vite'
 import webpack from 'webpack'
-import { openBrowser } from '../../../tools/lib/browser.mjs'
+import { openBrowser, softwareGpu } from '../../../tools/lib/browser.mjs'
 import { inRoot } from '../../../tools/lib/paths.mjs'
 import { run } from '../../../tools/lib/proc.mjs'
 import { headers, serve } from '../../../tools/lib/server.mjs'
@@ -22,11 +22,17 @@ const sha256 = createHash('sha256').update(readFileSync(tinyPath())).digest('hex
 const main = (library) => `import { loadModel } from '${library}'
 try {
   const engine = await loadModel('/tiny-q8_0.gguf', { n_threads: 2, sha256: '${sha256}' })
-  const reply = await engine.completions.create({ prompt: 'A', max_tokens: 8, temperature: 0 })
+  const request = { prompt: 'A', max_tokens: 8, temperature: 0 }
+  const reply = await engine.completions.create(request)
   await engine.dispose()
+  const onGpu = { backend: 'webgpu', gpu: { allowSoftware: true } }
+  const other = await loadModel('/tiny-q8_0.gguf', onGpu)
+  const gpuReply = await other.completions.create(request)
+  await other.dispose()
   const { n_threads, n_threads_reason, cache } = engine.info
-  const { text } = reply.choices[0]
-  document.title = JSON.stringify([text, n_threads, n_threads_reason, cache.verified])
+  const [{ text }, { text: gpuText }] = [reply.choices[0], gpuReply.choices[0]]
+  const same = gpuText === text
+  document.title = JSON.stringify([text, same, n_threads, n_threads_reason, cache.verified])
 } catch (error) {
   document.title = String(error)
 }
@@ -46,10 +52,10 @@ before(async () => {
   writeFileSync(join(app, 'main.js'), main('sotto'))
   mkdirSync(join(app, 'public'))
   cpSync(tinyPath(), join(app, 'public', 'tiny-q8_0.gguf'))
-  browser = await openBrowser()
+  browser = await openBrowser({ gpu: true, args: softwareGpu })
   const request = { prompt: 'A', max_tokens: 8, temperature: 0 }
   const reply = await withTiny((engine) => engine.completions.create(request))
-  expected = JSON.stringify([reply.choices[0].text, 2, '', true])
+  expected = JSON.stringify([reply.choices[0].text, true, 2, '', true])
 })
 after(() => browser?.close())
 

@@ -3,9 +3,9 @@ import { noStorage } from '../../cache/problems.js'
 import { hasOpfs, opfsStorage } from '../../cache/storage-opfs.js'
 import { SottoError } from '../../errors.js'
 import { Helpers } from '../helpers-browser.js'
-import { kernelsUrl, moduleUrl } from '../module-files.js'
+import { besideModules, moduleUrl } from '../module-files.js'
 import { serveEngine } from '../serve-engine.js'
-import { compileFromUrl, importKernels } from '../variant.js'
+import { compileFromUrl, importModule } from '../variant.js'
 
 // Timers are clamped to 4 ms; a message to oneself comes back behind those that wait.
 const channel = new MessageChannel()
@@ -45,7 +45,8 @@ const onMessage = serveEngine({
       if (navigator.gpu) return navigator.gpu
       throw new Error('this browser has no WebGPU, or none for this page: it wants HTTPS')
     },
-    kernels: (wasmUrl) => importKernels(kernelsUrl(wasmUrl)),
+    code: (wasmUrl) => importModule(besideModules('gpu.js', wasmUrl)),
+    kernels: (wasmUrl) => importModule(besideModules('kernels.js', wasmUrl)),
   },
   cacheStorage() {
     if (hasOpfs()) return opfsStorage()

@@ -1,15 +1,16 @@
 // What loadModel starts as the engine's worker in Node.js and Deno.
-import { readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
+import { availableParallelism, homedir } from 'node:os'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parentPort } from 'node:worker_threads'
 import { nodeStorage } from '../../cache/storage-node.js'
 import { startWorkerThread } from '../../connection-node.js'
 import { fileSource } from '../../source/file.js'
-import { kernelsUrl, moduleUrl } from '../module-files.js'
+import { besideModules, moduleUrl } from '../module-files.js'
 import { serveEngine } from '../serve-engine.js'
-import { compileFromUrl, importKernels, moduleError } from '../variant.js'
+import { compileFromUrl, importModule, moduleError } from '../variant.js'
 
 /** @param {string} url or a path */
 async function compile(url) {
@@ -28,8 +29,13 @@ const toUrl = (/** @type {string} */ text) =>
 /** @type {GPU[]} kept: without it, Dawn ends the process while there is a device */
 const gpus = []
 
-/** @param {string} [module] whose `gpu` is used instead of the host's own or that of a package */
-async function openGpu(module) {
+/**
+ * @param {string | undefined} module whose `gpu` is used instead of the host's own or that of a
+ *   package
+ * @param {boolean} auto nobody asked for a GPU
+ */
+async function openGpu(module, auto) {
+  if (auto && !module && !navigatorGpu()) await needDriver()
   const gpu = module ? (await import(toUrl(module))).gpu : (navigatorGpu() ?? (await dawn()))
   if (!gpu) throw new Error(`${module} exports no gpu`)
   gpus.push(gpu)
@@ -38,6 +44,20 @@ async function openGpu(module) {
 
 /** Deno's. */
 const navigatorGpu = () => Reflect.get(globalThis.navigator ?? {}, 'gpu')
+
+/** Throws where there is no driver of Vulkan: Dawn would say so on standard error. */
+async function needDriver() {
+  if (process.platform !== 'linux') return
+  const { env } = process
+  if (env.VK_ICD_FILENAMES || env.VK_DRIVER_FILES || env.VK_ADD_DRIVER_FILES) return
+  const data = env.XDG_DATA_DIRS || '/usr/local/share:/usr/share'
+  const own = env.XDG_DATA_HOME || join(homedir(), '.local', 'share')
+  const folders = ['/etc', '/usr/local/etc', ...data.split(':'), own]
+  const found = await Promise.all(
+    folders.map((folder) => readdir(join(folder, 'vulkan', 'icd.d')).catch(() => [])),
+  )
+  if (found.flat().length === 0) throw new Error('no driver of Vulkan is installed')
+}
 
 async function dawn() {
   const name = 'webgpu' // installed or not: nobody shall look for it before this
@@ -63,7 +83,11 @@ const onMessage = serveEngine({
     available: () => ({ processors: availableParallelism(), refusal: '' }),
     start: () => startWorkerThread(new URL('./thread-node.js', import.meta.url), 'sotto thread'),
   },
-  gpu: { open: openGpu, kernels: (wasmUrl) => importKernels(toUrl(kernelsUrl(wasmUrl))) },
+  gpu: {
+    open: openGpu,
+    code: () => import('../../gpu/gpu.js'),
+    kernels: (wasmUrl) => importModule(toUrl(besideModules('kernels.js', wasmUrl))),
+  },
   cacheStorage: (directory) => nodeStorage(directory),
   startHasher: ({ cacheDir: directory }) =>
     startWorkerThread(new URL('./hash-node.js', import.meta.url), 'sotto hash', { directory }),

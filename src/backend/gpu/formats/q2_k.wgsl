@@ -12,7 +12,6 @@ fn eight_of(row: u32, i: u32) -> Eight {
   let sub_block = columns8(i) / 16u % 16u;
   let scale = unpack2x16float(w[at + 20u]); // and minimum
   let scales = vec2u(byte_at(at, sub_block.x), byte_at(at, sub_block.y));
-  return Eight(mat2x4f(vec4f(bits_of_bytes(word, first, 3u)),
-                       vec4f(bits_of_bytes(word, first + 2u, 3u))),
+  return Eight(quants(bits_of_bytes(word, first, 3u), bits_of_bytes(word, first + 2u, 3u)),
                scale.x * vec2f(scales & vec2u(15u)), -scale.y * vec2f(scales >> vec2u(4u)));
 }

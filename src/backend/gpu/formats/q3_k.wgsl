@@ -24,5 +24,5 @@ fn eight_of(row: u32, i: u32) -> Eight {
   let scales_at = p.plane_2 + 3u * block;
   let scales = half_at(p.plane_3, block) *
                vec2f(sub_scale(scales_at, column.x / 16u), sub_scale(scales_at, column.y / 16u));
-  return Eight(mat2x4f(vec4f(low), vec4f(high)), scales, -4.0 * scales);
+  return Eight(quants(low, high), scales, -4.0 * scales);
 }

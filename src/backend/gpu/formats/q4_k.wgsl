@@ -11,6 +11,6 @@ fn eight_of(row: u32, i: u32) -> Eight {
   let scale = unpack2x16float(w[at]); // and minimum
   let low = scale * k_scale(at + 1u, sub_block);
   let high = scale * k_scale(at + 1u, sub_block + 1u);
-  return Eight(mat2x4f(vec4f(bits_of_bytes(word, 0u, 15u)), vec4f(bits_of_bytes(word, 4u, 15u))),
+  return Eight(quants(bits_of_bytes(word, 0u, 15u), bits_of_bytes(word, 4u, 15u)),
                vec2f(low.x, high.x), -vec2f(low.y, high.y));
 }

@@ -11,5 +11,5 @@ fn eight_of(row: u32, i: u32) -> Eight {
   let low = bits_of_bytes(word, 0u, 15u) | ((fifth & vec4u(1u)) << vec4u(4u));
   let high = bits_of_bytes(word, 4u, 15u) | ((fifth >> vec4u(12u)) & vec4u(16u));
   let scale = half_at(p.plane_2, block);
-  return Eight(mat2x4f(vec4f(low), vec4f(high)), vec2f(scale), vec2f(-16.0 * scale));
+  return Eight(quants(low, high), vec2f(scale), vec2f(-16.0 * scale));
 }

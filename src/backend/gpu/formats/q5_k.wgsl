@@ -16,6 +16,6 @@ fn eight_of(row: u32, i: u32) -> Eight {
   let q_low = bits_of_bytes(word, 0u, 15u) | (bits_of_bytes(fifths, sub_block, 1u) << vec4u(4u));
   let q_high =
     bits_of_bytes(word, 4u, 15u) | (bits_of_bytes(fifths, sub_block + 1u, 1u) << vec4u(4u));
-  return Eight(mat2x4f(vec4f(q_low), vec4f(q_high)), vec2f(low.x, high.x),
+  return Eight(quants(q_low, q_high), vec2f(low.x, high.x),
                -vec2f(low.y, high.y));
 }

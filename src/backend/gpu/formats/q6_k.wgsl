@@ -20,5 +20,5 @@ fn eight_of(row: u32, i: u32) -> Eight {
   let scales_at = p.plane_2 + 4u * block;
   let scales = half_at(p.plane_3, block) *
                vec2f(sub_scale(scales_at, sub_block), sub_scale(scales_at, sub_block + 4u));
-  return Eight(mat2x4f(vec4f(low), vec4f(high)), scales, -32.0 * scales);
+  return Eight(quants(low, high), scales, -32.0 * scales);
 }
