@@ -45,7 +45,8 @@ export class Gpus {
   #host
   #announce
   #losses = 0
-  #ended = false
+  /** The engine is on its way out. */
+  ended = false
   /** @type {Promise<unknown>} */
   #opening = Promise.resolve()
   /** @type {OpenGpu | undefined} the one in use */
@@ -101,7 +102,7 @@ export class Gpus {
 
   /** Resolves when no GPU owes an answer, and none will be opened. */
   async end() {
-    this.#ended = true
+    this.ended = true
     await this.#opening.catch(() => {})
     await this.present?.end()
   }
@@ -116,13 +117,13 @@ export class Gpus {
   async #open() {
     try {
       const found = await this.#find()
-      if (this.#ended) await found.end()
-      if (this.#ended) throw abortError()
+      if (this.ended) await found.end()
+      if (this.ended) throw abortError()
       this.present = found
       this.refusal = ''
       return {}
     } catch (error) {
-      if (this.#ended || (!this.optional && error instanceof SottoError)) throw error
+      if (this.ended || (!this.optional && error instanceof SottoError)) throw error
       this.refusal = error instanceof Error ? error.message : String(error)
       return { refusal: this.refusal }
     }
