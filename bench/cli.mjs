@@ -9,6 +9,7 @@ import { setup } from '../tools/setup.mjs'
 import { cases, metricsOf, prepare, shownCases } from './cases.mjs'
 import { contenders, hosts, peers, sets } from './contenders.mjs'
 import { benchFamilies, benchFormats, benchLargeFormats } from './families.mjs'
+import { benchGpu } from './gpu.mjs'
 import { benchKernels } from './kernels.mjs'
 import { benchLoads } from './loads.mjs'
 import { benchLookup } from './lookup.mjs'
@@ -47,6 +48,7 @@ npm run bench -- overlap            a prompt computed while the model arrives, a
 npm run bench -- families           every family beside llama, at one shape
 npm run bench -- formats            formats of weights beside Q4_0, at one shape
 npm run bench -- formats-1b         formats of 4 bits and fewer in the shape of a 1B model
+npm run bench -- gpu                models of three shapes on the GPU of this machine
 npm run bench -- loads              loading with an empty, a full and a half full cache
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
@@ -70,6 +72,7 @@ const alone = {
   families: benchFamilies,
   formats: benchFormats,
   'formats-1b': benchLargeFormats,
+  gpu: benchGpu,
   loads: benchLoads,
   lookup: benchLookup,
   overlap: benchOverlap,

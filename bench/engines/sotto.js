@@ -46,7 +46,7 @@ export async function load({ library, source, how, n_ctx, threads, options }) {
   const warnings = []
   const onWarning = ({ message }) => warnings.push(message)
   engine = await withKnown({ n_threads: threads, cache, onWarning }, (more) =>
-    loadModel(model, { n_ctx, n_parallel: 1, ...rest, ...more }),
+    loadModel(model, { backend: 'cpu', n_ctx, n_parallel: 1, ...rest, ...more }),
   )
   return {
     ms: performance.now() - begin,

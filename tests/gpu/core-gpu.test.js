@@ -154,11 +154,22 @@ test('a cancel is seen while the GPU works, and its late work disturbs nobody', 
   const { engine, crashes } = await start({ wrap })
   await engine.gpu.done()
   const { loop, generate, done, events } = loopOf(engine)
+  let steps = 0
+  const step = engine.step.bind(engine)
+  engine.step = (ms) => {
+    steps++
+    return step(ms)
+  }
   hold = true
   generate(1, 100)
   await turn()
   assert.equal(waiting.length, 1)
+  const before = steps
+  await turn()
+  assert.equal(steps, before, 'nothing is asked while the GPU works')
   loop.cancel(1)
+  await turn()
+  assert.equal(steps, before + 1)
   generate(2, 3)
   await turn()
   hold = false

@@ -1,6 +1,7 @@
 // What goes wrong on a GPU: every stream ends, with an error that says what it was.
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { gpu } from './lib/dawn.js'
 import { BACK, destroyAll, increment, scaling, start } from './lib/start.js'
 
@@ -52,6 +53,7 @@ test('a command that the GPU refuses fails its stream and all later ones', async
     assert.equal(error.code, 'internal_error')
     assert.match(error.message, /70000/)
   }
+  await sleep(20) // until the map has been answered
   assert.deepEqual(memory.f32(BACK, 1), [7])
   await assert.rejects(
     run((s) => s.read(0, 0, BACK, 4)),

@@ -119,6 +119,9 @@ function chip(state) {
   const where = info.gpu ? 'GPU' : `${variant} · ${threads(info.n_threads)}`
   facts.textContent = `${quantisation} · ${where}`
   const size = `${count(info.n_params / 1e6)} M parameters`
-  const memory = `${bytes(plan.total + plan.gpu_total)} of memory, ${count(plan.n_ctx)} tokens of context`
-  button.title = [info.name, info.architecture, size, memory].filter(Boolean).join(' · ')
+  const memory = `${bytes(plan.total + plan.gpu_total)} of memory`
+  const context = `${count(plan.n_ctx)} tokens of context`
+  button.title = [info.name, info.architecture, size, `${memory}, ${context}`]
+    .filter(Boolean)
+    .join(' · ')
 }

@@ -113,8 +113,8 @@ export const fields = {
 }
 
 /**
- * @typedef {{ values: Record<string, number | null>, compact: boolean, gpu: boolean, sidebar: boolean,
- *   statistics: boolean, lastModel: string, system: string }} SettingsData
+ * @typedef {{ values: Record<string, number | null>, compact: boolean, gpu: boolean,
+ *   sidebar: boolean, statistics: boolean, lastModel: string, system: string }} SettingsData
  */
 
 /** @returns {SettingsData} */
@@ -197,8 +197,8 @@ function fromAddress(search) {
 }
 
 /**
- * What computes, for whoever looks for a fault: ?backend=cpu, or ?backend=webgpu, on a processor that
- * plays a GPU too with &gpu=software.
+ * What computes, for whoever looks for a fault: ?backend=cpu, or ?backend=webgpu, and with
+ * &gpu=software on a processor that plays a GPU too.
  * @param {string} search
  */
 function hostFromAddress(search) {

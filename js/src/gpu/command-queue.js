@@ -81,8 +81,8 @@ export class CommandQueue {
 
   /**
    * Resolves when all that was submitted and written has been done. One question to the queue is
-   * under way at a time, and all who ask meanwhile share the next one: a weight's pieces come faster
-   * than answers.
+   * under way at a time, and all who ask meanwhile share the next one: a weight's pieces come
+   * faster than answers.
    */
   done() {
     this.#next ??= (this.#asked ?? Promise.resolve()).then(() => this.#ask())

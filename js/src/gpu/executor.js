@@ -78,7 +78,7 @@ export class Executor {
     device.lost.then(({ message }) => this.#fail(lost(message)))
     device.addEventListener('uncapturederror', (event) => {
       event.preventDefault() // the console need not tell what the streams' errors do
-      this.#fail(uncaptured(/** @type {GPUUncapturedErrorEvent} */ (event).error))
+      this.#refused(uncaptured(/** @type {GPUUncapturedErrorEvent} */ (event).error))
     })
   }
 
@@ -120,6 +120,15 @@ export class Executor {
     this.#fail(lost('it was given back'))
     this.#device.destroy()
     await Promise.all([this.#device.lost, ...this.#owed])
+  }
+
+  /**
+   * What there is no memory for is refused wherever it is used, and that may be known before it is.
+   * @param {SottoError} error
+   */
+  async #refused(error) {
+    const first = error.code === 'out_of_memory' ? undefined : await this.#resources.failure()
+    this.#fail(first ?? error)
   }
 
   /** @param {unknown} error */

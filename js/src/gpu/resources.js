@@ -16,6 +16,10 @@ export class Resources {
   /** @type {GPUBindGroup[]} */
   groups = []
   alive = { buffers: 0, storage_bytes: 0, uniform_bytes: 0 }
+  /** @type {Set<Promise<unknown>>} of what the device has not said yet whether it could be made */
+  #checks = new Set()
+  /** @type {unknown} the first error of these */
+  #failure
 
   /** @param {GPUDevice} device */
   constructor(device) {
@@ -35,7 +39,7 @@ export class Resources {
     )
     this.buffers[buffer] = made
     this.#count(made, 1)
-    return check({ size, inUse })
+    return this.#watched(check({ size, inUse }))
   }
 
   /**
@@ -52,7 +56,7 @@ export class Resources {
       this.#device.createBindGroup({ label, layout, entries }),
     )
     this.groups[group] = made
-    return check()
+    return this.#watched(check())
   }
 
   /** @param {ReleaseRecord} record what uses them has been submitted */
@@ -66,10 +70,27 @@ export class Resources {
     }
   }
 
+  /** Why the first thing that could not be made could not, once all have been heard of. */
+  async failure() {
+    await Promise.allSettled(this.#checks)
+    return this.#failure
+  }
+
   /** @param {GPUBuffer} buffer @param {1 | -1} sign */
   #count({ size, usage }, sign) {
     this.alive.buffers += sign
     this.alive[usage & UNIFORM ? 'uniform_bytes' : 'storage_bytes'] += sign * size
+  }
+
+  /** @param {Promise<void>} check */
+  #watched(check) {
+    this.#checks.add(check)
+    check
+      .catch((error) => {
+        this.#failure ??= error
+      })
+      .finally(() => this.#checks.delete(check))
+    return check
   }
 
   /**

@@ -11,9 +11,9 @@ export const tinyPath = (name = 'q8_0') => fileURLToPath(new URL(`tiny/tiny-${na
 export const tinyBytes = (name) => new Uint8Array(readFileSync(tinyPath(name)))
 export const realPath = fileURLToPath(new URL('cache/SmolLM2-135M-Instruct.Q4_1.gguf', models))
 
-/** Loads, runs `work` with the engine and disposes of it. */
+/** Loads, on the CPU if nothing else is said, runs `work` with the engine and disposes of it. */
 export async function withEngine(source, options, work) {
-  const engine = await loadModel(source, options)
+  const engine = await loadModel(source, { backend: 'cpu', ...options })
   try {
     return await work(engine)
   } finally {

@@ -67,6 +67,7 @@ const load = ({ entry, threads, signal, onStep, onWarning }) =>
   loadModel(entry.source, {
     n_ctx: N_CTX,
     n_parallel: 1,
+    backend: 'cpu', // which is what the page compares
     ...(threads ? { n_threads: threads } : {}),
     ...cacheOptions(entry, onWarning),
     signal,

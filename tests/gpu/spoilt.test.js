@@ -1,0 +1,205 @@
+// GPUs that compute wrongly: every kernel is spoilt in two ways or more, one at a time, and the
+// test that loading makes has to see it and to name an operation. That test runs in small and does
+// not see all: of large dispatches what lies behind the first workgroup's share, attention behind
+// 128 positions, KV heads and layer groups behind the first, states, splits, what is not finite.
+// Those are the subject of the kernels' own tests and of families.test.js.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { openTestGpu } from './device.js'
+import { pathOf, wideHeads } from './lib/engines.js'
+import { loadHere, parts } from './lib/in-thread.js'
+
+/** By model and kernel: what becomes of its text. */
+const spoils = {
+  'tiny-q8_0': {
+    embed: [
+      ['row = token_of(t)', 'row = t'],
+      ['out[at.y] = eight[1]', 'out[at.y] = eight[0]'],
+    ],
+    weights: [
+      ['+ dot(e.offset, sums)', '+ dot(e.scale, sums)'],
+      ['min(8u * i + 4u, p.cols - 4u)', 'min(8u * i, p.cols - 4u)'],
+      ['e.q[1] * e.scale.y + e.offset.y', 'e.q[1] * e.scale.y - 1.0'],
+    ],
+    'formats/q8_0': [
+      ['half_at(p.plane_1, eight / 4u)', 'half_at(p.plane_1, eight / 8u)'],
+      ['w[2u * eight + 1u]', 'w[2u * eight]'],
+    ],
+    matvec: [
+      ['products += vec4f', 'products -= vec4f'],
+      ['group.z * (p.cols / 4u)', '0u * (p.cols / 4u)'],
+      ['lane < MATVEC_ROWS', 'lane < MATVEC_ROWS - 1u'],
+    ],
+    matmul: [
+      ['sums_3 += weights * values.w', 'sums_3 += weights * values.z'],
+      ['k < COLUMNS', 'k < COLUMNS - 1u'],
+      ['bias[row], p.has_bias != 0u', '1.0, p.has_bias == 0u'],
+    ],
+    reduce_subgroup: [
+      ['subgroupAdd(x)', 'x'],
+      ['sum += reduce_4[i]', 'sum += reduce_4[0]'],
+      ['most = max(most, reduce_1[i])', 'most = min(most, reduce_1[i]) + 1e3'],
+    ],
+    rms_norm: [
+      ['+ p.eps', '+ 1.0'],
+      ['* weight[i]', ''],
+    ],
+    rope: [
+      ['a * cosine - b * sine', 'a * cosine + b * sine'],
+      ['batch[angle_at + 1u]', 'batch[angle_at]'],
+    ],
+    kv_convert: [
+      ['magnitude + 0xfffu', 'magnitude + 0x3000000u'],
+      ['(half_bits(x.w) << 16u)', '(half_bits(x.z) << 16u)'],
+    ],
+    kv_write: [
+      ['K[2u * at + 1u] = words.y', 'K[2u * at + 1u] = words.x'],
+      ['* 32u + position % 32u', '* 32u + position % 16u'],
+    ],
+    kv_read: [
+      ['V[2u * at + 1u]', 'V[2u * at]'],
+      ['row * (p.head_dim / 4u) + i', 'row * (p.head_dim / 4u)'],
+    ],
+    attention: [
+      ['score *= p.scale', 'score *= 2.0 * p.scale'],
+      ['position_of(t) + 1u', 'position_of(t)'],
+      ['out[out_at + lane] = sum / total', 'out[out_at + lane] = sum'],
+      ['sum += sums[i * fours + lane]', 'sum -= sums[i * fours + lane]'],
+    ],
+    batch: [
+      ['batch[batch[BATCH_TOKENS_AT] + t]', 'batch[batch[BATCH_TOKENS_AT]]'],
+      ['position / 32u', '0u * position'],
+    ],
+    math: [
+      ['1.0 + exp_of(-x)', '1.0 + exp_of(x)'],
+      ['select(exp(x), 1e37, x > 85.0)', 'select(1.0 + x, 1e37, x > 85.0)'],
+    ],
+    binary: [
+      ['value + b[at]', 'value - b[at]'],
+      ['value * sigmoid(value) * b[at]', 'value * b[at]'],
+    ],
+    take_outputs: [
+      ['x[output_token(group.y) * p.dim + i]', 'x[i]'],
+      ['p.dim + i] = x', 'p.dim + i] = 0.5 * x'],
+    ],
+    float_keys: [
+      ['bits | 0x80000000u, ~bits', 'bits | 0x80000000u, bits'],
+      ['~key, key & 0x7fffffffu', '~key, key'],
+    ],
+    top_sort: [
+      ['key.x < key.y', 'key.x > key.y'],
+      ['ids[second] = id.x', 'ids[second] = id.y'],
+    ],
+    top_chunk: [
+      ['-44.0', '-1.0'],
+      ['ids[i] = id;', 'ids[i] = i;'],
+      ['i < TOP_BEST', 'i < TOP_BEST / 2u'],
+    ],
+    top_merge: [
+      ['first + i / TOP_BEST < p.n_in', 'first + i / TOP_BEST < 1u'],
+      ['vec2u(ids[i], bits_of(keys[i]))', 'vec2u(ids[i], bits_of(keys[0]))'],
+    ],
+    named: [
+      ['bits = x[', 'bits = 0u * x['],
+      ['let id = ids[at]', 'let id = ids[at] + 1u'],
+    ],
+  },
+  'family-gemma2': {
+    unary: [
+      ['x[at] * p.value', 'x[at]'],
+      ['tanh_of(x[at] / p.value)', 'tanh_of(x[at])'],
+    ],
+    math: [
+      ['0.0713548163', '0.1713548163'],
+      ['let small = q * z * a + a', 'let small = q * z * a'],
+    ],
+    attention: [['end - p.window', 'end - p.window + 1u']],
+  },
+  'family-mixtral': {
+    route: [
+      ['keys[other] > keys[e]', 'keys[other] < keys[e]'],
+      ['chosen[i] / total', 'chosen[i]'],
+    ],
+    matmul_experts: [
+      ['expert * p.dim', 'expert * 2u * p.dim'],
+      ['select(i, t, p.per_token != 0u)', 'select(i, i, p.per_token != 0u)'],
+    ],
+    combine: [
+      ['(2u * t + 1u) * p.n_used', '(2u * t) * p.n_used'],
+      ['(t * p.n_used + e) * p.dim', '(t * p.n_used) * p.dim'],
+    ],
+  },
+  'family-lfm2': {
+    short_conv: [
+      ['p.n_taps - 1u - j, c);\n  }\n  out', 'j, c);\n  }\n  out'],
+      ['taps[c * p.n_taps + j]', 'taps[c * p.n_taps]'],
+    ],
+    binary: [['value * b[at];\n    }\n    case S', 'value + b[at];\n    }\n    case S']],
+  },
+  'family-qwen2moe': { binary: [['sigmoid(b[group.y])', 'sigmoid(b[0])']] },
+  'embed-bert-mean': {
+    layer_norm: [
+      ['squares += d * d', 'squares += x[at + i] * x[at + i]'],
+      ['+ bias[i]', '- bias[i]'],
+    ],
+    l2_norm: [
+      ['sqrt(squares)', 'squares'],
+      ['* r;', '+ r;'],
+    ],
+    pool: [
+      ['part += x', 'part = x'],
+      ['select(text_end, text_first,', 'select(text_first, text_first,'],
+    ],
+    batch: [['SEQUENCE_WORDS * sequence', '0u * sequence']],
+    math: [['q * t - 0x1.80e644p-3', 'q * t + 0x1.80e644p-3']],
+    attention: [['if (p.causal == 0u)', 'if (false)']],
+  },
+}
+
+const saysSo = (error) => {
+  assert.equal(error.code, 'gpu_unavailable', error.message)
+  assert.match(error.message, /computes wrongly: the (result of \w+|best logits)/)
+  return true
+}
+
+/** The text with every `from` as `to`. */
+function spoil(name, from, to) {
+  assert.ok(parts[name].includes(from), `${name} has no ${from}`)
+  return { [name]: parts[name].replaceAll(from, to) }
+}
+
+const isRefused = (path, own, options = {}, gpu = {}) =>
+  assert.rejects(
+    loadHere(path, openTestGpu(gpu), { ...options, parts: own }).then(({ end }) => end()),
+    saysSo,
+  )
+
+describe('a kernel that is spoilt is found out', { concurrency: 2 }, () => {
+  for (const [model, kernels] of Object.entries(spoils))
+    for (const [name, changes] of Object.entries(kernels))
+      for (const [from, to] of changes)
+        test(`${model}, ${name}: ${from} → ${to}`, () =>
+          isRefused(pathOf(model), spoil(name, from, to)))
+
+  test('reductions in shared memory', async () => {
+    for (const [from, to] of [
+      ['reduce_1[lane] += reduce_1[lane + half]', 'reduce_1[lane] += reduce_1[half]'],
+      ['reduce_4[lane + half]', 'vec4f()'],
+    ]) {
+      const own = spoil('reduce_shared', from, to)
+      await isRefused(pathOf('tiny-q8_0'), own, {}, { without: ['subgroups'] })
+    }
+  })
+
+  const wide = wideHeads('llama')
+  for (const [cache, name, from, to] of [
+    ['f32', 'kv_write', 'V[4u * at + 3u] = words.w', 'V[4u * at + 3u] = words.z'],
+    ['f32', 'kv_read', 'K[4u * at + 3u]', 'K[4u * at]'],
+    ['q8_0', 'kv_write', 'most / 127.0', 'most / 200.0'],
+    ['q8_0', 'kv_write', 'word > 8u', 'word > 9u'],
+    ['q8_0', 'kv_read', 'select(halves.x, halves.y, in_second)', 'halves.x'],
+    ['q8_0', 'kv_convert', 'vec4f(-127.0)', 'vec4f(0.0)'],
+  ])
+    test(`a cache in ${cache}, ${name}: ${from} → ${to}`, () =>
+      isRefused(wide, spoil(name, from, to), { cache }))
+})
