@@ -42,7 +42,9 @@ test('auto: no GPU, none that may be used, none for this process', async () => {
     process.env.XDG_DATA_DIRS = '/nowhere'
     process.env.XDG_DATA_HOME = '/nowhere'
     // Where a driver is installed all the same, there is no more to say than that.
-    await withEngine(model, {}, async ({ info }) => assert.ok(info.gpu || info.gpu_refusal))
+    await withEngine(model, { backend: 'auto' }, async ({ info }) =>
+      assert.ok(info.gpu || info.gpu_refusal),
+    )
   } finally {
     process.env.VK_ICD_FILENAMES = real
     delete process.env.XDG_DATA_DIRS
@@ -52,6 +54,7 @@ test('auto: no GPU, none that may be used, none for this process', async () => {
 
 test('auto: a GPU that measures slower, is refused by the plan or fails its set-up', async () => {
   await isOnCpu(auto(), /^the CPU is faster: [\d.]+ ms a token, the GPU [\d.]+ ms$/)
+  await isOnCpu(auto('dawn.js?slow=6000&from=2'), /^it takes seconds for a token$/)
   await isOnCpu(auto('dawn.js', { gpu: { memory_budget: 1000 } }), /MB of the GPU .*allowed/)
   await isOnCpu(auto('dawn.js?break=rope'), /refused the kernel .*rope/)
   await isOnCpu(auto('dawn.js?full=5'), /The GPU has no memory left for buffer/)
