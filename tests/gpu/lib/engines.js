@@ -51,12 +51,32 @@ export function tokensFor(n, n_vocab, seed = 1) {
 
 export const greedy = { temperature: 0, ignore_eos: true, prompt_lookup: false }
 
-/** Steps of a request's logits by their kind and position: prompt 0 … */
+/** Steps of a request's logits by their kind and position: prompt 0 … All of it is computed. */
 export async function logitsOf(engine, request) {
   const steps = new Map()
   for await (const { kind, position, token, logits } of engine.logits({ ...greedy, ...request }))
     steps.set(`${kind} ${position}`, { token, logits })
   return steps
+}
+
+/** What is behind a prompt, of which the cache may have much: pieces, with their logarithms. */
+export async function likely(engine, request) {
+  const reply = await engine.completions.create({ ...greedy, ...request, logprobs: 2 })
+  const [{ logprobs }] = reply.choices
+  const { tokens, token_logprobs, top_logprobs } = logprobs
+  const second = top_logprobs.map((top) => Math.min(...Object.values(top)))
+  return { tokens, token_logprobs, second, cache_n: reply.timings.cache_n }
+}
+
+/** Asserts that answers are the same and as likely. */
+export function assertAsLikely(found, expected, most, what) {
+  assert.deepEqual(found.tokens, expected.tokens, what)
+  assert.equal(found.cache_n, expected.cache_n, what)
+  for (const key of ['token_logprobs', 'second'])
+    for (const [i, logprob] of found[key].entries()) {
+      const apart = Math.abs(logprob - expected[key][i])
+      assert.ok(apart < most, `${what}: ${key}, ${i}: ${apart}`)
+    }
 }
 
 /** Tokens of the answer. */

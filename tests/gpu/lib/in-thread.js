@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import * as kernels from '../../../js/dist/kernels.js'
 import { fileSource } from '../../../js/src/source/file.js'
+import * as code from '../../../js/src/gpu/gpu.js'
 import { load } from '../../../js/src/worker/loader.js'
 import { Loop } from '../../../js/src/worker/loop.js'
-import { openGpu } from '../../../js/src/worker/open-gpu.js'
+import { Gpus } from '../../../js/src/worker/open-gpu.js'
 
 export { parts } from '../../../js/dist/kernels.js'
 
@@ -38,31 +39,26 @@ export const idle = Object.fromEntries(
 export async function loadHere(path, gpu, options = {}) {
   const { parts = {}, core = {}, cache = 'f16', tested = true } = options
   const own = { hash: kernels.hash, parts: { ...kernels.parts, ...parts } }
-  const opened = await openGpu(
-    { backend: 'webgpu', gpu: { allowSoftware: true } },
-    { open: async () => gpu, kernels: async () => own },
-  )
-  if (!tested) opened.facts.numbers.only_records = 1
-  let executor
-  const makeExecutor = (...given) => {
-    executor = opened.makeExecutor(...given)
-    return executor
+  const loading = {
+    core: { n_ctx: 64, n_batch: 16, n_parallel: 1, ...core },
+    backend: 'webgpu',
+    gpu: { allowSoftware: true },
+    variant: 'auto',
+    cache_type_k: cache,
+    cache_type_v: cache,
+    n_threads: 1,
+    device_memory: 0,
+    sha256: [],
   }
+  const host = { open: async () => gpu, code: async () => code, kernels: async () => own }
+  const gpus = new Watched(loading, host, async () => {})
+  gpus.tested = tested
   const job = {
-    sources: [fileSource(path)],
-    options: {
-      core: { n_ctx: 64, n_batch: 16, n_parallel: 1, ...core },
-      backend: 'webgpu',
-      variant: 'auto',
-      cache_type_k: cache,
-      cache_type_v: cache,
-      n_threads: 1,
-      device_memory: 0,
-      sha256: [],
-    },
+    makeSources: () => [fileSource(path)],
+    options: loading,
     compile,
     threads: { available: () => ({ processors: 1, refusal: '' }) },
-    gpu: Promise.resolve({ ...opened, makeExecutor }),
+    gpus,
     yieldToEvents: () => setImmediate(),
     onProgress() {},
     onPlan: async () => {},
@@ -71,10 +67,23 @@ export async function loadHere(path, gpu, options = {}) {
   }
   try {
     const { engine } = await load(job)
-    return { engine, executor, end: opened.end, ...loopOf(engine) }
+    return { engine, executor: gpus.executor, end: () => gpus.end(), ...loopOf(engine) }
   } catch (error) {
-    await opened.end()
+    await gpus.end()
     throw error
+  }
+}
+
+/** Keeps the executor. */
+class Watched extends Gpus {
+  async first() {
+    await super.first()
+    const { makeExecutor, facts } = this.present
+    if (!this.tested) facts.numbers.only_records = 1
+    this.present.makeExecutor = (...given) => {
+      this.executor = makeExecutor(...given)
+      return this.executor
+    }
   }
 }
 
@@ -96,6 +105,7 @@ function loopOf(engine) {
       for (const { reject } of waiting.values()) reject(error)
     },
   })
+  engine.gpu.failed.then(() => loop.fail(engine.gpu.failure))
   const answer = async (prompt, max_tokens) => {
     const id = ++last
     const done = new Promise((resolve, reject) => {
