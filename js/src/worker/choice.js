@@ -57,6 +57,6 @@ export async function chooseBackend({ gpus }, engine, recovery) {
 
 /** @param {number} gpu_ms a token @param {number} cpu_ms the same */
 function slower(gpu_ms, cpu_ms) {
-  if (gpu_ms === Infinity) return 'it takes seconds for a token'
+  if (gpu_ms === Infinity) return 'the GPU takes too long'
   return `the CPU is faster: ${cpu_ms.toFixed(2)} ms a token, the GPU ${gpu_ms.toFixed(2)} ms`
 }

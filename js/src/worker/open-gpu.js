@@ -39,6 +39,8 @@ import { abortError, SottoError } from '../errors.js'
 const PAUSES = [0, 300, 600]
 // Chromium keeps all its pages from the GPU after the third.
 const MOST_LOSSES = 2
+/** As long as a GPU that nobody asked for is waited for. */
+const LONGEST_OPEN_MS = 10_000
 
 export class Gpus {
   #options
@@ -116,7 +118,8 @@ export class Gpus {
   /** @returns {Promise<{ refusal?: string }>} */
   async #open() {
     try {
-      const found = await this.#find()
+      const finding = this.#find()
+      const found = await (this.optional ? inTime(finding) : finding)
       if (this.ended) await found.end()
       if (this.ended) throw abortError()
       this.present = found
@@ -147,6 +150,24 @@ export class Gpus {
       found.device.destroy()
       throw error
     }
+  }
+}
+
+/** @param {Promise<OpenGpu>} finding @returns {Promise<OpenGpu>} */
+async function inTime(finding) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const late = new Promise((_, reject) => {
+    const fail = () => {
+      finding.then((found) => found.end()).catch(() => {})
+      reject(new Error('the GPU does not answer'))
+    }
+    timer = setTimeout(fail, LONGEST_OPEN_MS)
+  })
+  try {
+    return await Promise.race([finding, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
