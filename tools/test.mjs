@@ -1,7 +1,8 @@
 // `npm test`: everything, in sections, with a summary at the end.
-//   npm test [-- lint modules c cli js browser]      names choose sections
+//   npm test [-- lint modules c cli js gpu browser]      names choose sections
 // JavaScript tests run under the Node.js that runs npm and again under Node.js 24, except those in
-// tests/js/once/ (bundlers and the like), whose subject is not the version of Node.js.
+// tests/js/once/ (bundlers and the like), whose subject is not the version of Node.js, and those in
+// tests/gpu/, which take minutes on SwiftShader: of these the older one runs what depends on it.
 import { availableParallelism } from 'node:os'
 import { build } from './build.mjs'
 import { main } from './lib/main.mjs'
@@ -41,10 +42,20 @@ const sections = {
   js: {
     needs: ['web', 'wasi'],
     parts: () => {
-      const files = [...testsIn('js'), ...testsIn('tests/js'), ...testsIn('tests/gpu')]
+      const files = [...testsIn('js'), ...testsIn('tests/js')]
       const again = files.filter((path) => !path.startsWith('tests/js/once/'))
       const first = [`js node ${process.version}`, () => nodeTests(process.execPath, files)]
       return isNewNode ? [first] : [first, ['js node 24', () => nodeTests(newerNode(), again)]]
+    },
+  },
+  gpu: {
+    needs: ['web'],
+    parts: () => {
+      const newest = isNewNode ? process.execPath : newerNode()
+      const all = ['gpu', () => nodeTests(newest, testsIn('tests/gpu'), everyCore)]
+      const host = ['engine', 'executor', 'device'].map((name) => `tests/gpu/${name}.test.js`)
+      const older = [`gpu node ${process.version}`, () => nodeTests(process.execPath, host)]
+      return isNewNode ? [all] : [all, older]
     },
   },
   browser: {
@@ -58,9 +69,12 @@ const sections = {
 
 const testsIn = (folder) => filesUnder(root, folder, /\.test\.m?js$/)
 
-async function nodeTests(node, files) {
+/** SwiftShader leaves some of them idle: as many files of tests at a time as there are. */
+const everyCore = [`--test-concurrency=${availableParallelism()}`]
+
+async function nodeTests(node, files, more = []) {
   if (!files.length) return say('  no tests yet')
-  const args = ['--test', '--test-reporter=spec', ...files.map((path) => inRoot(path))]
+  const args = ['--test', '--test-reporter=spec', ...more, ...files.map((path) => inRoot(path))]
   // Servers of several tests get the same port and so the same URLs: no cache but
   // where a test wants one.
   const programs = { WASMTIME: wasmtime(), CHROMIUM: chromium() ?? '', FIREFOX: firefox() ?? '' }

@@ -5,6 +5,7 @@ import { openBrowser, softwareGpu } from '../../tools/lib/browser.mjs'
 import { inRoot } from '../../tools/lib/paths.mjs'
 import { serve, siteMounts } from '../../tools/lib/server.mjs'
 import { prompt, tinyPath, withEngine } from '../js/lib/models.js'
+import { answerOf } from './pages/answers.js'
 
 const onGpu = { backend: 'webgpu', gpu: { allowSoftware: true } }
 
@@ -50,6 +51,36 @@ test('computes what the reference does, in the worker of a page with a strict po
     })
   })
   assert.ok(most < 1e-5 * largest, `${most} of ${largest}`)
+})
+
+test('several models in one page, isolated or not', async () => {
+  const families = ['lfm2', 'gemma3', 'qwen2moe'].map((name) => `family-${name}`)
+  const names = [...families, 'kquant-q4_k_m', 'embed-bert-mean']
+  const options = { cache_type_k: 'f32', cache_type_v: 'f32', n_ctx: 64 }
+  const expected = []
+  for (const name of names) {
+    const path = inRoot('models', 'tiny', `${name}.gguf`)
+    expected.push(await withEngine(path, { backend: 'naive', ...options }, answerOf))
+  }
+  const open = await browser.newPage()
+  await open.route(server.url, async (route) => {
+    const response = await route.fetch()
+    const { 'cross-origin-embedder-policy': _, ...headers } = response.headers()
+    await route.fulfill({ response, headers })
+  })
+  await open.goto(server.url)
+  for (const where of [page, open]) {
+    assert.equal(await where.evaluate(() => globalThis.crossOriginIsolated), where === page)
+    const all = await inPage('several', { names, options: { ...onGpu, ...options } }, where)
+    for (const [i, { gpu, tokens, numbers }] of all.entries()) {
+      assert.equal(gpu?.software, true)
+      assert.deepEqual(tokens, expected[i].tokens, names[i])
+      assert.equal(numbers.length, expected[i].numbers.length)
+      for (const [k, number] of numbers.entries())
+        assert.ok(Math.abs(number - expected[i].numbers[k]) < 1e-4, `${names[i]}: ${number}`)
+    }
+  }
+  await open.close()
 })
 
 test('a software adapter is refused unless it will do, and none by its reason', async () => {

@@ -1,5 +1,6 @@
 // What the tests of GPUs do in a page.
 import { loadModel } from '/sotto/src/browser.js'
+import { answerOf } from './answers.js'
 import { prompt } from './digest.js'
 
 const url = new URL('/tiny/tiny-q8_0.gguf', location.href)
@@ -17,6 +18,18 @@ export async function logits(options) {
   } catch ({ code, message, details }) {
     return { code, message, details }
   }
+}
+
+/** What several models answer that are loaded at a time. */
+export async function several({ names, options }) {
+  const load = async (name) => {
+    const engine = await loadModel(new URL(`/tiny/${name}.gguf`, location.href), options)
+    const found = await answerOf(engine)
+    const { gpu } = engine.info
+    await engine.dispose()
+    return { gpu, ...found }
+  }
+  return Promise.all(names.map(load))
 }
 
 let engine

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeRandom } from '../../../models/make-random.mjs'
 import { random } from '../../js/lib/random.js'
-import './dawn.js' // for the environment
+import { moduleUrl } from './faults.js'
 
 const tiny = new URL('../../../models/tiny/', import.meta.url)
 
@@ -36,7 +36,7 @@ export function wideHeads(family, change = {}) {
 /** Options for an engine on the GPU; `faults` are a query of dawn.js. */
 export const onGpu = (options = {}, faults = '') => ({
   backend: 'webgpu',
-  gpu: { allowSoftware: true, module: new URL(`./dawn.js${faults}`, import.meta.url).href },
+  gpu: { allowSoftware: true, module: moduleUrl(`dawn.js${faults}`) },
   ...options,
 })
 export const asReference = (options = {}) => ({ backend: 'naive', ...options })
