@@ -1,12 +1,13 @@
 // `npm run bench -- gpu`: models of three shapes on the GPU of this machine, through the library.
 // Weights are random; tokens are drawn, so that no draft of prompt lookup is right by repetition.
+// Needs the built library and npm's webgpu, and nothing else: it runs on a machine that has only
+// these, by `node bench/gpu.mjs`.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeRandom } from '../models/make-random.mjs'
-import { build } from '../tools/build.mjs'
+import { isMain, main } from '../tools/lib/main.mjs'
 import { inRoot, modelCache } from '../tools/lib/paths.mjs'
 import { say, step } from '../tools/lib/report.mjs'
-import { setup } from '../tools/setup.mjs'
 import { summary } from './stats.mjs'
 import { number, spread, table } from './table.mjs'
 
@@ -61,6 +62,8 @@ async function row(name, change, loadModel, rounds) {
 
 export async function benchGpu({ rounds, build: wanted }) {
   if (wanted) {
+    const { setup } = await import('../tools/setup.mjs')
+    const { build } = await import('../tools/build.mjs')
     await setup('start')
     await build('web', { target: 'all' })
   }
@@ -71,3 +74,5 @@ export async function benchGpu({ rounds, build: wanted }) {
   const head = [`model`, 'weights', `prefill ${PREFILL}, tok/s`, `decode ${DECODE}, tok/s`]
   say(table([...head, 'load', 'weights read', 'on the GPU'], rows))
 }
+
+if (isMain(import.meta.url)) await main(() => benchGpu({ rounds: 3, build: false }))

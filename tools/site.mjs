@@ -96,7 +96,7 @@ async function bundle(input, output, plugins = []) {
 /** As deep as in the package: the library finds its files relative to its own. */
 function copyLibrary(folder) {
   const from = inRoot('js', 'dist')
-  const modules = readdirSync(from).filter((name) => /\.wasm$|^kernels\.js$/.test(name))
+  const modules = readdirSync(from).filter((name) => /\.wasm$|^(gpu|kernels)\.js$/.test(name))
   const workers = readdirSync(join(from, 'worker')).filter((name) => name.endsWith('.js'))
   for (const name of [...modules, ...workers.map((worker) => join('worker', worker))]) {
     cpSync(join(from, name), join(folder, 'dist', name))

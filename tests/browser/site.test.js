@@ -62,9 +62,8 @@ test('the service worker knows every file but itself', () => {
   const names = readdirSync(site, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(site.length + 1))
-  assert.ok(
-    names.includes('dist/worker/browser.js') && names.includes('dist/sotto-relaxed-mt.wasm'),
-  )
+  const library = ['worker/browser.js', 'sotto-relaxed-mt.wasm', 'gpu.js', 'kernels.js']
+  for (const name of library) assert.ok(names.includes(`dist/${name}`), name)
   const missing = names.filter((name) => !worker.includes(`\`${name}\``))
   assert.deepEqual(missing, ['sw.js'])
 })

@@ -2,12 +2,13 @@
 // should and measures faster; else the CPU, with the reason. And a GPU's ledger, before and after.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { test } from 'node:test'
+import { mock, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { loadModel, planModel } from 'sotto'
 import { fileSource } from '../../js/src/source/file.js'
 import { CoreModule } from '../../js/src/worker/core-module.js'
 import { load } from '../../js/src/worker/loader.js'
+import { Gpus } from '../../js/src/worker/open-gpu.js'
 import { tinyBytes, tinyPath, withEngine } from '../js/lib/models.js'
 import { listener, moduleUrl, onGpu, request } from './lib/faults.js'
 import { Recorder } from './lib/recorder.js'
@@ -42,7 +43,9 @@ test('auto: no GPU, none that may be used, none for this process', async () => {
     process.env.XDG_DATA_DIRS = '/nowhere'
     process.env.XDG_DATA_HOME = '/nowhere'
     // Where a driver is installed all the same, there is no more to say than that.
-    await withEngine(model, {}, async ({ info }) => assert.ok(info.gpu || info.gpu_refusal))
+    await withEngine(model, { backend: 'auto' }, async ({ info }) =>
+      assert.ok(info.gpu || info.gpu_refusal),
+    )
   } finally {
     process.env.VK_ICD_FILENAMES = real
     delete process.env.XDG_DATA_DIRS
@@ -52,9 +55,26 @@ test('auto: no GPU, none that may be used, none for this process', async () => {
 
 test('auto: a GPU that measures slower, is refused by the plan or fails its set-up', async () => {
   await isOnCpu(auto(), /^the CPU is faster: [\d.]+ ms a token, the GPU [\d.]+ ms$/)
+  await isOnCpu(auto('dawn.js?slow=6000&from=2'), /^the GPU takes too long$/)
   await isOnCpu(auto('dawn.js', { gpu: { memory_budget: 1000 } }), /MB of the GPU .*allowed/)
   await isOnCpu(auto('dawn.js?break=rope'), /refused the kernel .*rope/)
   await isOnCpu(auto('dawn.js?full=5'), /The GPU has no memory left for buffer/)
+})
+
+test('auto: a host that never says whether it has a GPU is not waited for', async () => {
+  const host = { open: () => new Promise(() => {}) }
+  const gpus = new Gpus({ backend: 'auto', gpu: {} }, host, async () => {})
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const first = gpus.first()
+    mock.timers.tick(10_000)
+    await first
+  } finally {
+    mock.timers.reset()
+  }
+  assert.equal(gpus.present, undefined)
+  assert.match(gpus.refusal, /does not answer/)
+  await gpus.end()
 })
 
 test('cpu and naive look for no GPU', async () => {

@@ -7,6 +7,9 @@ import { mismatch } from './layout.js'
 /** @import { CoreEngine } from './core-engine.js' */
 /** @import { Executing, OpenGpu } from './open-gpu.js' */
 
+const LONGEST_SET_UP_MS = 30_000
+const LONGEST_TRIAL_MS = 5000
+
 export class CoreGpu {
   #module
   #engine
@@ -82,11 +85,14 @@ export class CoreGpu {
     this.wake()
   }
 
-  /** After each call of the core that may have added commands. */
+  /**
+   * After each call of the core that may have added commands.
+   * @returns {boolean} whether there were some
+   */
   flush() {
     const executor = this.#executor
-    if (!executor || this.failure || this.#left) return
-    if (!this.#module.call('sotto_engine_gpu_take', this.#engine, this.#commands.ptr)) return
+    if (!executor || this.failure || this.#left) return false
+    if (!this.#module.call('sotto_engine_gpu_take', this.#engine, this.#commands.ptr)) return false
     const [records, n_bytes, serial] = ['records', 'n_bytes', 'serial'].map((field) =>
       this.#commands.get(field),
     )
@@ -96,6 +102,7 @@ export class CoreGpu {
       .then(() => done)
       .then(() => this.#report(serial))
       .catch(this.#onCrash)
+    return true
   }
 
   /** Resolves at the next report or when it is woken; where the GPU has failed, when it is left. */
@@ -158,19 +165,26 @@ export class CoreGpu {
   }
 
   /**
-   * Before there are weights: how long a token takes, in milliseconds.
+   * Before there are weights: how long a token takes, in milliseconds. A GPU that takes too long to
+   * say has Infinity, and is still at work.
    * @returns {Promise<{ gpu_ms: number, cpu_ms: number }>}
    */
   async trial() {
     const m = this.#module
+    let begun = false
+    let end = performance.now() + LONGEST_SET_UP_MS
     for (;;) {
       this.check()
       const outs = [m.out(0), m.out(1)]
       m.check(m.call('sotto_engine_gpu_trial', this.#engine, ...outs), this.#engine)
       const [gpu_ms, cpu_ms] = outs.map((out) => m.view.getFloat64(out, true))
       if (gpu_ms > 0) return { gpu_ms, cpu_ms }
-      this.flush()
-      await this.report()
+      // What comes of this call is tokens, behind the set-up.
+      const some = this.flush()
+      if (some && !begun) end = performance.now() + LONGEST_TRIAL_MS
+      begun ||= some
+      await within(this.report(), end - performance.now())
+      if (performance.now() >= end) return { gpu_ms: Infinity, cpu_ms }
     }
   }
 
@@ -200,4 +214,15 @@ export class CoreGpu {
     this.flush()
     this.wake()
   }
+}
+
+/** @param {Promise<unknown>} work @param {number} ms that it is waited for at most */
+async function within(work, ms) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }

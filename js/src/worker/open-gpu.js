@@ -39,13 +39,16 @@ import { abortError, SottoError } from '../errors.js'
 const PAUSES = [0, 300, 600]
 // Chromium keeps all its pages from the GPU after the third.
 const MOST_LOSSES = 2
+/** As long as a GPU that nobody asked for is waited for. */
+const LONGEST_OPEN_MS = 10_000
 
 export class Gpus {
   #options
   #host
   #announce
   #losses = 0
-  #ended = false
+  /** The engine is on its way out. */
+  ended = false
   /** @type {Promise<unknown>} */
   #opening = Promise.resolve()
   /** @type {OpenGpu | undefined} the one in use */
@@ -101,7 +104,7 @@ export class Gpus {
 
   /** Resolves when no GPU owes an answer, and none will be opened. */
   async end() {
-    this.#ended = true
+    this.ended = true
     await this.#opening.catch(() => {})
     await this.present?.end()
   }
@@ -115,14 +118,15 @@ export class Gpus {
   /** @returns {Promise<{ refusal?: string }>} */
   async #open() {
     try {
-      const found = await this.#find()
-      if (this.#ended) await found.end()
-      if (this.#ended) throw abortError()
+      const finding = this.#find()
+      const found = await (this.optional ? inTime(finding) : finding)
+      if (this.ended) await found.end()
+      if (this.ended) throw abortError()
       this.present = found
       this.refusal = ''
       return {}
     } catch (error) {
-      if (this.#ended || (!this.optional && error instanceof SottoError)) throw error
+      if (this.ended || (!this.optional && error instanceof SottoError)) throw error
       this.refusal = error instanceof Error ? error.message : String(error)
       return { refusal: this.refusal }
     }
@@ -146,6 +150,24 @@ export class Gpus {
       found.device.destroy()
       throw error
     }
+  }
+}
+
+/** @param {Promise<OpenGpu>} finding @returns {Promise<OpenGpu>} */
+async function inTime(finding) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer
+  const late = new Promise((_, reject) => {
+    const fail = () => {
+      finding.then((found) => found.end()).catch(() => {})
+      reject(new Error('the GPU does not answer'))
+    }
+    timer = setTimeout(fail, LONGEST_OPEN_MS)
+  })
+  try {
+    return await Promise.race([finding, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -44,6 +44,7 @@ export class Recovery {
     for (;;) {
       const failure = this.#engine.gpu?.failure
       if (!failure) throw new SottoError('internal_error', 'There is nothing to recover from')
+      if (this.#job.gpus.ended) throw failure
       try {
         this.#checkSources(failure)
         await this.moveOn(failure)

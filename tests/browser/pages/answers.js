@@ -1,4 +1,4 @@
-// What a model answers, in a page and in Node.js: tokens with their log-probabilities, or embeddings.
+// What a model answers, in a page and in Node.js: tokens with log-probabilities, or embeddings.
 const ids = [5, 70, 9, 30, 31, 8, 77, 12]
 
 export async function answerOf(engine) {

@@ -6,7 +6,7 @@
 //   ?spoil=rope  this kernel adds where it should subtract
 //   ?full=5      there is no memory for the fifth buffer
 //   ?adapters=1  there is one adapter and no more
-//   ?slow=50     results come so many milliseconds late
+//   ?slow=50     results come so many milliseconds late; &from=2, from the second on
 //   ?without=subgroups  there is no such feature, of the adapter or of WGSL; several are possible
 //   ?maxBufferSize=268435456  this limit is announced
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,7 +30,7 @@ const whole = openTestGpu({
     last = device
     if (losses.includes(n)) whole.lose(device)
   },
-  onMap: () => faults.has('slow') && sleep(Number(faults.get('slow'))),
+  onMap: ({ n }) => n >= Number(faults.get('from')) && sleep(Number(faults.get('slow'))),
   onCreateBuffer: ({ n }) => is('full', n) && 'out-of-memory',
   onShader({ label, code }) {
     const of = (fault) => label?.split(' ').includes(faults.get(fault))
