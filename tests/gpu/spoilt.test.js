@@ -98,6 +98,7 @@ const spoils = {
     top_merge: [
       ['first + i / TOP_BEST < p.n_in', 'first + i / TOP_BEST < 1u'],
       ['vec2u(ids[i], bits_of(keys[i]))', 'vec2u(ids[i], bits_of(keys[0]))'],
+      ['* TOP_BEST + i]', '* TOP_BEST]'],
     ],
     named: [
       ['bits = x[', 'bits = 0u * x['],

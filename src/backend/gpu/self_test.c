@@ -484,10 +484,12 @@ static bool is_summary_of(const sotto_logits_summary *s, const float *row) {
   if (s->n_best != SOTTO_SUMMARY_BEST || s->n_banned || s->not_finite) return false;
   const sotto_token last = s->best[s->n_best - 1];
   double sum = 0;
+  uint32_t n_listed = 0; /* fewer than there are places where a token is listed twice */
   for (sotto_token id = 0; id < LOGITS; id++) {
     uint32_t place = 0; /* in the list */
     while (place < s->n_best && s->best[place] != id) place++;
     const bool listed = place < s->n_best;
+    n_listed += listed;
     if (listed != (row[id] > row[last] || (row[id] == row[last] && id <= last))) return false;
     if (listed && s->best_logits[place] != row[id]) return false;
     if (listed && place > 0 && s->best_logits[place] > s->best_logits[place - 1]) return false;
@@ -496,7 +498,7 @@ static bool is_summary_of(const sotto_logits_summary *s, const float *row) {
   for (uint32_t i = 0; i < s->n_named; i++)
     if (s->named_logits[i] != row[s->named[i]]) return false;
   const double lse = sotto_log(sum);
-  return s->lse_low <= lse && lse <= s->lse_high;
+  return n_listed == s->n_best && s->lse_low <= lse && lse <= s->lse_high;
 }
 
 static bool summaries_are_right(test_case *c) {
