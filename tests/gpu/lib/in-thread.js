@@ -3,14 +3,16 @@
 import { readFile } from 'node:fs/promises'
 import { setImmediate } from 'node:timers/promises'
 import * as kernels from '../../../js/dist/kernels.js'
-import * as code from '../../../js/src/gpu/gpu.js'
+import * as own from '../../../js/src/gpu/gpu.js'
 import { fileSource } from '../../../js/src/source/file.js'
+import { pollSparingly } from '../../../js/src/worker/dawn-polling.js'
 import { load } from '../../../js/src/worker/loader.js'
 import { Loop } from '../../../js/src/worker/loop.js'
 import { Gpus } from '../../../js/src/worker/open-gpu.js'
 
 export { parts } from '../../../js/dist/kernels.js'
 
+const code = pollSparingly(own)
 const compiled = new Map()
 
 async function compile(name) {

@@ -8,6 +8,7 @@ import { parentPort } from 'node:worker_threads'
 import { nodeStorage } from '../../cache/storage-node.js'
 import { startWorkerThread } from '../../connection-node.js'
 import { fileSource } from '../../source/file.js'
+import { pollSparingly } from '../dawn-polling.js'
 import { besideModules, moduleUrl } from '../module-files.js'
 import { serveEngine } from '../serve-engine.js'
 import { compileFromUrl, importModule, moduleError } from '../variant.js'
@@ -35,7 +36,9 @@ const gpus = []
  * @param {boolean} auto nobody asked for a GPU
  */
 async function openGpu(module, auto) {
-  if (auto && !module && !navigatorGpu()) await needDriver()
+  // Having asked it for an adapter ends one process in ten with a fault when it exits (Deno 2.9).
+  if (auto && !module && navigatorGpu()) throw new Error("Deno's WebGPU is taken if asked for")
+  if (auto && !module) await needDriver()
   const gpu = module ? (await import(toUrl(module))).gpu : (navigatorGpu() ?? (await dawn()))
   if (!gpu) throw new Error(`${module} exports no gpu`)
   gpus.push(gpu)
@@ -69,6 +72,14 @@ async function dawn() {
   }
 }
 
+/** @type {Promise<import('../open-gpu.js').GpuCode> | undefined} */
+let code
+
+function gpuCode() {
+  code ??= import('../../gpu/gpu.js').then((own) => (navigatorGpu() ? own : pollSparingly(own)))
+  return code
+}
+
 if (!parentPort) throw new Error('sotto/worker is started by loadModel')
 const port = parentPort
 const onMessage = serveEngine({
@@ -85,7 +96,7 @@ const onMessage = serveEngine({
   },
   gpu: {
     open: openGpu,
-    code: () => import('../../gpu/gpu.js'),
+    code: gpuCode,
     kernels: (wasmUrl) => importModule(toUrl(besideModules('kernels.js', wasmUrl))),
   },
   cacheStorage: (directory) => nodeStorage(directory),
