@@ -26,8 +26,9 @@ async function inDeno(permissions, load) {
     `import { loadModel } from '${here('../../../js/src/node.js')}'
     import { logitsDigest } from '${here('../lib/models.js')}'
     const engine = await loadModel(${JSON.stringify(tinyPath())}, ${JSON.stringify(load)})
-    const { n_threads, n_threads_reason } = engine.info
-    console.log(JSON.stringify({ ...await logitsDigest(engine), n_threads, n_threads_reason }))
+    const { n_threads, n_threads_reason, gpu_refusal } = engine.info
+    const info = { n_threads, n_threads_reason, gpu_refusal }
+    console.log(JSON.stringify({ ...await logitsDigest(engine), ...info }))
     await engine.dispose()`,
   )
   const map = join(folder, 'imports.json')
@@ -43,8 +44,9 @@ for (const permissions of [['--allow-all'], ['--allow-read']]) {
   test(`one thread and three, with ${permissions}`, options, async () => {
     const expected = await withTiny(logitsDigest, { n_threads: 1 })
     for (const n_threads of [1, 3]) {
-      const result = await inDeno(permissions, { n_threads, n_ctx: 256 })
+      const { gpu_refusal, ...result } = await inDeno(permissions, { n_threads, n_ctx: 256 })
       assert.deepEqual(result, { ...expected, n_threads, n_threads_reason: '' })
+      assert.match(gpu_refusal, /Deno/)
     }
   })
 }
