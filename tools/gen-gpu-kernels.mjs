@@ -18,7 +18,7 @@ export function gpuKernels() {
   const hash = createHash('sha256')
   for (const path of filesUnder(root, FOLDER, /\.wgsl$/)) {
     const name = path.slice(FOLDER.length + 1, -'.wgsl'.length)
-    parts[name] = read(root, path)
+    parts[name] = read(root, path).replace(/^ *\/\/.*\n/gm, '') // people download it
     hash.update(`${name}\0${parts[name]}\0`)
   }
   return { hash: hash.digest('hex').slice(0, 16), parts }

@@ -60,6 +60,9 @@ const CASES = [
   { nHead: 1, nKv: 1, headDim: 4, window: 33, softcap: 0, causal: 0 },
 ]
 
+/** Numbers of what attention_part writes. */
+const partsOf = (shape, headDim) => shape.reduce((n, size) => n * size, headDim + 4)
+
 test('attention: types, windows, soft caps, both directions, several sequences', async () => {
   const next = random(1)
   for (const [index, one] of CASES.entries()) {
@@ -67,7 +70,7 @@ test('attention: types, windows, soft caps, both directions, several sequences',
     const scale = Math.fround(2 / Math.sqrt(headDim))
     const sequences = [
       { n: 3, before: 0 },
-      { n: 1, before: one.causal ? 300 : 0 },
+      { n: 1, before: one.causal ? 400 : 0 },
       { n: 34, before: one.causal ? 95 : 0 },
       { n: 1, before: one.causal ? 31 : 0 },
     ]
@@ -118,6 +121,22 @@ test('attention: types, windows, soft caps, both directions, several sequences',
             [nHead, tokens.length],
           )
           assertNumbers(out, expected, 3e-6, `case ${index}, ${k}, ${v}, ${reduce}`)
+          const shape = [nHead, tokens.length, constants.SPLITS]
+          const [parts] = await kernels.run(
+            'attention_part',
+            { reduce, own: typesOf(k, v) },
+            own,
+            [batch, q, cache.k.words, cache.v.words, poisoned(partsOf(shape, headDim))],
+            shape,
+          )
+          const [merged] = await kernels.run(
+            'attention_merge',
+            {},
+            params(nHead, headDim),
+            [parts, poisoned(q.length + 64)],
+            [nHead, tokens.length],
+          )
+          assertNumbers(merged, expected, 3e-6, `case ${index}, ${k}, ${v}, ${reduce}, in parts`)
         }
       }
   }
@@ -131,14 +150,21 @@ test('attention: NaN in a query comes out', async () => {
   for (const cache of [k, v]) cache.write(sequences[0].pages[1][0], 0, 0, numbers(8, next))
   const q = numbers(8, next)
   q[3] = Number.NaN
-  const [out] = await kernels.run(
-    'attention',
-    { own: typesOf('KV_F32', 'KV_F32') },
-    params(1, 1, 8, 1, nPages, f32(1), f32(0), 0, 1),
-    [makeBatch(sequences), q, k.words, v.words, new Float32Array(8)],
-    [1, 1],
-  )
+  const run = (name, n, groups) =>
+    kernels.run(
+      name,
+      { own: typesOf('KV_F32', 'KV_F32') },
+      params(1, 1, 8, 1, nPages, f32(1), f32(0), 0, 1),
+      [makeBatch(sequences), q, k.words, v.words, new Float32Array(n)],
+      groups,
+    )
+  const [out] = await run('attention', 8, [1, 1])
   assert(out.every(Number.isNaN), `${out}`)
+  const shape = [1, 1, constants.SPLITS]
+  const [parts] = await run('attention_part', partsOf(shape, 8), shape)
+  const data = [parts, new Float32Array(8)]
+  const [merged] = await kernels.run('attention_merge', {}, params(1, 8), data, [1, 1])
+  assert(merged.every(Number.isNaN), `${merged}`)
 })
 
 const WRITES = [

@@ -17,7 +17,7 @@ import {
   sliceOf,
   weightTypes,
 } from './lib/blocks.js'
-import { assertNumbers, constants, openKernels, params, poisoned } from './lib/kernels.js'
+import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
 
 let kernels
 before(async () => {
@@ -75,40 +75,44 @@ for (const type of weightTypes) {
   test(`${type}: products with few rows and with many`, async () => {
     const next = random(7)
     const unit = Math.max(8, blockOf(type).weights)
-    // Rows around the tiles' borders, columns around the steps'; the last is two bindings.
+    // Rows around the tiles' borders, columns around the steps'; behind other rows in the binding;
+    // the last is two bindings.
     const shapes = [
-      [1, unit, 1, 0],
-      [6, 3 * unit, 2, 0],
-      [67, (unit === 256 ? 1 : 11) * unit, 3, 0],
-      [131, 2 * unit, 65, 0],
-      [40, 2 * unit, 5, 13],
+      [1, unit, 1, 0, 0],
+      [6, 3 * unit, 2, 0, 8],
+      [67, (unit === 256 ? 1 : 11) * unit, 3, 0, 0],
+      [131, 2 * unit, 65, 0, 16],
+      [40, 2 * unit, 5, 13, 0],
     ]
     // Columns that are an odd multiple of 4.
-    if (unit === 8) shapes.push([3, 4, 2, 0], [9, 100, 70, 0])
-    for (const [n, cols, m, first] of shapes) {
-      const w = makeWeights(type, n, cols, next)
+    if (unit === 8) shapes.push([3, 4, 2, 0, 0], [9, 100, 70, 0, 0])
+    for (const [n, cols, m, first, front] of shapes) {
+      const w = makeWeights(type, front + n, cols, next)
       const x = numbers(m * cols, next)
-      const bias = numbers(n, next)
+      const bias = numbers(front + n, next)
       const hasBias = Number(n % 2 === 1)
+      const residual = numbers(m * n, next)
       const [expected, tolerances] = [new Float64Array(m * n), new Float64Array(m * n)]
       for (let i = 0; i < m * n; i++) {
-        const { sum, size } = product(w, i % n, x, Math.floor(i / n))
-        expected[i] = sum + hasBias * bias[i % n]
-        tolerances[i] = ROUNDING * (size + Math.abs(bias[i % n]))
+        const { sum, size } = product(w, front + (i % n), x, Math.floor(i / n))
+        const own = bias[front + (i % n)]
+        expected[i] = sum + hasBias * own
+        tolerances[i] = ROUNDING * (size + Math.abs(own))
         if (i % n < first) expected[i] = Number.NaN
       }
-      const { words, params: own } = sliceOf(w, first, n - first)
+      const { words, params: slice } = sliceOf(w, first, front + n - first)
+      const own = [first, n - first, ...slice.slice(2), front]
       // Rows are of outputs, of which there are fewer than tokens, or of tokens.
       const perOutput = Number(n % 2 === 0)
       const outputs = Array.from({ length: perOutput ? m : 1 }, (_, i) => i)
       const batch = makeBatch([{ n: perOutput ? m + 100 : m, before: 3 }], { outputs })
-      const data = [batch, words, bias, x, poisoned(m * n + 64)]
+      const data = [batch, words, bias, x, residual, poisoned(m * n + 64)]
       const what = `${type} ${n} x ${cols} · ${m}`
-      const run = (name, groups, options) =>
+      const run = (name, groups, { adds = 0, scale = 1, ...options } = {}) =>
         kernels.run(
           name,
           { format: formatOf(type), ...options },
-          params(...own, n, perOutput, hasBias),
+          params(...own, n, perOutput, hasBias, front, adds, f32(scale)),
           data,
           groups,
         )
@@ -116,10 +120,13 @@ for (const type of weightTypes) {
       assertNumbers((await run('matmul', tiles))[0], expected, tolerances, `matmul ${what}`)
       const groups = Math.ceil((n - first) / constants.MATVEC_ROWS)
       for (const reduce of REDUCES) {
-        const [out] = await run('matvec', [Math.min(groups, 3), Math.ceil(groups / 3), m], {
-          reduce,
-        })
+        const spread = [Math.min(groups, 3), Math.ceil(groups / 3), m]
+        const [out] = await run('matvec', spread, { reduce })
         assertNumbers(out, expected, tolerances, `matvec ${what}, ${reduce}`)
+        const [sum] = await run('matvec', spread, { reduce, adds: 1, scale: 0.5 })
+        const added = expected.map((value, i) => 0.5 * value + residual[i])
+        const bounds = tolerances.map((bound, i) => bound + 1e-7 * Math.abs(residual[i]))
+        assertNumbers(sum, added, bounds, `matvec ${what}, ${reduce}, added`)
       }
     }
   })

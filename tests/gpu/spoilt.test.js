@@ -25,15 +25,32 @@ const spoils = {
       ['half_at(p.plane_1, eight / 4u)', 'half_at(p.plane_1, eight / 8u)'],
       ['w[2u * eight + 1u]', 'w[2u * eight]'],
     ],
+    products: [['products += vec4f', 'products -= vec4f']],
     matvec: [
-      ['products += vec4f', 'products -= vec4f'],
       ['group.z * (p.cols / 4u)', '0u * (p.cols / 4u)'],
       ['lane < MATVEC_ROWS', 'lane < MATVEC_ROWS - 1u'],
+      ['y += residual[at]', 'y -= residual[at]'],
+      ['y *= p.scale', 'y *= 2.0 * p.scale'],
+    ],
+    normed_products: [
+      ['+ p.eps', '+ 1.0'],
+      ['* norm[columns.y]', ''],
+      ['select(0.0, dot(x[1], x[1]), columns.x != columns.y)', '0.0'],
+      ['products[1] += part4(b', 'products[1] += part4(a'],
+    ],
+    norm_matvec: [
+      ['p.n_rows - 1u', 'p.n_rows - 2u'],
+      ['group.z * (p.cols / 4u)', '0u * (p.cols / 4u)'],
+    ],
+    norm_matvec_glu: [
+      ['p.n_rows + rows', 'rows'],
+      ['p.kind == SILU_MUL', 'p.kind != SILU_MUL'],
+      ['activated * up', 'activated + up'],
     ],
     matmul: [
       ['sums_3 += weights * values.w', 'sums_3 += weights * values.z'],
       ['k < COLUMNS', 'k < COLUMNS - 1u'],
-      ['bias[row], p.has_bias != 0u', '1.0, p.has_bias == 0u'],
+      ['bias[p.bias_at + row], p.has_bias != 0u', '1.0, p.has_bias == 0u'],
     ],
     reduce_subgroup: [
       ['subgroupAdd(x)', 'x'],
@@ -52,19 +69,34 @@ const spoils = {
       ['magnitude + 0xfffu', 'magnitude + 0x3000000u'],
       ['(half_bits(x.w) << 16u)', '(half_bits(x.z) << 16u)'],
     ],
-    kv_write: [
+    kv_write: [['k[(t * p.n_head_kv + head)', 'k[0u * (t * p.n_head_kv + head)']],
+    kv_store: [
       ['K[2u * at + 1u] = words.y', 'K[2u * at + 1u] = words.x'],
       ['* 32u + position % 32u', '* 32u + position % 16u'],
+    ],
+    heads: [
+      ['a * sine + b * cosine', 'a * sine - b * cosine'],
+      ['numbers[4u * i + 3u]', 'numbers[4u * i + 2u]'],
+      ['p.n_head + p.n_head_kv + head', 'p.n_head + head'],
+      ['is_key = group.y >= p.n_head', 'is_key = group.y > p.n_head'],
     ],
     kv_read: [
       ['V[2u * at + 1u]', 'V[2u * at]'],
       ['row * (p.head_dim / 4u) + i', 'row * (p.head_dim / 4u)'],
     ],
-    attention: [
+    attend: [
       ['score *= p.scale', 'score *= 2.0 * p.scale'],
       ['position_of(t) + 1u', 'position_of(t)'],
-      ['out[out_at + lane] = sum / total', 'out[out_at + lane] = sum'],
       ['sum += sums[i * fours + lane]', 'sum -= sums[i * fours + lane]'],
+    ],
+    attention: [['all.sum / all.total', 'all.sum']],
+    attention_part: [
+      ['min(begin + share, range.y)', 'range.y - 1u'],
+      ['vec4f(part.most, part.total', 'vec4f(part.most, 2.0 * part.total'],
+    ],
+    attention_merge: [
+      ['score_and_total.x - most', 'score_and_total.x'],
+      ['total += score_and_total.y * weight', 'total += weight'],
     ],
     batch: [
       ['batch[batch[BATCH_TOKENS_AT] + t]', 'batch[batch[BATCH_TOKENS_AT]]'],
@@ -114,7 +146,11 @@ const spoils = {
       ['0.0713548163', '0.1713548163'],
       ['let small = q * z * a + a', 'let small = q * z * a'],
     ],
-    attention: [['end - p.window', 'end - p.window + 1u']],
+    attend: [['end - p.window', 'end - p.window + 1u']],
+    norm_add: [
+      ['+ residual[at + i]', ''],
+      ['* weight[i]', ''],
+    ],
   },
   'family-mixtral': {
     route: [
@@ -153,7 +189,7 @@ const spoils = {
     ],
     batch: [['SEQUENCE_WORDS * sequence', '0u * sequence']],
     math: [['q * t - 0x1.80e644p-3', 'q * t + 0x1.80e644p-3']],
-    attention: [['if (p.causal == 0u)', 'if (false)']],
+    attend: [['if (p.causal == 0u)', 'if (false)']],
   },
 }
 
@@ -194,10 +230,10 @@ describe('a kernel that is spoilt is found out', { concurrency: 2 }, () => {
 
   const wide = wideHeads('llama')
   for (const [cache, name, from, to] of [
-    ['f32', 'kv_write', 'V[4u * at + 3u] = words.w', 'V[4u * at + 3u] = words.z'],
+    ['f32', 'kv_store', 'V[4u * at + 3u] = words.w', 'V[4u * at + 3u] = words.z'],
     ['f32', 'kv_read', 'K[4u * at + 3u]', 'K[4u * at]'],
-    ['q8_0', 'kv_write', 'most / 127.0', 'most / 200.0'],
-    ['q8_0', 'kv_write', 'word > 8u', 'word > 9u'],
+    ['q8_0', 'kv_store', 'most / 127.0', 'most / 200.0'],
+    ['q8_0', 'kv_store', 'word > 8u', 'word > 9u'],
     ['q8_0', 'kv_read', 'select(halves.x, halves.y, in_second)', 'halves.x'],
     ['q8_0', 'kv_convert', 'vec4f(-127.0)', 'vec4f(0.0)'],
   ])

@@ -1,7 +1,12 @@
 /* Which values are needed how long, and a walk that gives each a buffer. */
 #include "backend/gpu/buffers.h"
 
+#include "backend/gpu/kernels.h"
 #include "backend/gpu/stream.h"
+
+enum {
+  MOST_OPS = 9, /* of a unit, whose values stay until it ends */
+};
 
 /* While the walk is at an operation. */
 typedef struct walk {
@@ -9,8 +14,8 @@ typedef struct walk {
   const sotto_backend_config *config;
   gpu_buffers *buffers;
   bool *dies; /* [n_ops][3] the value of in[0], in[1], out is not needed behind the operation */
-  uint32_t *current; /* [program's buffers] that holds its value, or GPU_NONE */
-  bool *taken;       /* [cap] of the GPU's buffers */
+  uint32_t *current;  /* [program's buffers] that holds its value, or GPU_NONE */
+  bool *taken, *held; /* [cap] of the GPU's buffers; until the unit ends */
 } walk;
 
 /* Backwards: what is read later and not written before that. */
@@ -48,8 +53,13 @@ static uint32_t find_room(walk *w, uint64_t bytes) {
 
 static void release(walk *w, sotto_buffer_id id) {
   if (w->current[id] == GPU_NONE) return;
-  w->taken[w->current[id]] = false;
+  w->held[w->current[id]] = true;
   w->current[id] = GPU_NONE;
+}
+
+static void end_unit(walk *w) {
+  for (uint32_t i = 0; i < w->buffers->n; i++)
+    if (w->held[i]) w->taken[i] = w->held[i] = false;
 }
 
 static uint64_t bytes_of(const walk *w, sotto_buffer_id id) {
@@ -57,46 +67,82 @@ static uint64_t bytes_of(const walk *w, sotto_buffer_id id) {
   return sotto_buffer_rows(b, w->config->n_batch, w->config->n_outputs) * b->dim * sizeof(float);
 }
 
-static void assign(walk *w) {
-  const sotto_program *p = w->program;
-  for (size_t i = 0; i < p->n_ops; i++) {
-    const sotto_op *op = &p->ops[i];
-    const bool *dies = &w->dies[3 * i];
-    gpu_operands *at = &w->buffers->operands[i];
-    for (int k = 0; k < 2; k++) at->in[k] = op->in[k] >= 0 ? w->current[op->in[k]] : GPU_NONE;
-    at->out = op->out >= 0 ? find_room(w, bytes_of(w, op->out)) : GPU_NONE;
-    for (int k = 0; k < 2; k++)
-      if (op->in[k] >= 0 && (dies[k] || op->in[k] == op->out)) release(w, op->in[k]);
-    if (op->out < 0) continue;
-    release(w, op->out); /* a value that nobody has read */
-    w->current[op->out] = at->out;
-    if (dies[2]) release(w, op->out);
-  }
-  w->buffers->output = w->current[p->output];
+static void assign_op(walk *w, size_t i) {
+  const sotto_op *op = &w->program->ops[i];
+  const bool *dies = &w->dies[3 * i];
+  gpu_operands *at = &w->buffers->operands[i];
+  for (int k = 0; k < 2; k++) at->in[k] = op->in[k] >= 0 ? w->current[op->in[k]] : GPU_NONE;
+  at->out = op->out >= 0 ? find_room(w, bytes_of(w, op->out)) : GPU_NONE;
+  for (int k = 0; k < 2; k++)
+    if (op->in[k] >= 0 && (dies[k] || op->in[k] == op->out)) release(w, op->in[k]);
+  if (op->out < 0) return;
+  release(w, op->out); /* a value that nobody has read */
+  w->current[op->out] = at->out;
+  if (dies[2]) release(w, op->out);
 }
 
-sotto_status gpu_buffers_init(const sotto_program *p, const sotto_backend_config *config,
-                              gpu_buffers *out) {
+static void assign(walk *w, const gpu_units *units) {
+  for (size_t i = 0; i < units->n; i++) {
+    const gpu_unit *unit = &units->units[i];
+    for (size_t k = unit->first; k < unit->first + unit->n; k++) assign_op(w, k);
+    end_unit(w);
+  }
+  w->buffers->output = w->current[w->program->output];
+}
+
+static uint32_t add_buffer(gpu_buffers *b, uint64_t bytes) {
+  if (bytes == 0) return GPU_NONE;
+  b->sizes[b->n] = bytes;
+  return b->n++;
+}
+
+static void add_scratch(const walk *w, const gpu_units *units) {
+  const sotto_program *p = w->program;
+  uint64_t wide = 0, parts = 0;
+  for (size_t i = 0; i < units->n; i++) {
+    const gpu_unit *unit = &units->units[i];
+    uint64_t dim = 0;
+    if (unit->kind == GPU_UNIT_HEADS)
+      for (size_t k = 0; k < 3; k++) dim += p->buffers[p->ops[unit->first + 1 + k].out].dim;
+    if (dim > wide) wide = dim;
+    const sotto_op *attention = gpu_unit_op(p, unit, SOTTO_OP_ATTENTION, 0);
+    if (!attention) continue;
+    const uint64_t fours = attention->attention.head_dim / 4 + 1,
+                   n = 4 * fours * GPU_SPLITS * attention->attention.n_head;
+    if (n > parts) parts = n;
+  }
+  const uint32_t most = GPU_MANY_ROWS - 1,
+                 rows = w->config->n_batch < most ? w->config->n_batch : most;
+  w->buffers->wide = add_buffer(w->buffers, wide * rows * sizeof(float));
+  w->buffers->parts = add_buffer(w->buffers, parts * rows * sizeof(float));
+}
+
+sotto_status gpu_buffers_init(const sotto_program *p, const gpu_units *units,
+                              const sotto_backend_config *config, gpu_buffers *out) {
   sotto_ctx *ctx = p->ctx;
-  *out = (gpu_buffers){.ctx = ctx, .n_ops = p->n_ops, .cap = (uint32_t)p->n_buffers + 2};
+  const uint32_t cap = (uint32_t)p->n_buffers + MOST_OPS + 2;
+  *out = (gpu_buffers){.ctx = ctx, .n_ops = p->n_ops, .cap = cap};
   walk w = {.program = p, .config = config, .buffers = out};
   const size_t n = p->n_buffers;
   bool *needed = sotto_alloc(ctx, n);
   w.dies = sotto_alloc(ctx, 3 * p->n_ops);
   w.current = sotto_alloc(ctx, n * sizeof *w.current);
-  w.taken = sotto_alloc_zero(ctx, out->cap);
+  w.taken = sotto_alloc_zero(ctx, cap);
+  w.held = sotto_alloc_zero(ctx, cap);
   out->operands = sotto_alloc(ctx, p->n_ops * sizeof *out->operands);
-  out->sizes = sotto_alloc_zero(ctx, out->cap * sizeof *out->sizes);
-  const bool ok = needed && w.dies && w.current && w.taken && out->operands && out->sizes;
+  out->sizes = sotto_alloc_zero(ctx, cap * sizeof *out->sizes);
+  const bool ok = needed && w.dies && w.current && w.taken && w.held && out->operands && out->sizes;
   if (ok) {
     for (size_t i = 0; i < n; i++) w.current[i] = GPU_NONE;
     find_deaths(&w, needed);
-    assign(&w);
+    assign(&w, units);
+    add_scratch(&w, units);
   }
   sotto_free(ctx, needed, n);
   sotto_free(ctx, w.dies, 3 * p->n_ops);
   sotto_free(ctx, w.current, n * sizeof *w.current);
-  sotto_free(ctx, w.taken, out->cap);
+  sotto_free(ctx, w.taken, cap);
+  sotto_free(ctx, w.held, cap);
   if (ok) return SOTTO_OK;
   gpu_buffers_free(out);
   return SOTTO_ERR_OUT_OF_MEMORY;

@@ -61,6 +61,24 @@ static sotto_status check_heads(const sotto_program *p, const sotto_kv_shape *kv
   return SOTTO_OK;
 }
 
+/* Weights, the largest and the sum of the buffers for activations, and the self-test. */
+static sotto_status measure(const sotto_program *p, const sotto_backend_config *config,
+                            gpu_weights_plan *weights, uint64_t *largest, uint64_t *bytes,
+                            uint64_t *test) {
+  gpu_units units;
+  gpu_buffers buffers;
+  SOTTO_TRY(gpu_units_init(p, config->gpu, &units));
+  sotto_status status = gpu_weights_measure(p, config->gpu, &units, weights);
+  if (status == SOTTO_OK) status = gpu_buffers_init(p, &units, config, &buffers);
+  *test = gpu_self_test_bytes(p, &units);
+  gpu_units_free(&units);
+  SOTTO_TRY(status);
+  *largest = gpu_buffers_largest(&buffers);
+  *bytes = gpu_buffers_bytes(&buffers);
+  gpu_buffers_free(&buffers);
+  return SOTTO_OK;
+}
+
 static sotto_status plan(const sotto_program *p, const sotto_backend_config *config,
                          const sotto_kv_shape *kv_shape, sotto_backend_plan *out) {
   *out = (sotto_backend_plan){0};
@@ -69,23 +87,21 @@ static sotto_status plan(const sotto_program *p, const sotto_backend_config *con
                             : config->gpu->max_buffer;
   SOTTO_TRY(check_heads(p, kv_shape));
   gpu_weights_plan weights;
-  SOTTO_TRY(gpu_weights_measure(p, config->gpu, &weights));
-  gpu_buffers buffers;
-  SOTTO_TRY(gpu_buffers_init(p, config, &buffers));
-  const uint64_t largest = gpu_buffers_largest(&buffers), bytes = gpu_buffers_bytes(&buffers);
-  gpu_buffers_free(&buffers);
+  uint64_t largest, bytes, test;
+  SOTTO_TRY(measure(p, config, &weights, &largest, &bytes, &test));
   if (largest > most) return refuse(p, "n_batch", "activations", largest, most);
   const uint64_t cache = gpu_storage_largest(kv_shape);
   if (cache > most) return refuse(p, "n_ctx", "a layer's keys", cache, most);
   const uint64_t words = gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t);
   if (words > most) return refuse(p, "n_ctx", "page numbers", words, most);
   out->weights = weights.host;
-  out->scratch = gpu_model_bytes(p, config, kv_shape, &weights) - weights.host +
-                 gpu_self_test_bytes(p) + sizeof(gpu_backend);
+  out->scratch =
+      gpu_model_bytes(p, config, kv_shape, &weights) - weights.host + test + sizeof(gpu_backend);
   out->gpu_weights = weights.gpu;
   out->gpu_kv = sotto_kv_bytes(kv_shape);
   /* Activations, the batch, parameters, and what is read back. */
-  out->gpu_scratch = bytes + words + gpu_params_bytes(config->gpu, p->n_ops + weights.n_shards) +
+  out->gpu_scratch = bytes + words +
+                     gpu_params_bytes(config->gpu, gpu_steps_most(p, weights.n_shards)) +
                      gpu_summary_gpu_bytes(p, config->n_outputs) +
                      (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float);
   return SOTTO_OK;
@@ -156,7 +172,8 @@ static void fail(gpu_backend *b, sotto_status status, const char *reason) {
 
 static sotto_status start_test(gpu_backend *b) {
   gpu_shared *s = &b->shared;
-  SOTTO_TRY(gpu_self_test_new(s, b->program, &b->model.storage.shape, &b->self_test));
+  SOTTO_TRY(
+      gpu_self_test_new(s, b->program, &b->model.units, &b->model.storage.shape, &b->self_test));
   b->test = gpu_stream_mark(&s->stream);
   return s->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
@@ -270,7 +287,7 @@ static sotto_run_result read_row(sotto_backend *backend, uint32_t output) {
 
 static double progress(const sotto_backend *backend) {
   const gpu_model *m = &((const gpu_backend *)backend)->model;
-  return (double)m->next / (double)m->steps.n;
+  return (double)m->next / (double)m->units.n;
 }
 
 static const float *output(const sotto_backend *backend) {

@@ -1,4 +1,4 @@
-// Four numbers of a row of the cache, as K_TYPE and V_TYPE keep them (kernels.h).
+// Four numbers of a row of the cache, as K_TYPE and V_TYPE keep them (kernels_attention.h).
 @group(0) @binding(3) var<storage, read> K: array<u32>;
 @group(0) @binding(4) var<storage, read> V: array<u32>;
 

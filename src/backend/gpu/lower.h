@@ -1,5 +1,5 @@
-/* The program as dispatches: parameters, bind groups, and for each operation what is dispatched and
- * how its workgroups follow from the batch. */
+/* The program as dispatches: parameters, bind groups, and for each unit what is dispatched and how
+ * its workgroups follow from the batch. */
 #ifndef SOTTO_BACKEND_GPU_LOWER_H
 #define SOTTO_BACKEND_GPU_LOWER_H
 
@@ -13,25 +13,31 @@
 /* Which of a step's workgroup counts is multiplied by the rows that the batch has for it. */
 typedef enum gpu_axis { GPU_AXIS_X, GPU_AXIS_Y, GPU_AXIS_Z } gpu_axis;
 
-/* One dispatch of an operation. */
+/* One dispatch. */
 typedef struct gpu_step {
-  const sotto_op *op;
   uint32_t pipeline, group;
-  uint32_t n[3]; /* workgroups for one row */
+  uint32_t n[3]; /* workgroups for one row, or for a tile of them */
   gpu_axis axis;
-  /* Where this many rows or more are better taken together: another pipeline, whose workgroups take
-   * GPU_MATMUL_M rows each. GPU_NONE: there is none. */
-  uint32_t many;
-  uint32_t n_many[3];
-  /* Of the first step of a stage: the host's list of all of it for one token, once there is one. */
-  uint32_t list;
+  uint32_t tile; /* rows that workgroups take together */
   bool per_output;
   uint32_t per_row; /* rows for each token or output: experts of a token */
 } gpu_step;
 
+/* The steps of a unit: of those for a few rows and those for many either are taken. They are the
+ * same where both begin at one place. */
+typedef struct gpu_unit_steps {
+  uint32_t few, many; /* first ones */
+  uint32_t n_few, n_many;
+  bool per_output; /* whose rows are counted for this: the batch's outputs, else its tokens */
+  /* Of the first unit of a stage: the host's list of all of it for one token with one output, once
+   * there is one, else GPU_NONE. */
+  uint32_t list;
+} gpu_unit_steps;
+
 /* What the steps work with. */
 typedef struct gpu_lowering {
   const sotto_program *program;
+  const gpu_units *units;
   const sotto_gpu_device *device;
   gpu_stream *stream;
   gpu_pipelines *pipelines;
@@ -46,22 +52,23 @@ typedef struct gpu_lowering {
 
 typedef struct gpu_steps {
   sotto_ctx *ctx;
-  gpu_step *steps; /* [n], those of an operation side by side */
-  size_t n, cap;
+  gpu_step *steps;       /* [n] */
+  gpu_unit_steps *units; /* [n_units] */
+  size_t n, cap, n_units;
   char *params; /* [cap][slot] what params_buffer is to hold */
   uint32_t slot;
 } gpu_steps;
 
-/* Most steps of a program. */
-size_t gpu_steps_most(const sotto_program *program, const gpu_weights *weights);
+/* Most steps of a program whose weights are in so many shards. */
+size_t gpu_steps_most(const sotto_program *program, size_t n_shards);
 /* Bytes of params_buffer for so many. */
 uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps);
 /* Emits parameters, bind groups, and pipelines that are not there yet. ERR_OUT_OF_MEMORY. */
 sotto_status gpu_steps_init(const gpu_lowering *lowering, gpu_steps *out);
 void gpu_steps_free(gpu_steps *steps);
-/* Steps [first, end) for one token with one output, as a list of this number. */
-void gpu_steps_emit_list(const gpu_steps *steps, size_t first, size_t end, uint32_t list,
-                         gpu_stream *stream);
+/* The steps that a unit takes for so many rows. */
+const gpu_step *gpu_steps_of(const gpu_steps *steps, size_t unit, uint32_t n_tokens,
+                             uint32_t n_outputs, uint32_t *n);
 /* The dispatch of a step for a batch; false where it has no rows. */
 bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outputs,
                        sotto_gpu_dispatch *out);

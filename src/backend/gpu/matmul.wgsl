@@ -8,15 +8,19 @@ struct Params {
   plane_1: u32,
   plane_2: u32,
   plane_3: u32,
+  row_at: u32,
   out_dim: u32,
   per_output: u32,
   has_bias: u32,
+  bias_at: u32,
+  has_residual: u32,
+  scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
 const EIGHTS = 4u; // of a step
 const COLUMNS = 32u;
@@ -29,7 +33,7 @@ fn weights_or_zeros(row: u32, i: u32) -> mat2x4f {
   if (row >= p.n_rows || i >= eights()) {
     return mat2x4f();
   }
-  return weights8(row, i);
+  return weights8(p.row_at + row, i);
 }
 
 // Eight number `eight` of the step that begins with i, of four rows.
@@ -76,7 +80,7 @@ fn store(row_x: u32, n_rows: u32, row_w: u32, y: vec4f) {
   for (var c = 0u; c < 4u; c++) {
     if (row_x < n_rows && row_w + c < p.n_rows) {
       let row = p.first_row + row_w + c;
-      out[row_x * p.out_dim + row] = y[c] + select(0.0, bias[row], p.has_bias != 0u);
+      out[row_x * p.out_dim + row] = y[c] + select(0.0, bias[p.bias_at + row], p.has_bias != 0u);
     }
   }
 }

@@ -1,5 +1,5 @@
 // As matvec, with the rows of an expert that the routes name. Parts: weights formats/… reduce_…
-// matmul_experts.
+// products matmul_experts.
 struct Params {
   first_row: u32,
   n_rows: u32,
@@ -28,15 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
   let first_local = expert * p.dim + first - p.first_row;
   let rows = min(vec4u(first_local) + vec4u(0u, 1u, 2u, 3u), vec4u(p.n_rows - 1u));
   let x_at = select(i, t, p.per_token != 0u) * (p.cols / 4u);
-  var products = vec4f();
-  for (var k = lane; k < eights(); k += WORKGROUP) {
-    let at = x_at + columns8(k) / 4u;
-    let eight = mat2x4f(x[at.x], x[at.y]);
-    let sums = vec4f(1.0) * eight;
-    products += vec4f(dot8(rows.x, k, eight, sums), dot8(rows.y, k, eight, sums),
-                      dot8(rows.z, k, eight, sums), dot8(rows.w, k, eight, sums));
-  }
-  products = workgroup_sum4(products, lane);
+  let products = products4(rows, x_at, lane);
   if (lane < MATVEC_ROWS && first + lane < p.dim && first_local + lane < p.n_rows) {
     out[i * p.dim + first + lane] = products[lane];
   }

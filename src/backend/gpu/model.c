@@ -16,13 +16,14 @@ static uint64_t stream_bytes(size_t n_steps, size_t n_buffers) {
 
 uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *config,
                          const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights) {
-  const size_t n_steps = p->n_ops + weights->n_shards;
+  const size_t n_steps = gpu_steps_most(p, weights->n_shards);
   const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
   return (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float) +
          p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
          gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host +
-         weights->staging + p->n_weights * (sizeof(sotto_placement) + sizeof(uint32_t)) +
+         weights->staging + p->n_weights * (sizeof(sotto_placement) + 2 * sizeof(uint32_t)) +
          weights->n_shards * sizeof(gpu_shard) + n_steps * sizeof(gpu_step) +
+         p->n_ops * (sizeof(gpu_unit) + sizeof(gpu_unit_steps)) +
          gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
          gpu_summary_bytes(p, config->n_outputs) + stream_bytes(n_steps, n_buffers);
 }
@@ -37,7 +38,9 @@ static sotto_status allocate(gpu_model *m, const sotto_kv_shape *kv_shape) {
   m->frequencies = sotto_alloc(p->ctx, n_frequencies * sizeof *m->frequencies);
   m->words = sotto_alloc(p->ctx, (size_t)m->n_words * sizeof *m->words);
   const bool ok = m->output && m->words && (n_frequencies == 0 || m->frequencies);
-  return ok ? gpu_buffers_init(p, &m->config, &m->buffers) : SOTTO_ERR_OUT_OF_MEMORY;
+  if (!ok) return SOTTO_ERR_OUT_OF_MEMORY;
+  SOTTO_TRY(gpu_units_init(p, &m->shared->device, &m->units));
+  return gpu_buffers_init(p, &m->units, &m->config, &m->buffers);
 }
 
 static uint32_t new_buffer(gpu_model *m, bool uniform, uint64_t bytes) {
@@ -55,9 +58,11 @@ static sotto_status set_up(gpu_model *m, const sotto_kv_shape *kv_shape, bool su
   for (uint32_t i = 0; i < m->buffers.n; i++) new_buffer(m, false, m->buffers.sizes[i]);
   m->output_buffer = first_activations + m->buffers.output;
   SOTTO_TRY(gpu_storage_init(p->ctx, kv_shape, &s->stream, &s->n_buffers, &m->storage));
-  SOTTO_TRY(gpu_weights_init(p, &s->device, &s->stream, &s->n_buffers, &m->weights));
-  const uint64_t params_bytes = gpu_params_bytes(&s->device, gpu_steps_most(p, &m->weights));
+  SOTTO_TRY(gpu_weights_init(p, &s->device, &m->units, &s->stream, &s->n_buffers, &m->weights));
+  const uint64_t params_bytes =
+      gpu_params_bytes(&s->device, gpu_steps_most(p, m->weights.n_shards));
   const gpu_lowering lowering = {.program = p,
+                                 .units = &m->units,
                                  .device = &s->device,
                                  .stream = &s->stream,
                                  .pipelines = &s->pipelines,
@@ -94,6 +99,7 @@ void gpu_model_free(gpu_model *m) {
   if (!m->program) return;
   sotto_ctx *ctx = m->program->ctx;
   gpu_steps_free(&m->steps);
+  gpu_units_free(&m->units);
   gpu_buffers_free(&m->buffers);
   gpu_storage_free(&m->storage);
   gpu_weights_free(&m->weights);
@@ -122,9 +128,10 @@ static void submit(gpu_model *m) {
   m->n_queued = 0;
 }
 
-static void count_dispatches(gpu_model *m, uint32_t n) {
-  m->n_queued += n;
-  if (m->n_queued > m->steps.n / SUBMITS) submit(m);
+static void count_units(gpu_model *m, size_t n) {
+  m->next += n;
+  m->n_queued += (uint32_t)n;
+  if (m->n_queued > m->units.n / SUBMITS) submit(m);
 }
 
 /* Before the first step, when the factors of rotary tables are there. */
@@ -149,57 +156,83 @@ static void read_row(gpu_model *m, uint32_t output) {
                 m->output + (size_t)output * n, bytes);
 }
 
-static bool is_ready(const gpu_model *m, const gpu_step *step, const bool *ready) {
-  return sotto_op_is_ready(m->program, step->op, m->config.n_ctx, ready);
+static uint32_t stage_of(const gpu_model *m, size_t unit) {
+  return m->program->ops[m->units.units[unit].first].stage;
 }
 
-/* The first step of the stage behind that of a step. */
+static bool is_ready(const gpu_model *m, size_t unit, const bool *ready) {
+  const gpu_unit *u = &m->units.units[unit];
+  for (size_t i = u->first; i < u->first + u->n; i++)
+    if (!sotto_op_is_ready(m->program, &m->program->ops[i], m->config.n_ctx, ready)) return false;
+  return true;
+}
+
+/* The first unit of the stage behind that of a unit. */
 static size_t end_of_stage(const gpu_model *m, size_t first) {
   size_t end = first;
-  while (end < m->steps.n && m->steps.steps[end].op->stage == m->steps.steps[first].op->stage)
-    end++;
+  while (end < m->units.n && stage_of(m, end) == stage_of(m, first)) end++;
   return end;
+}
+
+/* Of units [first, end) for one token with one output: how many dispatches these are, with `to`
+ * themselves. */
+static uint32_t list_single(const gpu_model *m, size_t first, size_t end, sotto_gpu_dispatch *to) {
+  uint32_t total = 0;
+  for (size_t unit = first; unit < end; unit++) {
+    uint32_t n;
+    const gpu_step *steps = gpu_steps_of(&m->steps, unit, 1, 1, &n);
+    for (uint32_t i = 0; to && i < n; i++) {
+      sotto_gpu_dispatch dispatch;
+      gpu_step_dispatch(&steps[i], 1, 1, &dispatch);
+      memcpy(to + total + i, &dispatch, sizeof dispatch);
+    }
+    total += n;
+  }
+  return total;
 }
 
 /* A stage for one token with one output is a list that the host has after the first time. False,
  * and nothing is emitted, where a weight of the stage is missing. */
 static bool queue_list(gpu_model *m, const bool *ready) {
   const size_t first = m->next, end = end_of_stage(m, first);
-  gpu_step *steps = m->steps.steps;
   for (size_t i = first; i < end; i++)
-    if (!is_ready(m, &steps[i], ready)) return false;
+    if (!is_ready(m, i, ready)) return false;
   if (!m->begun) write_batch(m);
-  if (steps[first].list == GPU_NONE) {
-    steps[first].list = m->shared->n_lists++;
-    gpu_steps_emit_list(&m->steps, first, end, steps[first].list, &m->shared->stream);
+  const uint32_t n = list_single(m, first, end, NULL);
+  uint32_t *list = &m->steps.units[first].list;
+  if (*list == GPU_NONE) {
+    *list = m->shared->n_lists++;
+    sotto_gpu_dispatch *to = gpu_emit_list(&m->shared->stream, *list, n);
+    if (to) list_single(m, first, end, to);
   }
-  gpu_emit_run(&m->shared->stream, steps[first].list);
-  count_dispatches(m, (uint32_t)(end - first));
-  m->next = end;
+  gpu_emit_run(&m->shared->stream, *list);
+  count_units(m, end - first);
   return true;
 }
 
 /* False where a weight is missing. */
-static bool queue_step(gpu_model *m, const bool *ready) {
-  const gpu_step *step = &m->steps.steps[m->next];
-  if (!is_ready(m, step, ready)) return false;
+static bool queue_unit(gpu_model *m, const bool *ready) {
+  if (!is_ready(m, m->next, ready)) return false;
   if (!m->begun) write_batch(m);
-  sotto_gpu_dispatch dispatch;
-  if (gpu_step_dispatch(step, m->batch->n_tokens, m->batch->n_outputs, &dispatch)) {
+  const uint32_t n_tokens = m->batch->n_tokens, n_outputs = m->batch->n_outputs;
+  uint32_t n;
+  const gpu_step *steps = gpu_steps_of(&m->steps, m->next, n_tokens, n_outputs, &n);
+  for (uint32_t i = 0; i < n; i++) {
+    sotto_gpu_dispatch dispatch;
+    if (!gpu_step_dispatch(&steps[i], n_tokens, n_outputs, &dispatch)) continue;
     gpu_emit_dispatch(&m->shared->stream, &dispatch);
-    count_dispatches(m, 1);
   }
-  m->next++;
+  count_units(m, 1);
   return true;
 }
 
 bool gpu_model_queue(gpu_model *m, const bool *ready) {
   gpu_stream *stream = &m->shared->stream;
   const bool single = m->batch->n_tokens == 1 && m->batch->n_outputs == 1;
-  while (m->next < m->steps.n) {
+  while (m->next < m->units.n) {
     const bool starts = m->next == 0 || end_of_stage(m, m->next - 1) == m->next;
     if (single && starts && queue_list(m, ready)) continue;
-    if (queue_step(m, ready)) continue;
+    if (queue_unit(m, ready)) continue;
     submit(m);
     return false;
   }

@@ -19,6 +19,7 @@ typedef struct gpu_model {
   gpu_shared *shared;
   const sotto_program *program;
   sotto_backend_config config;
+  gpu_units units;
   gpu_weights weights;
   gpu_storage storage;
   gpu_buffers buffers;
@@ -39,8 +40,8 @@ typedef struct gpu_model {
 
   const sotto_batch *batch;
   bool begun;        /* the batch's words have been written */
-  size_t next;       /* step */
-  uint32_t n_queued; /* dispatches since the last submit */
+  size_t next;       /* unit */
+  uint32_t n_queued; /* units since the last submit, and reads */
 } gpu_model;
 
 /* Bytes of this memory that init takes. */

@@ -59,6 +59,7 @@ static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_
       GPU(MATVEC_ROWS),
       GPU(MATMUL_M),
       GPU(MATMUL_N),
+      GPU(SPLITS),
       GPU(TOP_CHUNK),
       GPU(TOP_BEST),
       GPU(TOP_LISTS),

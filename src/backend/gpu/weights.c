@@ -24,9 +24,13 @@ static sotto_dtype type_of(const sotto_weight *w) {
   return w->kind == SOTTO_WEIGHT_MATRIX ? w->tensor->type : SOTTO_F32;
 }
 
+uint64_t gpu_most_bytes_bound(const sotto_gpu_device *device) {
+  return smaller(smaller(device->max_binding, device->max_buffer), MAX_BUFFER);
+}
+
 /* Most rows of a weight in one binding, a multiple of 8 or all. */
 static uint64_t rows_of_shard(const sotto_weight *w, const sotto_gpu_device *device) {
-  const uint64_t most = smaller(smaller(device->max_binding, device->max_buffer), MAX_BUFFER);
+  const uint64_t most = gpu_most_bytes_bound(device);
   const uint64_t row = gpu_planes_bytes(type_of(w), 1, w->cols, NULL);
   if (row > most) return 0;
   const uint64_t rows = most / row; /* with the gaps between planes of one row: enough for many */
@@ -54,9 +58,32 @@ static void add_shard(layout *l, const sotto_gpu_device *device, gpu_shard *shar
   l->n_shards++;
 }
 
+/* The weight as if those behind it were its own. */
+static sotto_weight with_those_behind(const sotto_program *p, const gpu_units *units, size_t i) {
+  sotto_weight all = p->weights[i];
+  for (size_t k = i + 1, last = i; k < p->n_weights; k++) {
+    if (units->front[k] != (sotto_weight_id)last) continue;
+    if (all.kind == SOTTO_WEIGHT_MATRIX)
+      all.rows += p->weights[k].rows;
+    else
+      all.cols += p->weights[k].cols;
+    last = k;
+  }
+  return all;
+}
+
+/* A weight's shard behind that of another one, in the same binding. */
+static gpu_shard shard_behind(const gpu_shard *front, const sotto_weight *its,
+                              const sotto_weight *weight) {
+  gpu_shard shard = *front;
+  shard.at += its->kind == SOTTO_WEIGHT_MATRIX ? its->rows : its->cols;
+  shard.n_rows = weight->rows;
+  return shard;
+}
+
 /* Walks over all shards, and with `w` writes them down. */
-static sotto_status lay_out(const sotto_program *p, const sotto_gpu_device *device, layout *l,
-                            gpu_weights *w) {
+static sotto_status lay_out(const sotto_program *p, const sotto_gpu_device *device,
+                            const gpu_units *units, layout *l, gpu_weights *w) {
   *l = (layout){0};
   for (size_t i = 0; i < p->n_weights; i++) {
     const sotto_weight *weight = &p->weights[i];
@@ -70,10 +97,20 @@ static sotto_status lay_out(const sotto_program *p, const sotto_gpu_device *devi
                         "not take; load with backend 'cpu'",
                         SOTTO_SLICE_ARG(weight->tensor->name), (unsigned long long)weight->cols);
     }
+    const sotto_weight_id front = units->front[i];
+    if (front >= 0) {
+      l->n_shards++;
+      if (w)
+        w->shards[l->n_shards - 1] =
+            shard_behind(&w->shards[w->first_shard[front]], &p->weights[front], weight);
+      continue;
+    }
+    const sotto_weight all = with_those_behind(p, units, i);
     for (uint64_t row = 0; row < weight->rows; row += most) {
       gpu_shard shard = {.first_row = row, .n_rows = smaller(most, weight->rows - row)};
       uint64_t starts[GPU_MAX_PLANES];
-      shard.bytes = gpu_planes_bytes(type, shard.n_rows, weight->cols, starts);
+      const uint64_t n_rows = shard.n_rows + all.rows - weight->rows;
+      shard.bytes = gpu_planes_bytes(type, n_rows, all.cols, starts);
       for (int k = 0; k < GPU_MAX_PLANES; k++) shard.planes[k] = (uint32_t)(starts[k] / 4);
       add_shard(l, device, &shard, w ? w->buffers : NULL);
       if (!w) continue;
@@ -106,10 +143,10 @@ static size_t staging_bytes(const sotto_program *p) {
 }
 
 sotto_status gpu_weights_measure(const sotto_program *p, const sotto_gpu_device *device,
-                                 gpu_weights_plan *out) {
+                                 const gpu_units *units, gpu_weights_plan *out) {
   layout l;
   *out = (gpu_weights_plan){0};
-  SOTTO_TRY(lay_out(p, device, &l, NULL));
+  SOTTO_TRY(lay_out(p, device, units, &l, NULL));
   *out = (gpu_weights_plan){.gpu = l.total,
                             .host = host_floats(p) * sizeof(float),
                             .staging = staging_bytes(p),
@@ -143,7 +180,9 @@ static sotto_status write_rows(gpu_weights *w, const sotto_weight *weight, const
       gpu_planes_take(type, plane, rows, n_rows, weight->cols, staged);
     else
       sotto_dequantize_row(weight->tensor->type, rows, (float *)staged, (size_t)weight->cols);
-    const uint64_t before = gpu_plane_bytes(type, plane, row - shard->first_row, weight->cols);
+    uint64_t before = 4 * shard->at; /* of a vector */
+    if (weight->kind == SOTTO_WEIGHT_MATRIX)
+      before = gpu_plane_bytes(type, plane, row - shard->first_row + shard->at, weight->cols);
     gpu_emit_write(w->stream, shard->buffer, shard->offset + 4ull * shard->planes[plane] + before,
                    staged, (uint32_t)align(bytes, 4));
     w->staged_serial = w->stream->serial;
@@ -181,12 +220,13 @@ static void place(gpu_weights *w) {
 }
 
 sotto_status gpu_weights_init(const sotto_program *p, const sotto_gpu_device *device,
-                              gpu_stream *stream, uint32_t *next_buffer, gpu_weights *out) {
+                              const gpu_units *units, gpu_stream *stream, uint32_t *next_buffer,
+                              gpu_weights *out) {
   sotto_ctx *ctx = p->ctx;
   *out =
       (gpu_weights){.sink = {take}, .program = p, .stream = stream, .first_buffer = *next_buffer};
   layout l;
-  SOTTO_TRY(lay_out(p, device, &l, NULL));
+  SOTTO_TRY(lay_out(p, device, units, &l, NULL));
   out->n_shards = l.n_shards;
   out->n_buffers = l.n_buffers;
   out->n_host = host_floats(p);
@@ -202,7 +242,7 @@ sotto_status gpu_weights_init(const sotto_program *p, const sotto_gpu_device *de
     gpu_weights_free(out);
     return SOTTO_ERR_OUT_OF_MEMORY;
   }
-  SOTTO_TRY(lay_out(p, device, &l, out));
+  SOTTO_TRY(lay_out(p, device, units, &l, out));
   for (size_t i = 0; i < out->n_host; i++) out->host[i] = 1; /* until they are there */
   place(out);
   for (uint32_t i = 0; i < out->n_buffers; i++)

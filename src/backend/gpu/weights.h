@@ -8,11 +8,13 @@
 #include "backend/gpu/device.h"
 #include "backend/gpu/planes.h"
 #include "backend/gpu/stream.h"
+#include "backend/gpu/units.h"
 #include "backend/memory.h"
 
-/* Rows of a weight in one binding. */
+/* Rows of a weight in one binding, where other weights may be too (units.h). */
 typedef struct gpu_shard {
   uint64_t first_row, n_rows;
+  uint64_t at;                     /* rows, or elements of vectors, in front of it there */
   uint64_t offset, bytes;          /* in its buffer */
   uint32_t buffer;                 /* number in the stream */
   uint32_t planes[GPU_MAX_PLANES]; /* where planes begin, in words from `offset` */
@@ -45,12 +47,15 @@ typedef struct gpu_weights_plan {
   uint32_t n_shards, n_buffers;
 } gpu_weights_plan;
 
+/* Most bytes of weights in one binding. */
+uint64_t gpu_most_bytes_bound(const sotto_gpu_device *device);
 /* ERR_UNSUPPORTED_TYPE where a tensor cannot be read by the kernels, by its name. */
 sotto_status gpu_weights_measure(const sotto_program *program, const sotto_gpu_device *device,
-                                 gpu_weights_plan *out);
+                                 const gpu_units *units, gpu_weights_plan *out);
 /* Numbers the buffers from *next_buffer on. */
 sotto_status gpu_weights_init(const sotto_program *program, const sotto_gpu_device *device,
-                              gpu_stream *stream, uint32_t *next_buffer, gpu_weights *out);
+                              const gpu_units *units, gpu_stream *stream, uint32_t *next_buffer,
+                              gpu_weights *out);
 void gpu_weights_free(gpu_weights *weights);
 
 #endif

@@ -1,4 +1,4 @@
-// Weights (kernels.h), and what formats/ share. A file of formats/ has
+// Weights (kernels_matrix.h), and what formats/ share. A file of formats/ has
 //   columns8(i): the columns of the eight weights i of a row, i < eights(): four from each of two
 //   eight_of(row, i): these, of a row of the binding
 // Where cols is an odd multiple of 4, the last eight is four weights, and as many zeros at columns

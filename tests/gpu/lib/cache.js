@@ -1,4 +1,5 @@
-// Keys or values in the memory of a KV cache, [page][KV head][32][head_dim], as kernels.h has it.
+// Keys or values in the memory of a KV cache, [page][KV head][32][head_dim], as
+// kernels_attention.h has it.
 import { dequantizeRow, f16ToF32, f32ToF16, quantizeRow } from '../../../models/quants.mjs'
 
 export const PAGE = 32

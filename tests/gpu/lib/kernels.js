@@ -30,9 +30,12 @@ function enumerators(path, name, prefix) {
 }
 
 const numbered = (names, prefix = '') => names.map((name, i) => [prefix + name, i])
-const sizes = ['kernels.h', 'logits.h'].flatMap((header) =>
+const headers = ['kernels.h', 'kernels_matrix.h', 'kernels_attention.h', 'logits.h']
+const sizes = headers.flatMap((header) =>
   Array.from(
-    read(root, `${FOLDER}/${header}`).matchAll(/^#define GPU_(MAT\w+|TOP_\w+|MAX_NAMED)\s+(\d+)/gm),
+    read(root, `${FOLDER}/${header}`).matchAll(
+      /^#define GPU_(MAT\w+|SPLITS|TOP_\w+|MAX_NAMED)\s+(\d+)/gm,
+    ),
     ([, name, value]) => [name, Number(value)],
   ),
 )
