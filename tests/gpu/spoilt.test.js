@@ -61,9 +61,10 @@ const spoils = {
       ['+ p.eps', '+ 1.0'],
       ['* weight[i]', ''],
     ],
-    rope: [
-      ['a * cosine - b * sine', 'a * cosine + b * sine'],
-      ['batch[angle_at + 1u]', 'batch[angle_at]'],
+    rope: [['out[at.y] = y.y', 'out[at.y] = y.x']],
+    rotation: [
+      ['x.x * cosine - x.y * sine', 'x.x * cosine + x.y * sine'],
+      ['batch[at + 1u]', 'batch[at]'],
     ],
     kv_convert: [
       ['magnitude + 0xfffu', 'magnitude + 0x3000000u'],
@@ -75,7 +76,7 @@ const spoils = {
       ['* 32u + position % 32u', '* 32u + position % 16u'],
     ],
     heads: [
-      ['a * sine + b * cosine', 'a * sine - b * cosine'],
+      ['numbers[at.y] = y.y', 'numbers[at.y] = y.x'],
       ['numbers[4u * i + 3u]', 'numbers[4u * i + 2u]'],
       ['p.n_head + p.n_head_kv + head', 'p.n_head + head'],
       ['is_key = group.y >= p.n_head', 'is_key = group.y > p.n_head'],

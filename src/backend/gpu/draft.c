@@ -27,6 +27,12 @@ void gpu_bind_shard(const gpu_lower *l, gpu_draft *d, uint32_t shard) {
 void gpu_bind_vector(const gpu_lower *l, gpu_draft *d, sotto_weight_id weight) {
   gpu_bind_shard(l, d, gpu_first_shard(l, weight));
 }
+void gpu_bind_bias(const gpu_lower *l, gpu_draft *d, const sotto_op *op, uint32_t activations) {
+  if (op->bias >= 0)
+    gpu_bind_vector(l, d, op->bias);
+  else
+    gpu_bind_activations(l, d, activations);
+}
 void gpu_bind_cache(const gpu_lower *l, gpu_draft *d, uint32_t layer, gpu_storage_part part) {
   bind(d, gpu_storage_binding(l->in->storage, layer, part));
 }

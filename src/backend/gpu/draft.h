@@ -43,6 +43,9 @@ void gpu_bind_out(const gpu_lower *lower, gpu_draft *draft, const sotto_op *op);
 void gpu_bind_shard(const gpu_lower *lower, gpu_draft *draft, uint32_t shard);
 /* A vector, which is never more than one shard. */
 void gpu_bind_vector(const gpu_lower *lower, gpu_draft *draft, sotto_weight_id weight);
+/* An operation's bias, or where it has none the activations, which kernels do not read as such. */
+void gpu_bind_bias(const gpu_lower *lower, gpu_draft *draft, const sotto_op *op,
+                   uint32_t activations);
 void gpu_bind_cache(const gpu_lower *lower, gpu_draft *draft, uint32_t layer,
                     gpu_storage_part part);
 void gpu_bind_status(const gpu_lower *lower, gpu_draft *draft);

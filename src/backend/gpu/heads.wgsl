@@ -1,5 +1,5 @@
-// A workgroup takes one head of queries, or a key and its value, of a token. Parts: batch reduce_…
-// kv_convert kv_store heads.
+// A workgroup takes one head of queries, or a key and its value, of a token. Parts: batch rotation
+// reduce_… kv_convert kv_store heads.
 struct Params {
   n_head: u32,
   n_head_kv: u32,
@@ -48,16 +48,10 @@ fn load(at: u32, is_key: bool, lane: u32) {
 
 fn rotate(t: u32, lane: u32) {
   for (var pair = lane; pair < p.n_rot / 2u; pair += WORKGROUP) {
-    let at = select(vec2u(2u * pair, 2u * pair + 1u), vec2u(pair, pair + p.n_rot / 2u),
-                    p.neox != 0u);
-    let angle_at =
-      batch[BATCH_ROPES_AT] + (p.table * batch[BATCH_N_TOKENS] + t) * p.stride + 2u * pair;
-    let cosine = bitcast<f32>(batch[angle_at]);
-    let sine = bitcast<f32>(batch[angle_at + 1u]);
-    let a = numbers[at.x];
-    let b = numbers[at.y];
-    numbers[at.x] = a * cosine - b * sine;
-    numbers[at.y] = a * sine + b * cosine;
+    let at = places_of(pair);
+    let y = rotated(t, pair, vec2f(numbers[at.x], numbers[at.y]));
+    numbers[at.x] = y.x;
+    numbers[at.y] = y.y;
   }
 }
 

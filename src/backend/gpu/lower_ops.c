@@ -20,10 +20,7 @@ static void lower_matmul(gpu_lower *l, const sotto_op *op, uint32_t i) {
   d.type = w->tensor->type;
   gpu_bind_batch(l, &d);
   gpu_bind_shard(l, &d, i);
-  if (op->bias >= 0)
-    gpu_bind_vector(l, &d, op->bias);
-  else
-    gpu_bind_in(l, &d, op, 0);
+  gpu_bind_bias(l, &d, op, gpu_operands_of(l, op)->in[0]);
   gpu_bind_in(l, &d, op, 0);
   gpu_bind_in(l, &d, op, 0); /* no residual */
   gpu_bind_out(l, &d, op);

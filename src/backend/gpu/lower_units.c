@@ -22,13 +22,6 @@ static gpu_draft begin_matvec(const gpu_lower *l, const sotto_op *op, gpu_kernel
   return d;
 }
 
-static void bind_bias(const gpu_lower *l, gpu_draft *d, const sotto_op *op, uint32_t x) {
-  if (op->bias >= 0)
-    gpu_bind_vector(l, d, op->bias);
-  else
-    gpu_bind_activations(l, d, x);
-}
-
 /* The factor of an operation between the unit's first and its last. */
 static float scale_of(const gpu_lower *l, const gpu_unit *unit) {
   const sotto_op *scale = op_of(l, unit, SOTTO_OP_SCALE, 0);
@@ -50,7 +43,7 @@ static void lower_matvec(gpu_lower *l, const gpu_unit *unit) {
   for (uint32_t i = gpu_first_shard(l, op->weight); i < gpu_first_shard(l, op->weight + 1); i++) {
     const gpu_shard *shard = gpu_shard_of(l, i);
     gpu_draft d = begin_matvec(l, op, GPU_KERNEL_matvec, i, shard->n_rows);
-    bind_bias(l, &d, op, x);
+    gpu_bind_bias(l, &d, op, x);
     gpu_bind_activations(l, &d, x);
     gpu_bind_activations(l, &d, adds ? residual_of(l, last) : x);
     gpu_bind_out(l, &d, last);
@@ -69,7 +62,7 @@ static void add_norm_matvec(gpu_lower *l, const sotto_op *norm, const sotto_op *
   const uint32_t x = gpu_operands_of(l, norm)->in[0];
   const uint32_t bias_at = gpu_bias_at(l, op) + (uint32_t)shard->first_row;
   gpu_draft d = begin_matvec(l, op, GPU_KERNEL_norm_matvec, i, n_rows);
-  bind_bias(l, &d, op, x);
+  gpu_bind_bias(l, &d, op, x);
   gpu_bind_activations(l, &d, x);
   gpu_bind_vector(l, &d, norm->weight);
   gpu_bind_activations(l, &d, out);
@@ -100,7 +93,7 @@ static void lower_norm_glu(gpu_lower *l, const gpu_unit *unit) {
   const uint32_t shard = gpu_first_shard(l, gate->weight), x = gpu_operands_of(l, norm)->in[0];
   const gpu_shard *s = gpu_shard_of(l, shard);
   gpu_draft d = begin_matvec(l, gate, GPU_KERNEL_norm_matvec_glu, shard, s->n_rows);
-  bind_bias(l, &d, gate, x);
+  gpu_bind_bias(l, &d, gate, x);
   gpu_bind_activations(l, &d, x);
   gpu_bind_vector(l, &d, norm->weight);
   gpu_bind_out(l, &d, glu);

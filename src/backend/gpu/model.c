@@ -198,10 +198,10 @@ static bool queue_list(gpu_model *m, const bool *ready) {
   for (size_t i = first; i < end; i++)
     if (!is_ready(m, i, ready)) return false;
   if (!m->begun) write_batch(m);
-  const uint32_t n = list_single(m, first, end, NULL);
   uint32_t *list = &m->steps.units[first].list;
   if (*list == GPU_NONE) {
     *list = m->shared->n_lists++;
+    const uint32_t n = list_single(m, first, end, NULL);
     sotto_gpu_dispatch *to = gpu_emit_list(&m->shared->stream, *list, n);
     if (to) list_single(m, first, end, to);
   }

@@ -1,4 +1,4 @@
-// An invocation takes one pair of a head, rotated or not. Parts: batch rope.
+// An invocation takes one pair of a head, rotated or not. Parts: batch rotation rope.
 struct Params {
   dim: u32,
   head_dim: u32,
@@ -27,16 +27,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     out[at + 1u] = x[at + 1u];
     return;
   }
-  var at = head_at + vec2u(2u * pair, 2u * pair + 1u);
-  if (p.neox != 0u) {
-    at = head_at + vec2u(pair, pair + p.n_rot / 2u);
-  }
-  let angle_at =
-    batch[BATCH_ROPES_AT] + (p.table * batch[BATCH_N_TOKENS] + t) * p.stride + 2u * pair;
-  let cosine = bitcast<f32>(batch[angle_at]);
-  let sine = bitcast<f32>(batch[angle_at + 1u]);
-  let a = x[at.x];
-  let b = x[at.y];
-  out[at.x] = a * cosine - b * sine;
-  out[at.y] = a * sine + b * cosine;
+  let at = head_at + places_of(pair);
+  let y = rotated(t, pair, vec2f(x[at.x], x[at.y]));
+  out[at.x] = y.x;
+  out[at.y] = y.y;
 }

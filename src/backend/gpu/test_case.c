@@ -130,10 +130,15 @@ static void write_norm(gpu_test_case *c, const sotto_op *op, uint32_t dim) {
     sotto_program_layer_norm(p, out, x, weight, any_vector(c, TEST_WIDTH), op->norm.eps);
 }
 
-static void write_rope(gpu_test_case *c, const sotto_program *model, const sotto_op *op) {
+/* The operation's table, without factors. */
+static uint32_t any_rope(gpu_test_case *c, const sotto_program *model, const sotto_op *op) {
   sotto_rope rope = model->ropes[op->rope.table];
   rope.factors = rope.long_factors = SOTTO_NONE;
-  const uint32_t table = sotto_program_add_rope(&c->program, &rope);
+  return sotto_program_add_rope(&c->program, &rope);
+}
+
+static void write_rope(gpu_test_case *c, const sotto_program *model, const sotto_op *op) {
+  const uint32_t table = any_rope(c, model, op);
   sotto_program_rope(&c->program, gpu_test_input(c, "out", 2 * op->rope.head_dim), table,
                      op->rope.head_dim);
 }
@@ -272,9 +277,7 @@ static void write_heads(gpu_test_case *c, const sotto_program *model, const gpu_
   for (int i = 0; q_norm && i < 2; i++)
     sotto_program_rms_norm(p, of[i], of[i], any_vector(c, d), q_norm->norm.eps);
   if (rope) {
-    sotto_rope own = model->ropes[rope->rope.table];
-    own.factors = own.long_factors = SOTTO_NONE;
-    const uint32_t table = sotto_program_add_rope(p, &own);
+    const uint32_t table = any_rope(c, model, rope);
     for (int i = 0; i < 2; i++) sotto_program_rope(p, of[i], table, d);
   }
   sotto_program_kv_write(p, 0, of[1], of[2]);

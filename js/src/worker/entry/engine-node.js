@@ -36,9 +36,11 @@ const gpus = []
  * @param {boolean} auto nobody asked for a GPU
  */
 async function openGpu(module, auto) {
-  // Having asked it for an adapter ends one process in ten with a fault when it exits (Deno 2.9).
-  if (auto && !module && navigatorGpu()) throw new Error("Deno's WebGPU is taken if asked for")
-  if (auto && !module) await needDriver()
+  if (auto && !module) {
+    // Having asked it for an adapter ends one process in ten with a fault when it exits (Deno 2.9).
+    if (navigatorGpu()) throw new Error("Deno's WebGPU is taken if asked for")
+    await needDriver()
+  }
   const gpu = module ? (await import(toUrl(module))).gpu : (navigatorGpu() ?? (await dawn()))
   if (!gpu) throw new Error(`${module} exports no gpu`)
   gpus.push(gpu)
