@@ -50,6 +50,7 @@ const gpuRule = (value, field) =>
     module: (given) => String(given),
     memory_budget: limitedInteger('memory_budget'),
     timestamps: boolean,
+    ahead_ms: integer(0, 1000),
   })
 
 const optionRules = {

@@ -77,7 +77,7 @@ export const LOGITS_CREDIT = 8
  * @property {Record<string, number>} core fields of sotto_engine_options that are plain numbers
  * @property {NonNullable<LoadModelOptions['backend']>} backend
  * @property {{ allowSoftware?: boolean, module?: string, memory_budget?: number,
- *   timestamps?: boolean }} gpu
+ *   timestamps?: boolean, ahead_ms?: number }} gpu
  * @property {Variant} variant
  * @property {CacheType} cache_type_k
  * @property {CacheType} cache_type_v

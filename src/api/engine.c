@@ -313,6 +313,7 @@ static sotto_status build(sotto_engine *e) {
                                                  .n_vocab = h->n_vocab,
                                                  .n_embd = embeds ? h->n_embd : 0,
                                                  .n_positions = e->program.n_positions,
+                                                 .ahead_ms = e->gpu.ahead_ms,
                                                  .whole_texts = whole_texts,
                                                  .n_batch_loading = o->n_batch};
   e->kv_shape = (sotto_kv_shape){

@@ -27,6 +27,10 @@ typedef struct sotto_batch {
   const uint32_t *outputs;
   const sotto_output_wish
       *wishes; /* [n_outputs], looked at by backends with summaries; NULL: rows */
+  /* The last so many tokens are not known yet: each is the best by the output in front of it, ties
+   * to the lower id, and the summaries say which they were. Then all tokens are one sequence's,
+   * each has an output, and the wishes are summaries. At most the backend's most_ahead. */
+  uint32_t n_ahead;
 } sotto_batch;
 
 /* What only the CPU backend asks for. */
@@ -83,7 +87,8 @@ typedef struct sotto_backend_queue {
 
 typedef struct sotto_backend_type {
   const char *name;
-  bool float_cache;                 /* its KV cache is always float32, whatever the options say */
+  bool float_cache;    /* its KV cache is always float32, whatever the options say */
+  uint32_t most_ahead; /* tokens of a batch that it finds itself, so that nobody waits for it */
   const sotto_backend_queue *queue; /* NULL: it computes while it runs */
   /* Bytes that create will allocate. ERR_OUT_OF_MEMORY; others where the program or the cache's
    * shape is beyond the backend. */

@@ -20,6 +20,9 @@ typedef struct sotto_logits_summary {
   uint32_t n_named;
   uint32_t n_banned; /* how many of all logits are -inf */
   bool not_finite;   /* one is NaN or +inf: then nothing else here counts */
+  /* In front of a token that the batch did not know: which it was. NONE where the cache cannot hold
+   * it, or there is no such token. */
+  sotto_token next;
   /* log sum exp of all logits is proven to lie between these. */
   double lse_low, lse_high;
 } sotto_logits_summary;

@@ -144,7 +144,7 @@ static void emit_token(sotto_generator *g, job *j, uint32_t t, sotto_status stat
     return;
   }
   sotto_lookup_learn(&j->lookup, j->tokens.ids, (uint32_t)j->tokens.count);
-  const bool draft = t + 1 < g->batch.n_tokens && g->batch_jobs[t + 1] == j;
+  const bool draft = !g->batch.n_ahead && t + 1 < g->batch.n_tokens && g->batch_jobs[t + 1] == j;
   if (draft && g->batch_tokens[t + 1] == token) j->draft_n_accepted++;
   queued_event *queued = queue(g, j, SOTTO_EVENT_TOKEN);
   queued->event.token = token;

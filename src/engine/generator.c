@@ -350,7 +350,7 @@ static void fail_job_of(sotto_generator *g, const sotto_kv_seq *seq) {
   give_up_batch(g);
   for (job *j = g->running; j; j = j->next) {
     if (&j->slot->seq != seq) continue;
-    if (j->n_draft)
+    if (j->n_draft && !g->batch.n_ahead)
       j->options.flags |= SOTTO_REQUEST_NO_LOOKUP;
     else
       generator_finish(g, j, SOTTO_FINISH_ERROR, SOTTO_ERR_NON_FINITE_LOGITS);
@@ -364,10 +364,30 @@ static void fail_all_jobs(sotto_generator *g) {
   while (g->running) generator_finish(g, g->running, SOTTO_FINISH_ERROR, g->ctx->status);
 }
 
+/* False where there is nothing to run. */
+static bool begin_batch(sotto_generator *g) {
+  if (!generator_schedule(g)) return false;
+  g->backend->type->begin(g->backend, &g->batch);
+  g->in_flight = true;
+  g->begin_ms = sotto_time_ms();
+  return true;
+}
+
+/* A host that computes beside us has the next batch before the events of this one are looked at,
+ * but for those with rows of logits, which stay until they were read. */
+static void begin_early(sotto_generator *g) {
+  for (uint32_t o = 0; o < g->batch.n_outputs; o++)
+    if (g->wishes[o].row) return;
+  if (g->backend->type->queue && begin_batch(g)) g->backend->type->run(g->backend, g->ready, 0);
+}
+
 static sotto_step_result emit(sotto_generator *g) {
   const sotto_run_result result = generator_emit_batch(g);
   if (result == SOTTO_RUN_FAILED) fail_all_jobs(g);
-  if (result == SOTTO_RUN_DONE) g->emitting = false;
+  if (result == SOTTO_RUN_DONE) {
+    g->emitting = false;
+    begin_early(g);
+  }
   if (g->n_events) return SOTTO_STEP_EVENTS;
   return result == SOTTO_RUN_WAIT_GPU ? SOTTO_STEP_WAIT_GPU : SOTTO_STEP_MORE;
 }
@@ -377,13 +397,8 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   clear_events(g);
   double deadline = sotto_time_ms() + budget_ms;
   if (g->emitting) return emit(g);
-  if (!g->in_flight) {
-    bool scheduled = generator_schedule(g);
-    if (g->n_events) return SOTTO_STEP_EVENTS; /* a request failed while being scheduled */
-    if (!scheduled) return SOTTO_STEP_IDLE;
-    g->backend->type->begin(g->backend, &g->batch);
-    g->in_flight = true;
-  }
+  if (!g->in_flight && !begin_batch(g)) return g->n_events ? SOTTO_STEP_EVENTS : SOTTO_STEP_IDLE;
+  if (g->n_events) return SOTTO_STEP_EVENTS; /* a request failed while being scheduled */
   switch (g->backend->type->run(g->backend, g->ready, deadline)) {
   case SOTTO_RUN_MORE: return SOTTO_STEP_MORE;
   case SOTTO_RUN_WAIT_WEIGHTS: return SOTTO_STEP_WAIT_WEIGHTS;
@@ -395,6 +410,8 @@ sotto_step_result sotto_generator_step(sotto_generator *g, double budget_ms) {
   case SOTTO_RUN_DONE: break;
   }
   g->in_flight = false;
+  if (g->batch.n_tokens == 1 + g->batch.n_ahead)
+    g->token_ms = (sotto_time_ms() - g->begin_ms) / g->batch.n_tokens;
   generator_commit_batch(g);
   generator_begin_emitting(g);
   return emit(g);

@@ -25,6 +25,8 @@ typedef struct sotto_generator_config {
    * takes all tokens that are waiting as far as the weights are; a short one would keep the others
    * waiting. */
   uint32_t n_batch_loading;
+  /* Milliseconds of tokens that a backend may find itself (backend.h) before they are looked at. */
+  uint32_t ahead_ms;
   /* Attention is not causal, or all tokens are pooled: a text goes through in one batch, no part
    * of it is reused for another text, and nothing is generated behind it. n_outputs is at least
    * n_batch then, unless the output is an embedding. */

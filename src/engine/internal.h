@@ -25,7 +25,7 @@ typedef struct job {
   uint32_t n_cached; /* prompt tokens found in the cache */
   struct slot *slot; /* NULL while waiting */
   uint32_t n_batch;  /* how many of `tokens` go into the batch */
-  uint32_t n_draft;  /* drafts that go into the batch behind them */
+  uint32_t n_draft;  /* drafts that go into the batch behind them, or tokens that it finds itself */
   sotto_lookup lookup;
   uint32_t draft_n, draft_n_accepted; /* in all batches so far */
   sotto_detokenizer detokenizer;
@@ -64,7 +64,9 @@ struct sotto_generator {
   uint32_t n_waiting, n_running, next_id;
   uint64_t clock; /* counts admissions, for last_used */
 
-  bool in_flight; /* the backend has begun `batch` and is not done with it */
+  bool in_flight;  /* the backend has begun `batch` and is not done with it */
+  double begin_ms; /* when it began */
+  double token_ms; /* of the last batch of one token, or of one token and those ahead: of each */
   sotto_batch batch;
   /* [n_batch_loading] each, of the batch's tokens; `batch` points to them. batch_jobs[t] is NULL
    * once the job of token t has ended. */
@@ -106,8 +108,7 @@ uint32_t generator_reusable_prefix(const sotto_generator *g, const sotto_kv_seq 
 /* Free pages that are held only because nobody needed them: those behind windows, then those of the
  * least recently used idle slot. False where there are none. */
 bool generator_make_room(sotto_generator *g);
-
-/* Send all running jobs back to the queue, in their order, and forget what was computed of them. */
+/* Send all running jobs back to the queue, in order, and forget what was computed of them. */
 void generator_preempt_all(sotto_generator *g);
 
 /* Whether the request wants an event for every position of its prompt. */
@@ -134,6 +135,8 @@ void generator_finish(sotto_generator *g, job *j, sotto_finish_reason reason, so
 /* ---- pick.c ---- */
 /* What the o-th output of the batch, behind so many drafts of the job, is wanted for. */
 void generator_wish(sotto_generator *g, const job *j, uint32_t o, uint32_t n_drafts);
+/* Whether the job's next token is the best of the raw logits, and nobody asks for their row. */
+bool generator_picks_best(sotto_generator *g, const job *j);
 /* Pick a token from the o-th output. *status and *token are set with DONE. */
 sotto_run_result generator_pick(sotto_generator *g, const job *j, uint32_t o, sotto_status *status,
                                 sotto_token *token);

@@ -23,6 +23,12 @@ void generator_wish(sotto_generator *g, const job *j, uint32_t o, uint32_t n_dra
   *wish = (sotto_output_wish){.named = named, .n_named = n};
 }
 
+bool generator_picks_best(sotto_generator *g, const job *j) {
+  if (j->options.sampling.temperature > 0) return false;
+  generator_wish(g, j, 0, 0);
+  return !g->wishes[0].row && g->wishes[0].n_named == 0;
+}
+
 sotto_run_result generator_pick(sotto_generator *g, const job *j, uint32_t o, sotto_status *status,
                                 sotto_token *token) {
   const sotto_request *r = &j->options;
@@ -32,6 +38,7 @@ sotto_run_result generator_pick(sotto_generator *g, const job *j, uint32_t o, so
     sotto_logits_summary summary;
     bool needs_row;
     backend->summary(g->backend, o, &summary);
+    if (g->batch.n_ahead && o + 1 < g->batch.n_tokens) g->batch_tokens[o + 1] = summary.next;
     *status = sotto_sampler_pick_summary(g->sampler, &r->sampling, r->logit_bias, r->n_logit_bias,
                                          j->tokens.ids, n, n, &summary, token, &needs_row);
     if (!needs_row) return SOTTO_RUN_DONE;

@@ -207,15 +207,39 @@ static void schedule_drafts(sotto_generator *g, const content *batch) {
   }
 }
 
+/* The token at a position behind those that are known. */
+static sotto_token draft_of(const sotto_generator *g, const job *j, uint32_t position) {
+  const uint32_t count = (uint32_t)j->tokens.count;
+  return g->batch.n_ahead ? SOTTO_TOKEN_NONE
+                          : sotto_lookup_token(&j->lookup, j->tokens.ids, count, position - count);
+}
+
+/* Where one job picks the best token, the backend need not wait for us between a few tokens: as
+ * many as are quick enough for whoever waits meanwhile, or has read the answer to its end. */
+static void schedule_ahead(sotto_generator *g, const content *batch) {
+  job *j = g->running;
+  const bool known = g->loaded && g->token_ms > 0;
+  if (!known || batch->tokens != 1 || j->n_batch != 1 || j->n_draft > 0) return;
+  if (j->tokens.count == j->n_prompt || !generator_picks_best(g, j)) return;
+  const uint32_t left = j->options.max_tokens - ((uint32_t)j->tokens.count - j->n_prompt);
+  uint32_t n = g->backend->type->most_ahead;
+  if (n >= left) n = left - 1;
+  if (n >= g->config.n_outputs) n = g->config.n_outputs - 1;
+  if (n >= batch->n_batch) n = batch->n_batch - 1;
+  while (n > 0 && (n + 1) * g->token_ms > g->config.ahead_ms) n--;
+  if (n > 0 && sotto_kv_reserve(g->kv, &j->slot->seq, 1, n))
+    j->n_draft = g->batch.n_ahead = n;
+  else
+    sotto_kv_reserve(g->kv, &j->slot->seq, 1, 0); /* as before, which was possible */
+}
+
 static void add_to_batch(sotto_generator *g, job *j) {
   sotto_batch *batch = &g->batch;
   const sotto_kv_seq *seq = &j->slot->seq;
   const uint32_t count = (uint32_t)j->tokens.count;
   for (uint32_t i = 0; i < j->n_batch + j->n_draft; i++) {
     uint32_t t = batch->n_tokens++, position = seq->n_tokens + i;
-    g->batch_tokens[t] =
-        position < count ? j->tokens.ids[position]
-                         : sotto_lookup_token(&j->lookup, j->tokens.ids, count, position - count);
+    g->batch_tokens[t] = position < count ? j->tokens.ids[position] : draft_of(g, j, position);
     g->batch_positions[t] = position;
     g->batch_seqs[t] = seq;
     g->batch_jobs[t] = j;
@@ -249,12 +273,15 @@ bool generator_schedule(sotto_generator *g) {
     }
     if (!prompts) decodes = content.tokens;
   }
-  if (content.tokens == decodes) schedule_drafts(g, &content);
   g->batch = (sotto_batch){.tokens = g->batch_tokens,
                            .positions = g->batch_positions,
                            .seqs = g->batch_seqs,
                            .outputs = g->batch_outputs,
                            .wishes = g->wishes};
+  if (content.tokens == decodes) {
+    schedule_drafts(g, &content);
+    if (g->backend->type->most_ahead) schedule_ahead(g, &content);
+  }
   for (job *j = g->running; j; j = j->next) add_to_batch(g, j);
   return g->batch.n_tokens > 0;
 }

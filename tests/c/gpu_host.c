@@ -13,6 +13,7 @@ sotto_gpu_device gpu_least_device(void) {
                             .max_invocations = 256,
                             .max_workgroups = 65535,
                             .alignment = 256,
+                            .ahead_ms = 20,
                             .only_records = 1};
 }
 
@@ -166,6 +167,7 @@ bool gpu_host_take(gpu_host *h, sotto_engine *e) {
 
 void gpu_host_report(gpu_host *h, sotto_engine *e) {
   sotto_engine_gpu_report(e, h->pending, SOTTO_OK);
+  h->pending = 0;
 }
 
 /* In pieces that a host with a GPU may feed. */

@@ -53,7 +53,15 @@ export class Executor {
   #timestamps
   /** From the encoding of commands until what they read was there. */
   #lastStepMs = 0
-  #counts = { dispatches: 0, reads: 0, bytes_written: 0, bytes_read: 0, pipelines: 0, waited_ms: 0 }
+  #counts = {
+    dispatches: 0,
+    reads: 0,
+    readbacks: 0,
+    bytes_written: 0,
+    bytes_read: 0,
+    pipelines: 0,
+    waited_ms: 0,
+  }
   /** Streams whose reads are waited for, and since when there are some. */
   #reading = 0
   #since = 0
@@ -257,6 +265,7 @@ export class Executor {
     taken()
     if (this.#failure) return
     readback.copyTo(this.#memory)
+    this.#counts.readbacks++
     this.#counts.reads += readback.count
     this.#counts.bytes_read += readback.bytes
   }

@@ -204,6 +204,9 @@
  * @property {number} [memory_budget] bytes that may be taken of the GPU's memory
  * @property {boolean} [timestamps] `engine.statistics()` tells the time of each kernel, where the
  *   GPU has the feature timestamp-query; computing takes longer then
+ * @property {number} [ahead_ms] where the best token is picked (temperature 0) the GPU finds some
+ *   by itself before anybody looks at them, of so many milliseconds; 0: each is waited for;
+ *   default 20
  */
 
 /**

@@ -129,6 +129,7 @@
  * @property {number} submits
  * @property {number} pipelines compiled
  * @property {number} reads
+ * @property {number} readbacks in which they came: so often the GPU was waited for
  * @property {number} bytes_read
  * @property {number} bytes_written
  * @property {number} waited_ms for reads, in all

@@ -10,6 +10,9 @@ import { abortError, SottoError } from '../errors.js'
 /** @import { GpuInfo } from '../types.js' */
 /** @import { Layout } from './layout.js' */
 
+/** Long enough that waiting is rare, short enough that text flows. */
+const AHEAD_MS = 20
+
 /** @typedef {Pick<typeof import('../gpu/gpu.js'), 'findGpu' | 'Executor'>} GpuCode */
 /**
  * What a host has for GPUs.
@@ -140,6 +143,7 @@ export class Gpus {
     const found = await findGpu(async () => gpu, wishes)
     if ('refusal' in found) throw new Error(found.refusal)
     found.facts.numbers.budget = wishes.memory_budget ?? 0
+    found.facts.numbers.ahead_ms = wishes.ahead_ms ?? AHEAD_MS
     try {
       const kernels = await this.#host.kernels(wasmUrl)
       const { device } = found

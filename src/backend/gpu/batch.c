@@ -43,6 +43,11 @@ static void put_pages(writer *w, const sotto_kv_pages *pages) {
   for (uint32_t i = 0; i < pages->end; i++) put(w, i < pages->first ? 0 : pages->numbers[i]);
 }
 
+/* At the sequence's end, or behind drafts that have gone through the model. */
+static uint32_t state_before(const sotto_kv_seq *seq, uint32_t position) {
+  return position == seq->n_tokens ? seq->state : sotto_kv_state_after(seq, position);
+}
+
 /* First their records, then the pages that these point to. */
 static void put_sequences(writer *w, const sotto_batch *batch, uint32_t n_groups) {
   const uint32_t n_seqs = w->words[w->words[GPU_BATCH_SEQS_AT] + batch->n_tokens - 1] + 1;
@@ -54,8 +59,8 @@ static void put_sequences(writer *w, const sotto_batch *batch, uint32_t n_groups
     for (end = t; end < batch->n_tokens && batch->seqs[end] == seq;) end++;
     record[0] = t;
     record[1] = end - t;
-    record[2] = seq->n_tokens;
-    record[3] = seq->state;
+    record[2] = batch->positions[t];
+    record[3] = state_before(seq, batch->positions[t]);
     for (uint32_t g = 0; g < SOTTO_KV_MAX_GROUPS; g++) {
       record[4 + g] = w->at;
       if (g < n_groups) put_pages(w, &seq->groups[g]);

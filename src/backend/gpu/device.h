@@ -22,7 +22,9 @@ typedef struct sotto_gpu_device {
   uint32_t subgroup_min, subgroup_max; /* of the adapter; 0: unknown */
   uint32_t features;                   /* sotto_gpu_feature */
   uint32_t only_records; /* 1: the host computes nothing, and there is no test of what it does */
-  uint32_t reserved;
+  /* Milliseconds of tokens that it may find itself before anybody looks at them (sotto_batch); 0:
+   * each is waited for. */
+  uint32_t ahead_ms;
   uint64_t budget; /* bytes that may be taken of the GPU's memory; 0: no limit known */
 } sotto_gpu_device;
 

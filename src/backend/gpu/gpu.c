@@ -243,7 +243,7 @@ static void begin(sotto_backend *backend, const sotto_batch *batch) {
 static sotto_run_result fail_sequence(gpu_backend *b) {
   const sotto_batch *batch = b->model.batch;
   const sotto_kv_shape *kv = &b->model.storage.shape;
-  const uint32_t failed = UINT32_MAX - b->model.status[0],
+  const uint32_t failed = UINT32_MAX - b->model.status[0][0],
                  t = failed < batch->n_tokens ? failed : 0;
   b->base.failed_seq = batch->seqs[t];
   sotto_fail(b->program->ctx, SOTTO_ERR_NON_FINITE_LOGITS,
@@ -265,12 +265,15 @@ static sotto_run_result run(sotto_backend *backend, const bool *ready, double de
   }
   if (check(backend, b->end, &done) != SOTTO_OK) return SOTTO_RUN_FAILED;
   if (!done) return SOTTO_RUN_WAIT_GPU;
-  return b->model.status[0] ? fail_sequence(b) : SOTTO_RUN_DONE;
+  return b->model.status[0][0] ? fail_sequence(b) : SOTTO_RUN_DONE;
 }
 
 static void summary(sotto_backend *backend, uint32_t output, sotto_logits_summary *out) {
   gpu_backend *b = (gpu_backend *)backend;
-  gpu_summary_get(&b->model.summary, b->model.batch, output, out);
+  const gpu_model *m = &b->model;
+  gpu_summary_get(&b->model.summary, m->batch, output, out);
+  if (output < m->batch->n_ahead && out->n_best && m->status[output + 1][0] == 0)
+    out->next = out->best[0];
 }
 
 static sotto_run_result read_row(sotto_backend *backend, uint32_t output) {
@@ -296,6 +299,7 @@ static const float *output(const sotto_backend *backend) {
 
 const sotto_backend_type sotto_backend_gpu = {
     .name = "webgpu",
+    .most_ahead = GPU_MOST_AHEAD,
     .queue = &queue,
     .plan = plan,
     .create = create,

@@ -3,8 +3,8 @@
 
 #include "backend/gpu/batch.h"
 
-/* Of a batch: the GPU begins while the rest is being encoded, and none of them takes so long that a
- * system believes the GPU to hang (docs/webgpu.md). */
+/* Of a batch, and a token ahead one: the GPU begins while the rest is being encoded, and none of
+ * them takes so long that a system believes the GPU to hang (docs/webgpu.md). */
 #define SUBMITS 4
 
 /* Most bytes of the stream: the set-up's, or a batch's, which has a record a step. Pages that are
@@ -14,14 +14,27 @@ static uint64_t stream_bytes(size_t n_steps, size_t n_buffers) {
   return n_steps * group + n_buffers * sizeof(sotto_gpu_buffer) + GPU_USUAL_PIPELINES * 2048;
 }
 
+/* Of a token that the batch finds itself. */
+static uint64_t words_ahead(const sotto_program *p, const sotto_backend_config *config,
+                            const sotto_kv_shape *kv_shape) {
+  sotto_backend_config one = *config;
+  one.n_batch = one.n_outputs = one.n_seqs = 1;
+  return gpu_batch_words(p, &one, kv_shape);
+}
+
+static uint64_t all_words(const sotto_program *p, const sotto_backend_config *config,
+                          const sotto_kv_shape *kv_shape) {
+  return gpu_batch_words(p, config, kv_shape) + GPU_MOST_AHEAD * words_ahead(p, config, kv_shape);
+}
+
 uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *config,
                          const sotto_kv_shape *kv_shape, const gpu_weights_plan *weights) {
   const size_t n_steps = gpu_steps_most(p, weights->n_shards);
   const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
   return (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float) +
          p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
-         gpu_batch_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host +
-         weights->staging + p->n_weights * (sizeof(sotto_placement) + 2 * sizeof(uint32_t)) +
+         all_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host + weights->staging +
+         p->n_weights * (sizeof(sotto_placement) + 2 * sizeof(uint32_t)) +
          weights->n_shards * sizeof(gpu_shard) + n_steps * sizeof(gpu_step) +
          p->n_ops * (sizeof(gpu_unit) + sizeof(gpu_unit_steps)) +
          gpu_params_bytes(config->gpu, n_steps) + p->n_ops * sizeof(gpu_operands) +
@@ -32,11 +45,13 @@ static sotto_status allocate(gpu_model *m, const sotto_kv_shape *kv_shape) {
   const sotto_program *p = m->program;
   m->rope_stride = sotto_widest_rope(p);
   m->n_words = gpu_batch_words(p, &m->config, kv_shape);
+  m->n_words_ahead = words_ahead(p, &m->config, kv_shape);
+  m->n_all_words = all_words(p, &m->config, kv_shape);
   const size_t n_frequencies = p->n_ropes * m->rope_stride,
                n_output = (size_t)m->config.n_outputs * gpu_output_width(p);
   m->output = sotto_alloc(p->ctx, n_output * sizeof *m->output);
   m->frequencies = sotto_alloc(p->ctx, n_frequencies * sizeof *m->frequencies);
-  m->words = sotto_alloc(p->ctx, (size_t)m->n_words * sizeof *m->words);
+  m->words = sotto_alloc(p->ctx, (size_t)m->n_all_words * sizeof *m->words);
   const bool ok = m->output && m->words && (n_frequencies == 0 || m->frequencies);
   if (!ok) return SOTTO_ERR_OUT_OF_MEMORY;
   SOTTO_TRY(gpu_units_init(p, &m->shared->device, &m->units));
@@ -107,7 +122,7 @@ void gpu_model_free(gpu_model *m) {
   const size_t n_output = (size_t)m->config.n_outputs * gpu_output_width(m->program);
   sotto_free(ctx, m->output, n_output * sizeof *m->output);
   sotto_free(ctx, m->frequencies, m->program->n_ropes * m->rope_stride * sizeof *m->frequencies);
-  sotto_free(ctx, m->words, (size_t)m->n_words * sizeof *m->words);
+  sotto_free(ctx, m->words, (size_t)m->n_all_words * sizeof *m->words);
   *m = (gpu_model){0};
 }
 
@@ -117,10 +132,27 @@ void gpu_model_release(gpu_model *m) {
 
 /* ---- batches ---- */
 
-void gpu_model_begin(gpu_model *m, const sotto_batch *batch) {
-  m->batch = batch;
+/* Nothing of a part has gone through the units yet. */
+static void begin_part(gpu_model *m, uint32_t at) {
+  static const uint32_t first_token = 0;
+  const sotto_batch *batch = m->batch;
+  m->part = *batch;
+  if (batch->n_ahead)
+    m->part = (sotto_batch){.n_tokens = 1,
+                            .tokens = batch->tokens + at,
+                            .positions = batch->positions + at,
+                            .seqs = batch->seqs + at,
+                            .n_outputs = 1,
+                            .outputs = &first_token,
+                            .wishes = batch->wishes + at};
+  m->at = at;
   m->begun = false;
   m->next = 0;
+}
+
+void gpu_model_begin(gpu_model *m, const sotto_batch *batch) {
+  m->batch = batch;
+  begin_part(m, 0);
 }
 
 static void submit(gpu_model *m) {
@@ -131,11 +163,11 @@ static void submit(gpu_model *m) {
 static void count_units(gpu_model *m, size_t n) {
   m->next += n;
   m->n_queued += (uint32_t)n;
-  if (m->n_queued > m->units.n / SUBMITS) submit(m);
+  if (m->at == 0 && m->n_queued > m->units.n / SUBMITS) submit(m);
 }
 
-/* Before the first step, when the factors of rotary tables are there. */
-static void write_batch(gpu_model *m) {
+/* When the factors of rotary tables are there. */
+static void make_frequencies(gpu_model *m) {
   const sotto_program *p = m->program;
   for (size_t i = 0; i < p->n_ropes; i++) {
     const sotto_rope *r = &p->ropes[i];
@@ -143,10 +175,20 @@ static void write_batch(gpu_model *m) {
     sotto_rope_frequencies(r, factors >= 0 ? m->weights.placements[factors].dst : NULL,
                            m->frequencies + i * m->rope_stride);
   }
-  const uint32_t n =
-      gpu_batch_write(p, m->batch, &m->storage.shape, m->frequencies, m->rope_stride, m->words);
-  gpu_emit_write(&m->shared->stream, m->batch_buffer, 0, m->words, n * sizeof *m->words);
-  gpu_emit_clear(&m->shared->stream, m->status_buffer, 0, GPU_STATUS_BYTES);
+}
+
+/* Before the first step. Of a token ahead the GPU has its id. */
+static void write_part(gpu_model *m) {
+  gpu_stream *stream = &m->shared->stream;
+  if (m->at == 0) make_frequencies(m);
+  uint32_t *words = m->at ? m->words + m->n_words + (m->at - 1) * m->n_words_ahead : m->words;
+  const uint32_t n = gpu_batch_write(m->program, &m->part, &m->storage.shape, m->frequencies,
+                                     m->rope_stride, words);
+  gpu_emit_write(stream, m->batch_buffer, 0, words, n * sizeof *words);
+  if (m->at)
+    gpu_emit_copy(stream, gpu_summary_lists(&m->summary), 0, m->batch_buffer,
+                  words[GPU_BATCH_TOKENS_AT] * sizeof *words, sizeof *words);
+  gpu_emit_clear(stream, m->status_buffer, 0, GPU_STATUS_BYTES);
   m->begun = true;
 }
 
@@ -197,7 +239,7 @@ static bool queue_list(gpu_model *m, const bool *ready) {
   const size_t first = m->next, end = end_of_stage(m, first);
   for (size_t i = first; i < end; i++)
     if (!is_ready(m, i, ready)) return false;
-  if (!m->begun) write_batch(m);
+  if (!m->begun) write_part(m);
   uint32_t *list = &m->steps.units[first].list;
   if (*list == GPU_NONE) {
     *list = m->shared->n_lists++;
@@ -213,8 +255,8 @@ static bool queue_list(gpu_model *m, const bool *ready) {
 /* False where a weight is missing. */
 static bool queue_unit(gpu_model *m, const bool *ready) {
   if (!is_ready(m, m->next, ready)) return false;
-  if (!m->begun) write_batch(m);
-  const uint32_t n_tokens = m->batch->n_tokens, n_outputs = m->batch->n_outputs;
+  if (!m->begun) write_part(m);
+  const uint32_t n_tokens = m->part.n_tokens, n_outputs = m->part.n_outputs;
   uint32_t n;
   const gpu_step *steps = gpu_steps_of(&m->steps, m->next, n_tokens, n_outputs, &n);
   for (uint32_t i = 0; i < n; i++) {
@@ -226,9 +268,9 @@ static bool queue_unit(gpu_model *m, const bool *ready) {
   return true;
 }
 
-bool gpu_model_queue(gpu_model *m, const bool *ready) {
-  gpu_stream *stream = &m->shared->stream;
-  const bool single = m->batch->n_tokens == 1 && m->batch->n_outputs == 1;
+/* False where a weight is missing: then what could be done was submitted. */
+static bool queue_units(gpu_model *m, const bool *ready) {
+  const bool single = m->part.n_tokens == 1 && m->part.n_outputs == 1;
   while (m->next < m->units.n) {
     const bool starts = m->next == 0 || end_of_stage(m, m->next - 1) == m->next;
     if (single && starts && queue_list(m, ready)) continue;
@@ -236,14 +278,26 @@ bool gpu_model_queue(gpu_model *m, const bool *ready) {
     submit(m);
     return false;
   }
-  gpu_emit_read(stream, m->status_buffer, 0, m->status, GPU_STATUS_BYTES);
-  const bool sums_up = m->batch->wishes && m->summary.ctx;
-  if (sums_up) gpu_summary_queue(&m->summary, m->batch);
-  for (uint32_t o = 0; o < m->batch->n_outputs; o++)
-    if (!sums_up || m->batch->wishes[o].row) read_row(m, o);
+  return true;
+}
+
+static void queue_results(gpu_model *m) {
+  gpu_emit_read(&m->shared->stream, m->status_buffer, 0, m->status[m->at], GPU_STATUS_BYTES);
+  const bool sums_up = m->part.wishes && m->summary.ctx;
+  if (sums_up) gpu_summary_queue(&m->summary, &m->part, m->at);
+  for (uint32_t o = 0; o < m->part.n_outputs; o++)
+    if (!sums_up || m->part.wishes[o].row) read_row(m, o);
   m->n_queued++;
   submit(m);
-  return true;
+}
+
+bool gpu_model_queue(gpu_model *m, const bool *ready) {
+  for (;;) {
+    if (!queue_units(m, ready)) return false;
+    queue_results(m);
+    if (m->at == m->batch->n_ahead) return true;
+    begin_part(m, m->at + 1);
+  }
 }
 
 void gpu_model_read_row(gpu_model *m, uint32_t output) {

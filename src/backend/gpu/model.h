@@ -7,6 +7,8 @@
 #include "backend/gpu/lower.h"
 #include "backend/gpu/summary.h"
 
+#define GPU_MOST_AHEAD 7 /* tokens of a batch that it finds itself (backend.h) */
+
 /* What all that runs on one device shares. */
 typedef struct gpu_shared {
   sotto_gpu_device device;
@@ -32,13 +34,18 @@ typedef struct gpu_model {
   float *output;      /* [n_outputs][width] that were read back */
   float *frequencies; /* [n_ropes][rope_stride] */
   uint32_t rope_stride;
-  uint32_t *words; /* [n_words] the batch */
-  uint64_t n_words;
-  /* Read back: [0] is 0, or UINT32_MAX less the lowest token whose keys or values are not
-   * finite. */
-  uint32_t status[GPU_STATUS_BYTES / 4];
+  /* [n_words] the batch; and behind it, [GPU_MOST_AHEAD][n_words_ahead], each token that it finds
+   * itself as a batch of its own. */
+  uint32_t *words;
+  uint64_t n_words, n_words_ahead, n_all_words;
+  /* Read back, of the batch and of tokens ahead: 0, or UINT32_MAX less the lowest token whose keys
+   * or values are not finite. */
+  uint32_t status[1 + GPU_MOST_AHEAD][GPU_STATUS_BYTES / 4];
 
   const sotto_batch *batch;
+  /* What goes through the units now: the batch, or where it finds tokens itself its token `at`. */
+  sotto_batch part;
+  uint32_t at;
   bool begun;        /* the batch's words have been written */
   size_t next;       /* unit */
   uint32_t n_queued; /* units since the last submit, and reads */

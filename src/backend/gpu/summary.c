@@ -149,7 +149,11 @@ static void dispatch(gpu_summary *s, sotto_gpu_dispatch one, uint32_t n_outputs)
   gpu_emit_dispatch(s->stream, &one);
 }
 
-void gpu_summary_queue(gpu_summary *s, const sotto_batch *batch) {
+uint32_t gpu_summary_lists(const gpu_summary *s) {
+  return s->lists[s->n_merges % 2];
+}
+
+void gpu_summary_queue(gpu_summary *s, const sotto_batch *batch, uint32_t first) {
   bool any = false, any_named = false;
   for (uint32_t o = 0; o < batch->n_outputs; o++) {
     const sotto_output_wish *wish = &batch->wishes[o];
@@ -170,13 +174,14 @@ void gpu_summary_queue(gpu_summary *s, const sotto_batch *batch) {
   for (uint32_t o = 0; o < batch->n_outputs; o++) {
     const sotto_output_wish *wish = &batch->wishes[o];
     if (wish->row) continue;
-    gpu_emit_read(s->stream, s->lists[s->n_merges % 2], (uint64_t)o * LIST_BYTES,
-                  s->read_lists + (size_t)o * GPU_TOP_BEST * 2, LIST_BYTES);
+    const size_t to = first + o;
+    gpu_emit_read(s->stream, gpu_summary_lists(s), (uint64_t)o * LIST_BYTES,
+                  s->read_lists + to * GPU_TOP_BEST * 2, LIST_BYTES);
     gpu_emit_read(s->stream, s->parts, (uint64_t)o * part_bytes,
-                  s->read_parts + (size_t)o * s->n_chunks * 4, part_bytes);
+                  s->read_parts + to * s->n_chunks * 4, part_bytes);
     if (wish->n_named)
       gpu_emit_read(s->stream, s->named, (uint64_t)o * NAMED_BYTES,
-                    s->read_named + (size_t)o * GPU_MAX_NAMED, wish->n_named * 4);
+                    s->read_named + to * GPU_MAX_NAMED, wish->n_named * 4);
   }
 }
 
@@ -213,7 +218,8 @@ void gpu_summary_get(gpu_summary *s, const sotto_batch *batch, uint32_t o,
                                 .best_logits = s->best_logits,
                                 .named = batch->wishes[o].named,
                                 .named_logits = s->read_named + (size_t)o * GPU_MAX_NAMED,
-                                .n_named = batch->wishes[o].n_named};
+                                .n_named = batch->wishes[o].n_named,
+                                .next = SOTTO_TOKEN_NONE};
   for (; out->n_best < GPU_TOP_BEST && list[2 * out->n_best] < s->n_vocab; out->n_best++) {
     s->best[out->n_best] = (sotto_token)list[2 * out->n_best];
     s->best_logits[out->n_best] = float_of(list[2 * out->n_best + 1]);

@@ -39,9 +39,12 @@ sotto_status gpu_summary_init(const sotto_program *program, uint32_t n_outputs, 
                               gpu_pipelines *pipelines, uint32_t *next_buffer, uint32_t *next_group,
                               gpu_summary *out);
 void gpu_summary_free(gpu_summary *summary);
-/* Emit what the batch's outputs were wished for, that are no rows. */
-void gpu_summary_queue(gpu_summary *summary, const sotto_batch *batch);
-/* When that has been reported: of output o. What it points to is valid until the next call. */
+/* Emit what the batch's outputs were wished for, that are no rows. Here they are outputs from
+ * `first` on. */
+void gpu_summary_queue(gpu_summary *summary, const sotto_batch *batch, uint32_t first);
+/* The buffer whose first word is the best token of the first output, when that is carried out. */
+uint32_t gpu_summary_lists(const gpu_summary *summary);
+/* When it has been reported: of output o. What it points to is valid until the next call. */
 void gpu_summary_get(gpu_summary *summary, const sotto_batch *batch, uint32_t o,
                      sotto_logits_summary *out);
 
