@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withEngine } from '../js/lib/models.js'
-import { greedy, pathOf, tokensFor } from './lib/engines.js'
+import { asReference, floats, greedy, logitsOf, pathOf, tokensFor } from './lib/engines.js'
 import { moduleUrl } from './lib/faults.js'
 
 const N = 24
@@ -68,3 +68,17 @@ test('recurrent states: the same answer, and what was found behind its end is fo
       assert.equal(again.text, whole, `behind an answer that ended at ${at}`)
     }
   }))
+
+test('around the position from which a head is shared among workgroups: the reference’s logits', async () => {
+  const request = { prompt: tokensFor(252, 200), max_tokens: 8 }
+  const sizes = { ...floats, n_ctx: 512 }
+  const read = (engine) => logitsOf(engine, request)
+  const expected = await withEngine(pathOf('tiny-f32'), asReference(sizes), read)
+  const found = await withEngine(pathOf('tiny-f32'), { ...options, ...sizes }, read)
+  assert.deepEqual([...found.keys()], [...expected.keys()])
+  for (const [step, { token, logits }] of found) {
+    assert.equal(token, expected.get(step).token, step)
+    const apart = logits.map((logit, i) => Math.abs(logit - expected.get(step).logits[i]))
+    assert.ok(Math.max(...apart) < 1e-4, `${step}: ${Math.max(...apart)}`)
+  }
+})

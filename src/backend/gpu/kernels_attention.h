@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-#define GPU_MAX_HEAD_DIM 512
-#define GPU_SPLITS       16 /* of a head's positions, for a few rows */
+#define GPU_MAX_HEAD_DIM  512
+#define GPU_SPLITS        16 /* of a head's positions, for a few rows with more of them than */
+#define GPU_FEW_POSITIONS 256
 
 /* out = x, of each head the first n_rot rotated: pairs (2 i, 2 i + 1), or with neox (i, i + n_rot /
  * 2), by the cosine and sine at batch[ROPES_AT] + (table * n_tokens + t) * stride + 2 i, as floats'

@@ -22,12 +22,13 @@ uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps) {
 static gpu_unit_steps lower_unit(gpu_lower *l, const gpu_unit *unit) {
   const sotto_program *p = l->in->program;
   const gpu_steps *s = l->out;
-  gpu_unit_steps steps = {.few = (uint32_t)s->n, .list = GPU_NONE};
+  gpu_unit_steps steps = {.few = (uint32_t)s->n, .lists = {GPU_NONE, GPU_NONE}};
   const bool differs = gpu_lower_few(l, unit);
   steps.many = (uint32_t)s->n;
   for (size_t i = 0; i < unit->n; i++) gpu_lower_op(l, &p->ops[unit->first + i]);
   steps.n_many = (uint32_t)s->n - steps.many;
   steps.n_few = differs ? steps.many - steps.few : steps.n_many;
+  steps.attends = p->ops[unit->first].kind == SOTTO_OP_ATTENTION;
   const sotto_buffer_id out = p->ops[unit->first].out;
   steps.per_output = out >= 0 && p->buffers[out].per_output;
   return steps;
@@ -60,17 +61,18 @@ void gpu_steps_free(gpu_steps *s) {
   *s = (gpu_steps){0};
 }
 
-const gpu_step *gpu_steps_of(const gpu_steps *s, size_t unit, uint32_t n_tokens, uint32_t n_outputs,
-                             uint32_t *n) {
+/* Few positions are attended to like those of many rows, by one workgroup a head: to join parts
+ * takes longer than they do. */
+const gpu_step *gpu_steps_of(const gpu_steps *s, size_t unit, gpu_extent batch, uint32_t *n) {
   const gpu_unit_steps *steps = &s->units[unit];
-  const bool many = (steps->per_output ? n_outputs : n_tokens) >= GPU_MANY_ROWS;
+  const uint32_t rows = steps->per_output ? batch.n_outputs : batch.n_tokens;
+  const bool many = rows >= GPU_MANY_ROWS || (steps->attends && batch.few_positions);
   *n = many ? steps->n_many : steps->n_few;
   return s->steps + (many ? steps->many : steps->few);
 }
 
-bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outputs,
-                       sotto_gpu_dispatch *out) {
-  const uint32_t rows = (step->per_output ? n_outputs : n_tokens) * step->per_row;
+bool gpu_step_dispatch(const gpu_step *step, gpu_extent batch, sotto_gpu_dispatch *out) {
+  const uint32_t rows = (step->per_output ? batch.n_outputs : batch.n_tokens) * step->per_row;
   uint32_t n[3] = {step->n[0], step->n[1], step->n[2]};
   n[step->axis] *= gpu_parts_of(rows, step->tile);
   *out = (sotto_gpu_dispatch){step->pipeline, step->group, n[0], n[1], n[2]};

@@ -29,10 +29,17 @@ typedef struct gpu_unit_steps {
   uint32_t few, many; /* first ones */
   uint32_t n_few, n_many;
   bool per_output; /* whose rows are counted for this: the batch's outputs, else its tokens */
-  /* Of the first unit of a stage: the host's list of all of it for one token with one output, once
-   * there is one, else GPU_NONE. */
-  uint32_t list;
+  bool attends;
+  /* Of the first unit of a stage: the host's lists of all of it for one token with one output, with
+   * many positions and with few, once there are some, else GPU_NONE. */
+  uint32_t lists[2];
 } gpu_unit_steps;
+
+/* What of a batch decides which steps are taken. */
+typedef struct gpu_extent {
+  uint32_t n_tokens, n_outputs;
+  bool few_positions; /* all tokens are among a sequence's first GPU_FEW_POSITIONS */
+} gpu_extent;
 
 /* What the steps work with. */
 typedef struct gpu_lowering {
@@ -66,11 +73,9 @@ uint64_t gpu_params_bytes(const sotto_gpu_device *device, size_t n_steps);
 /* Emits parameters, bind groups, and pipelines that are not there yet. ERR_OUT_OF_MEMORY. */
 sotto_status gpu_steps_init(const gpu_lowering *lowering, gpu_steps *out);
 void gpu_steps_free(gpu_steps *steps);
-/* The steps that a unit takes for so many rows. */
-const gpu_step *gpu_steps_of(const gpu_steps *steps, size_t unit, uint32_t n_tokens,
-                             uint32_t n_outputs, uint32_t *n);
+/* The steps that a unit takes for a batch. */
+const gpu_step *gpu_steps_of(const gpu_steps *steps, size_t unit, gpu_extent batch, uint32_t *n);
 /* The dispatch of a step for a batch; false where it has no rows. */
-bool gpu_step_dispatch(const gpu_step *step, uint32_t n_tokens, uint32_t n_outputs,
-                       sotto_gpu_dispatch *out);
+bool gpu_step_dispatch(const gpu_step *step, gpu_extent batch, sotto_gpu_dispatch *out);
 
 #endif

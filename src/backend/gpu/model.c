@@ -2,6 +2,7 @@
 #include "backend/gpu/model.h"
 
 #include "backend/gpu/batch.h"
+#include "backend/gpu/kernels.h"
 
 /* Of a batch, and a token ahead one: the GPU begins while the rest is being encoded, and none of
  * them takes so long that a system believes the GPU to hang (docs/webgpu.md). */
@@ -101,8 +102,11 @@ static sotto_status set_up(gpu_model *m, const sotto_kv_shape *kv_shape, bool su
 sotto_status gpu_model_init(gpu_shared *shared, const sotto_program *p,
                             const sotto_backend_config *config, const sotto_kv_shape *kv_shape,
                             bool sums_up, gpu_model *out) {
-  *out = (gpu_model){
-      .shared = shared, .program = p, .config = *config, .first_buffer = shared->n_buffers};
+  *out = (gpu_model){.shared = shared,
+                     .program = p,
+                     .config = *config,
+                     .few_positions = GPU_FEW_POSITIONS,
+                     .first_buffer = shared->n_buffers};
   sotto_status status = allocate(out, kv_shape);
   if (status == SOTTO_OK) status = set_up(out, kv_shape, sums_up);
   out->end_buffer = shared->n_buffers;
@@ -145,6 +149,9 @@ static void begin_part(gpu_model *m, uint32_t at) {
                             .n_outputs = 1,
                             .outputs = &first_token,
                             .wishes = batch->wishes + at};
+  m->extent = (gpu_extent){m->part.n_tokens, m->part.n_outputs, true};
+  for (uint32_t t = 0; t < m->part.n_tokens; t++)
+    m->extent.few_positions &= m->part.positions[t] < m->few_positions;
   m->at = at;
   m->begun = false;
   m->next = 0;
@@ -222,10 +229,10 @@ static uint32_t list_single(const gpu_model *m, size_t first, size_t end, sotto_
   uint32_t total = 0;
   for (size_t unit = first; unit < end; unit++) {
     uint32_t n;
-    const gpu_step *steps = gpu_steps_of(&m->steps, unit, 1, 1, &n);
+    const gpu_step *steps = gpu_steps_of(&m->steps, unit, m->extent, &n);
     for (uint32_t i = 0; to && i < n; i++) {
       sotto_gpu_dispatch dispatch;
-      gpu_step_dispatch(&steps[i], 1, 1, &dispatch);
+      gpu_step_dispatch(&steps[i], m->extent, &dispatch);
       memcpy(to + total + i, &dispatch, sizeof dispatch);
     }
     total += n;
@@ -240,7 +247,7 @@ static bool queue_list(gpu_model *m, const bool *ready) {
   for (size_t i = first; i < end; i++)
     if (!is_ready(m, i, ready)) return false;
   if (!m->begun) write_part(m);
-  uint32_t *list = &m->steps.units[first].list;
+  uint32_t *list = &m->steps.units[first].lists[m->extent.few_positions];
   if (*list == GPU_NONE) {
     *list = m->shared->n_lists++;
     const uint32_t n = list_single(m, first, end, NULL);
@@ -256,12 +263,11 @@ static bool queue_list(gpu_model *m, const bool *ready) {
 static bool queue_unit(gpu_model *m, const bool *ready) {
   if (!is_ready(m, m->next, ready)) return false;
   if (!m->begun) write_part(m);
-  const uint32_t n_tokens = m->part.n_tokens, n_outputs = m->part.n_outputs;
   uint32_t n;
-  const gpu_step *steps = gpu_steps_of(&m->steps, m->next, n_tokens, n_outputs, &n);
+  const gpu_step *steps = gpu_steps_of(&m->steps, m->next, m->extent, &n);
   for (uint32_t i = 0; i < n; i++) {
     sotto_gpu_dispatch dispatch;
-    if (!gpu_step_dispatch(&steps[i], n_tokens, n_outputs, &dispatch)) continue;
+    if (!gpu_step_dispatch(&steps[i], m->extent, &dispatch)) continue;
     gpu_emit_dispatch(&m->shared->stream, &dispatch);
   }
   count_units(m, 1);

@@ -42,10 +42,13 @@ typedef struct gpu_model {
    * or values are not finite. */
   uint32_t status[1 + GPU_MOST_AHEAD][GPU_STATUS_BYTES / 4];
 
+  uint32_t few_positions; /* GPU_FEW_POSITIONS, but in the self-test */
+
   const sotto_batch *batch;
   /* What goes through the units now: the batch, or where it finds tokens itself its token `at`. */
   sotto_batch part;
   uint32_t at;
+  gpu_extent extent;
   bool begun;        /* the batch's words have been written */
   size_t next;       /* unit */
   uint32_t n_queued; /* units since the last submit, and reads */
