@@ -53,6 +53,22 @@ test('computes what the reference does, in the worker of a page with a strict po
   assert.ok(most < 1e-5 * largest, `${most} of ${largest}`)
 })
 
+test('a token costs 7 dispatches a layer, and several tokens one wait', async () => {
+  const { n_layer, single, ahead } = await inPage('costs', onGpu)
+  const per = ({ n, ...counts }, key) => counts[key] / n
+  // Embedding, the rows of outputs, and the head; the best of its logits.
+  const most = 7 * n_layer + 5
+  for (const costs of [single, ahead]) {
+    assert.ok(costs.n >= 24, `${costs.n} tokens`)
+    assert.ok(per(costs, 'dispatches') <= most, `${per(costs, 'dispatches')} dispatches a token`)
+    assert.equal(costs.pipelines, 0)
+  }
+  assert.ok(per(single, 'submits') <= 4, `${per(single, 'submits')} submits a token`)
+  assert.equal(single.readbacks, single.n)
+  assert.ok(per(ahead, 'submits') <= 2.5, `${per(ahead, 'submits')} submits a token`)
+  assert.ok(ahead.readbacks <= ahead.n / 4, `${ahead.readbacks} waits for ${ahead.n} tokens`)
+})
+
 test('several models in one page, isolated or not', async () => {
   const families = ['lfm2', 'gemma3', 'qwen2moe'].map((name) => `family-${name}`)
   const names = [...families, 'kquant-q4_k_m', 'embed-bert-mean']

@@ -69,7 +69,7 @@ test('recurrent states: the same answer, and what was found behind its end is fo
     }
   }))
 
-test('around the position from which a head is shared among workgroups: the reference’s logits', async () => {
+test('behind the positions that one workgroup attends to: the reference’s logits', async () => {
   const request = { prompt: tokensFor(252, 200), max_tokens: 8 }
   const sizes = { ...floats, n_ctx: 512 }
   const read = (engine) => logitsOf(engine, request)

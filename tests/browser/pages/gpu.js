@@ -55,3 +55,22 @@ export async function generate() {
     return { code, message }
   }
 }
+
+/** What the tokens of an answer cost, each by itself and with the GPU going ahead. */
+export async function costs(options) {
+  const one = { ...request, prompt: [5], max_tokens: 25, cache_prompt: false, prompt_lookup: false }
+  const count = async (ahead_ms) => {
+    const gpu = { ...options.gpu, ahead_ms }
+    const engine = await loadModel(url, { ...options, gpu, n_ctx: 64 })
+    await engine.completions.create(one)
+    const before = (await engine.statistics()).gpu
+    const { usage } = await engine.completions.create(one)
+    const after = (await engine.statistics()).gpu
+    await engine.dispose()
+    const names = ['dispatches', 'submits', 'readbacks', 'pipelines']
+    const counts = Object.fromEntries(names.map((name) => [name, after[name] - before[name]]))
+    return { n: usage.completion_tokens, ...counts, n_layer: engine.info.n_layer }
+  }
+  const [single, ahead] = [await count(0), await count(1000)]
+  return { n_layer: single.n_layer, single, ahead }
+}
