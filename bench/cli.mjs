@@ -48,7 +48,7 @@ npm run bench -- overlap            a prompt computed while the model arrives, a
 npm run bench -- families           every family beside llama, at one shape
 npm run bench -- formats            formats of weights beside Q4_0, at one shape
 npm run bench -- formats-1b         formats of 4 bits and fewer in the shape of a 1B model
-npm run bench -- gpu                models of three shapes on the GPU of this machine
+npm run bench -- gpu                three shapes, three formats, on the GPU of this machine
 npm run bench -- loads              loading with an empty, a full and a half full cache
 npm run bench -- kernels [format]   single kernels under wasmtime
 npm run bench -- table FILE         the report of an earlier run, from its JSON
