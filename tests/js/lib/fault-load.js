@@ -8,7 +8,7 @@ import { logitsDigest, tinyBytes } from './models.js'
 
 /** A load that is still under way then hangs: every pause below is short. */
 export const HANGS_AFTER_MS = 30_000
-export const patience = { pauseMs: 1, longestPauseMs: 20, stallMs: 300 }
+export const patience = { pauseMs: 1, longestPauseMs: 20, stallMs: 600 }
 
 const first = tinyBytes()
 /** The same model with other weights, so that a mixture computes something that neither does. */

@@ -8,7 +8,7 @@ const { FAULT_SEED, FAULT_SEEDS = 200 } = process.env
 export const seeds = FAULT_SEED
   ? [Number(FAULT_SEED)]
   : Array.from({ length: Number(FAULT_SEEDS) }, (_, index) => index + 1)
-const AT_ONCE = 6 // most of a load is waiting
+const AT_ONCE = 8 // most of a load is waiting
 const MOST_REQUESTS = 60
 
 /**
