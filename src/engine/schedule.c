@@ -175,6 +175,14 @@ static float next_chance(const job *j) {
   return j->n_draft + 1 < left ? sotto_lookup_chance(&j->lookup, j->n_draft) : 0;
 }
 
+/* Pages and states for n drafts behind what the job has in the batch already; where there are not
+ * so many, for that alone, as before. */
+static bool reserve_drafts(sotto_generator *g, job *j, uint32_t n) {
+  const bool enough = sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch, n);
+  if (!enough) sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch, 0);
+  return enough;
+}
+
 /* Fill a batch of decodes up with the likeliest drafts, if that pays and pages are free: nobody
  * makes room for a draft. */
 static void schedule_drafts(sotto_generator *g, const content *batch) {
@@ -198,12 +206,10 @@ static void schedule_drafts(sotto_generator *g, const content *batch) {
   const bool pays = sotto_lookup_pays(batch->tokens, n, expected);
   for (job *j = g->running; j; j = j->next) {
     if (j->n_draft == 0) continue;
-    if (pays && sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch, j->n_draft)) {
+    if (pays && reserve_drafts(g, j, j->n_draft))
       j->draft_n += j->n_draft;
-    } else {
+    else
       j->n_draft = 0;
-      sotto_kv_reserve(g->kv, &j->slot->seq, j->n_batch, 0); /* as before, which was possible */
-    }
   }
 }
 
@@ -227,10 +233,7 @@ static void schedule_ahead(sotto_generator *g, const content *batch) {
   if (n >= g->config.n_outputs) n = g->config.n_outputs - 1;
   if (n >= batch->n_batch) n = batch->n_batch - 1;
   while (n > 0 && (n + 1) * g->token_ms > g->config.ahead_ms) n--;
-  if (n > 0 && sotto_kv_reserve(g->kv, &j->slot->seq, 1, n))
-    j->n_draft = g->batch.n_ahead = n;
-  else
-    sotto_kv_reserve(g->kv, &j->slot->seq, 1, 0); /* as before, which was possible */
+  if (n > 0 && reserve_drafts(g, j, n)) j->n_draft = g->batch.n_ahead = n;
 }
 
 static void add_to_batch(sotto_generator *g, job *j) {

@@ -23,9 +23,8 @@ static uint64_t words_ahead(const sotto_program *p, const sotto_backend_config *
   return gpu_batch_words(p, &one, kv_shape);
 }
 
-static uint64_t all_words(const sotto_program *p, const sotto_backend_config *config,
-                          const sotto_kv_shape *kv_shape) {
-  return gpu_batch_words(p, config, kv_shape) + GPU_MOST_AHEAD * words_ahead(p, config, kv_shape);
+static size_t words_bytes(uint64_t n_words, uint64_t n_words_ahead) {
+  return (size_t)(n_words + GPU_MOST_AHEAD * n_words_ahead) * sizeof(uint32_t);
 }
 
 uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *config,
@@ -34,7 +33,8 @@ uint64_t gpu_model_bytes(const sotto_program *p, const sotto_backend_config *con
   const size_t n_buffers = weights->n_buffers + 3 * kv_shape->n_layer + p->n_buffers;
   return (uint64_t)config->n_outputs * gpu_output_width(p) * sizeof(float) +
          p->n_ropes * sotto_widest_rope(p) * sizeof(float) +
-         all_words(p, config, kv_shape) * sizeof(uint32_t) + weights->host + weights->staging +
+         words_bytes(gpu_batch_words(p, config, kv_shape), words_ahead(p, config, kv_shape)) +
+         weights->host + weights->staging +
          p->n_weights * (sizeof(sotto_placement) + 2 * sizeof(uint32_t)) +
          weights->n_shards * sizeof(gpu_shard) + n_steps * sizeof(gpu_step) +
          p->n_ops * (sizeof(gpu_unit) + sizeof(gpu_unit_steps)) +
@@ -47,12 +47,11 @@ static sotto_status allocate(gpu_model *m, const sotto_kv_shape *kv_shape) {
   m->rope_stride = sotto_widest_rope(p);
   m->n_words = gpu_batch_words(p, &m->config, kv_shape);
   m->n_words_ahead = words_ahead(p, &m->config, kv_shape);
-  m->n_all_words = all_words(p, &m->config, kv_shape);
   const size_t n_frequencies = p->n_ropes * m->rope_stride,
                n_output = (size_t)m->config.n_outputs * gpu_output_width(p);
   m->output = sotto_alloc(p->ctx, n_output * sizeof *m->output);
   m->frequencies = sotto_alloc(p->ctx, n_frequencies * sizeof *m->frequencies);
-  m->words = sotto_alloc(p->ctx, (size_t)m->n_all_words * sizeof *m->words);
+  m->words = sotto_alloc(p->ctx, words_bytes(m->n_words, m->n_words_ahead));
   const bool ok = m->output && m->words && (n_frequencies == 0 || m->frequencies);
   if (!ok) return SOTTO_ERR_OUT_OF_MEMORY;
   SOTTO_TRY(gpu_units_init(p, &m->shared->device, &m->units));
@@ -126,7 +125,7 @@ void gpu_model_free(gpu_model *m) {
   const size_t n_output = (size_t)m->config.n_outputs * gpu_output_width(m->program);
   sotto_free(ctx, m->output, n_output * sizeof *m->output);
   sotto_free(ctx, m->frequencies, m->program->n_ropes * m->rope_stride * sizeof *m->frequencies);
-  sotto_free(ctx, m->words, (size_t)m->n_all_words * sizeof *m->words);
+  sotto_free(ctx, m->words, words_bytes(m->n_words, m->n_words_ahead));
   *m = (gpu_model){0};
 }
 

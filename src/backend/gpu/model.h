@@ -37,7 +37,7 @@ typedef struct gpu_model {
   /* [n_words] the batch; and behind it, [GPU_MOST_AHEAD][n_words_ahead], each token that it finds
    * itself as a batch of its own. */
   uint32_t *words;
-  uint64_t n_words, n_words_ahead, n_all_words;
+  uint64_t n_words, n_words_ahead;
   /* Read back, of the batch and of tokens ahead: 0, or UINT32_MAX less the lowest token whose keys
    * or values are not finite. */
   uint32_t status[1 + GPU_MOST_AHEAD][GPU_STATUS_BYTES / 4];
