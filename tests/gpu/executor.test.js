@@ -23,6 +23,7 @@ for (const shared of [false, true]) {
     )
     assert.deepEqual(rest, {
       submits: 1,
+      readbacks: 1,
       buffers: 3,
       storage_bytes: 48,
       uniform_bytes: 16,
