@@ -42,7 +42,9 @@ const groupsOf = (n, m) => {
 /** How often to divide what is not normed yet by its root mean square. */
 const rootsOf = (x, dim) =>
   Array.from({ length: x.length / dim }, (_, t) => {
-    const squares = x.subarray(t * dim, (t + 1) * dim).reduce((sum, value) => sum + value * value, 0)
+    const squares = x
+      .subarray(t * dim, (t + 1) * dim)
+      .reduce((sum, value) => sum + value * value, 0)
     return 1 / Math.sqrt(squares / dim + EPS)
   })
 
@@ -83,7 +85,9 @@ test('a block with a number that is not finite has NaN as its scale', async () =
     for (const packs of [constants.PACKS_PLAIN, constants.PACKS_NORMED]) {
       const [words] = await run(packs)
       // Block 1 is the first with an odd number, number 2 of each of four.
-      const scales = Array.from(new Float32Array(words.buffer).subarray(32)).filter((_, i) => i % 4 === 0)
+      const scales = Array.from(new Float32Array(words.buffer).subarray(32)).filter(
+        (_, i) => i % 4 === 0,
+      )
       assert.deepEqual(scales.map(Number.isNaN), [false, false, true, false], `${bad}`)
     }
   }
@@ -128,7 +132,21 @@ for (const type of weightTypes) {
         const [out] = await kernels.run(
           'matvec',
           { ...options, reduce },
-          params(3, n, cols, ...slice.slice(3), front, wide, 1, f32(EPS), hasBias, front - 3, 0, f32(1), 0),
+          params(
+            3,
+            n,
+            cols,
+            ...slice.slice(3),
+            front,
+            wide,
+            1,
+            f32(EPS),
+            hasBias,
+            front - 3,
+            0,
+            f32(1),
+            0,
+          ),
           [words, packed.words, bias, x, poisoned(m * wide + TAIL)],
           groupsOf(n, m),
         )
@@ -181,7 +199,15 @@ test('what a product adds up to is packed beside it', async () => {
         'matvec_pack',
         { format: formatOf('Q4_0'), reduce },
         params(0, n, cols, ...slice.slice(3), 0, n, 0, f32(0), 0, 0, 1, f32(1), packs),
-        [words, x.words, residual, residual, poisoned(m * n), norm, poisonedWords(m * packedWords(n))],
+        [
+          words,
+          x.words,
+          residual,
+          residual,
+          poisoned(m * n),
+          norm,
+          poisonedWords(m * packedWords(n)),
+        ],
         groupsOf(n, m),
       )
       assert.ok(out.every(Number.isFinite))

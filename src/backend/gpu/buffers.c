@@ -91,7 +91,8 @@ static void assign_op(walk *w, size_t i, bool packs) {
   release(w, op->out); /* a value that nobody has read */
   w->current[op->out] = at->out;
   if (packs)
-    at->packs = find_room(w, few_rows(w) * gpu_packed_bytes(w->program->buffers[op->out].dim), true);
+    at->packs =
+        find_room(w, few_rows(w) * gpu_packed_bytes(w->program->buffers[op->out].dim), true);
   w->packed[op->out] = at->packs;
   if (dies[2]) release(w, op->out);
 }

@@ -6,7 +6,7 @@
 #include "backend/gpu/kernels.h"
 #include "backend/gpu/lower.h"
 
-#define GPU_MAX_BINDINGS 8 /* behind the parameters */
+#define GPU_MAX_BINDINGS 8  /* behind the parameters */
 #define GPU_MAX_PARAMS   64 /* bytes */
 
 typedef struct gpu_draft {

@@ -279,9 +279,9 @@ bool gpu_lower_near(gpu_lower *l, const gpu_unit *unit) {
   const sotto_op *op = last_of(l, unit);
   if (op->kind != SOTTO_OP_ATTENTION) return false;
   const gpu_operands *at = gpu_operands_of(l, op);
-  gpu_draft d = gpu_draft_attention(
-      l, op, unit->packs ? GPU_KERNEL_attention_pack : GPU_KERNEL_attention, at->out,
-      packs_of(unit));
+  gpu_draft d =
+      gpu_draft_attention(l, op, unit->packs ? GPU_KERNEL_attention_pack : GPU_KERNEL_attention,
+                          at->out, packs_of(unit));
   bind_packs(l, &d, unit);
   gpu_draft_finish(l, &d);
   return true;

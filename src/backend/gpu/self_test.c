@@ -25,8 +25,8 @@ static bool has_units(sotto_op_kind kind) {
 
 /* Operations that are tested with another one. */
 static bool comes_along(sotto_op_kind kind) {
-  return has_units(kind) || kind == SOTTO_OP_KV_WRITE || kind == SOTTO_OP_ROUTE || kind == SOTTO_OP_COMBINE ||
-         kind == SOTTO_OP_L2_NORM;
+  return has_units(kind) || kind == SOTTO_OP_KV_WRITE || kind == SOTTO_OP_ROUTE ||
+         kind == SOTTO_OP_COMBINE || kind == SOTTO_OP_L2_NORM;
 }
 
 /* Whether a test of one is a test of the other. */

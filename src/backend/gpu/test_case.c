@@ -306,9 +306,9 @@ static void write_products(gpu_test_case *c, const sotto_program *model, const g
   sotto_program *p = &c->program;
   const sotto_op *op = &model->ops[unit->first], *last = op + unit->n - 1, *matmul = c->of;
   const uint32_t width = width_of(model->weights[matmul->weight].tensor->type),
-                 rows = unit->packs                        ? TEST_BLOCKS
+                 rows = unit->packs                       ? TEST_BLOCKS
                         : unit->kind == GPU_UNIT_NORM_GLU ? TEST_TILES
-                                                           : TEST_ROWS;
+                                                          : TEST_ROWS;
   sotto_buffer_id x = gpu_test_input(c, "x", width);
   const sotto_buffer_id y =
       unit->kind == GPU_UNIT_MATMUL_ADD ? gpu_test_input(c, "y", rows) : SOTTO_NONE;

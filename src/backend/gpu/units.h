@@ -25,10 +25,10 @@ typedef enum gpu_unit_kind {
  * that makes this input packs it beside what it makes, where it can; else the unit does, first. */
 typedef struct gpu_unit {
   gpu_unit_kind kind;
-  size_t first, n;       /* operations */
-  bool given;            /* its input has been packed */
-  bool packs;            /* what it makes, for a unit behind it, times the weights `norm`: */
-  sotto_weight_id norm;  /* SOTTO_NONE: as it is */
+  size_t first, n;      /* operations */
+  bool given;           /* its input has been packed */
+  bool packs;           /* what it makes, for a unit behind it, times the weights `norm`: */
+  sotto_weight_id norm; /* SOTTO_NONE: as it is */
 } gpu_unit;
 
 typedef struct gpu_units {

@@ -19,8 +19,12 @@ export function pack(x, dim, norm) {
   for (let t = 0; t < rows; t++)
     for (let block = 0; block < n; block++) {
       const first = BLOCK * block
-      const own = Array.from({ length: BLOCK }, (_, i) => (first + i < dim ? x[t * dim + first + i] : 0))
-      const scaled = own.map((value, i) => (norm ? Math.fround(value * (norm[first + i] ?? 0)) : value))
+      const own = Array.from({ length: BLOCK }, (_, i) =>
+        first + i < dim ? x[t * dim + first + i] : 0,
+      )
+      const scaled = own.map((value, i) =>
+        norm ? Math.fround(value * (norm[first + i] ?? 0)) : value,
+      )
       const scale = Math.fround(Math.max(...scaled.map(Math.abs)) / MOST)
       const q = scaled.map((value) => (scale ? Math.round(value / scale) : 0))
       const at = t * packedWords(dim) + 4 * placeOf(block, n)
