@@ -3,6 +3,7 @@
 // JavaScript tests run under the Node.js that runs npm and again under Node.js 24, except those in
 // tests/js/once/ (bundlers and the like), whose subject is not the version of Node.js, and those in
 // tests/gpu/, which take minutes on SwiftShader: of these the older one runs what depends on it.
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { build } from './build.mjs'
 import { main } from './lib/main.mjs'
@@ -69,12 +70,20 @@ const sections = {
 
 const testsIn = (folder) => filesUnder(root, folder, /\.test\.m?js$/)
 
+/** What failed of the latest part, once more. */
+const failuresFile = inRoot('build/failures.txt')
+
 /** SwiftShader leaves some of them idle: as many files of tests at a time as there are. */
 const everyCore = [`--test-concurrency=${availableParallelism()}`]
 
 async function nodeTests(node, files, more = []) {
   if (!files.length) return say('  no tests yet')
-  const args = ['--test', '--test-reporter=spec', ...more, ...files.map((path) => inRoot(path))]
+  const reporters = { spec: 'stdout', [inRoot('tools/lib/failures.mjs')]: failuresFile }
+  const reports = Object.entries(reporters).flatMap(([reporter, destination]) => [
+    `--test-reporter=${reporter}`,
+    `--test-reporter-destination=${destination}`,
+  ])
+  const args = ['--test', ...reports, ...more, ...files.map((path) => inRoot(path))]
   // Servers of several tests get the same port and so the same URLs: no cache but
   // where a test wants one.
   const programs = { WASMTIME: wasmtime(), CHROMIUM: chromium() ?? '', FIREFOX: firefox() ?? '' }
@@ -89,13 +98,15 @@ const ctest = (preset) =>
 async function runPart(results, name, work) {
   say(`\n── ${name} ${'─'.repeat(Math.max(0, 90 - name.length))}`)
   const begin = Date.now()
+  rmSync(failuresFile, { force: true })
   try {
     await work()
     results.push({ name, ok: true, ms: Date.now() - begin })
     return true
   } catch (error) {
     say(error.message)
-    results.push({ name, ok: false, ms: Date.now() - begin })
+    const failed = existsSync(failuresFile) ? readFileSync(failuresFile, 'utf8') : error.message
+    results.push({ name, ok: false, ms: Date.now() - begin, failed })
     return false
   }
 }
@@ -132,6 +143,7 @@ function summary(results) {
   for (const { name, ok, ms } of results) {
     say(`  ${ok ? '✓' : '✗'} ${name.padEnd(40)} ${seconds(ms).padStart(12)}`)
   }
+  for (const { name, failed } of results) if (failed) say(`\n  ${name} failed:\n${failed}`)
   const failed = results.filter(({ ok }) => !ok).length
   const total = results.reduce((sum, { ms }) => sum + ms, 0)
   say(`  ${failed ? `${failed} FAILED` : 'all passed'}, ${seconds(total)}`)

@@ -1,7 +1,12 @@
 // Progress of the tools: alive on a terminal, and never wider than it.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inRoot } from '../../tools/lib/paths.mjs'
 import { fit, reportTo, step } from '../../tools/lib/report.mjs'
 
 afterEach(() => reportTo(process.stdout))
@@ -42,4 +47,29 @@ test('a step on a narrow terminal rewrites one line', async () => {
   assert.match(last, /^ {2}✓ Something with a long title/)
   assert.ok(drawn.length > 2)
   for (const line of drawn) assert.ok(columnsOf(line) < 30, line)
+})
+
+test('the summary of a run names what failed: a test, or a file whose process ended', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sotto-failures-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = (name, text) => {
+    writeFileSync(join(folder, name), `import { test } from 'node:test'\n${text}\n`)
+    return join(folder, name)
+  }
+  const files = [
+    file('one.mjs', "test('outer', (t) => t.test('inner', () => { throw new Error('why') }))"),
+    file('two.mjs', "test('good', () => {})\nsetTimeout(process.kill, 200, process.pid, 'SIGSEGV')"),
+    file('three.mjs', "test('good', () => {})"),
+  ]
+  const reporter = `--test-reporter=${inRoot('tools/lib/failures.mjs')}`
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+  const { stdout } = spawnSync(process.execPath, ['--test', reporter, ...files], {
+    env,
+    encoding: 'utf8',
+  })
+  const lines = stdout.trim().split('\n')
+  assert.deepEqual(
+    lines.map((line) => line.replace(/^\S*\//, '')),
+    ['one.mjs:2  inner', '  why', 'two.mjs', '  its process ended by SIGSEGV'],
+  )
 })
