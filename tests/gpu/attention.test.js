@@ -6,6 +6,7 @@ import { random } from '../js/lib/random.js'
 import { makeBatch, tokensOf } from './lib/batch.js'
 import { Cache, PAGE } from './lib/cache.js'
 import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
+import { assertPacked, packedWords } from './lib/packed.js'
 
 let kernels
 before(async () => {
@@ -79,7 +80,12 @@ test('attention: types, windows, soft caps, both directions, several sequences',
     const batch = makeBatch(sequences)
     const q = numbers(tokens.length * nHead * headDim, next, 3)
     const floats = [f32(scale), f32(one.softcap)]
-    const own = params(nHead, nKv, headDim, 1, nPages, ...floats, one.window, one.causal)
+    const dim = nHead * headDim
+    const packs = headDim % 16 === 0 && dim % 32 === 0 ? constants.PACKS_NORMED : 0
+    const norm = numbers(dim, next)
+    const packed = packs ? [norm, new Uint32Array(tokens.length * packedWords(dim))] : []
+    const nameOf = (name) => (packs ? `${name}_pack` : name)
+    const own = params(nHead, nKv, headDim, 1, nPages, ...floats, one.window, one.causal, packs)
     for (const k of TYPES)
       for (const v of TYPES) {
         if (headDim % 64 && (k === 'KV_Q8_0' || v === 'KV_Q8_0')) continue
@@ -97,7 +103,7 @@ test('attention: types, windows, soft caps, both directions, several sequences',
             }
           }
         }
-        const rows = (which, { sequence }, head, { begin, end }) =>
+        const cached = (which, { sequence }, head, { begin, end }) =>
           Array.from({ length: end - begin }, (_, i) => {
             const page = sequence.pages[1][Math.floor((begin + i) / PAGE)]
             return cache[which].read(page, head, (begin + i) % PAGE)
@@ -108,20 +114,23 @@ test('attention: types, windows, soft caps, both directions, several sequences',
             const kvHead = Math.floor(head / (nHead / nKv))
             const range = visible(token, one)
             const row = q.subarray(at, at + headDim)
-            const values = rows('v', token, kvHead, range)
-            return attend(row, rows('k', token, kvHead, range), values, { ...one, scale })
+            const values = cached('v', token, kvHead, range)
+            return attend(row, cached('k', token, kvHead, range), values, { ...one, scale })
           }).flat(),
         )
         for (const reduce of k === v ? ['shared', 'subgroup'] : ['shared']) {
-          const [out] = await kernels.run(
-            'attention',
+          const what = `case ${index}, ${k}, ${v}, ${reduce}`
+          const [out, whole] = await kernels.run(
+            nameOf('attention'),
             { reduce, own: typesOf(k, v) },
             own,
-            [batch, q, cache.k.words, cache.v.words, poisoned(q.length + 64)],
+            [batch, q, cache.k.words, cache.v.words, poisoned(q.length + 64), ...packed],
             [nHead, tokens.length],
           )
-          assertNumbers(out, expected, 3e-6, `case ${index}, ${k}, ${v}, ${reduce}`)
-          const shape = [nHead, tokens.length, constants.SPLITS]
+          assertNumbers(out, expected, 3e-6, what)
+          if (packs) assertPacked(whole, out.subarray(0, q.length), dim, norm, what)
+          const few = 5 // rows, of which there are never many: of three sequences
+          const shape = [nHead, few, constants.SPLITS]
           const [parts] = await kernels.run(
             'attention_part',
             { reduce, own: typesOf(k, v) },
@@ -129,14 +138,17 @@ test('attention: types, windows, soft caps, both directions, several sequences',
             [batch, q, cache.k.words, cache.v.words, poisoned(partsOf(shape, headDim))],
             shape,
           )
-          const [merged] = await kernels.run(
-            'attention_merge',
+          const [merged, joined] = await kernels.run(
+            nameOf('attention_merge'),
             {},
-            params(nHead, headDim),
-            [parts, poisoned(q.length + 64)],
-            [nHead, tokens.length],
+            params(nHead, headDim, packs),
+            [parts, poisoned(few * dim + 64), ...packed],
+            [nHead, few],
           )
-          assertNumbers(merged, expected, 3e-6, `case ${index}, ${k}, ${v}, ${reduce}, in parts`)
+          assertNumbers(merged, expected.slice(0, few * dim), 3e-6, `${what}, in parts`)
+          if (!packs) continue
+          const rows = joined.slice(0, few * packedWords(dim))
+          assertPacked(rows, merged.subarray(0, few * dim), dim, norm, what)
         }
       }
   }
@@ -154,7 +166,7 @@ test('attention: NaN in a query comes out', async () => {
     kernels.run(
       name,
       { own: typesOf('KV_F32', 'KV_F32') },
-      params(1, 1, 8, 1, nPages, f32(1), f32(0), 0, 1),
+      params(1, 1, 8, 1, nPages, f32(1), f32(0), 0, 1, 0),
       [makeBatch(sequences), q, k.words, v.words, new Float32Array(n)],
       groups,
     )
@@ -163,7 +175,7 @@ test('attention: NaN in a query comes out', async () => {
   const shape = [1, 1, constants.SPLITS]
   const [parts] = await run('attention_part', partsOf(shape, 8), shape)
   const data = [parts, new Float32Array(8)]
-  const [merged] = await kernels.run('attention_merge', {}, params(1, 8), data, [1, 1])
+  const [merged] = await kernels.run('attention_merge', {}, params(1, 8, 0), data, [1, 1])
   assert(merged.every(Number.isNaN), `${merged}`)
 })
 

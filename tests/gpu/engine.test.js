@@ -29,6 +29,9 @@ function difference(a, b) {
   return most / largest
 }
 
+/** Of the largest logit: activations are int16, and sums in another order. */
+const SAME = 3e-4
+
 let expected
 
 before(async () => {
@@ -42,11 +45,11 @@ test('computes what the reference does, alone and beside others', async () => {
     const { gpu } = await engine.memory()
     assert.ok(gpu > gpu_weights && gpu <= gpu_total + 65536, `${gpu} of ${gpu_total}`)
     const alone = await allLogits(engine, { cache_prompt: false })
-    assert.ok(difference(alone, expected) < 1e-5)
+    assert.ok(difference(alone, expected) < SAME)
     const others = ['Another', 'A third one, which is longer', prompt].map((text) =>
       allLogits(engine, { prompt: text, cache_prompt: false }),
     )
-    assert.ok(difference((await Promise.all(others))[2], expected) < 1e-5)
+    assert.ok(difference((await Promise.all(others))[2], expected) < SAME)
   })
 })
 
@@ -61,7 +64,7 @@ test('from a stream, with a prompt that is computed meanwhile', async () => {
     const { timings } = await engine.completions.create(request)
     assert.ok(timings.cache_n > 0)
     assert.equal(progress.at(-1), timings.cache_n + timings.prompt_n)
-    assert.ok(difference(await allLogits(engine), expected) < 1e-5)
+    assert.ok(difference(await allLogits(engine), expected) < SAME)
   })
 })
 
@@ -79,7 +82,7 @@ test('a cancel is seen while the GPU works, and the engine goes on', async () =>
       await assert.rejects(read(), { name: 'AbortError' })
     }
     const steps = await allLogits(engine, { cache_prompt: false })
-    assert.ok(difference(steps, expected) < 1e-5)
+    assert.ok(difference(steps, expected) < SAME)
   })
 })
 
@@ -95,7 +98,7 @@ test('snapshots come from the GPU and go back', async () => {
     for (const state of states) assert.ok((await engine.loadState(state)).n_tokens > 10)
     const { timings } = await engine.completions.create(request)
     assert.ok(timings.cache_n > 10)
-    assert.ok(difference(await allLogits(engine), expected) < 1e-5)
+    assert.ok(difference(await allLogits(engine), expected) < SAME)
   })
 })
 

@@ -8,7 +8,8 @@ import * as engines from './lib/engines.js'
 const { answerOf, assertAsLikely, difference, floats, likely, logitsOf } = engines
 const { onGpu, pathOf, tinyModels, tokensFor } = engines
 
-const SAME = 1e-5 // of the largest logit: sums in another order
+/** Of the largest logit: activations are int16, and sums in another order. */
+const SAME = 3e-4
 const small = { n_ctx: 384, n_batch: 24, n_parallel: 3 }
 
 /** Runs `work` on the reference and then, with what it gave, on the GPU. */
@@ -53,7 +54,7 @@ async function requests(engine, expected) {
   if (!expected) return { results, behind, score }
   for (const [what, found] of Object.entries(behind)) {
     assert.ok(found.cache_n > 31)
-    assertAsLikely(found, expected.behind[what], 1e-4, what)
+    assertAsLikely(found, expected.behind[what], 1e-3, what)
   }
   const apart = Object.entries(results).map(([what, steps]) =>
     assertSame(steps, expected.results[what], what),
@@ -65,7 +66,7 @@ async function requests(engine, expected) {
 function assertScores(score, expected) {
   assert.deepEqual(score.tokens, expected.tokens)
   for (const [i, logprob] of score.logprobs.entries()) {
-    const most = 2e-5 * Math.max(1, Math.abs(expected.logprobs[i]))
+    const most = 1e-3 * Math.max(1, Math.abs(expected.logprobs[i]))
     assert.ok(Math.abs(logprob - expected.logprobs[i]) < most, `${i}: ${logprob}`)
   }
 }

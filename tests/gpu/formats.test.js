@@ -18,6 +18,7 @@ import {
   weightTypes,
 } from './lib/blocks.js'
 import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
+import { pack } from './lib/packed.js'
 
 let kernels
 before(async () => {
@@ -35,7 +36,11 @@ const GOLDEN_BLOCKS = 2048
 
 const numbers = (n, next) => Float32Array.from({ length: n }, () => (next(2001) - 1000) / 500)
 
-const REDUCES = ['shared', 'subgroup']
+/** How sums are made, and products of bytes. */
+const WAYS = [
+  ['shared', 'packed'],
+  ['subgroup', 'plain'],
+]
 /** Of a sum of products, by the sum of their magnitudes. */
 const ROUNDING = 3e-6
 
@@ -92,13 +97,17 @@ for (const type of weightTypes) {
       const bias = numbers(front + n, next)
       const hasBias = Number(n % 2 === 1)
       const residual = numbers(m * n, next)
-      const [expected, tolerances] = [new Float64Array(m * n), new Float64Array(m * n)]
-      for (let i = 0; i < m * n; i++) {
-        const { sum, size } = product(w, front + (i % n), x, Math.floor(i / n))
-        const own = bias[front + (i % n)]
-        expected[i] = sum + hasBias * own
-        tolerances[i] = ROUNDING * (size + Math.abs(own))
-        if (i % n < first) expected[i] = Number.NaN
+      const packed = pack(x, cols)
+      const productsWith = (values) => {
+        const [expected, tolerances] = [new Float64Array(m * n), new Float64Array(m * n)]
+        for (let i = 0; i < m * n; i++) {
+          const { sum, size } = product(w, front + (i % n), values, Math.floor(i / n))
+          const own = bias[front + (i % n)]
+          expected[i] = sum + hasBias * own
+          tolerances[i] = ROUNDING * (size + Math.abs(own))
+          if (i % n < first) expected[i] = Number.NaN
+        }
+        return [expected, tolerances]
       }
       const { words, params: slice } = sliceOf(w, first, front + n - first)
       const own = [first, n - first, ...slice.slice(2), front]
@@ -106,27 +115,33 @@ for (const type of weightTypes) {
       const perOutput = Number(n % 2 === 0)
       const outputs = Array.from({ length: perOutput ? m : 1 }, (_, i) => i)
       const batch = makeBatch([{ n: perOutput ? m + 100 : m, before: 3 }], { outputs })
-      const data = [batch, words, bias, x, residual, poisoned(m * n + 64)]
       const what = `${type} ${n} x ${cols} · ${m}`
-      const run = (name, groups, { adds = 0, scale = 1, ...options } = {}) =>
-        kernels.run(
-          name,
-          { format: formatOf(type), ...options },
-          params(...own, n, perOutput, hasBias, front, adds, f32(scale)),
-          data,
-          groups,
-        )
       const tiles = [Math.ceil((n - first) / constants.MATMUL_N), Math.ceil(m / constants.MATMUL_M)]
-      assertNumbers((await run('matmul', tiles))[0], expected, tolerances, `matmul ${what}`)
-      const groups = Math.ceil((n - first) / constants.MATVEC_ROWS)
-      for (const reduce of REDUCES) {
-        const spread = [Math.min(groups, 3), Math.ceil(groups / 3), m]
-        const [out] = await run('matvec', spread, { reduce })
-        assertNumbers(out, expected, tolerances, `matvec ${what}, ${reduce}`)
-        const [sum] = await run('matvec', spread, { reduce, adds: 1, scale: 0.5 })
+      const out = poisoned(m * n + 64)
+      const [many] = await kernels.run(
+        'matmul',
+        { format: formatOf(type) },
+        params(...own, n, perOutput, hasBias, front),
+        [batch, words, bias, x, out],
+        tiles,
+      )
+      assertNumbers(many, ...productsWith(x), `matmul ${what}`)
+      const [expected, tolerances] = productsWith(packed.values)
+      const groups = Math.ceil((n - first) / constants.BLOCK)
+      for (const [reduce, dots] of WAYS) {
+        const run = (adds, scale) =>
+          kernels.run(
+            'matvec',
+            { format: formatOf(type), reduce, dots },
+            params(...own, n, 0, 0, hasBias, front, adds, f32(scale), 0),
+            [words, packed.words, bias, residual, out],
+            [Math.min(groups, 3), Math.ceil(groups / 3), m],
+          )
+        const name = `matvec ${what}, ${reduce}, ${dots}`
+        assertNumbers((await run(0, 1))[0], expected, tolerances, name)
         const added = expected.map((value, i) => 0.5 * value + residual[i])
         const bounds = tolerances.map((bound, i) => bound + 1e-7 * Math.abs(residual[i]))
-        assertNumbers(sum, added, bounds, `matvec ${what}, ${reduce}, added`)
+        assertNumbers((await run(1, 0.5))[0], added, bounds, `${name}, added`)
       }
     }
   })

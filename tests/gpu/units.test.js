@@ -6,6 +6,7 @@ import { makeBatch } from './lib/batch.js'
 import { blockOf, formatOf, makeWeights, product, sliceOf, weightTypes } from './lib/blocks.js'
 import { Cache, PAGE } from './lib/cache.js'
 import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
+import { assertPacked, pack, packedWords } from './lib/packed.js'
 
 let kernels
 before(async () => {
@@ -34,9 +35,63 @@ const rowsNormed = (x, dim, weight) =>
   ).flat()
 
 const groupsOf = (n, m) => {
-  const groups = Math.ceil(n / constants.MATVEC_ROWS)
+  const groups = Math.ceil(n / constants.BLOCK)
   return [Math.min(groups, 3), Math.ceil(groups / 3), m]
 }
+
+/** How often to divide what is not normed yet by its root mean square. */
+const rootsOf = (x, dim) =>
+  Array.from({ length: x.length / dim }, (_, t) => {
+    const squares = x
+      .subarray(t * dim, (t + 1) * dim)
+      .reduce((sum, value) => sum + value * value, 0)
+    return 1 / Math.sqrt(squares / dim + EPS)
+  })
+
+const poisonedWords = (n) => new Uint32Array(poisoned(n).buffer)
+
+test('rows are packed, as they are and for a norm', async () => {
+  const next = random(3)
+  for (const [rows, dim] of [
+    [1, 4],
+    [3, 100],
+    [2, 1056],
+  ]) {
+    const x = numbers(rows * dim, next, 9)
+    x.fill(0, 0, Math.min(16, dim)) // a block of zeros
+    const norm = numbers(dim, next, 2)
+    for (const [packs, by] of [
+      [constants.PACKS_PLAIN, undefined],
+      [constants.PACKS_NORMED, norm],
+    ]) {
+      const [words] = await kernels.run(
+        'pack_rows',
+        {},
+        params(dim, packs),
+        [x, norm, poisonedWords(rows * packedWords(dim))],
+        [Math.ceil(dim / 4 / 128 + 1), rows],
+      )
+      assertPacked(words, x, dim, by, `${rows} x ${dim}, ${packs}`)
+    }
+  }
+})
+
+test('a block with a number that is not finite has NaN as its scale', async () => {
+  for (const bad of [Number.NaN, Infinity, -Infinity]) {
+    const x = new Float32Array(64).fill(1)
+    x[17] = bad
+    const run = (packs) =>
+      kernels.run('pack_rows', {}, params(64, packs), [x, x, poisonedWords(packedWords(64))], [1])
+    for (const packs of [constants.PACKS_PLAIN, constants.PACKS_NORMED]) {
+      const [words] = await run(packs)
+      // Block 1 is the first with an odd number, number 2 of each of four.
+      const scales = Array.from(new Float32Array(words.buffer).subarray(32)).filter(
+        (_, i) => i % 4 === 0,
+      )
+      assert.deepEqual(scales.map(Number.isNaN), [false, false, true, false], `${bad}`)
+    }
+  }
+})
 
 for (const type of weightTypes) {
   test(`${type}: normed rows times a matrix, and through a gate`, async () => {
@@ -44,7 +99,7 @@ for (const type of weightTypes) {
     const unit = Math.max(8, blockOf(type).weights)
     // Rows, columns, rows of x, other rows in front.
     const shapes = [
-      [9, 2 * unit, 1, 0],
+      [32, 2 * unit, 1, 0],
       [22, (unit === 256 ? 3 : 9) * unit, 3, 8],
     ]
     if (unit === 8) shapes.push([5, 100, 2, 0])
@@ -54,7 +109,9 @@ for (const type of weightTypes) {
       const weight = numbers(cols, next, 2)
       const bias = numbers(front + 2 * n, next)
       const hasBias = Number(index !== 1)
-      const normed = rowsNormed(x, cols, weight)
+      const packed = pack(x, cols, weight)
+      const roots = rootsOf(x, cols)
+      const normed = packed.values.map((value, i) => value * roots[Math.floor(i / cols)])
       const rowAt = (t, row) => {
         const { sum, size } = product(w, row, normed, t)
         return { value: sum + hasBias * bias[row], size: 3e-6 * (size + Math.abs(bias[row])) }
@@ -73,15 +130,32 @@ for (const type of weightTypes) {
       const reduces = index === 0 ? ['shared', 'subgroup'] : ['shared']
       for (const reduce of reduces) {
         const [out] = await kernels.run(
-          'norm_matvec',
+          'matvec',
           { ...options, reduce },
-          params(3, n, cols, ...slice.slice(3), front, wide, hasBias, front, f32(EPS)),
-          [makeBatch([]), words, bias, x, weight, poisoned(m * wide + TAIL)],
+          params(
+            3,
+            n,
+            cols,
+            ...slice.slice(3),
+            front,
+            wide,
+            1,
+            f32(EPS),
+            hasBias,
+            front - 3,
+            0,
+            f32(1),
+            0,
+          ),
+          [words, packed.words, bias, x, poisoned(m * wide + TAIL)],
           groupsOf(n, m),
         )
         assertNumbers(out, expected, bounds, `${type} ${n} x ${cols} · ${m}, ${reduce}`)
       }
       if (front) continue // a gate has nothing in front of it
+      const packs = n % 32 === 0 // which kernels do that have whole blocks of a row
+      const factors = numbers(n, next, 2)
+      const nothing = packs ? [factors, poisonedWords(m * packedWords(n))] : []
       for (const [kind, activation] of [
         [constants.SILU_MUL, silu],
         [constants.GELU_MUL, gelu],
@@ -95,19 +169,51 @@ for (const type of weightTypes) {
           bounds2[i] = 1.2 * gate.size * Math.abs(up.value) + Math.abs(activated) * up.size + 1e-6
         }
         for (const reduce of reduces) {
-          const [out] = await kernels.run(
-            'norm_matvec_glu',
+          const how = packs ? constants.PACKS_NORMED : 0
+          const [out, made] = await kernels.run(
+            packs ? 'matvec_glu_pack' : 'matvec_glu',
             { ...options, reduce },
-            params(0, n, cols, ...slice.slice(3), hasBias, 0, kind, f32(EPS)),
-            [makeBatch([]), words, bias, x, weight, poisoned(m * n + TAIL)],
+            params(0, n, cols, ...slice.slice(3), 1, f32(EPS), hasBias, 0, kind, how),
+            [words, packed.words, bias, poisoned(m * n + TAIL), ...nothing],
             groupsOf(n, m),
           )
-          assertNumbers(out, product2, bounds2, `${type} gate ${n} x ${cols}, ${kind}, ${reduce}`)
+          const what = `${type} gate ${n} x ${cols}, ${kind}, ${reduce}`
+          assertNumbers(out, product2, bounds2, what)
+          if (packs) assertPacked(made, out.subarray(0, m * n), n, factors, what)
         }
       }
     }
   })
 }
+
+test('what a product adds up to is packed beside it', async () => {
+  const next = random(5)
+  const [n, cols, m] = [96, 64, 3]
+  const w = makeWeights('Q4_0', n, cols, next)
+  const x = pack(numbers(m * cols, next, 3), cols)
+  const [residual, norm] = [numbers(m * n, next, 5), numbers(n, next)]
+  const { words, params: slice } = sliceOf(w, 0, n)
+  for (const reduce of ['shared', 'subgroup'])
+    for (const packs of [constants.PACKS_PLAIN, constants.PACKS_NORMED]) {
+      const [out, made] = await kernels.run(
+        'matvec_pack',
+        { format: formatOf('Q4_0'), reduce },
+        params(0, n, cols, ...slice.slice(3), 0, n, 0, f32(0), 0, 0, 1, f32(1), packs),
+        [
+          words,
+          x.words,
+          residual,
+          residual,
+          poisoned(m * n),
+          norm,
+          poisonedWords(m * packedWords(n)),
+        ],
+        groupsOf(n, m),
+      )
+      assert.ok(out.every(Number.isFinite))
+      assertPacked(made, out, n, packs === constants.PACKS_NORMED ? norm : undefined, reduce)
+    }
+})
 
 test('norm_add: scaled, to something else', async () => {
   const next = random(1)

@@ -7,17 +7,24 @@ import { constants, kernelNames, kvTypes, partsOf, source } from '../../tests/gp
 const choices = (name, parts, list) =>
   parts.some((part) => partsOf(name).includes(part)) ? list : list.slice(0, 1)
 
+/** How bytes are multiplied, and types of keys and values. */
+const combinations = (name) =>
+  choices(name, ['PRODUCTS'], ['packed', 'plain']).flatMap((dots) =>
+    choices(name, ['kv_read', 'kv_write'], kvTypes).flatMap((k) =>
+      choices(name, ['kv_read', 'kv_write'], kvTypes).map((v) => [dots, k, v]),
+    ),
+  )
+
 /** All of them, each { name, source }. */
 export function wgslVariants() {
   const kernels = []
   for (const name of kernelNames)
     for (const type of choices(name, ['FORMAT'], weightTypes))
-      for (const reduce of choices(name, ['REDUCE'], ['shared', 'subgroup']))
-        for (const k of choices(name, ['kv_read', 'kv_write'], kvTypes))
-          for (const v of choices(name, ['kv_read', 'kv_write'], kvTypes)) {
-            const own = { K_TYPE: constants[`KV_${k}`], V_TYPE: constants[`KV_${v}`] }
-            const text = source(name, { format: formatOf(type), reduce, own })
-            kernels.push({ name: `${name} ${type} ${reduce} ${k} ${v}`, source: text })
-          }
+      for (const reduce of choices(name, ['REDUCE', 'TEAM'], ['shared', 'subgroup']))
+        for (const [dots, k, v] of combinations(name)) {
+          const own = { K_TYPE: constants[`KV_${k}`], V_TYPE: constants[`KV_${v}`] }
+          const text = source(name, { format: formatOf(type), reduce, dots, own })
+          kernels.push({ name: `${name} ${type} ${reduce} ${dots} ${k} ${v}`, source: text })
+        }
   return kernels
 }

@@ -8,9 +8,12 @@
 #include "backend/gpu/units.h"
 #include "backend/memory.h"
 
-/* Where an operation finds its inputs and puts its output: indices of buffers, or GPU_NONE. */
+/* Where an operation finds its inputs and puts its output: indices of buffers, or GPU_NONE. Of a
+ * unit's last operation `packs` is where its output goes packed, and of its first one `given` where
+ * its first input is so (units.h). */
 typedef struct gpu_operands {
   uint32_t in[2], out;
+  uint32_t packs, given;
 } gpu_operands;
 
 typedef struct gpu_buffers {
@@ -21,8 +24,9 @@ typedef struct gpu_buffers {
   uint32_t n, cap;
   uint32_t output; /* the one that holds the program's output at the end */
   /* For what passes between dispatches of a unit for a few rows (lower_units.c), or GPU_NONE:
-   * queries, keys and values side by side; parts of attention. */
-  uint32_t wide, parts;
+   * queries, keys and values side by side; parts of attention; activations that a unit packs for
+   * itself. */
+  uint32_t wide, parts, packed;
 } gpu_buffers;
 
 /* ERR_OUT_OF_MEMORY. */

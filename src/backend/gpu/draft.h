@@ -6,7 +6,7 @@
 #include "backend/gpu/kernels.h"
 #include "backend/gpu/lower.h"
 
-#define GPU_MAX_BINDINGS 8
+#define GPU_MAX_BINDINGS 8  /* behind the parameters */
 #define GPU_MAX_PARAMS   64 /* bytes */
 
 typedef struct gpu_draft {
@@ -29,9 +29,14 @@ typedef struct gpu_lower {
 gpu_draft gpu_draft_begin(const gpu_lower *lower, const sotto_op *op, gpu_kernel kernel);
 /* (columns, rows): an invocation for each element of the output. */
 gpu_draft gpu_draft_elements(const gpu_lower *lower, const sotto_op *op, gpu_kernel kernel);
+/* Of a shard's rows; and of the batch's outputs. What kernels that pack bind more is left out. */
+gpu_draft gpu_draft_embed(const gpu_lower *lower, const sotto_op *op, gpu_kernel kernel,
+                          uint32_t shard, gpu_packs packs);
+gpu_draft gpu_draft_take_outputs(const gpu_lower *lower, const sotto_op *op, gpu_kernel kernel,
+                                 gpu_packs packs);
 /* One that takes attention's parameters and bindings. */
 gpu_draft gpu_draft_attention(const gpu_lower *lower, const sotto_op *op, gpu_kernel kernel,
-                              uint32_t out);
+                              uint32_t out, gpu_packs packs);
 /* Makes a step of it. */
 void gpu_draft_finish(gpu_lower *lower, gpu_draft *draft);
 
@@ -92,5 +97,7 @@ void gpu_spread(const gpu_lower *lower, uint32_t n, uint32_t counts[3]);
 void gpu_lower_op(gpu_lower *lower, const sotto_op *op);
 /* Dispatches of a unit for a few rows; false, and none, where they are those of its operations. */
 bool gpu_lower_few(gpu_lower *lower, const gpu_unit *unit);
+/* … for a few rows with few positions; false, and none, where these are not different. */
+bool gpu_lower_near(gpu_lower *lower, const gpu_unit *unit);
 
 #endif

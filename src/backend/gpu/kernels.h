@@ -55,9 +55,10 @@ typedef struct gpu_unary_params {
   float value;
 } gpu_unary_params;
 
-/* out[o] = x[outputs[o]]. batch, x, out. Workgroups: (ELEMENTS, outputs). */
+/* out[o] = x[outputs[o]]. batch, x, out. take_outputs_pack packs it too (kernels_matrix.h): norm (x
+ * where there is none), packed. Workgroups: (dim / 4 / WORKGROUP rounded up, outputs). */
 typedef struct gpu_take_outputs_params {
-  uint32_t dim;
+  uint32_t dim, packs;
 } gpu_take_outputs_params;
 
 /* sotto_program_route (program/build.h). logits, out [rows][2 * n_used]. Workgroups: rows. With NaN

@@ -3,11 +3,15 @@
 
 #include "backend/gpu/draft.h"
 
-/* For a few rows no unit has more dispatches than its operations and their shards have, but
- * attention, which has one more; for many rows as many again. */
+/* For a few rows no unit has more dispatches than its operations and their shards have, but those
+ * that pack activations first, which have one more, and attention, which has two; for many rows as
+ * many again. */
 size_t gpu_steps_most(const sotto_program *p, size_t n_shards) {
   size_t n = 2 * (p->n_ops + n_shards);
-  for (size_t i = 0; i < p->n_ops; i++) n += p->ops[i].kind == SOTTO_OP_ATTENTION;
+  for (size_t i = 0; i < p->n_ops; i++) {
+    if (p->ops[i].kind == SOTTO_OP_MATMUL) n++;
+    if (p->ops[i].kind == SOTTO_OP_ATTENTION) n += 2;
+  }
   return n;
 }
 
@@ -24,11 +28,14 @@ static gpu_unit_steps lower_unit(gpu_lower *l, const gpu_unit *unit) {
   const gpu_steps *s = l->out;
   gpu_unit_steps steps = {.few = (uint32_t)s->n, .lists = {GPU_NONE, GPU_NONE}};
   const bool differs = gpu_lower_few(l, unit);
+  steps.near = (uint32_t)s->n;
+  const bool has_near = gpu_lower_near(l, unit);
   steps.many = (uint32_t)s->n;
   for (size_t i = 0; i < unit->n; i++) gpu_lower_op(l, &p->ops[unit->first + i]);
   steps.n_many = (uint32_t)s->n - steps.many;
-  steps.n_few = differs ? steps.many - steps.few : steps.n_many;
-  steps.attends = p->ops[unit->first].kind == SOTTO_OP_ATTENTION;
+  steps.n_few = differs ? steps.near - steps.few : steps.n_many;
+  if (!has_near) steps.near = steps.few;
+  steps.n_near = has_near ? steps.many - steps.near : steps.n_few;
   const sotto_buffer_id out = p->ops[unit->first].out;
   steps.per_output = out >= 0 && p->buffers[out].per_output;
   return steps;
@@ -61,14 +68,12 @@ void gpu_steps_free(gpu_steps *s) {
   *s = (gpu_steps){0};
 }
 
-/* Few positions are attended to like those of many rows, by one workgroup a head: to join parts
- * takes longer than they do. */
 const gpu_step *gpu_steps_of(const gpu_steps *s, size_t unit, gpu_extent batch, uint32_t *n) {
   const gpu_unit_steps *steps = &s->units[unit];
   const uint32_t rows = steps->per_output ? batch.n_outputs : batch.n_tokens;
-  const bool many = rows >= GPU_MANY_ROWS || (steps->attends && batch.few_positions);
-  *n = many ? steps->n_many : steps->n_few;
-  return s->steps + (many ? steps->many : steps->few);
+  const bool many = rows >= GPU_MANY_ROWS, near = batch.few_positions;
+  *n = many ? steps->n_many : near ? steps->n_near : steps->n_few;
+  return s->steps + (many ? steps->many : near ? steps->near : steps->few);
 }
 
 bool gpu_step_dispatch(const gpu_step *step, gpu_extent batch, sotto_gpu_dispatch *out) {

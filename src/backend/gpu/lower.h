@@ -23,13 +23,12 @@ typedef struct gpu_step {
   uint32_t per_row; /* rows for each token or output: experts of a token */
 } gpu_step;
 
-/* The steps of a unit: of those for a few rows and those for many either are taken. They are the
- * same where both begin at one place. */
+/* The steps of a unit: of those for a few rows, for a few rows with few positions, and for many,
+ * one kind is taken. They are the same where they begin at one place. */
 typedef struct gpu_unit_steps {
-  uint32_t few, many; /* first ones */
-  uint32_t n_few, n_many;
+  uint32_t few, near, many; /* first ones */
+  uint32_t n_few, n_near, n_many;
   bool per_output; /* whose rows are counted for this: the batch's outputs, else its tokens */
-  bool attends;
   /* Of the first unit of a stage: the host's lists of all of it for one token with one output, with
    * many positions and with few, once there are some, else GPU_NONE. */
   uint32_t lists[2];

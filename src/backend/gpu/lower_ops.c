@@ -2,15 +2,37 @@
 #include "backend/gpu/draft.h"
 
 static void lower_embed(gpu_lower *l, const sotto_op *op, uint32_t i) {
+  gpu_draft d = gpu_draft_embed(l, op, GPU_KERNEL_embed, i, 0);
+  gpu_draft_finish(l, &d);
+}
+
+gpu_draft gpu_draft_embed(const gpu_lower *l, const sotto_op *op, gpu_kernel kernel, uint32_t i,
+                          gpu_packs packs) {
   const gpu_shard *shard = gpu_shard_of(l, i);
   const sotto_weight *w = gpu_weight_of(l, op);
-  gpu_draft d = gpu_draft_begin(l, op, GPU_KERNEL_embed);
+  gpu_draft d = gpu_draft_begin(l, op, kernel);
   d.type = w->tensor->type;
   gpu_bind_batch(l, &d);
   gpu_bind_shard(l, &d, i);
   gpu_bind_out(l, &d, op);
-  GPU_SET_PARAMS(&d, gpu_embed_params, GPU_SHARD_PARAMS(shard, w), .row = op->embed.row);
-  gpu_draft_finish(l, &d);
+  d.step.n[0] = gpu_parts_of(4 * gpu_parts_of((uint32_t)w->cols, 32), gpu_kernel_workgroup(kernel));
+  d.step.axis = GPU_AXIS_Y;
+  GPU_SET_PARAMS(&d, gpu_embed_params, GPU_SHARD_PARAMS(shard, w), .row = op->embed.row,
+                 .packs = packs);
+  return d;
+}
+
+gpu_draft gpu_draft_take_outputs(const gpu_lower *l, const sotto_op *op, gpu_kernel kernel,
+                                 gpu_packs packs) {
+  const uint32_t dim = gpu_dim_of(l, op->out);
+  gpu_draft d = gpu_draft_begin(l, op, kernel);
+  gpu_bind_batch(l, &d);
+  gpu_bind_in(l, &d, op, 0);
+  gpu_bind_out(l, &d, op);
+  d.step.n[0] = gpu_parts_of(dim / 4, gpu_kernel_workgroup(kernel));
+  d.step.axis = GPU_AXIS_Y;
+  GPU_SET_PARAMS(&d, gpu_take_outputs_params, dim, packs);
+  return d;
 }
 
 static void lower_matmul(gpu_lower *l, const sotto_op *op, uint32_t i) {
@@ -22,14 +44,13 @@ static void lower_matmul(gpu_lower *l, const sotto_op *op, uint32_t i) {
   gpu_bind_shard(l, &d, i);
   gpu_bind_bias(l, &d, op, gpu_operands_of(l, op)->in[0]);
   gpu_bind_in(l, &d, op, 0);
-  gpu_bind_in(l, &d, op, 0); /* no residual */
   gpu_bind_out(l, &d, op);
   d.step.n[0] = gpu_parts_of((uint32_t)shard->n_rows, GPU_MATMUL_N);
   d.step.axis = GPU_AXIS_Y;
   d.step.tile = GPU_MATMUL_M;
   GPU_SET_PARAMS(&d, gpu_matmul_params, GPU_SHARD_PARAMS(shard, w), .row_at = (uint32_t)shard->at,
                  .out_dim = (uint32_t)w->rows, .per_output = d.step.per_output,
-                 .has_bias = op->bias >= 0, .bias_at = gpu_bias_at(l, op), .scale = 1);
+                 .has_bias = op->bias >= 0, .bias_at = gpu_bias_at(l, op));
   gpu_draft_finish(l, &d);
 }
 
@@ -99,7 +120,7 @@ static void lower_kv_write(gpu_lower *l, const sotto_op *op) {
 }
 
 gpu_draft gpu_draft_attention(const gpu_lower *l, const sotto_op *op, gpu_kernel kernel,
-                              uint32_t out) {
+                              uint32_t out, gpu_packs packs) {
   const sotto_kv_shape *kv = &l->in->storage->shape;
   const uint32_t layer = op->attention.layer, group = kv->layers[layer].group;
   gpu_draft d = gpu_draft_begin(l, op, kernel);
@@ -114,12 +135,12 @@ gpu_draft gpu_draft_attention(const gpu_lower *l, const sotto_op *op, gpu_kernel
                  .n_head_kv = op->attention.n_head_kv, .head_dim = op->attention.head_dim,
                  .group = group, .n_pages = kv->groups[group].n_pages, .scale = op->attention.scale,
                  .softcap = op->attention.softcap, .window = op->attention.window,
-                 .causal = op->attention.causal);
+                 .causal = op->attention.causal, .packs = packs);
   return d;
 }
 
 static void lower_attention(gpu_lower *l, const sotto_op *op) {
-  gpu_draft d = gpu_draft_attention(l, op, GPU_KERNEL_attention, gpu_operands_of(l, op)->out);
+  gpu_draft d = gpu_draft_attention(l, op, GPU_KERNEL_attention, gpu_operands_of(l, op)->out, 0);
   gpu_draft_finish(l, &d);
 }
 
@@ -170,17 +191,17 @@ static void lower_conv(gpu_lower *l, const sotto_op *op) {
   gpu_draft_finish(l, &d);
 }
 
-/* Rows of the output taken from rows of the batch's tokens. */
-static void lower_gather(gpu_lower *l, const sotto_op *op) {
-  const bool pools = op->kind == SOTTO_OP_POOL;
-  gpu_draft d = gpu_draft_elements(l, op, pools ? GPU_KERNEL_pool : GPU_KERNEL_take_outputs);
+static void lower_take_outputs(gpu_lower *l, const sotto_op *op) {
+  gpu_draft d = gpu_draft_take_outputs(l, op, GPU_KERNEL_take_outputs, 0);
+  gpu_draft_finish(l, &d);
+}
+
+static void lower_pool(gpu_lower *l, const sotto_op *op) {
+  gpu_draft d = gpu_draft_elements(l, op, GPU_KERNEL_pool);
   gpu_bind_batch(l, &d);
   gpu_bind_in(l, &d, op, 0);
   gpu_bind_out(l, &d, op);
-  if (pools)
-    GPU_SET_PARAMS(&d, gpu_pool_params, gpu_dim_of(l, op->out), op->pool.pooling);
-  else
-    GPU_SET_PARAMS(&d, gpu_take_outputs_params, gpu_dim_of(l, op->out));
+  GPU_SET_PARAMS(&d, gpu_pool_params, gpu_dim_of(l, op->out), op->pool.pooling);
   gpu_draft_finish(l, &d);
 }
 
@@ -221,8 +242,8 @@ void gpu_lower_op(gpu_lower *l, const sotto_op *op) {
   case SOTTO_OP_ROUTE: lower_route(l, op); break;
   case SOTTO_OP_COMBINE: lower_combine(l, op); break;
   case SOTTO_OP_SHORT_CONV: lower_conv(l, op); break;
-  case SOTTO_OP_TAKE_OUTPUTS:
-  case SOTTO_OP_POOL: lower_gather(l, op); break;
+  case SOTTO_OP_TAKE_OUTPUTS: lower_take_outputs(l, op); break;
+  case SOTTO_OP_POOL: lower_pool(l, op); break;
   case SOTTO_OP_L2_NORM: lower_l2_norm(l, op); break;
   }
 }

@@ -13,14 +13,13 @@ struct Params {
   per_output: u32,
   has_bias: u32,
   bias_at: u32,
-  has_residual: u32,
-  scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(2) var<storage, read> w: array<vec4u>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 const EIGHTS = 4u; // of a step
 const COLUMNS = 32u;
@@ -33,7 +32,7 @@ fn weights_or_zeros(row: u32, i: u32) -> mat2x4f {
   if (row >= p.n_rows || i >= eights()) {
     return mat2x4f();
   }
-  return weights8(p.row_at + row, i);
+  return eight_of(p.row_at + row, i);
 }
 
 // Eight number `eight` of the step that begins with i, of four rows.
@@ -58,7 +57,7 @@ fn x_of(row: u32, n_rows: u32, i: u32, part: u32) -> vec4f {
   if (row >= n_rows || i >= eights()) {
     return vec4f();
   }
-  let columns = columns8(i);
+  let columns = min(columns8(i), vec2u(p.cols - 4u));
   return x[(row * p.cols + select(columns.x, columns.y, part == 1u)) / 4u];
 }
 

@@ -13,6 +13,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(2) var<storage, read> w: array<vec4u>;
 @group(0) @binding(3) var<storage, read> x: array<vec4f>;
 @group(0) @binding(4) var<storage, read> routes: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;

@@ -1,4 +1,5 @@
-// A workgroup makes four rows of one row of x. Parts: weights formats/… reduce_… products matvec.
+// A workgroup makes a block of rows for one row of x, and each team of its invocations two of them.
+// Parts: weights FORMAT places activations DOT… TEAM… pack or no_pack, matvec.
 struct Params {
   first_row: u32,
   n_rows: u32,
@@ -8,29 +9,52 @@ struct Params {
   plane_3: u32,
   row_at: u32,
   out_dim: u32,
-  per_output: u32,
+  has_norm: u32,
+  eps: f32,
   has_bias: u32,
   bias_at: u32,
   has_residual: u32,
   scale: f32,
+  packs: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<vec4u>;
+@group(0) @binding(2) var<storage, read> x: array<vec4u>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> x: array<vec4f>;
-@group(0) @binding(5) var<storage, read> residual: array<f32>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read> norm: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> packed: array<u32>;
+
+var<workgroup> made: array<f32, BLOCK>;
+
+// Of unit u with two rows, and the sum of squares.
+fn products(rows: vec2u, t: u32, u: u32) -> vec4f {
+  let own = x_of(t, blocks_of(u));
+  return vec4f(dot_unit(rows.x, u, own), dot_unit(rows.y, u, own), own.squares, 0.0);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
-  let first = MATVEC_ROWS * (group.x + groups.x * group.y);
-  let rows = min(vec4u(first) + vec4u(0u, 1u, 2u, 3u), vec4u(p.n_rows - 1u));
-  let products = products4(p.row_at + rows, group.z * (p.cols / 4u), lane);
-  if (lane < MATVEC_ROWS && first + lane < p.n_rows) {
-    let row = p.first_row + first + lane;
-    let at = group.z * p.out_dim + row;
-    var y = products[lane];
+  let block = group.x + groups.x * group.y;
+  let t = group.z;
+  let first = BLOCK * block + 2u * (lane / TEAM);
+  let rows = p.row_at + min(vec2u(first, first + 1u), vec2u(p.n_rows - 1u));
+  var sums = vec4f(); // products, squares
+  for (var u = lane % TEAM; u < units(); u += 2u * TEAM) {
+    sums += products(rows, t, u);
+    if (u + TEAM < units()) { // which is read before the first is used
+      sums += products(rows, t, u + TEAM);
+    }
+  }
+  sums = team_sum4(sums, lane);
+  let which = lane % TEAM;
+  if (which < 2u && first + which < p.n_rows) {
+    let row = p.first_row + first + which;
+    let at = t * p.out_dim + row;
+    var y = sums[which] * root(sums.z);
     if (p.has_bias != 0u) {
       y += bias[p.bias_at + row];
     }
@@ -39,5 +63,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       y += residual[at];
     }
     out[at] = y;
+    made[2u * (lane / TEAM) + which] = y;
   }
+  workgroupBarrier();
+  let four = 4u * (lane % 4u);
+  pack(lane < 4u, t, p.out_dim, 4u * block + lane % 4u,
+       vec4f(made[four], made[four + 1u], made[four + 2u], made[four + 3u]), lane);
 }

@@ -212,7 +212,7 @@ static bool is_ready(const gpu_model *m, size_t unit, const bool *ready) {
   const gpu_unit *u = &m->units.units[unit];
   for (size_t i = u->first; i < u->first + u->n; i++)
     if (!sotto_op_is_ready(m->program, &m->program->ops[i], m->config.n_ctx, ready)) return false;
-  return true;
+  return u->norm < 0 || ready[u->norm];
 }
 
 /* The first unit of the stage behind that of a unit. */

@@ -56,6 +56,8 @@ static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_
       {"K_TYPE", kv_number(k_type)},
       {"V_TYPE", kv_number(v_type)},
 #define GPU(NAME) {#NAME, GPU_##NAME}
+      GPU(BLOCK),
+      GPU(TEAM),
       GPU(MATVEC_ROWS),
       GPU(MATMUL_M),
       GPU(MATMUL_N),
@@ -72,6 +74,8 @@ static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_
       GPU(GELU),
       GPU(SCALE),
       GPU(SOFTCAP),
+      GPU(PACKS_PLAIN),
+      GPU(PACKS_NORMED),
 #undef GPU
 #define SOTTO(NAME) {#NAME, SOTTO_##NAME}
       SOTTO(ROW_OF_TOKEN),
@@ -98,18 +102,36 @@ void gpu_pipelines_free(gpu_pipelines *p) {
   if (p->stream) sotto_str_free(&p->constants);
 }
 
-/* "batch formats/q4_0 reduce_shared matvec" */
+/* Sums over teams are written for subgroups that are teams or parts of them. */
+static bool has_teams(const sotto_gpu_device *d) {
+  return has_subgroups(d) && d->subgroup_min <= GPU_TEAM;
+}
+
+/* A word of kernels.def, or what it stands for. */
+static sotto_status write_word(const gpu_pipelines *p, const gpu_pipeline *pipeline,
+                               sotto_slice word, sotto_str *out) {
+  const bool floats = sotto_dtype_block_weights(pipeline->type) == 1,
+             dots = p->device.features & SOTTO_GPU_PACKED_DOT;
+  if (sotto_slice_is(word, "FORMAT"))
+    return sotto_str_appendf(out, "%s formats/%s", floats ? "floats" : "quants",
+                             gpu_planes_of(pipeline->type)->file);
+  if (sotto_slice_is(word, "PRODUCTS"))
+    return sotto_str_append_c(out, floats ? "dot_floats"
+                                   : dots ? "dot_packed dot_quants"
+                                          : "dot_plain dot_quants");
+  if (sotto_slice_is(word, "REDUCE"))
+    return sotto_str_append_c(out, has_subgroups(&p->device) ? "reduce_subgroup" : "reduce_shared");
+  if (sotto_slice_is(word, "TEAM"))
+    return sotto_str_append_c(out, has_teams(&p->device) ? "team_subgroup" : "team_shared");
+  return sotto_str_append(out, word.data, word.len);
+}
+
+/* "batch quants formats/q4_0 reduce_shared matvec" */
 static sotto_status write_parts(const gpu_pipelines *p, const gpu_pipeline *pipeline,
                                 sotto_str *out) {
   for (const char *at = kernels[pipeline->kernel].parts; *at;) {
     const sotto_slice word = {at, strcspn(at, " ")};
-    if (sotto_slice_is(word, "FORMAT"))
-      SOTTO_TRY(sotto_str_appendf(out, "formats/%s", gpu_planes_of(pipeline->type)->file));
-    else if (sotto_slice_is(word, "REDUCE"))
-      SOTTO_TRY(
-          sotto_str_append_c(out, has_subgroups(&p->device) ? "reduce_subgroup" : "reduce_shared"));
-    else
-      SOTTO_TRY(sotto_str_append(out, word.data, word.len));
+    SOTTO_TRY(write_word(p, pipeline, word, out));
     at += word.len;
     if (*at) SOTTO_TRY(sotto_str_append(out, at++, 1));
   }
@@ -119,9 +141,12 @@ static sotto_status write_parts(const gpu_pipelines *p, const gpu_pipeline *pipe
 /* Its own constants, then those of all. */
 static sotto_status write_head(const gpu_pipelines *p, const gpu_pipeline *pipeline,
                                sotto_str *out) {
-  const bool reduces = strstr(kernels[pipeline->kernel].parts, "REDUCE") != NULL;
-  if (reduces && has_subgroups(&p->device))
-    SOTTO_TRY(sotto_str_append_c(out, "enable subgroups;\n"));
+  const char *parts = kernels[pipeline->kernel].parts;
+  const bool uses_subgroups = (strstr(parts, "REDUCE") && has_subgroups(&p->device)) ||
+                              (strstr(parts, "TEAM") && has_teams(&p->device));
+  if (uses_subgroups)
+    SOTTO_TRY(sotto_str_appendf(out, "enable subgroups;\nconst SUBGROUP: u32 = %uu;\n",
+                                p->device.subgroup_min));
   SOTTO_TRY(
       sotto_str_appendf(out, "const WORKGROUP: u32 = %uu;\n", kernels[pipeline->kernel].workgroup));
   return sotto_str_append(out, p->constants.data, p->constants.len);

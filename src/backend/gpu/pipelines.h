@@ -15,7 +15,7 @@ typedef enum gpu_kernel {
 } gpu_kernel;
 
 #define GPU_USUAL_PIPELINES 36  /* of a model */
-#define GPU_MAX_PIPELINES   128 /* six kernels for every type, and all others */
+#define GPU_MAX_PIPELINES   160 /* seven kernels for every type, and all others */
 
 /* type: of the weights; F32 for kernels that read none. */
 typedef struct gpu_pipeline {

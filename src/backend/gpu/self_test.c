@@ -18,10 +18,15 @@ struct gpu_self_test {
   gpu_test_case *cases[MAX_CASES];
 };
 
+/* Operations that have kernels of their own for a few rows, and are tested with their unit. */
+static bool has_units(sotto_op_kind kind) {
+  return kind == SOTTO_OP_MATMUL || kind == SOTTO_OP_ATTENTION;
+}
+
 /* Operations that are tested with another one. */
 static bool comes_along(sotto_op_kind kind) {
-  return kind == SOTTO_OP_KV_WRITE || kind == SOTTO_OP_ROUTE || kind == SOTTO_OP_COMBINE ||
-         kind == SOTTO_OP_L2_NORM;
+  return has_units(kind) || kind == SOTTO_OP_KV_WRITE || kind == SOTTO_OP_ROUTE ||
+         kind == SOTTO_OP_COMBINE || kind == SOTTO_OP_L2_NORM;
 }
 
 /* Whether a test of one is a test of the other. */
@@ -52,7 +57,8 @@ static bool is_first(const sotto_program *p, const sotto_op *op) {
 }
 
 static bool are_same(const sotto_program *p, const gpu_unit *a, const gpu_unit *b) {
-  if (a->kind != b->kind || a->n != b->n) return false;
+  if (a->kind != b->kind || a->n != b->n || a->packs != b->packs) return false;
+  if (a->given != b->given || (a->norm >= 0) != (b->norm >= 0)) return false;
   for (size_t i = 0; i < a->n; i++)
     if (!is_same(p, &p->ops[a->first + i], &p->ops[b->first + i])) return false;
   return true;
@@ -61,23 +67,24 @@ static bool are_same(const sotto_program *p, const gpu_unit *a, const gpu_unit *
 /* Whether a unit has kernels of its own for a few rows that no unit before it has. */
 static bool is_first_unit(const sotto_program *p, const gpu_units *units, const gpu_unit *unit) {
   const sotto_op_kind kind = p->ops[unit->first].kind;
-  if (unit->kind == GPU_UNIT_OP && kind != SOTTO_OP_MATMUL && kind != SOTTO_OP_ATTENTION)
-    return false;
+  if (unit->kind == GPU_UNIT_OP && !has_units(kind) && !unit->packs) return false;
   for (const gpu_unit *before = units->units; before < unit; before++)
     if (are_same(p, before, unit)) return false;
   return true;
 }
 
 sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *p) {
+  static const gpu_kernel own[] = {GPU_KERNEL_embed, GPU_KERNEL_embed_pack, GPU_KERNEL_pack_rows,
+                                   GPU_KERNEL_matvec, GPU_KERNEL_matmul};
   uint32_t number;
-  for (size_t i = 0; i < p->n_ops; i++) {
-    if (p->ops[i].kind != SOTTO_OP_SIGMOID_GATE) continue;
-    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matvec, SOTTO_F32, &number));
-    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_matmul, SOTTO_F32, &number));
-  }
-  if (gpu_summary_is_used(p))
-    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_top_merge, SOTTO_F32, &number));
-  return gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_embed, SOTTO_F32, &number);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, own[i], SOTTO_F32, &number));
+  for (size_t i = 0; i < p->n_ops; i++)
+    if (p->ops[i].kind == SOTTO_OP_ATTENTION)
+      SOTTO_TRY(
+          gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_attention_merge, SOTTO_F32, &number));
+  if (!gpu_summary_is_used(p)) return SOTTO_OK;
+  return gpu_pipeline_of(&shared->pipelines, GPU_KERNEL_top_merge, SOTTO_F32, &number);
 }
 
 /* ---- running them ---- */
@@ -151,7 +158,7 @@ static sotto_status run_there(gpu_test_case *c, const sotto_backend_config *conf
   sotto_weight_sink *sink = &c->gpu.weights.sink;
   for (size_t i = 0; i < c->program.n_weights; i++)
     SOTTO_TRY(sink->take(sink, i, 0, c->data[i], c->program.weights[i].rows));
-  c->gpu.few_positions = 0; /* a few tokens attend in parts, many do not */
+  if (!c->near) c->gpu.few_positions = 0; /* a few tokens attend in parts, many do not */
   gpu_model_begin(&c->gpu, &c->batch);
   gpu_model_queue(&c->gpu, all_ready);
   gpu_model_release(&c->gpu);
@@ -171,7 +178,8 @@ static double tolerance_of(const gpu_test_case *c, const sotto_kv_shape *kv) {
 
 /* Of a unit, or of an operation, or with neither of summaries. */
 static sotto_status add_case(gpu_self_test *test, gpu_shared *shared, const sotto_kv_shape *kv,
-                             const gpu_unit *unit, const sotto_op *op, uint32_t n_tokens) {
+                             const gpu_unit *unit, const sotto_op *op, uint32_t n_tokens,
+                             bool near) {
   if (test->n_cases == MAX_CASES) return SOTTO_OK;
   gpu_test_case *c = sotto_alloc_zero(test->ctx, sizeof *c);
   if (!c) return SOTTO_ERR_OUT_OF_MEMORY;
@@ -180,6 +188,7 @@ static sotto_status add_case(gpu_self_test *test, gpu_shared *shared, const sott
   c->of = op;
   c->sums_up = !op && !unit;
   c->n_tokens = n_tokens;
+  c->near = near;
   c->state = test->n_cases;
   c->layer = (sotto_kv_layer){.n_head_kv = 1, .head_dim = 64};
   sotto_program_init(p, test->ctx, NULL);
@@ -208,10 +217,17 @@ static sotto_status add_case(gpu_self_test *test, gpu_shared *shared, const sott
   return run_there(c, &config, shared);
 }
 
-/* Of so many tokens that there are no units. */
-static uint32_t many_tokens(sotto_op_kind kind) {
-  if (kind == SOTTO_OP_ATTENTION) return TEST_LONG;
-  return kind == SOTTO_OP_MATMUL ? TEST_MANY : TEST_FEW; /* the same kernels as for many */
+/* For a few tokens, for so few positions that attention is in one part, and for so many tokens that
+ * there are no units. */
+static sotto_status add_unit(gpu_self_test *test, gpu_shared *shared, const sotto_kv_shape *kv,
+                             const gpu_unit *unit) {
+  const sotto_op_kind kind = test->program->ops[unit->first].kind;
+  const bool attends = kind == SOTTO_OP_ATTENTION;
+  SOTTO_TRY(add_case(test, shared, kv, unit, NULL, TEST_FEW, false));
+  if (attends && unit->packs) SOTTO_TRY(add_case(test, shared, kv, unit, NULL, TEST_FEW, true));
+  if (unit->kind == GPU_UNIT_NORM_ADD || (unit->kind == GPU_UNIT_OP && !has_units(kind)))
+    return SOTTO_OK; /* what many tokens have is tested by itself */
+  return add_case(test, shared, kv, unit, NULL, attends ? TEST_LONG : TEST_MANY, false);
 }
 
 static sotto_status add_cases(gpu_self_test *test, gpu_shared *shared, const sotto_kv_shape *kv,
@@ -220,17 +236,12 @@ static sotto_status add_cases(gpu_self_test *test, gpu_shared *shared, const sot
   for (size_t i = 0; i < p->n_ops; i++) {
     const sotto_op *op = &p->ops[i];
     if (comes_along(op->kind) || !is_first(p, op)) continue;
-    SOTTO_TRY(add_case(test, shared, kv, NULL, op, many_tokens(op->kind)));
+    SOTTO_TRY(add_case(test, shared, kv, NULL, op, TEST_FEW, false));
   }
-  for (size_t i = 0; i < units->n; i++) {
-    const gpu_unit *unit = &units->units[i];
-    if (!is_first_unit(p, units, unit)) continue;
-    if (unit->kind == GPU_UNIT_OP)
-      SOTTO_TRY(add_case(test, shared, kv, NULL, &p->ops[unit->first], TEST_FEW));
-    else
-      SOTTO_TRY(add_case(test, shared, kv, unit, NULL, TEST_FEW));
-  }
-  if (gpu_summary_is_used(p)) SOTTO_TRY(add_case(test, shared, kv, NULL, NULL, 2));
+  for (size_t i = 0; i < units->n; i++)
+    if (is_first_unit(p, units, &units->units[i]))
+      SOTTO_TRY(add_unit(test, shared, kv, &units->units[i]));
+  if (gpu_summary_is_used(p)) SOTTO_TRY(add_case(test, shared, kv, NULL, NULL, 2, false));
   return shared->stream.failed ? SOTTO_ERR_OUT_OF_MEMORY : SOTTO_OK;
 }
 
@@ -345,8 +356,6 @@ uint64_t gpu_self_test_bytes(const sotto_program *p, const gpu_units *units) {
     const sotto_op *op = &p->ops[i];
     if (comes_along(op->kind) || !is_first(p, op)) continue;
     bytes += 1 << 16;
-    if (op->kind == SOTTO_OP_ATTENTION)
-      bytes += 2ull * TEST_VOCAB * 5 * op->attention.head_dim * sizeof(float);
     if (op->kind == SOTTO_OP_MATMUL_EXPERTS) {
       const uint64_t weights = 2ull * TEST_N_EXPERTS * 256 * 256;
       bytes += weights; /* of four bits and eight, twice */
@@ -356,7 +365,9 @@ uint64_t gpu_self_test_bytes(const sotto_program *p, const gpu_units *units) {
   for (size_t i = 0; i < units->n; i++) {
     if (!is_first_unit(p, units, &units->units[i])) continue;
     const uint64_t heads = heads_bytes(p, &units->units[i]);
-    bytes += (1 << 16) + 2 * heads;
+    const sotto_op *attention = gpu_unit_op(p, &units->units[i], SOTTO_OP_ATTENTION, 0);
+    bytes += 2 * ((1 << 17) + 2 * heads); /* for a few tokens, and for many */
+    if (attention) bytes += 6ull * TEST_VOCAB * 10 * attention->attention.head_dim * sizeof(float);
     if (heads > most) most = heads;
   }
   return bytes + most;

@@ -74,11 +74,12 @@ static sotto_weight_id any_vector(gpu_test_case *c, uint32_t n) {
   return any_weight(c, SOTTO_WEIGHT_VECTOR, SOTTO_F32, 1, n);
 }
 
-/* A buffer with a row of a table for each token. */
 sotto_buffer_id gpu_test_input(gpu_test_case *c, const char *name, uint32_t dim) {
   const sotto_buffer_id buffer = sotto_program_buffer(&c->program, name, dim);
-  const sotto_weight_id table = any_weight(c, SOTTO_WEIGHT_MATRIX, SOTTO_F32, TEST_VOCAB, dim);
-  sotto_program_embed(&c->program, buffer, table, SOTTO_ROW_OF_TOKEN);
+  const uint32_t rows = c->unpacked ? TEST_LONG : TEST_VOCAB;
+  const sotto_weight_id table = any_weight(c, SOTTO_WEIGHT_MATRIX, SOTTO_F32, rows, dim);
+  sotto_program_embed(&c->program, buffer, table,
+                      c->unpacked ? SOTTO_ROW_OF_POSITION : SOTTO_ROW_OF_TOKEN);
   return buffer;
 }
 
@@ -86,14 +87,6 @@ sotto_buffer_id gpu_test_input(gpu_test_case *c, const char *name, uint32_t dim)
 
 static uint32_t width_of(sotto_dtype type) {
   return sotto_dtype_block_weights(type) == 256 ? 256 : TEST_WIDTH;
-}
-
-static void write_matmul(gpu_test_case *c, sotto_dtype type, bool bias) {
-  sotto_program *p = &c->program;
-  const sotto_buffer_id x = gpu_test_input(c, "x", width_of(type)),
-                        out = sotto_program_buffer(p, "out", TEST_ROWS);
-  const sotto_weight_id w = any_weight(c, SOTTO_WEIGHT_MATRIX, type, TEST_ROWS, width_of(type));
-  sotto_program_matmul(p, out, x, w, bias ? any_vector(c, TEST_ROWS) : SOTTO_NONE);
 }
 
 static void write_experts(gpu_test_case *c, const sotto_program *model, sotto_dtype type,
@@ -146,11 +139,11 @@ static void write_rope(gpu_test_case *c, const sotto_program *model, const sotto
 static void write_attention(gpu_test_case *c, const sotto_op *op) {
   sotto_program *p = &c->program;
   const uint32_t d = op->attention.head_dim, n_rep = op->attention.n_head / op->attention.n_head_kv,
-                 n_head = n_rep < 3 ? n_rep : 3,
+                 n_head = 2 * (n_rep < 3 ? n_rep : 3),
                  window = op->attention.window > 20 ? 20 : op->attention.window;
-  c->layer = (sotto_kv_layer){.n_head_kv = 1, .head_dim = d};
-  const sotto_buffer_id q = gpu_test_input(c, "q", n_head * d), k = gpu_test_input(c, "k", d),
-                        v = gpu_test_input(c, "v", d);
+  c->layer = (sotto_kv_layer){.n_head_kv = 2, .head_dim = d};
+  const sotto_buffer_id q = gpu_test_input(c, "q", n_head * d), k = gpu_test_input(c, "k", 2 * d),
+                        v = gpu_test_input(c, "v", 2 * d);
   sotto_program_kv_write(p, 0, k, v);
   sotto_program_attention(p, 0, sotto_program_buffer(p, "out", n_head * d), q, n_head,
                           op->attention.scale, op->attention.softcap, window);
@@ -213,12 +206,10 @@ void gpu_test_write_op(gpu_test_case *c, const sotto_program *model) {
   }
   case SOTTO_OP_RMS_NORM:
   case SOTTO_OP_LAYER_NORM: write_norm(c, op, model->buffers[op->out].dim); break;
-  case SOTTO_OP_MATMUL: write_matmul(c, type, op->bias >= 0); break;
   case SOTTO_OP_MATMUL_EXPERTS:
     write_experts(c, model, type, model->buffers[op->in[0]].n_used == 0);
     break;
   case SOTTO_OP_ROPE: write_rope(c, model, op); break;
-  case SOTTO_OP_ATTENTION: write_attention(c, op); break;
   case SOTTO_OP_SHORT_CONV: write_conv(c, op); break;
   case SOTTO_OP_TAKE_OUTPUTS:
   case SOTTO_OP_POOL: write_outputs(c, op); break;
@@ -294,38 +285,63 @@ static void write_added(gpu_test_case *c, const sotto_op *last, sotto_buffer_id 
   sotto_program_add(p, y, y, value);
 }
 
+/* What reads packed activations: a matrix, behind the norm that they are packed for. */
+static void write_reader(gpu_test_case *c, const gpu_unit *unit) {
+  sotto_program *p = &c->program;
+  if (!unit->packs || p->status != SOTTO_OK) return;
+  sotto_buffer_id x = p->ops[p->n_ops - 1].out;
+  const uint32_t dim = p->buffers[x].dim;
+  sotto_buffer_id (*buffer)(sotto_program *, const char *, uint32_t) =
+      p->buffers[x].per_output ? sotto_program_output_buffer : sotto_program_buffer;
+  if (unit->norm >= 0) {
+    const sotto_buffer_id norm = buffer(p, "read norm", dim);
+    sotto_program_rms_norm(p, norm, x, any_vector(c, dim), 1e-5f);
+    x = norm;
+  }
+  sotto_program_matmul(p, buffer(p, "read", TEST_ROWS), x,
+                       any_weight(c, SOTTO_WEIGHT_MATRIX, SOTTO_F32, TEST_ROWS, dim), SOTTO_NONE);
+}
+
+static void write_products(gpu_test_case *c, const sotto_program *model, const gpu_unit *unit) {
+  sotto_program *p = &c->program;
+  const sotto_op *op = &model->ops[unit->first], *last = op + unit->n - 1, *matmul = c->of;
+  const uint32_t width = width_of(model->weights[matmul->weight].tensor->type),
+                 rows = unit->packs                       ? TEST_BLOCKS
+                        : unit->kind == GPU_UNIT_NORM_GLU ? TEST_TILES
+                                                          : TEST_ROWS;
+  sotto_buffer_id x = gpu_test_input(c, "x", width);
+  const sotto_buffer_id y =
+      unit->kind == GPU_UNIT_MATMUL_ADD ? gpu_test_input(c, "y", rows) : SOTTO_NONE;
+  if (op != matmul) x = write_normed(c, op, x, width);
+  const sotto_buffer_id out = sotto_program_buffer(p, "out", rows);
+  write_matmul_as(c, model, matmul, out, x);
+  if (unit->kind == GPU_UNIT_MATMUL_ADD) write_added(c, last, out, y);
+  if (unit->kind != GPU_UNIT_NORM_GLU) return;
+  const sotto_buffer_id up = sotto_program_buffer(p, "up", rows);
+  write_matmul_as(c, model, matmul + 1, up, x);
+  sotto_program_glu(p, out, out, up, last->glu.activation);
+}
+
 void gpu_test_write_unit(gpu_test_case *c, const sotto_program *model, const gpu_unit *unit) {
   sotto_program *p = &c->program;
   const sotto_op *op = &model->ops[unit->first], *last = op + unit->n - 1,
                  *matmul = gpu_unit_op(model, unit, SOTTO_OP_MATMUL, 0);
-  const uint32_t width =
-      matmul ? width_of(model->weights[matmul->weight].tensor->type) : TEST_WIDTH;
   c->of = matmul ? matmul : op;
+  c->unpacked = gpu_unit_with_products(model, unit) && !unit->given;
   if (unit->kind == GPU_UNIT_HEADS) {
     c->of = last;
-    write_heads(c, model, unit, width);
-    p->output = p->n_ops ? p->ops[p->n_ops - 1].out : SOTTO_NONE;
-    return;
-  }
-  const sotto_buffer_id x = gpu_test_input(c, "x", width);
-  if (unit->kind == GPU_UNIT_NORM_ADD) {
-    const sotto_buffer_id y = gpu_test_input(c, "y", width);
-    write_added(c, last, write_normed(c, op, x, width), y);
-  } else if (unit->kind == GPU_UNIT_MATMUL_ADD) {
-    const sotto_buffer_id out = sotto_program_buffer(p, "out", TEST_ROWS),
-                          y = gpu_test_input(c, "y", TEST_ROWS);
-    write_matmul_as(c, model, matmul, out, x);
-    write_added(c, last, out, y);
-  } else if (unit->kind == GPU_UNIT_NORM_MATMUL) {
-    const sotto_buffer_id out = sotto_program_buffer(p, "out", TEST_ROWS);
-    write_matmul_as(c, model, matmul, out, write_normed(c, op, x, width));
+    write_heads(c, model, unit, width_of(model->weights[matmul->weight].tensor->type));
+  } else if (unit->kind == GPU_UNIT_NORM_ADD) {
+    const sotto_buffer_id x = gpu_test_input(c, "x", TEST_WIDTH),
+                          y = gpu_test_input(c, "y", TEST_WIDTH);
+    write_added(c, last, write_normed(c, op, x, TEST_WIDTH), y);
+  } else if (matmul) {
+    write_products(c, model, unit);
+  } else if (op->kind == SOTTO_OP_ATTENTION) {
+    write_attention(c, op);
   } else {
-    const sotto_buffer_id norm = write_normed(c, op, x, width),
-                          gate = sotto_program_buffer(p, "gate", TEST_TILES),
-                          up = sotto_program_buffer(p, "up", TEST_TILES);
-    write_matmul_as(c, model, matmul, gate, norm);
-    write_matmul_as(c, model, matmul + 1, up, norm);
-    sotto_program_glu(p, gate, gate, up, last->glu.activation);
+    gpu_test_write_op(c, model);
   }
+  write_reader(c, unit);
   p->output = p->n_ops ? p->ops[p->n_ops - 1].out : SOTTO_NONE;
 }

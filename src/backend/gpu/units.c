@@ -1,6 +1,7 @@
 /* Finding units: what architectures write, operation by operation. */
 #include "backend/gpu/units.h"
 
+#include "backend/gpu/kernels.h"
 #include "backend/gpu/weights.h"
 
 /* ---- what a unit may keep to itself, and what may lie side by side ---- */
@@ -148,8 +149,51 @@ static gpu_unit unit_at(const sotto_program *p, const sotto_gpu_device *device, 
       {GPU_UNIT_MATMUL_ADD, match_matmul_add(p, i)},
   };
   for (size_t k = 0; k < sizeof found / sizeof *found; k++)
-    if (found[k].n) return (gpu_unit){found[k].kind, i, found[k].n};
-  return (gpu_unit){GPU_UNIT_OP, i, 1};
+    if (found[k].n) return (gpu_unit){found[k].kind, i, found[k].n, .norm = SOTTO_NONE};
+  return (gpu_unit){GPU_UNIT_OP, i, 1, .norm = SOTTO_NONE};
+}
+
+/* ---- packed activations ---- */
+
+const sotto_op *gpu_unit_with_products(const sotto_program *p, const gpu_unit *unit) {
+  return gpu_unit_op(p, unit, SOTTO_OP_MATMUL, 0) ? &p->ops[unit->first] : NULL;
+}
+
+/* The unit that has made the input of unit n. */
+static gpu_unit *maker_of(const gpu_units *u, const sotto_program *p, size_t n) {
+  const sotto_buffer_id value = p->ops[u->units[n].first].in[0];
+  while (n-- > 0) {
+    const gpu_unit *unit = &u->units[n];
+    for (size_t i = unit->first + unit->n; i-- > unit->first;)
+      if (p->ops[i].out == value) return i == unit->first + unit->n - 1 ? &u->units[n] : NULL;
+  }
+  return NULL;
+}
+
+/* Whether a unit's kernels can pack what it makes: a workgroup has whole blocks of it. */
+static bool can_pack(const sotto_program *p, const sotto_gpu_device *device, const gpu_unit *unit) {
+  const sotto_op *op = &p->ops[unit->first], *matmul = gpu_unit_op(p, unit, SOTTO_OP_MATMUL, 0);
+  if (p->buffers[op[unit->n - 1].out].dim % (2 * GPU_BLOCK)) return false;
+  if (op->kind == SOTTO_OP_ATTENTION) return op->attention.head_dim % GPU_BLOCK == 0;
+  if (op->kind == SOTTO_OP_EMBED) return op->embed.row == SOTTO_ROW_OF_TOKEN;
+  if (op->kind == SOTTO_OP_TAKE_OUTPUTS) return true;
+  const sotto_weight *w = matmul ? &p->weights[matmul->weight] : NULL;
+  return w && gpu_planes_bytes(w->tensor->type, w->rows, w->cols, NULL) <=
+                  gpu_most_bytes_bound(device); /* in one shard */
+}
+
+/* Has the unit that makes the input of unit n pack it, where it can and nobody else has it do so
+ * otherwise. */
+static void find_packer(gpu_units *u, const sotto_program *p, const sotto_gpu_device *device,
+                        size_t n) {
+  gpu_unit *unit = &u->units[n];
+  const sotto_op *op = gpu_unit_with_products(p, unit);
+  gpu_unit *maker = op ? maker_of(u, p, n) : NULL;
+  if (!maker || !can_pack(p, device, maker)) return;
+  const sotto_weight_id norm = op->kind == SOTTO_OP_RMS_NORM ? op->weight : SOTTO_NONE;
+  if (maker->packs && maker->norm != norm) return;
+  unit->given = maker->packs = true;
+  maker->norm = norm;
 }
 
 /* ---- all of them ---- */
@@ -188,6 +232,7 @@ sotto_status gpu_units_init(const sotto_program *p, const sotto_gpu_device *devi
     out->units[out->n] = unit_at(p, device, i);
     lay_unit(out, p, device, &out->units[out->n]);
   }
+  for (size_t i = 0; i < out->n; i++) find_packer(out, p, device, i);
   return SOTTO_OK;
 }
 

@@ -20,9 +20,15 @@ typedef enum gpu_unit_kind {
   GPU_UNIT_HEADS,
 } gpu_unit_kind;
 
+/* The products of a unit with a matrix are, for a few rows, with packed activations
+ * (kernels_matrix.h): its input, times the weights of its norm where it begins with one. The unit
+ * that makes this input packs it beside what it makes, where it can; else the unit does, first. */
 typedef struct gpu_unit {
   gpu_unit_kind kind;
-  size_t first, n; /* operations */
+  size_t first, n;      /* operations */
+  bool given;           /* its input has been packed */
+  bool packs;           /* what it makes, for a unit behind it, times the weights `norm`: */
+  sotto_weight_id norm; /* SOTTO_NONE: as it is */
 } gpu_unit;
 
 typedef struct gpu_units {
@@ -39,6 +45,8 @@ typedef struct gpu_units {
 sotto_status gpu_units_init(const sotto_program *program, const sotto_gpu_device *device,
                             gpu_units *out);
 void gpu_units_free(gpu_units *units);
+/* The operation whose first input a unit's products are with; NULL where it has none. */
+const sotto_op *gpu_unit_with_products(const sotto_program *program, const gpu_unit *unit);
 /* The operation of a unit that is of this kind: the nth, from 0; NULL where there is none. */
 const sotto_op *gpu_unit_op(const sotto_program *program, const gpu_unit *unit, sotto_op_kind kind,
                             size_t nth);

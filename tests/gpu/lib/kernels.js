@@ -29,12 +29,13 @@ function enumerators(path, name, prefix) {
   return Array.from(names, ([, found]) => found)
 }
 
-const numbered = (names, prefix = '') => names.map((name, i) => [prefix + name, i])
+const numbered = (names, prefix = '', first = 0) =>
+  names.map((name, i) => [prefix + name, first + i])
 const headers = ['kernels.h', 'kernels_matrix.h', 'kernels_attention.h', 'logits.h']
 const sizes = headers.flatMap((header) =>
   Array.from(
     read(root, `${FOLDER}/${header}`).matchAll(
-      /^#define GPU_(MAT\w+|SPLITS|TOP_\w+|MAX_NAMED)\s+(\d+)/gm,
+      /^#define GPU_(BLOCK|TEAM|MAT\w+|SPLITS|TOP_\w+|MAX_NAMED)\s+(\d+)/gm,
     ),
     ([, name, value]) => [name, Number(value)],
   ),
@@ -45,21 +46,35 @@ export const constants = Object.fromEntries([
   ...numbered(batchWords, 'BATCH_'),
   ...numbered(enumerators(`${FOLDER}/kernels.h`, 'gpu_binary_kind', 'GPU_')),
   ...numbered(enumerators(`${FOLDER}/kernels.h`, 'gpu_unary_kind', 'GPU_')),
+  ...numbered(enumerators(`${FOLDER}/kernels_matrix.h`, 'gpu_packs', 'GPU_'), '', 1),
   ...numbered(enumerators('src/program/op.h', 'sotto_embed_row', 'SOTTO_')),
   ...numbered(enumerators('src/program/op.h', 'sotto_pooling', 'SOTTO_')),
   ...numbered(kvTypes, 'KV_'),
   ...sizes,
 ])
 
-/** The text of a pipeline; `reduce` is "shared" or "subgroup". */
-export function source(name, { format, reduce = 'shared', own = {} }) {
+/** Files that a word of kernels.def stands for. */
+function filesOf(part, { format, reduce, dots }) {
+  const floats = ['f32', 'f16', 'bf16'].includes(format)
+  if (part === 'FORMAT') return [floats ? 'floats' : 'quants', `formats/${format}`]
+  if (part === 'PRODUCTS') return floats ? ['dot_floats'] : [`dot_${dots}`, 'dot_quants']
+  if (part === 'REDUCE' || part === 'TEAM') return [`${part.toLowerCase()}_${reduce}`]
+  return [part]
+}
+
+/** Of subgroups, on SwiftShader. */
+const SUBGROUP = 4
+
+/**
+ * The text of a pipeline; `reduce` is "shared" or "subgroup", `dots` "packed" or "plain".
+ */
+export function source(name, { format, reduce = 'shared', dots = 'packed', own = {} }) {
   const { parts, workgroup } = table.get(name)
-  const values = { ...constants, WORKGROUP: workgroup, ...own }
+  const values = { ...constants, WORKGROUP: workgroup, SUBGROUP, ...own }
   const lines = Object.entries(values).map(([key, value]) => `const ${key}: u32 = ${value}u;\n`)
-  if (reduce === 'subgroup' && parts.includes('REDUCE')) lines.unshift('enable subgroups;\n')
-  const files = parts.map((part) =>
-    part.replace('FORMAT', `formats/${format}`).replace('REDUCE', `reduce_${reduce}`),
-  )
+  const reduces = parts.includes('REDUCE') || parts.includes('TEAM')
+  if (reduce === 'subgroup' && reduces) lines.unshift('enable subgroups;\n')
+  const files = parts.flatMap((part) => filesOf(part, { format, reduce, dots }))
   return lines.join('') + files.map((file) => read(root, `${FOLDER}/${file}.wgsl`)).join('')
 }
 

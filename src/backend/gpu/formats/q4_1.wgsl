@@ -1,13 +1,10 @@
-// A word: four weights and those 16 columns on.
-fn columns8(i: u32) -> vec2u {
-  let column = 32u * (i / 4u) + 4u * (i % 4u);
-  return vec2u(column, column + 16u);
+fn blocks_of(u: u32) -> vec2u {
+  return blocks_in_order(u);
 }
 
-fn eight_of(row: u32, i: u32) -> Eight {
-  let block = row * (p.cols / 32u) + i / 4u;
-  let word = w[4u * block + i % 4u];
-  let scale = unpack2x16float(w[p.plane_1 + block]); // and minimum
-  return Eight(quants(bits_of_bytes(word, 0u, 15u), bits_of_bytes(word, 4u, 15u)),
-               scale.xx, scale.yy);
+fn unit_of(row: u32, u: u32) -> Unit {
+  let block = row * (p.cols / 32u) + u;
+  let q = w[block];
+  let scale = unpack2x16float(word(p.plane_1 + block)); // and minimum
+  return Unit(low_nibbles(q), high_nibbles(q), scale.xx, scale.yy);
 }

@@ -1,16 +1,15 @@
-// A word: four weights and those 32 columns on. Words 4 to 35 of a block have them.
-fn columns8(i: u32) -> vec2u {
-  let column = 64u * (i / 8u) + 4u * (i % 8u);
-  return vec2u(column, column + 32u);
+// Sixteen bytes have weights and those 32 columns on, behind the 16 bytes of a block's scales.
+fn blocks_of(u: u32) -> vec2u {
+  let block = 4u * (u / 2u) + u % 2u;
+  return vec2u(block, block + 2u);
 }
 
-fn eight_of(row: u32, i: u32) -> Eight {
-  let at = 36u * (row * (p.cols / 256u) + i / 32u);
-  let word = w[at + 4u + i % 32u];
-  let sub_block = 2u * (i / 8u % 4u);
-  let scale = unpack2x16float(w[at]); // and minimum
-  let low = scale * k_scale(at + 1u, sub_block);
-  let high = scale * k_scale(at + 1u, sub_block + 1u);
-  return Eight(quants(bits_of_bytes(word, 0u, 15u), bits_of_bytes(word, 4u, 15u)),
-               vec2f(low.x, high.x), -vec2f(low.y, high.y));
+fn unit_of(row: u32, u: u32) -> Unit {
+  let at = 9u * (row * (p.cols / 256u) + u / 8u);
+  let q = w[at + 1u + u % 8u];
+  let sub_block = 2u * (u / 2u % 4u);
+  let scale = unpack2x16float(word(4u * at)); // and minimum
+  let low = scale * k_scale(4u * at + 1u, sub_block);
+  let high = scale * k_scale(4u * at + 1u, sub_block + 1u);
+  return Unit(low_nibbles(q), high_nibbles(q), vec2f(low.x, high.x), -vec2f(low.y, high.y));
 }

@@ -1,15 +1,13 @@
-// A word: four weights and those 16 columns on.
-fn columns8(i: u32) -> vec2u {
-  let column = 32u * (i / 4u) + 4u * (i % 4u);
-  return vec2u(column, column + 16u);
+fn blocks_of(u: u32) -> vec2u {
+  return blocks_in_order(u);
 }
 
-fn eight_of(row: u32, i: u32) -> Eight {
-  let block = row * (p.cols / 32u) + i / 4u;
-  let word = w[4u * block + i % 4u];
-  let fifth = vec4u(w[p.plane_1 + block]) >> (vec4u(0u, 1u, 2u, 3u) + 4u * (i % 4u));
-  let low = bits_of_bytes(word, 0u, 15u) | ((fifth & vec4u(1u)) << vec4u(4u));
-  let high = bits_of_bytes(word, 4u, 15u) | ((fifth >> vec4u(12u)) & vec4u(16u));
+fn unit_of(row: u32, u: u32) -> Unit {
+  let block = row * (p.cols / 32u) + u;
+  let q = w[block];
+  let fifths = word(p.plane_1 + block);
   let scale = half_at(p.plane_2, block);
-  return Eight(quants(low, high), vec2f(scale), vec2f(-16.0 * scale));
+  return Unit(low_nibbles(q) | (spread(fifths) << vec4u(4u)),
+              high_nibbles(q) | (spread(fifths >> 16u) << vec4u(4u)), vec2f(scale),
+              vec2f(-16.0 * scale));
 }

@@ -1,21 +1,19 @@
-// A word: four weights and those 32 columns on. Words 12 to 43 of a block have them, 4 to 11 their
+// Sixteen bytes have weights and those 32 columns on, behind the block's scales and 32 bytes of
 // fifth bits.
-fn columns8(i: u32) -> vec2u {
-  let column = 64u * (i / 8u) + 4u * (i % 8u);
-  return vec2u(column, column + 32u);
+fn blocks_of(u: u32) -> vec2u {
+  let block = 4u * (u / 2u) + u % 2u;
+  return vec2u(block, block + 2u);
 }
 
-fn eight_of(row: u32, i: u32) -> Eight {
-  let at = 44u * (row * (p.cols / 256u) + i / 32u);
-  let word = w[at + 12u + i % 32u];
-  let fifths = w[at + 4u + i % 8u];
-  let sub_block = 2u * (i / 8u % 4u);
-  let scale = unpack2x16float(w[at]); // and minimum
-  let low = scale * k_scale(at + 1u, sub_block);
-  let high = scale * k_scale(at + 1u, sub_block + 1u);
-  let q_low = bits_of_bytes(word, 0u, 15u) | (bits_of_bytes(fifths, sub_block, 1u) << vec4u(4u));
-  let q_high =
-    bits_of_bytes(word, 4u, 15u) | (bits_of_bytes(fifths, sub_block + 1u, 1u) << vec4u(4u));
-  return Eight(quants(q_low, q_high), vec2f(low.x, high.x),
-               -vec2f(low.y, high.y));
+fn unit_of(row: u32, u: u32) -> Unit {
+  let at = 11u * (row * (p.cols / 256u) + u / 8u);
+  let q = w[at + 3u + u % 8u];
+  let fifths = w[at + 1u + u % 2u];
+  let sub_block = 2u * (u / 2u % 4u);
+  let scale = unpack2x16float(word(4u * at)); // and minimum
+  let low = scale * k_scale(4u * at + 1u, sub_block);
+  let high = scale * k_scale(4u * at + 1u, sub_block + 1u);
+  return Unit(low_nibbles(q) | (bits_of(fifths, sub_block, 1u) << vec4u(4u)),
+              high_nibbles(q) | (bits_of(fifths, sub_block + 1u, 1u) << vec4u(4u)),
+              vec2f(low.x, high.x), -vec2f(low.y, high.y));
 }

@@ -1,24 +1,24 @@
-// A word: the low bits of four weights and of those 64 columns on.
-fn columns8(i: u32) -> vec2u {
-  let column = 128u * (i / 16u) + 4u * (i % 16u);
-  return vec2u(column, column + 64u);
+// Sixteen bytes have the low bits of weights and of those 64 columns on.
+fn blocks_of(u: u32) -> vec2u {
+  let block = 8u * (u / 4u) + u % 4u;
+  return vec2u(block, block + 4u);
 }
 
 // Of sub-block s, from the 16 bytes at word `at`.
 fn sub_scale(at: u32, s: u32) -> f32 {
-  return f32(bitcast<i32>(w[at + s / 4u] << (24u - 8u * (s % 4u))) >> 24u);
+  return f32(bitcast<i32>(word(at + s / 4u) << (24u - 8u * (s % 4u))) >> 24u);
 }
 
-fn eight_of(row: u32, i: u32) -> Eight {
-  let block = row * (p.cols / 256u) + i / 32u;
-  let word = w[32u * block + i % 32u];
-  let tops = w[p.plane_1 + 16u * block + 8u * (i / 16u % 2u) + i % 8u];
-  let first = 2u * (i / 8u % 2u);
-  let low = bits_of_bytes(word, 0u, 15u) | (bits_of_bytes(tops, first, 3u) << vec4u(4u));
-  let high = bits_of_bytes(word, 4u, 15u) | (bits_of_bytes(tops, first + 4u, 3u) << vec4u(4u));
-  let sub_block = columns8(i).x / 16u % 16u;
+fn unit_of(row: u32, u: u32) -> Unit {
+  let block = row * (p.cols / 256u) + u / 8u;
+  let q = w[8u * block + u % 8u];
+  let tops = w[p.plane_1 / 4u + 4u * block + 2u * (u / 4u % 2u) + u % 2u];
+  let first = 2u * (u / 2u % 2u);
+  let sub_block = blocks_of(u).x % 16u;
   let scales_at = p.plane_2 + 4u * block;
   let scales = half_at(p.plane_3, block) *
                vec2f(sub_scale(scales_at, sub_block), sub_scale(scales_at, sub_block + 4u));
-  return Eight(quants(low, high), scales, -32.0 * scales);
+  return Unit(low_nibbles(q) | (bits_of(tops, first, 3u) << vec4u(4u)),
+              high_nibbles(q) | (bits_of(tops, first + 4u, 3u) << vec4u(4u)), scales,
+              -32.0 * scales);
 }

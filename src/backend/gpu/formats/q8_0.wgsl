@@ -1,9 +1,9 @@
-fn columns8(i: u32) -> vec2u {
-  return columns_in_order(i);
+fn blocks_of(u: u32) -> vec2u {
+  return blocks_in_order(u);
 }
 
-fn eight_of(row: u32, i: u32) -> Eight {
-  let eight = row * (p.cols / 8u) + i;
-  return Eight(mat2x4f(signed_bytes(w[2u * eight]), signed_bytes(w[2u * eight + 1u])),
-               vec2f(half_at(p.plane_1, eight / 4u)), vec2f());
+fn unit_of(row: u32, u: u32) -> Unit {
+  let block = row * (p.cols / 32u) + u;
+  let scale = vec2f(half_at(p.plane_1, block));
+  return Unit(w[2u * block], w[2u * block + 1u], scale, vec2f());
 }
