@@ -6,6 +6,7 @@ import { makeBatch } from './lib/batch.js'
 import { blockOf, formatOf, makeWeights, product, sliceOf, weightTypes } from './lib/blocks.js'
 import { Cache, PAGE } from './lib/cache.js'
 import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
+import { EPS, rmsNorm, rootsOf, rowsNormed } from './lib/norms.js'
 import { assertPacked, pack, packedWords } from './lib/packed.js'
 
 let kernels
@@ -14,39 +15,16 @@ before(async () => {
 })
 after(() => kernels.close())
 
-const EPS = Math.fround(1e-5)
 const TAIL = 64
 const numbers = (n, next, size = 1) =>
   Float32Array.from({ length: n }, () => ((next(20001) - 10000) / 10000) * size)
 const gelu = (x) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
 const silu = (x) => x / (1 + Math.exp(-x))
 
-/** x / its root mean square * weight, in doubles. */
-function rmsNorm(x, weight, eps = EPS) {
-  const squares = x.reduce((sum, value) => sum + value * value, 0)
-  const r = 1 / Math.sqrt(squares / x.length + eps)
-  return Array.from(x, (value, i) => value * r * weight[i])
-}
-
-/** Each `dim` numbers of x normed. */
-const rowsNormed = (x, dim, weight) =>
-  Array.from({ length: x.length / dim }, (_, t) =>
-    rmsNorm(x.subarray(t * dim, (t + 1) * dim), weight),
-  ).flat()
-
 const groupsOf = (n, m) => {
   const groups = Math.ceil(n / constants.BLOCK)
   return [Math.min(groups, 3), Math.ceil(groups / 3), m]
 }
-
-/** How often to divide what is not normed yet by its root mean square. */
-const rootsOf = (x, dim) =>
-  Array.from({ length: x.length / dim }, (_, t) => {
-    const squares = x
-      .subarray(t * dim, (t + 1) * dim)
-      .reduce((sum, value) => sum + value * value, 0)
-    return 1 / Math.sqrt(squares / dim + EPS)
-  })
 
 const poisonedWords = (n) => new Uint32Array(poisoned(n).buffer)
 

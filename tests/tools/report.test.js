@@ -58,7 +58,10 @@ test('the summary of a run names what failed: a test, or a file whose process en
   }
   const files = [
     file('one.mjs', "test('outer', (t) => t.test('inner', () => { throw new Error('why') }))"),
-    file('two.mjs', "test('good', () => {})\nsetTimeout(process.kill, 200, process.pid, 'SIGSEGV')"),
+    file(
+      'two.mjs',
+      "test('good', () => {})\nsetTimeout(process.kill, 200, process.pid, 'SIGSEGV')",
+    ),
     file('three.mjs', "test('good', () => {})"),
   ]
   const reporter = `--test-reporter=${inRoot('tools/lib/failures.mjs')}`

@@ -1,5 +1,5 @@
 // A workgroup makes one head of one token. Parts: batch math reduce_… kv_read places, pack or
-// no_pack, attend attention.
+// no_pack, scores attend attention.
 @group(0) @binding(6) var<storage, read> norm: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> packed: array<u32>;
 

@@ -1,5 +1,5 @@
 // A workgroup takes a share of the positions of one head of a token: whole pages. Parts: batch math
-// reduce_… kv_read attend attention_part.
+// reduce_… kv_read scores attend attention_part.
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let head = group.x;

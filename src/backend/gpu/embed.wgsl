@@ -1,5 +1,5 @@
-// An invocation copies eight numbers of one token's row. Parts: batch weights FORMAT places, pack or
-// no_pack, embed.
+// An invocation copies eight numbers of one token's row. Parts: batch weights FORMAT places, pack
+// or no_pack, embed.
 struct Params {
   first_row: u32,
   n_rows: u32,

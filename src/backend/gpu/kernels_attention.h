@@ -37,7 +37,8 @@ typedef struct gpu_heads_params {
 /* out[t][head] = softmax(softcap(q · K * scale)) · V over the positions that the token sees
  * (naive.c has it). batch, q, K, V, out. Workgroups: (n_head, tokens). K_TYPE, V_TYPE. head_dim is
  * a multiple of 4, at most 512. Positions behind the sequence's end hold anything, NaN too.
- * attention_pack packs the rows too (kernels_matrix.h): norm (batch where there is none), packed. */
+ * attention_pack packs the rows too (kernels_matrix.h): norm (batch where there is none), packed.
+ */
 typedef struct gpu_attention_params {
   uint32_t n_head, n_head_kv, head_dim, group, n_pages;
   float scale, softcap;    /* softcap 0: none */
@@ -49,7 +50,8 @@ typedef struct gpu_attention_params {
  * (n_head, tokens, SPLITS) that each take a share of the positions. Its out is
  * [tokens][n_head][SPLITS] [head_dim + 4]: the weighted sum of values, then the largest score, the
  * sum of weights, and two that are not used. attention_merge makes of these what attention makes.
- * parts, out; attention_merge_pack as attention_pack: norm, packed. Workgroups: (n_head, tokens). */
+ * parts, out; attention_merge_pack as attention_pack: norm, packed. Workgroups: (n_head, tokens).
+ */
 typedef struct gpu_attention_merge_params {
   uint32_t n_head, head_dim, packs;
 } gpu_attention_merge_params;

@@ -1,8 +1,8 @@
 /* Kernels that multiply with weights. Weights are read by the functions of one file of formats/,
  * 32 or eight of a row at a time, whose columns the format chooses so that each word is read once
- * (quants.wgsl, floats.wgsl). Their planes (planes.def) lie behind each other in binding `w`, an array<u32>, in
- * words from the beginning of the binding: plane 0 at 0, the others at p.plane_1 and so on. Columns
- * are a multiple of 4. */
+ * (quants.wgsl, floats.wgsl). Their planes (planes.def) lie behind each other in binding `w`, an
+ * array<u32>, in words from the beginning of the binding: plane 0 at 0, the others at p.plane_1 and
+ * so on. Columns are a multiple of 4. */
 #ifndef SOTTO_BACKEND_GPU_KERNELS_MATRIX_H
 #define SOTTO_BACKEND_GPU_KERNELS_MATRIX_H
 
@@ -45,19 +45,20 @@ typedef struct gpu_pack_rows_params {
 #define GPU_WEIGHT_PARAMS uint32_t first_row, n_rows, cols, plane_1, plane_2, plane_3
 
 /* out[t] = row of w, of the token, the position or the first; nothing where the row is not in this
- * binding. batch, w, out. embed_pack packs it too: norm (batch where there is none), packed. Workgroups:
- * (eights of a row / WORKGROUP, tokens), a row's eights being 4 for each 32 columns or a rest. */
+ * binding. batch, w, out. embed_pack packs it too: norm (batch where there is none), packed.
+ * Workgroups: (eights of a row / WORKGROUP, tokens), a row's eights being 4 for each 32 columns or
+ * a rest. */
 typedef struct gpu_embed_params {
   GPU_WEIGHT_PARAMS;
   uint32_t row; /* sotto_embed_row */
   uint32_t packs;
 } gpu_embed_params;
 
-/* For many rows of x. Rows row_at + r of the binding are the weight's: others may be in front of it,
- * and bias_at numbers in front of its bias. out[t][first_row + r] = w[r] · x[t] + bias[first_row +
- * r]. batch, w, bias (x where there is none), x, out. A workgroup (x, y) makes MATMUL_N rows, from
- * MATMUL_N * x on, for MATMUL_M rows of x, from MATMUL_M * y on; rows behind the batch's are not
- * touched. */
+/* For many rows of x. Rows row_at + r of the binding are the weight's: others may be in front of
+ * it, and bias_at numbers in front of its bias. Of these, out[t][first_row + r] = w[r] · x[t] +
+ * bias[first_row + r]. batch, w, bias (x where there is none), x, out. A workgroup (x, y) makes
+ * MATMUL_N rows, from MATMUL_N * x on, for MATMUL_M rows of x, from MATMUL_M * y on; rows behind
+ * the batch's are not touched. */
 typedef struct gpu_matmul_params {
   GPU_WEIGHT_PARAMS;
   uint32_t row_at;
@@ -81,8 +82,8 @@ typedef struct gpu_matvec_params {
   uint32_t packs;
 } gpu_matvec_params;
 
-/* out[t][r] = the activation of gate[r] · x[t] + bias[r] times the same with up. In w the rows of up
- * lie behind the n_rows of gate, and so do their biases. w, x, bias, out. As matvec. */
+/* out[t][r] = the activation of gate[r] · x[t] + bias[r] times the same with up. In w the rows of
+ * up lie behind the n_rows of gate, and so do their biases. w, x, bias, out. As matvec. */
 typedef struct gpu_matvec_glu_params {
   GPU_WEIGHT_PARAMS;
   uint32_t has_norm;

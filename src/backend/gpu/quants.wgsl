@@ -1,5 +1,5 @@
-// Quantised weights, a multiple of 32 in a row. A file of formats/ has blocks_of, and unit_of(row, u):
-// weights u of a row of the binding.
+// Quantised weights, a multiple of 32 in a row. A file of formats/ has blocks_of, and
+// unit_of(row, u): weights u of a row of the binding.
 
 // Weights q * scale + offset: q is 16 signed bytes of a block of columns, and of another one.
 struct Unit {
