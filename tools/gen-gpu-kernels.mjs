@@ -18,11 +18,18 @@ export function gpuKernels() {
   const hash = createHash('sha256')
   for (const path of filesUnder(root, FOLDER, /\.wgsl$/)) {
     const name = path.slice(FOLDER.length + 1, -'.wgsl'.length)
-    parts[name] = read(root, path).replace(/^ *\/\/.*\n/gm, '') // people download it
+    parts[name] = withoutComments(read(root, path))
     hash.update(`${name}\0${parts[name]}\0`)
   }
   return { hash: hash.digest('hex').slice(0, 16), parts }
 }
+
+/** People download it: without comments and indentation. */
+const withoutComments = (text) =>
+  text
+    .replace(/^ *\/\/.*\n/gm, '')
+    .replace(/ *\/\/ .*$/gm, '')
+    .replace(/^ +/gm, '')
 
 /** @param {string} output a .js or a .h */
 function text(output) {

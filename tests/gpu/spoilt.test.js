@@ -14,38 +14,57 @@ const spoils = {
   'tiny-q8_0': {
     embed: [
       ['row = token_of(t)', 'row = t'],
-      ['out[at.y] = eight[1]', 'out[at.y] = eight[0]'],
+      ['columns.y) / 4u] = eight[1]', 'columns.y) / 4u] = eight[0]'],
+      ['columns.y / 4u, eight[1]', 'columns.y / 4u, eight[0]'],
     ],
     weights: [
-      ['+ dot(e.offset, sums)', '+ dot(e.scale, sums)'],
-      ['min(8u * i + 4u, p.cols - 4u)', 'min(8u * i, p.cols - 4u)'],
-      ['e.q[1] * e.scale.y + e.offset.y', 'e.q[1] * e.scale.y - 1.0'],
+      ['4u * (i % 4u)', '4u * (i % 2u)'],
+      ['(p.cols + 31u) / 32u', '(p.cols + 31u) / 32u - 1u'],
     ],
+    quants: [['unit.high[i % 4u]', 'unit.low[i % 4u]']],
+    floats: [['row * p.cols + column', 'column']],
     'formats/q8_0': [
-      ['half_at(p.plane_1, eight / 4u)', 'half_at(p.plane_1, eight / 8u)'],
-      ['w[2u * eight + 1u]', 'w[2u * eight]'],
+      ['half_at(p.plane_1, block)', 'half_at(p.plane_1, block / 2u)'],
+      ['w[2u * block + 1u]', 'w[2u * block]'],
     ],
-    products: [['products += vec4f', 'products -= vec4f']],
+    places: [['(b % 2u) * (n / 2u)', '0u * (n / 2u)']],
+    pack: [
+      ['y *= norm[four]', 'y += norm[four]'],
+      ['pack_tops[first + 3u]', 'pack_tops[first]'],
+      ['dot(x, x)', 'dot(y, y)'],
+      ['(q + vec4i(128)) >>', 'q >>'],
+      ['select(top / MOST, 0.0, is_zero)', 'top'],
+    ],
+    activations: [
+      ['infos[0].x, infos[1].x', 'infos[0].x, infos[0].x'],
+      ['infos[0].z + infos[1].z', 'infos[0].z'],
+      ['x[at.x + n], x[at.y + n]', 'x[at.x + n], x[at.x + n]'],
+      ['vec2u(3u * n * t)', 'vec2u(0u * n * t)'],
+      ['+ p.eps', '+ 1.0'],
+    ],
+    dot_packed: [['dot4I8Packed(a, b)', 'dot4I8Packed(a, a)']],
+    dot_quants: [
+      ['256 * dot_16(unit.high', '255 * dot_16(unit.high'],
+      ['+ dot_16(unit.low, x.low[0])', ''],
+    ],
+    dot_floats: [['x.low[i / 4u]', 'x.low[0]']],
+    team_subgroup: [
+      ['subgroupAdd(x)', 'x'],
+      ['sum += team_4[first + i]', 'sum += team_4[first]'],
+    ],
     matvec: [
-      ['group.z * (p.cols / 4u)', '0u * (p.cols / 4u)'],
-      ['lane < MATVEC_ROWS', 'lane < MATVEC_ROWS - 1u'],
+      ['let t = group.z', 'let t = 0u * group.z'],
+      ['which < 2u', 'which < 1u'],
       ['y += residual[at]', 'y -= residual[at]'],
       ['y *= p.scale', 'y *= 2.0 * p.scale'],
+      ['made[2u * (lane / TEAM) + which]', 'made[2u * (lane / TEAM)]'],
+      ['4u * block + lane % 4u', '4u * block'],
     ],
-    normed_products: [
-      ['+ p.eps', '+ 1.0'],
-      ['* norm[columns.y]', ''],
-      ['select(0.0, dot(x[1], x[1]), columns.x != columns.y)', '0.0'],
-      ['products[1] += part4(b', 'products[1] += part4(a'],
-    ],
-    norm_matvec: [
-      ['p.n_rows - 1u', 'p.n_rows - 2u'],
-      ['group.z * (p.cols / 4u)', '0u * (p.cols / 4u)'],
-    ],
-    norm_matvec_glu: [
-      ['p.n_rows + rows', 'rows'],
+    matvec_glu: [
+      ['p.n_rows + rows.x', 'rows.x'],
       ['p.kind == SILU_MUL', 'p.kind != SILU_MUL'],
-      ['activated * up', 'activated + up'],
+      ['p.kind == SILU_MUL) * up', 'p.kind == SILU_MUL) + up'],
+      ['4u * block + lane % 4u', '4u * block'],
     ],
     matmul: [
       ['sums_3 += weights * values.w', 'sums_3 += weights * values.z'],
@@ -54,7 +73,6 @@ const spoils = {
     ],
     reduce_subgroup: [
       ['subgroupAdd(x)', 'x'],
-      ['sum += reduce_4[i]', 'sum += reduce_4[0]'],
       ['most = max(most, reduce_1[i])', 'most = min(most, reduce_1[i]) + 1e3'],
     ],
     rms_norm: [
@@ -82,20 +100,30 @@ const spoils = {
       ['is_key = group.y >= p.n_head', 'is_key = group.y > p.n_head'],
     ],
     kv_read: [
-      ['V[2u * at + 1u]', 'V[2u * at]'],
-      ['row * (p.head_dim / 4u) + i', 'row * (p.head_dim / 4u)'],
+      ['halves4(q.x, q.y), halves4(q.z, q.w)', 'halves4(q.x, q.y), halves4(q.x, q.y)'],
+      ['let q = V[row * (p.head_dim / 8u) + i]', 'let q = V[row * (p.head_dim / 8u)]'],
     ],
-    attend: [
+    scores: [
       ['score *= p.scale', 'score *= 2.0 * p.scale'],
       ['position_of(t) + 1u', 'position_of(t)'],
-      ['sum += sums[i * fours + lane]', 'sum -= sums[i * fours + lane]'],
+      ['+ dot(x[1], key[1])', ''],
+      ['parts[i * SHARES + j]', 'parts[i * SHARES]'],
     ],
-    attention: [['all.sum / all.total', 'all.sum']],
+    attend: [
+      ['all += parts[i * dim + d]', 'all -= parts[i * dim + d]'],
+      ['select(0.0, exp_of(score - highest)', 'select(1.0, exp_of(score - highest)'],
+      ['* 32u + position % 32u', '* 32u + position % 16u'],
+    ],
+    attention: [
+      ['all.sum / all.total', 'all.sum'],
+      ['let four = head * fours + lane', 'let four = lane'],
+    ],
     attention_part: [
-      ['min(begin + share, range.y)', 'range.y - 1u'],
+      ['min(begin + 32u * pages, range.y)', 'begin + 1u'],
       ['vec4f(part.most, part.total', 'vec4f(part.most, 2.0 * part.total'],
     ],
     attention_merge: [
+      ['group.x * fours + lane, own', 'lane, own'],
       ['score_and_total.x - most', 'score_and_total.x'],
       ['total += score_and_total.y * weight', 'total += weight'],
     ],
@@ -112,8 +140,8 @@ const spoils = {
       ['value * sigmoid(value) * b[at]', 'value * b[at]'],
     ],
     take_outputs: [
-      ['x[output_token(group.y) * p.dim + i]', 'x[i]'],
-      ['p.dim + i] = x', 'p.dim + i] = 0.5 * x'],
+      ['x[output_token(group.y) * fours + four]', 'x[four]'],
+      ['fours + four] = own', 'fours + four] = 0.5 * own'],
     ],
     float_keys: [
       ['bits | 0x80000000u, ~bits', 'bits | 0x80000000u, bits'],
@@ -147,7 +175,7 @@ const spoils = {
       ['0.0713548163', '0.1713548163'],
       ['let small = q * z * a + a', 'let small = q * z * a'],
     ],
-    attend: [['end - p.window', 'end - p.window + 1u']],
+    scores: [['end - p.window', 'end - p.window + 1u']],
     norm_add: [
       ['+ residual[at + i]', ''],
       ['* weight[i]', ''],
@@ -162,17 +190,20 @@ const spoils = {
       ['expert * p.dim', 'expert * 2u * p.dim'],
       ['select(i, t, p.per_token != 0u)', 'select(i, i, p.per_token != 0u)'],
     ],
+    products: [['products += vec4f', 'products -= vec4f']],
+    reduce_subgroup: [['sum += reduce_4[i]', 'sum += reduce_4[0]']],
     combine: [
       ['(2u * t + 1u) * p.n_used', '(2u * t) * p.n_used'],
       ['(t * p.n_used + e) * p.dim', '(t * p.n_used) * p.dim'],
     ],
   },
   'family-lfm2': {
+    pack_rows: [['own = x[t * (p.dim / 4u) + four]', 'own = x[four]']],
     short_conv: [
-      ['p.n_taps - 1u - j, c);\n  }\n  out', 'j, c);\n  }\n  out'],
+      ['p.n_taps - 1u - j, c);\n}\nout', 'j, c);\n}\nout'],
       ['taps[c * p.n_taps + j]', 'taps[c * p.n_taps]'],
     ],
-    binary: [['value * b[at];\n    }\n    case S', 'value + b[at];\n    }\n    case S']],
+    binary: [['value * b[at];\n}\ncase S', 'value + b[at];\n}\ncase S']],
   },
   'family-qwen2moe': { binary: [['sigmoid(b[group.y])', 'sigmoid(b[0])']] },
   'embed-bert-mean': {
@@ -190,7 +221,7 @@ const spoils = {
     ],
     batch: [['SEQUENCE_WORDS * sequence', '0u * sequence']],
     math: [['q * t - 0x1.80e644p-3', 'q * t + 0x1.80e644p-3']],
-    attend: [['if (p.causal == 0u)', 'if (false)']],
+    scores: [['if (p.causal == 0u)', 'if (false)']],
   },
 }
 
@@ -219,20 +250,18 @@ describe('a kernel that is spoilt is found out', { concurrency: 2 }, () => {
         test(`${model}, ${name}: ${from} → ${to}`, () =>
           isRefused(pathOf(model), spoil(name, from, to)))
 
-  test('reductions in shared memory', async () => {
-    for (const [from, to] of [
-      ['part += reduce_1[i]', 'part -= reduce_1[i]'],
-      ['sum += reduce_4[i]', 'sum += reduce_4[0]'],
-    ]) {
-      const own = spoil('reduce_shared', from, to)
-      await isRefused(pathOf('tiny-q8_0'), own, {}, { without: ['subgroups'] })
-    }
-  })
+  for (const [without, name, from, to] of [
+    ['subgroups', 'reduce_shared', 'part += reduce_1[i]', 'part -= reduce_1[i]'],
+    ['subgroups', 'team_shared', 'part += team_4[i]', 'part -= team_4[i]'],
+    ['packed_4x8_integer_dot_product', 'dot_plain', 'of_b = bitcast', 'of_b = -bitcast'],
+  ])
+    test(`without ${without}, ${name}: ${from} → ${to}`, () =>
+      isRefused(pathOf('tiny-q8_0'), spoil(name, from, to), {}, { without: [without] }))
 
   const wide = wideHeads('llama')
   for (const [cache, name, from, to] of [
     ['f32', 'kv_store', 'V[4u * at + 3u] = words.w', 'V[4u * at + 3u] = words.z'],
-    ['f32', 'kv_read', 'K[4u * at + 3u]', 'K[4u * at]'],
+    ['f32', 'kv_read', 'bitcast<vec4f>(K[at])', 'bitcast<vec4f>(K[0])'],
     ['q8_0', 'kv_store', 'most / 127.0', 'most / 200.0'],
     ['q8_0', 'kv_store', 'word > 8u', 'word > 9u'],
     ['q8_0', 'kv_read', 'select(halves.x, halves.y, in_second)', 'halves.x'],

@@ -1,6 +1,8 @@
 /* Random weights, and a program for each kind of operation and of unit. */
 #include "backend/gpu/test_case.h"
 
+#include <math.h>
+
 #include "program/build.h"
 
 /* ---- data ---- */
@@ -235,8 +237,7 @@ static void write_matmul_as(gpu_test_case *c, const sotto_program *model, const 
   sotto_program_matmul(p, out, in, w, op->bias >= 0 ? any_vector(c, rows) : SOTTO_NONE);
 }
 
-/* Small enough that keys made of it fit halves, and that no score stands alone, with scales of
- * scales too. */
+/* Small enough that keys made of it fit halves, with scales of scales too. */
 static sotto_weight_id small_vector(gpu_test_case *c, uint32_t n) {
   const size_t i = c->program.n_weights;
   const sotto_weight_id vector = any_vector(c, n);
@@ -252,6 +253,29 @@ static sotto_buffer_id write_normed(gpu_test_case *c, const sotto_op *norm, sott
   return out;
 }
 
+/* The root mean square of a weight's numbers; 0 for none. */
+static float size_of(gpu_test_case *c, sotto_weight_id weight) {
+  sotto_program *p = &c->program;
+  if (weight < 0 || p->status != SOTTO_OK) return 0;
+  const sotto_weight *w = &p->weights[weight];
+  const size_t row_bytes = (size_t)sotto_dtype_row_bytes(w->tensor->type, w->cols);
+  float *row = sotto_arena_array(&p->arena, w->cols, sizeof *row);
+  double squares = 0;
+  for (uint32_t r = 0; row && r < w->rows; r++) {
+    sotto_dequantize_row(w->tensor->type, c->data[weight] + r * row_bytes, row, w->cols);
+    for (uint32_t i = 0; i < w->cols; i++) squares += (double)row[i] * (double)row[i];
+  }
+  return (float)sqrt(squares / ((double)w->rows * w->cols));
+}
+
+/* About the root mean square of the newest operation's numbers, which come from a norm. */
+static float size_of_newest(gpu_test_case *c, sotto_weight_id norm, uint32_t width) {
+  if (c->program.status != SOTTO_OK) return 1;
+  const sotto_op *op = &c->program.ops[c->program.n_ops - 1];
+  if (op->kind == SOTTO_OP_RMS_NORM) return size_of(c, op->weight);
+  return sqrtf((float)width) * size_of(c, norm) * size_of(c, op->weight) + size_of(c, op->bias);
+}
+
 static void write_heads(gpu_test_case *c, const sotto_program *model, const gpu_unit *unit,
                         uint32_t width) {
   sotto_program *p = &c->program;
@@ -264,17 +288,23 @@ static void write_heads(gpu_test_case *c, const sotto_program *model, const gpu_
   const sotto_buffer_id x = gpu_test_input(c, "x", width), in = write_normed(c, norm, x, width);
   const sotto_buffer_id of[3] = {sotto_program_buffer(p, "q", n_head * d),
                                  sotto_program_buffer(p, "k", d), sotto_program_buffer(p, "v", d)};
-  for (int i = 0; i < 3; i++) write_matmul_as(c, model, &norm[1 + i], of[i], in);
-  for (int i = 0; q_norm && i < 2; i++)
+  const sotto_weight_id scales = (sotto_weight_id)p->n_weights - 1; /* of the norm */
+  float score = sqrtf((float)d); /* without a scale */
+  for (int i = 0; i < 3; i++) {
+    write_matmul_as(c, model, &norm[1 + i], of[i], in);
+    if (i < 2 && !q_norm) score *= size_of_newest(c, scales, width);
+  }
+  for (int i = 0; q_norm && i < 2; i++) {
     sotto_program_rms_norm(p, of[i], of[i], any_vector(c, d), q_norm->norm.eps);
+    score *= size_of_newest(c, SOTTO_NONE, width);
+  }
   if (rope) {
     const uint32_t table = any_rope(c, model, rope);
     for (int i = 0; i < 2; i++) sotto_program_rope(p, of[i], table, d);
   }
   sotto_program_kv_write(p, 0, of[1], of[2]);
-  const float scale = 0x1p-6f;
-  sotto_program_attention(p, 0, sotto_program_buffer(p, "out", n_head * d), of[0], n_head, scale, 0,
-                          0);
+  sotto_program_attention(p, 0, sotto_program_buffer(p, "out", n_head * d), of[0], n_head,
+                          1 / score, 0, 0);
 }
 
 /* What ends with an ADD to y. */

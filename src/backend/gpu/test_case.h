@@ -13,7 +13,7 @@ enum {
   TEST_ROWS = 20,   /* of matrices: two tile rows and a half */
   TEST_TILES = 24,  /* of those that lie together: whole tile rows */
   TEST_BLOCKS = 32, /* of those whose products are packed */
-  TEST_WIDTH = 96,  /* of rows, where nothing else asks for another */
+  TEST_WIDTH = 192, /* of rows, where nothing else asks for another */
   TEST_N_CTX = 64,
   TEST_N_PAGES = TEST_N_CTX / SOTTO_KV_PAGE,
   TEST_N_EXPERTS = 8,
