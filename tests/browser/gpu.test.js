@@ -50,7 +50,7 @@ test('computes what the reference does, in the worker of a page with a strict po
       largest = Math.max(largest, Math.abs(logit))
     })
   })
-  assert.ok(most < 1e-5 * largest, `${most} of ${largest}`)
+  assert.ok(most < 3e-4 * largest, `${most} of ${largest}`)
 })
 
 test('a token costs 7 dispatches a layer, and several tokens one wait', async () => {

@@ -289,7 +289,7 @@ static void write_heads(gpu_test_case *c, const sotto_program *model, const gpu_
   const sotto_buffer_id of[3] = {sotto_program_buffer(p, "q", n_head * d),
                                  sotto_program_buffer(p, "k", d), sotto_program_buffer(p, "v", d)};
   const sotto_weight_id scales = (sotto_weight_id)p->n_weights - 1; /* of the norm */
-  float score = sqrtf((float)d); /* without a scale */
+  float score = sqrtf((float)d);                                    /* without a scale */
   for (int i = 0; i < 3; i++) {
     write_matmul_as(c, model, &norm[1 + i], of[i], in);
     if (i < 2 && !q_norm) score *= size_of_newest(c, scales, width);
