@@ -38,8 +38,8 @@ test('embed: rows of tokens, positions and the first, over two bindings', async 
     ]) {
       const { words, params: own } = sliceOf(w, first, n)
       const data = [makeBatch(sequences), words, out]
-      const all = params(...own, constants[name])
-      out = (await kernels.run('embed', { format: 'q4_0' }, all, data, [5]))[0]
+      const all = params(...own, constants[name], 0)
+      out = (await kernels.run('embed', { format: 'q4_0' }, all, data, [1, 5]))[0]
       const here = list.flatMap((row) =>
         Array.from({ length: cols }, (_, i) =>
           row < first + n ? w.values[row * cols + i] : Number.NaN,

@@ -17,8 +17,10 @@ import {
   sliceOf,
   weightTypes,
 } from './lib/blocks.js'
-import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
+import * as lib from './lib/kernels.js'
 import { pack } from './lib/packed.js'
+
+const { assertNumbers, constants, f32, openKernels, params, poisoned, workgroupOf } = lib
 
 let kernels
 before(async () => {
@@ -64,9 +66,9 @@ for (const type of weightTypes) {
     const [out] = await kernels.run(
       'embed',
       { format: formatOf(type) },
-      params(...own, constants.ROW_OF_POSITION),
+      params(...own, constants.ROW_OF_POSITION, 0),
       [batch, words, poisoned(rows * cols + 64)],
-      [rows],
+      [Math.ceil(cols / 8 / workgroupOf('embed')), rows],
     )
     // A product and a difference, each rounded: minima may cancel most of a weight. Devices may
     // take numbers below 2^-126 for 0, MXFP4's scales too.

@@ -14,7 +14,7 @@ test('answers that come 100 ms late are right, and cancels do not wait for them'
   const read = (engine) => likely(engine, request)
   const expected = await withEngine(pathOf('tiny-f32'), asReference(options), read)
   await withEngine(pathOf('tiny-f32'), onGpu(options, '?slow=100'), async (engine) => {
-    assertAsLikely(await read(engine), expected, 1e-4, 'alone')
+    assertAsLikely(await read(engine), expected, 1e-3, 'alone')
     const abort = new AbortController()
     const long = { prompt: [8], max_tokens: 200, ignore_eos: true }
     const given = { ...long, stream: true, signal: abort.signal }
@@ -24,7 +24,7 @@ test('answers that come 100 ms late are right, and cancels do not wait for them'
       for await (const chunk of stream) if (chunk) abort.abort()
     })()
     await assert.rejects(reading, { name: 'AbortError' })
-    assertAsLikely(await read(engine), expected, 1e-4, 'behind a cancel')
+    assertAsLikely(await read(engine), expected, 1e-3, 'behind a cancel')
     assert.ok(performance.now() - begin < 5000, 'the rest of 200 tokens was not waited for')
   })
 })

@@ -239,7 +239,7 @@ test('take_outputs and pool: several texts', async () => {
   const outputs = [75, 4, 5]
   const batch = makeBatch(sequences, { outputs })
   const tokens = tokensOf(sequences)
-  const dim = 131
+  const dim = 132
   const x = numbers(tokens.length * dim, next)
   const run = (name, ...own) =>
     kernels.run(
