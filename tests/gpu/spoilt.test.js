@@ -124,7 +124,7 @@ const spoils = {
     ],
     attention_merge: [
       ['group.x * fours + lane, own', 'lane, own'],
-      ['score_and_total.x - most', '0.5 * (score_and_total.x - most)'],
+      ['return sum / total', 'return sum'],
       ['total += score_and_total.y * weight', 'total += weight'],
     ],
     batch: [
