@@ -120,14 +120,22 @@ for (const type of weightTypes) {
       const what = `${type} ${n} x ${cols} · ${m}`
       const tiles = [Math.ceil((n - first) / constants.MATMUL_N), Math.ceil(m / constants.MATMUL_M)]
       const out = poisoned(m * n + 64)
-      const [many] = await kernels.run(
-        'matmul',
-        { format: formatOf(type) },
-        params(...own, n, perOutput, hasBias, front),
-        [batch, words, bias, x, out],
-        tiles,
-      )
-      assertNumbers(many, ...productsWith(x), `matmul ${what}`)
+      const runMany = async (name, given, dots) => {
+        const options = { format: formatOf(type), dots }
+        const parameters = params(...own, n, perOutput, hasBias, front)
+        const data = [batch, words, bias, given, out]
+        const [many] = await kernels.run(name, options, parameters, data, tiles)
+        return many
+      }
+      if (unit === 8) {
+        assertNumbers(await runMany('matmul', x), ...productsWith(x), `matmul ${what}`)
+      } else {
+        const wanted = productsWith(packed.upper)
+        for (const [, dots] of WAYS) {
+          const many = await runMany('matmul_packed', packed.words, dots)
+          assertNumbers(many, ...wanted, `matmul_packed ${what}, ${dots}`)
+        }
+      }
       const [expected, tolerances] = productsWith(packed.values)
       const groups = Math.ceil((n - first) / constants.BLOCK)
       for (const [reduce, dots] of WAYS) {

@@ -8,7 +8,7 @@ import { bytesWithoutNames } from './wasm.mjs'
 
 const LARGEST_MODULE = 1_000_000
 const LARGEST_DOWNLOAD = 462_000
-const LARGEST_GPU = 26_000
+const LARGEST_GPU = 26_500
 
 /** Products, not the tests: each with its size. */
 export const moduleSizes = (root) =>

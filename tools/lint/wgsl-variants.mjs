@@ -7,9 +7,19 @@ import { constants, kernelNames, kvTypes, partsOf, source } from '../../tests/gp
 const choices = (name, parts, list) =>
   parts.some((part) => partsOf(name).includes(part)) ? list : list.slice(0, 1)
 
+/** Of weights: some kernels are only for quantised ones. */
+const formats = (name) =>
+  choices(
+    name,
+    ['FORMAT'],
+    partsOf(name).includes('DOTS')
+      ? weightTypes.filter((type) => !/F16|F32/.test(type))
+      : weightTypes,
+  )
+
 /** How bytes are multiplied, and types of keys and values. */
 const combinations = (name) =>
-  choices(name, ['PRODUCTS'], ['packed', 'plain']).flatMap((dots) =>
+  choices(name, ['PRODUCTS', 'DOTS'], ['packed', 'plain']).flatMap((dots) =>
     choices(name, ['kv_read', 'kv_write'], kvTypes).flatMap((k) =>
       choices(name, ['kv_read', 'kv_write'], kvTypes).map((v) => [dots, k, v]),
     ),
@@ -19,7 +29,7 @@ const combinations = (name) =>
 export function wgslVariants() {
   const kernels = []
   for (const name of kernelNames)
-    for (const type of choices(name, ['FORMAT'], weightTypes))
+    for (const type of formats(name))
       for (const reduce of choices(name, ['REDUCE', 'TEAM'], ['shared', 'subgroup']))
         for (const [dots, k, v] of combinations(name)) {
           const own = { K_TYPE: constants[`KV_${k}`], V_TYPE: constants[`KV_${v}`] }

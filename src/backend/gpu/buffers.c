@@ -113,9 +113,24 @@ static uint32_t add_buffer(gpu_buffers *b, uint64_t bytes) {
   return b->n++;
 }
 
+/* The largest input, packed, of a product that takes it so. */
+static uint64_t bytes_of_products(const walk *w) {
+  const sotto_program *p = w->program;
+  uint64_t most = 0;
+  for (size_t i = 0; i < p->n_ops; i++) {
+    if (!gpu_takes_packed(p, &p->ops[i])) continue;
+    const sotto_buffer *b = &p->buffers[p->ops[i].in[0]];
+    const uint64_t bytes =
+        sotto_buffer_rows(b, w->config->n_batch, w->config->n_outputs) * gpu_packed_bytes(b->dim);
+    if (bytes > most) most = bytes;
+  }
+  return most;
+}
+
 static void add_scratch(const walk *w, const gpu_units *units) {
   const sotto_program *p = w->program;
-  uint64_t wide = 0, parts = 0, packed = 0;
+  const uint32_t rows = few_rows(w);
+  uint64_t wide = 0, parts = 0, packed = bytes_of_products(w);
   for (size_t i = 0; i < units->n; i++) {
     const gpu_unit *unit = &units->units[i];
     uint64_t dim = 0;
@@ -123,7 +138,7 @@ static void add_scratch(const walk *w, const gpu_units *units) {
       for (size_t k = 0; k < 3; k++) dim += p->buffers[p->ops[unit->first + 1 + k].out].dim;
     if (dim > wide) wide = dim;
     const sotto_op *first = gpu_unit_with_products(p, unit);
-    const uint64_t bytes = first ? gpu_packed_bytes(p->buffers[first->in[0]].dim) : 0;
+    const uint64_t bytes = first ? rows * gpu_packed_bytes(p->buffers[first->in[0]].dim) : 0;
     if (!unit->given && bytes > packed) packed = bytes;
     const sotto_op *attention = gpu_unit_op(p, unit, SOTTO_OP_ATTENTION, 0);
     if (!attention) continue;
@@ -131,10 +146,9 @@ static void add_scratch(const walk *w, const gpu_units *units) {
                    n = 4 * fours * GPU_SPLITS * attention->attention.n_head;
     if (n > parts) parts = n;
   }
-  const uint32_t rows = few_rows(w);
   w->buffers->wide = add_buffer(w->buffers, wide * rows * sizeof(float));
   w->buffers->parts = add_buffer(w->buffers, parts * rows * sizeof(float));
-  w->buffers->packed = add_buffer(w->buffers, packed * rows);
+  w->buffers->packed = add_buffer(w->buffers, packed);
 }
 
 sotto_status gpu_buffers_init(const sotto_program *p, const gpu_units *units,

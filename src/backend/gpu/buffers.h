@@ -23,9 +23,9 @@ typedef struct gpu_buffers {
   uint64_t *sizes; /* [n] bytes */
   uint32_t n, cap;
   uint32_t output; /* the one that holds the program's output at the end */
-  /* For what passes between dispatches of a unit for a few rows (lower_units.c), or GPU_NONE:
-   * queries, keys and values side by side; parts of attention; activations that a unit packs for
-   * itself. */
+  /* For what passes between dispatches of a unit, or GPU_NONE: for a few rows (lower_units.c)
+   * queries, keys and values side by side, and parts of attention; activations that are packed for
+   * products alone. */
   uint32_t wide, parts, packed;
 } gpu_buffers;
 

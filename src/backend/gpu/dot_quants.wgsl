@@ -1,8 +1,3 @@
-fn dot_16(q: vec4u, bytes: vec4u) -> i32 {
-  return dot_bytes(q.x, bytes.x) + dot_bytes(q.y, bytes.y) + dot_bytes(q.z, bytes.z) +
-         dot_bytes(q.w, bytes.w);
-}
-
 // The product of weights u of a row with the activations of their columns.
 fn dot_unit(row: u32, u: u32, x: Activations) -> f32 {
   let unit = unit_of(row, u);

@@ -93,6 +93,8 @@ static inline uint32_t gpu_parts_of(uint32_t n, uint32_t part) {
 /* n workgroups along x, and along y where these are too many. */
 void gpu_spread(const gpu_lower *lower, uint32_t n, uint32_t counts[3]);
 
+/* Packs an operation's first input into the scratch `packed`, times a vector if `norm` is one. */
+void gpu_lower_pack(gpu_lower *lower, const sotto_op *op, sotto_weight_id norm);
 /* Dispatches of one operation by itself. */
 void gpu_lower_op(gpu_lower *lower, const sotto_op *op);
 /* Dispatches of a unit for a few rows; false, and none, where they are those of its operations. */

@@ -67,6 +67,10 @@ typedef struct gpu_matmul_params {
   uint32_t has_bias, bias_at;
 } gpu_matmul_params;
 
+/* The same of packed x, of which the upper bytes are taken: activations of 8 bits. For quantised
+ * weights. */
+typedef gpu_matmul_params gpu_matmul_packed_params;
+
 /* For a few rows, x packed and perhaps to be normed. out[t][first_row + r] = scale * (w[r] · x[t] +
  * bias[first_row + r]) + residual[t][first_row + r]. w, x, bias (x where there is none), residual
  * (x where there is none), out. A workgroup (x, y, z) makes BLOCK rows of x[z], from BLOCK * (x + y

@@ -5,11 +5,11 @@
 
 /* For a few rows no unit has more dispatches than its operations and their shards have, but those
  * that pack activations first, which have one more, and attention, which has two; for many rows as
- * many again. */
+ * many again, and each product may pack first. */
 size_t gpu_steps_most(const sotto_program *p, size_t n_shards) {
   size_t n = 2 * (p->n_ops + n_shards);
   for (size_t i = 0; i < p->n_ops; i++) {
-    if (p->ops[i].kind == SOTTO_OP_MATMUL) n++;
+    if (p->ops[i].kind == SOTTO_OP_MATMUL) n += 2;
     if (p->ops[i].kind == SOTTO_OP_ATTENTION) n += 2;
   }
   return n;

@@ -35,15 +35,42 @@ gpu_draft gpu_draft_take_outputs(const gpu_lower *l, const sotto_op *op, gpu_ker
   return d;
 }
 
+void gpu_lower_pack(gpu_lower *l, const sotto_op *op, sotto_weight_id norm) {
+  const uint32_t dim = gpu_dim_of(l, op->in[0]),
+                 fours = gpu_parts_of(dim, 2 * GPU_BLOCK) * 2 * GPU_BLOCK / 4;
+  gpu_draft d = gpu_draft_begin(l, op, GPU_KERNEL_pack_rows);
+  gpu_bind_in(l, &d, op, 0);
+  if (norm >= 0)
+    gpu_bind_vector(l, &d, norm);
+  else
+    gpu_bind_in(l, &d, op, 0);
+  gpu_bind_activations(l, &d, l->in->buffers->packed);
+  d.step.n[0] = gpu_parts_of(fours, gpu_kernel_workgroup(d.kernel));
+  d.step.axis = GPU_AXIS_Y;
+  GPU_SET_PARAMS(&d, gpu_pack_rows_params, dim, norm >= 0 ? GPU_PACKS_NORMED : GPU_PACKS_PLAIN);
+  gpu_draft_finish(l, &d);
+}
+
+/* Whether the operation before has packed what this one takes. */
+static bool is_packed_already(const gpu_lower *l, const sotto_op *op) {
+  const sotto_program *p = l->in->program;
+  return op > p->ops && op[-1].in[0] == op->in[0] && gpu_takes_packed(p, &op[-1]) &&
+         p->buffers[op[-1].out].per_output == p->buffers[op->out].per_output;
+}
+
 static void lower_matmul(gpu_lower *l, const sotto_op *op, uint32_t i) {
   const gpu_shard *shard = gpu_shard_of(l, i);
   const sotto_weight *w = gpu_weight_of(l, op);
-  gpu_draft d = gpu_draft_begin(l, op, GPU_KERNEL_matmul);
+  const bool packed = gpu_takes_packed(l->in->program, op);
+  const uint32_t x = packed ? l->in->buffers->packed : gpu_operands_of(l, op)->in[0];
+  if (packed && i == gpu_first_shard(l, op->weight) && !is_packed_already(l, op))
+    gpu_lower_pack(l, op, SOTTO_NONE);
+  gpu_draft d = gpu_draft_begin(l, op, packed ? GPU_KERNEL_matmul_packed : GPU_KERNEL_matmul);
   d.type = w->tensor->type;
   gpu_bind_batch(l, &d);
   gpu_bind_shard(l, &d, i);
-  gpu_bind_bias(l, &d, op, gpu_operands_of(l, op)->in[0]);
-  gpu_bind_in(l, &d, op, 0);
+  gpu_bind_bias(l, &d, op, x);
+  gpu_bind_activations(l, &d, x);
   gpu_bind_out(l, &d, op);
   d.step.n[0] = gpu_parts_of((uint32_t)shard->n_rows, GPU_MATMUL_N);
   d.step.axis = GPU_AXIS_Y;

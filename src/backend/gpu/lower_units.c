@@ -16,21 +16,8 @@ static const sotto_op *last_of(const gpu_lower *l, const gpu_unit *unit) {
 static uint32_t packed_input(gpu_lower *l, const gpu_unit *unit) {
   const sotto_op *op = &l->in->program->ops[unit->first];
   if (unit->given) return gpu_operands_of(l, op)->given;
-  const bool is_norm = op->kind == SOTTO_OP_RMS_NORM;
-  const uint32_t dim = gpu_dim_of(l, op->in[0]), out = l->in->buffers->packed,
-                 fours = gpu_parts_of(dim, 2 * GPU_BLOCK) * 2 * GPU_BLOCK / 4;
-  gpu_draft d = gpu_draft_begin(l, op, GPU_KERNEL_pack_rows);
-  gpu_bind_in(l, &d, op, 0);
-  if (is_norm)
-    gpu_bind_vector(l, &d, op->weight);
-  else
-    gpu_bind_in(l, &d, op, 0);
-  gpu_bind_activations(l, &d, out);
-  d.step.n[0] = gpu_parts_of(fours, gpu_kernel_workgroup(d.kernel));
-  d.step.axis = GPU_AXIS_Y;
-  GPU_SET_PARAMS(&d, gpu_pack_rows_params, dim, is_norm ? GPU_PACKS_NORMED : GPU_PACKS_PLAIN);
-  gpu_draft_finish(l, &d);
-  return out;
+  gpu_lower_pack(l, op, op->kind == SOTTO_OP_RMS_NORM ? op->weight : SOTTO_NONE);
+  return l->in->buffers->packed;
 }
 
 /* How a unit packs what it makes. */

@@ -115,10 +115,10 @@ static sotto_status write_word(const gpu_pipelines *p, const gpu_pipeline *pipel
   if (sotto_slice_is(word, "FORMAT"))
     return sotto_str_appendf(out, "%s formats/%s", floats ? "floats" : "quants",
                              gpu_planes_of(pipeline->type)->file);
-  if (sotto_slice_is(word, "PRODUCTS"))
-    return sotto_str_append_c(out, floats ? "dot_floats"
-                                   : dots ? "dot_packed dot_quants"
-                                          : "dot_plain dot_quants");
+  if (sotto_slice_is(word, "PRODUCTS") && floats) return sotto_str_append_c(out, "dot_floats");
+  if (sotto_slice_is(word, "PRODUCTS") || sotto_slice_is(word, "DOTS"))
+    return sotto_str_appendf(out, "%s dot_16%s", dots ? "dot_packed" : "dot_plain",
+                             sotto_slice_is(word, "DOTS") ? "" : " dot_quants");
   if (sotto_slice_is(word, "REDUCE"))
     return sotto_str_append_c(out, has_subgroups(&p->device) ? "reduce_subgroup" : "reduce_shared");
   if (sotto_slice_is(word, "TEAM"))

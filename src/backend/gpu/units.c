@@ -243,6 +243,11 @@ void gpu_units_free(gpu_units *u) {
   *u = (gpu_units){0};
 }
 
+bool gpu_takes_packed(const sotto_program *p, const sotto_op *op) {
+  return op->kind == SOTTO_OP_MATMUL &&
+         sotto_dtype_block_weights(p->weights[op->weight].tensor->type) > 1;
+}
+
 const sotto_op *gpu_unit_op(const sotto_program *p, const gpu_unit *unit, sotto_op_kind kind,
                             size_t nth) {
   for (size_t i = unit->first; i < unit->first + unit->n; i++)

@@ -47,6 +47,9 @@ sotto_status gpu_units_init(const sotto_program *program, const sotto_gpu_device
 void gpu_units_free(gpu_units *units);
 /* The operation whose first input a unit's products are with; NULL where it has none. */
 const sotto_op *gpu_unit_with_products(const sotto_program *program, const gpu_unit *unit);
+/* Whether an operation is a product that takes packed activations for many rows as well: with
+ * quantised weights. */
+bool gpu_takes_packed(const sotto_program *program, const sotto_op *op);
 /* The operation of a unit that is of this kind: the nth, from 0; NULL where there is none. */
 const sotto_op *gpu_unit_op(const sotto_program *program, const gpu_unit *unit, sotto_op_kind kind,
                             size_t nth);

@@ -57,7 +57,9 @@ export const constants = Object.fromEntries([
 function filesOf(part, { format, reduce, dots }) {
   const floats = ['f32', 'f16', 'bf16'].includes(format)
   if (part === 'FORMAT') return [floats ? 'floats' : 'quants', `formats/${format}`]
-  if (part === 'PRODUCTS') return floats ? ['dot_floats'] : [`dot_${dots}`, 'dot_quants']
+  if (part === 'PRODUCTS' && floats) return ['dot_floats']
+  if (part === 'PRODUCTS') return [`dot_${dots}`, 'dot_16', 'dot_quants']
+  if (part === 'DOTS') return [`dot_${dots}`, 'dot_16']
   if (part === 'REDUCE' || part === 'TEAM') return [`${part.toLowerCase()}_${reduce}`]
   return [part]
 }

@@ -1,0 +1,105 @@
+// As matmul, of packed activations' upper bytes: a workgroup of 256 makes a tile of 64 rows of w
+// for 64 rows of x, each invocation every 16th of these and of those. 32 weights of a row at a time
+// lie in workgroup memory, in halves, which are blocks of columns. Parts: batch weights FORMAT
+// places DOTS matmul_packed.
+struct Params {
+  first_row: u32,
+  n_rows: u32,
+  cols: u32,
+  plane_1: u32,
+  plane_2: u32,
+  plane_3: u32,
+  row_at: u32,
+  out_dim: u32,
+  per_output: u32,
+  has_bias: u32,
+  bias_at: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(2) var<storage, read> w: array<vec4u>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> x: array<vec4u>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+
+const ROWS = 64u; // of w, and of x
+const OWN = 4u; // of an invocation
+const APART = 16u;
+
+var<workgroup> bytes_w: array<vec4u, 2u * ROWS>;
+var<workgroup> scales_w: array<vec2f, 2u * ROWS>; // scale, offset
+var<workgroup> bytes_x: array<vec4u, 2u * ROWS>;
+var<workgroup> scales_x: array<vec2f, 2u * ROWS>; // scale, scale * sum of bytes
+
+// Unit u of a row, or zeros behind the last row.
+fn load_w(row: u32, u: u32, at: u32) {
+  var unit: Unit;
+  if (row < p.n_rows) {
+    unit = unit_of(p.row_at + row, u);
+  }
+  bytes_w[at] = unit.low;
+  bytes_w[ROWS + at] = unit.high;
+  scales_w[at] = vec2f(unit.scale.x, unit.offset.x);
+  scales_w[ROWS + at] = vec2f(unit.scale.y, unit.offset.y);
+}
+
+fn load_x(here: bool, row: u32, block: u32, at: u32) {
+  var bytes = vec4u();
+  var scale = 0.0;
+  if (here) {
+    let n = 2u * units();
+    let first = 3u * n * row + place_of(vec2u(block), n).x;
+    bytes = x[first];
+    scale = 256.0 * bitcast<f32>(x[first + 2u * n].x);
+  }
+  bytes_x[at] = bytes;
+  scales_x[at] = vec2f(scale, scale * f32(dot_16(vec4u(0x01010101u), bytes)));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let n_rows = batch[select(BATCH_N_TOKENS, BATCH_N_OUTPUTS, p.per_output != 0u)];
+  let first_w = ROWS * group.x;
+  let first_x = ROWS * group.y;
+  let own_w = lane % APART;
+  let own_x = lane / APART;
+  var sums: array<f32, OWN * OWN>;
+  for (var u = 0u; u < units(); u++) {
+    workgroupBarrier();
+    if (lane < ROWS) {
+      load_w(first_w + lane, u, lane);
+    } else if (lane < 3u * ROWS) {
+      let at = lane - ROWS;
+      let row = first_x + at % ROWS;
+      load_x(row < n_rows, row, blocks_of(u)[at / ROWS], at);
+    }
+    workgroupBarrier();
+    for (var half = 0u; half < 2u * ROWS; half += ROWS) {
+      var weights: array<vec4u, OWN>;
+      var scales: array<vec2f, OWN>;
+      for (var j = 0u; j < OWN; j++) {
+        weights[j] = bytes_w[half + APART * j + own_w];
+        scales[j] = scales_w[half + APART * j + own_w];
+      }
+      for (var i = 0u; i < OWN; i++) {
+        let bytes = bytes_x[half + APART * i + own_x];
+        let scale = scales_x[half + APART * i + own_x];
+        for (var j = 0u; j < OWN; j++) {
+          let d = f32(dot_16(weights[j], bytes)) * scale.x;
+          sums[OWN * i + j] += scales[j].x * d + scales[j].y * scale.y;
+        }
+      }
+    }
+  }
+  for (var i = 0u; i < OWN; i++) {
+    let row_x = first_x + APART * i + own_x;
+    for (var j = 0u; j < OWN; j++) {
+      let row_w = first_w + APART * j + own_w;
+      if (row_x < n_rows && row_w < p.n_rows) {
+        let row = p.first_row + row_w;
+        let y = sums[OWN * i + j] + select(0.0, bias[p.bias_at + row], p.has_bias != 0u);
+        out[row_x * p.out_dim + row] = y;
+      }
+    }
+  }
+}
