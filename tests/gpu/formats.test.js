@@ -120,22 +120,20 @@ for (const type of weightTypes) {
       const what = `${type} ${n} x ${cols} · ${m}`
       const tiles = [Math.ceil((n - first) / constants.MATMUL_N), Math.ceil(m / constants.MATMUL_M)]
       const out = poisoned(m * n + 64)
-      const runMany = async (name, given, dots) => {
-        const options = { format: formatOf(type), dots }
-        const parameters = params(...own, n, perOutput, hasBias, front)
+      const parameters = params(...own, n, perOutput, hasBias, front)
+      const many = async (name, given, dots) => {
         const data = [batch, words, bias, given, out]
-        const [many] = await kernels.run(name, options, parameters, data, tiles)
-        return many
+        return (
+          await kernels.run(name, { format: formatOf(type), dots }, parameters, data, tiles)
+        )[0]
       }
-      if (unit === 8) {
-        assertNumbers(await runMany('matmul', x), ...productsWith(x), `matmul ${what}`)
-      } else {
-        const wanted = productsWith(packed.upper)
+      const name = `matmul ${what}`
+      if (unit === 8) assertNumbers(await many('matmul', x), ...productsWith(x), name)
+      else
         for (const [, dots] of WAYS) {
-          const many = await runMany('matmul_packed', packed.words, dots)
-          assertNumbers(many, ...wanted, `matmul_packed ${what}, ${dots}`)
+          const found = await many('matmul_packed', packed.words, dots)
+          assertNumbers(found, ...productsWith(packed.values), `${name}, ${dots}`)
         }
-      }
       const [expected, tolerances] = productsWith(packed.values)
       const groups = Math.ceil((n - first) / constants.BLOCK)
       for (const [reduce, dots] of WAYS) {

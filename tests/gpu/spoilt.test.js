@@ -69,8 +69,16 @@ const spoils = {
     matmul: [
       ['sums_3 += weights * values.w', 'sums_3 += weights * values.z'],
       ['k < COLUMNS', 'k < COLUMNS - 1u'],
+    ],
+    matmul_packed: [
+      ['unit.scale.y, unit.offset.y', 'unit.scale.y, 1.0'],
+      ['bytes_w[ROWS + at] = unit.high', 'bytes_w[ROWS + at] = unit.low'],
+      ['low = x[first + n]', 'low = x[first]'],
+      ['blocks_of(u)[at / ROWS]', 'blocks_of(u).x'],
+      ['APART * i + own_x', 'APART * i'],
       ['bias[p.bias_at + row], p.has_bias != 0u', '1.0, p.has_bias == 0u'],
     ],
+    dot_16: [['dot_bytes(q.w, bytes.w)', 'dot_bytes(q.w, bytes.z)']],
     reduce_subgroup: [
       ['subgroupAdd(x)', 'x'],
       ['most = max(most, reduce_1[i])', 'most = min(most, reduce_1[i]) + 1e3'],

@@ -54,11 +54,11 @@ typedef struct gpu_embed_params {
   uint32_t packs;
 } gpu_embed_params;
 
-/* For many rows of x. Rows row_at + r of the binding are the weight's: others may be in front of
- * it, and bias_at numbers in front of its bias. Of these, out[t][first_row + r] = w[r] · x[t] +
- * bias[first_row + r]. batch, w, bias (x where there is none), x, out. A workgroup (x, y) makes
- * MATMUL_N rows, from MATMUL_N * x on, for MATMUL_M rows of x, from MATMUL_M * y on; rows behind
- * the batch's are not touched. */
+/* For many rows of x; matmul_packed is for quantised weights, and its x is packed. Rows row_at + r
+ * of the binding are the weight's: others may be in front of it, and bias_at numbers in front of
+ * its bias. Of these, out[t][first_row + r] = w[r] · x[t] + bias[first_row + r]. batch, w, bias (x
+ * where there is none), x, out. A workgroup (x, y) makes MATMUL_N rows, from MATMUL_N * x on, for
+ * MATMUL_M rows of x, from MATMUL_M * y on; rows behind the batch's are not touched. */
 typedef struct gpu_matmul_params {
   GPU_WEIGHT_PARAMS;
   uint32_t row_at;
@@ -66,10 +66,6 @@ typedef struct gpu_matmul_params {
   uint32_t per_output; /* rows of x: 0 the batch's tokens, 1 its outputs */
   uint32_t has_bias, bias_at;
 } gpu_matmul_params;
-
-/* The same of packed x, of which the upper bytes are taken: activations of 8 bits. For quantised
- * weights. */
-typedef gpu_matmul_params gpu_matmul_packed_params;
 
 /* For a few rows, x packed and perhaps to be normed. out[t][first_row + r] = scale * (w[r] · x[t] +
  * bias[first_row + r]) + residual[t][first_row + r]. w, x, bias (x where there is none), residual

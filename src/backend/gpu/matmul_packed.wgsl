@@ -1,5 +1,5 @@
-// As matmul, of packed activations' upper bytes: a workgroup of 256 makes a tile of 64 rows of w
-// for 64 rows of x, each invocation every 16th of these and of those. 32 weights of a row at a time
+// As matmul, of packed activations: a workgroup of 256 makes a tile of 64 rows of w for 64 rows of
+// x, each invocation every 16th of these and of those. 32 weights of a row at a time
 // lie in workgroup memory, in halves, which are blocks of columns. Parts: batch weights FORMAT
 // places DOTS matmul_packed.
 struct Params {
@@ -28,8 +28,9 @@ const APART = 16u;
 
 var<workgroup> bytes_w: array<vec4u, 2u * ROWS>;
 var<workgroup> scales_w: array<vec2f, 2u * ROWS>; // scale, offset
-var<workgroup> bytes_x: array<vec4u, 2u * ROWS>;
-var<workgroup> scales_x: array<vec2f, 2u * ROWS>; // scale, scale * sum of bytes
+var<workgroup> high_x: array<vec4u, 2u * ROWS>; // bytes
+var<workgroup> low_x: array<vec4u, 2u * ROWS>;
+var<workgroup> scales_x: array<vec2f, 2u * ROWS>; // scale, scale * sum of numbers
 
 // Unit u of a row, or zeros behind the last row.
 fn load_w(row: u32, u: u32, at: u32) {
@@ -44,16 +45,19 @@ fn load_w(row: u32, u: u32, at: u32) {
 }
 
 fn load_x(here: bool, row: u32, block: u32, at: u32) {
-  var bytes = vec4u();
-  var scale = 0.0;
+  var high = vec4u();
+  var low = vec4u();
+  var scales = vec2f();
   if (here) {
     let n = 2u * units();
     let first = 3u * n * row + place_of(vec2u(block), n).x;
-    bytes = x[first];
-    scale = 256.0 * bitcast<f32>(x[first + 2u * n].x);
+    high = x[first];
+    low = x[first + n];
+    scales = bitcast<vec2f>(x[first + 2u * n].xy);
   }
-  bytes_x[at] = bytes;
-  scales_x[at] = vec2f(scale, scale * f32(dot_16(vec4u(0x01010101u), bytes)));
+  high_x[at] = high;
+  low_x[at] = low;
+  scales_x[at] = scales;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -82,11 +86,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         scales[j] = scales_w[half + APART * j + own_w];
       }
       for (var i = 0u; i < OWN; i++) {
-        let bytes = bytes_x[half + APART * i + own_x];
-        let scale = scales_x[half + APART * i + own_x];
+        let at = half + APART * i + own_x;
+        let scale = scales_x[at];
         for (var j = 0u; j < OWN; j++) {
-          let d = f32(dot_16(weights[j], bytes)) * scale.x;
-          sums[OWN * i + j] += scales[j].x * d + scales[j].y * scale.y;
+          let products = 256 * dot_16(weights[j], high_x[at]) + dot_16(weights[j], low_x[at]);
+          sums[OWN * i + j] +=
+            scales[j].x * (f32(products) * scale.x) + scales[j].y * scale.y;
         }
       }
     }

@@ -10,12 +10,12 @@ const blocksOf = (dim) => 2 * Math.ceil(dim / (2 * BLOCK))
 export const packedWords = (dim) => 12 * blocksOf(dim)
 const placeOf = (block, n) => (block % 2) * (n / 2) + Math.floor(block / 2)
 
-/** Of rows of `dim` numbers: words, and what these and their upper bytes stand for. */
+/** Of rows of `dim` numbers: the words, and the numbers that these stand for. */
 export function pack(x, dim, norm) {
   const [rows, n] = [x.length / dim, blocksOf(dim)]
   const words = new Uint32Array(rows * packedWords(dim))
   const [bytes, floats] = [new Int8Array(words.buffer), new Float32Array(words.buffer)]
-  const [values, upper] = [new Float64Array(rows * dim), new Float64Array(rows * dim)]
+  const values = new Float64Array(rows * dim)
   for (let t = 0; t < rows; t++)
     for (let block = 0; block < n; block++) {
       const first = BLOCK * block
@@ -32,15 +32,13 @@ export function pack(x, dim, norm) {
         const high = (value + 128) >> 8
         bytes[4 * at + i] = high
         bytes[4 * (at + 4 * n) + i] = value - 256 * high
-        if (first + i >= dim) return
-        values[t * dim + first + i] = value * scale
-        upper[t * dim + first + i] = 256 * high * scale
+        if (first + i < dim) values[t * dim + first + i] = value * scale
       })
       floats[at + 8 * n] = scale
       floats[at + 8 * n + 1] = scale * q.reduce((sum, value) => sum + value, 0)
       floats[at + 8 * n + 2] = own.reduce((sum, value) => sum + value * value, 0)
     }
-  return { words, values, upper }
+  return { words, values }
 }
 
 /** What a kernel has packed is x, times `norm`: block by block within what int16 can say. */
