@@ -69,31 +69,43 @@ async function measureTogether(engine, rounds) {
   return summary(rates)
 }
 
-/** Rows of the kernels that a token takes: how often, how long, and what share of it. */
+/** Rows of the kernels that a prompt and a token take: how often, how long, what share of it. */
 async function kernelRows(name, load) {
   const engine = await load({ gpu: { timestamps: true } })
-  const kernels = async () => structuredClone((await engine.statistics()).gpu.kernels ?? {})
-  const ask = () =>
-    engine.completions.create({ ...request, prompt: tokens(8, 1), max_tokens: DECODE })
-  await ask()
-  const before = await kernels()
-  const { usage } = await ask()
-  const after = await kernels()
-  await engine.dispose()
-  const spent = Object.entries(after)
-    .map(([kernel, { n, ms }]) => {
-      const { n: n0, ms: ms0 } = before[kernel] ?? { n: 0, ms: 0 }
-      return { kernel, n: n - n0, us: (ms - ms0) * 1000 }
+  const ask = (n, max_tokens) =>
+    engine.completions.create({
+      ...{ ...request, prompt: tokens(n, max_tokens), max_tokens, cache_prompt: false },
     })
-    .filter(({ n }) => n > 0)
-    .sort((a, b) => b.us - a.us)
+  await ask(512, 8)
+  const spent = async (n, max_tokens) => {
+    const kernels = async () => structuredClone((await engine.statistics()).gpu.kernels ?? {})
+    const before = await kernels()
+    await ask(n, max_tokens)
+    return difference(await kernels(), before)
+  }
+  const rows = [
+    ...kernelRowsOf([name, 'prompt 512'], await spent(512, 1), 1),
+    ...kernelRowsOf([name, 'a token'], await spent(8, DECODE), DECODE),
+  ]
+  await engine.dispose()
+  return rows
+}
+
+/** What kernels have done since `before`. */
+function difference(after, before) {
+  const since = Object.entries(after).map(([kernel, { n, ms }]) => {
+    const { n: n0, ms: ms0 } = before[kernel] ?? { n: 0, ms: 0 }
+    return { kernel, n: n - n0, us: (ms - ms0) * 1000 }
+  })
+  return since.filter(({ n }) => n > 0).sort((a, b) => b.us - a.us)
+}
+
+function kernelRowsOf(head, spent, times) {
   const all = spent.reduce((sum, { us }) => sum + us, 0)
   return spent.map(({ kernel, n, us }) => {
     const format = kernel.match(/formats\/(\w+)/)?.[1] ?? ''
     const share = `${number((100 * us) / all)} %`
-    const each = number(us / n)
-    const often = number(n / usage.completion_tokens)
-    return [name, kernel.split(' ').at(-1), format, often, each, share]
+    return [...head, kernel.split(' ').at(-1), format, number(n / times), number(us / n), share]
   })
 }
 
@@ -145,7 +157,7 @@ export async function benchGpu({ rounds, gpuCases: names = gpuCases, build: want
   const speeds = rows.map(({ speeds }) => speeds)
   say(table(head, speeds))
   const kernels = rows.flatMap(({ kernels }) => kernels)
-  say(`\n${table(['model', 'kernel', 'weights', 'a token', 'us', 'share'], kernels)}`)
+  say(`\n${table(['model', 'of', 'kernel', 'weights', 'dispatches', 'us', 'share'], kernels)}`)
 }
 
 if (isMain(import.meta.url)) {
