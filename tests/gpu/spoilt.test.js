@@ -76,8 +76,8 @@ const spoils = {
       ['low = x[first + n]', 'low = x[first]'],
       ['blocks_of(u)[at / ROWS]', 'blocks_of(u).x'],
       ['APART * i + own_x', 'APART * i'],
-      ['bias[p.bias_at + row], p.has_bias != 0u', '1.0, p.has_bias == 0u'],
     ],
+    matmul_rows: [['bias[p.bias_at + row], p.has_bias != 0u', '1.0, p.has_bias == 0u']],
     dot_16: [['dot_bytes(q.w, bytes.w)', 'dot_bytes(q.w, bytes.z)']],
     reduce_subgroup: [
       ['subgroupAdd(x)', 'x'],

@@ -1,25 +1,7 @@
 // A workgroup of 256 makes a tile of 64 rows of w for 64 rows of x, each invocation four by four.
 // 32 columns at a time lie in workgroup memory: the eights 4 s to 4 s + 3 of step s, whichever
-// columns these are, four rows to a vector. Parts: batch weights formats/… matmul.
-struct Params {
-  first_row: u32,
-  n_rows: u32,
-  cols: u32,
-  plane_1: u32,
-  plane_2: u32,
-  plane_3: u32,
-  row_at: u32,
-  out_dim: u32,
-  per_output: u32,
-  has_bias: u32,
-  bias_at: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(2) var<storage, read> w: array<vec4u>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+// columns these are, four rows to a vector. Parts: batch weights FORMAT matmul_rows matmul.
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 const EIGHTS = 4u; // of a step
 const COLUMNS = 32u;
@@ -75,18 +57,15 @@ fn load_x(first: u32, n_rows: u32, i: u32, four: u32, half: u32) {
 }
 
 // Four columns of a row of out.
-fn store(row_x: u32, n_rows: u32, row_w: u32, y: vec4f) {
+fn store4(row_x: u32, n_rows: u32, row_w: u32, y: vec4f) {
   for (var c = 0u; c < 4u; c++) {
-    if (row_x < n_rows && row_w + c < p.n_rows) {
-      let row = p.first_row + row_w + c;
-      out[row_x * p.out_dim + row] = y[c] + select(0.0, bias[p.bias_at + row], p.has_bias != 0u);
-    }
+    store(row_x, n_rows, row_w + c, y[c]);
   }
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let n_rows = batch[select(BATCH_N_TOKENS, BATCH_N_OUTPUTS, p.per_output != 0u)];
+  let n_rows = rows_of_x();
   let first_w = MATMUL_N * group.x;
   let first_x = MATMUL_M * group.y;
   let four_w = lane % FOURS;
@@ -112,8 +91,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       sums_3 += weights * values.w;
     }
   }
-  store(first_x + 4u * four_x, n_rows, first_w + 4u * four_w, sums_0);
-  store(first_x + 4u * four_x + 1u, n_rows, first_w + 4u * four_w, sums_1);
-  store(first_x + 4u * four_x + 2u, n_rows, first_w + 4u * four_w, sums_2);
-  store(first_x + 4u * four_x + 3u, n_rows, first_w + 4u * four_w, sums_3);
+  store4(first_x + 4u * four_x, n_rows, first_w + 4u * four_w, sums_0);
+  store4(first_x + 4u * four_x + 1u, n_rows, first_w + 4u * four_w, sums_1);
+  store4(first_x + 4u * four_x + 2u, n_rows, first_w + 4u * four_w, sums_2);
+  store4(first_x + 4u * four_x + 3u, n_rows, first_w + 4u * four_w, sums_3);
 }

@@ -1,26 +1,8 @@
 // As matmul, of packed activations: a workgroup of 256 makes a tile of 64 rows of w for 64 rows of
-// x, each invocation every 16th of these and of those. 32 weights of a row at a time
-// lie in workgroup memory, in halves, which are blocks of columns. Parts: batch weights FORMAT
-// places DOTS matmul_packed.
-struct Params {
-  first_row: u32,
-  n_rows: u32,
-  cols: u32,
-  plane_1: u32,
-  plane_2: u32,
-  plane_3: u32,
-  row_at: u32,
-  out_dim: u32,
-  per_output: u32,
-  has_bias: u32,
-  bias_at: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(2) var<storage, read> w: array<vec4u>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
+// x, each invocation every 16th of these and of those. 32 weights of a row at a time lie in
+// workgroup memory, in halves, which are blocks of columns. Parts: batch weights FORMAT places DOTS
+// matmul_rows matmul_packed.
 @group(0) @binding(4) var<storage, read> x: array<vec4u>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 const ROWS = 64u; // of w, and of x
 const OWN = 4u; // of an invocation
@@ -62,7 +44,7 @@ fn load_x(here: bool, row: u32, block: u32, at: u32) {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let n_rows = batch[select(BATCH_N_TOKENS, BATCH_N_OUTPUTS, p.per_output != 0u)];
+  let n_rows = rows_of_x();
   let first_w = ROWS * group.x;
   let first_x = ROWS * group.y;
   let own_w = lane % APART;
@@ -98,14 +80,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
   }
   for (var i = 0u; i < OWN; i++) {
-    let row_x = first_x + APART * i + own_x;
     for (var j = 0u; j < OWN; j++) {
-      let row_w = first_w + APART * j + own_w;
-      if (row_x < n_rows && row_w < p.n_rows) {
-        let row = p.first_row + row_w;
-        let y = sums[OWN * i + j] + select(0.0, bias[p.bias_at + row], p.has_bias != 0u);
-        out[row_x * p.out_dim + row] = y;
-      }
+      store(first_x + APART * i + own_x, n_rows, first_w + APART * j + own_w, sums[OWN * i + j]);
     }
   }
 }
