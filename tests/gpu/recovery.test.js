@@ -8,6 +8,7 @@ import { Readable } from 'node:stream'
 import { before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadModel, planModel } from 'sotto'
+import { Gpus } from '../../js/src/worker/open-gpu.js'
 import { tinyBytes, tinyPath, until, withEngine } from '../js/lib/models.js'
 import { random } from '../js/lib/random.js'
 import { rangeServer } from '../js/lib/range-server.js'
@@ -170,6 +171,50 @@ test('a URL is read from the cache, by ranges again, or from its start', async (
     await server.close()
     rmSync(cacheDir, { recursive: true })
   }
+})
+
+/** Gpus whose devices, all of them in `devices`, are lost once `lose` is called. */
+function pretendedGpus() {
+  const devices = []
+  const findGpu = async () => {
+    const device = { destroy() {} }
+    device.lost = new Promise((resolve) => {
+      device.lose = resolve
+    })
+    devices.push(device)
+    return { device, facts: { numbers: {} }, info: {} }
+  }
+  const host = {
+    open: async () => ({}),
+    code: async () => ({ findGpu, Executor: null }),
+    kernels: async () => ({}),
+  }
+  return { devices, gpus: new Gpus({ backend: 'webgpu', gpu: {} }, host, async () => {}) }
+}
+
+test('the end waits for a GPU that is given back already, and no other one is opened', async () => {
+  const { devices, gpus } = pretendedGpus()
+  await gpus.first()
+  const another = assert.rejects(gpus.another(), { name: 'AbortError' })
+  let ended = false
+  const end = gpus.end().then(() => {
+    ended = true
+  })
+  await sleep(20)
+  assert.equal(ended, false)
+  devices[0].lose()
+  await Promise.all([end, another])
+  assert.equal(devices.length, 1)
+})
+
+test('a GPU that was found too late for the end is given back at once', async () => {
+  const { devices, gpus } = pretendedGpus()
+  const first = assert.rejects(gpus.first(), { name: 'AbortError' })
+  const end = gpus.end()
+  await until(() => devices.length === 1)
+  devices[0].lose()
+  await Promise.all([end, first])
+  assert.equal(gpus.present, undefined)
 })
 
 // ---- what cannot go on ----

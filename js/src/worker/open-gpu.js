@@ -54,6 +54,8 @@ export class Gpus {
   ended = false
   /** @type {Promise<unknown>} */
   #opening = Promise.resolve()
+  /** @type {Promise<unknown>} the end of the ones that were given back */
+  #leaving = Promise.resolve()
   /** @type {OpenGpu | undefined} the one in use */
   present
   /** Why there is none in use; empty if there is, or none was wanted. */
@@ -92,6 +94,7 @@ export class Gpus {
     if (++this.#losses >= MOST_LOSSES) return
     for (const pause of PAUSES) {
       await new Promise((resolve) => setTimeout(resolve, pause))
+      if (this.ended) throw abortError()
       const { refusal } = await this.#next()
       if (!refusal) return
     }
@@ -102,14 +105,16 @@ export class Gpus {
     const { present } = this
     this.present = undefined
     this.refusal = refusal
-    await present?.end()
+    const leaving = Promise.all([this.#leaving, present?.end()])
+    this.#leaving = leaving
+    await leaving
   }
 
   /** Resolves when no GPU owes an answer, and none will be opened. */
   async end() {
     this.ended = true
     await this.#opening.catch(() => {})
-    await this.present?.end()
+    await this.leave(this.refusal)
   }
 
   #next() {
@@ -184,11 +189,14 @@ async function inTime(finding) {
 function opened({ device, facts, info }, hash, make) {
   /** @type {Executor | undefined} */
   let executor
+  let ended = false
   const makeExecutor = (/** @type {Memory} */ memory, /** @type {Layout} */ layout) => {
+    if (ended) throw abortError()
     executor = make(memory, layout)
     return executor
   }
   const end = async () => {
+    ended = true
     const owed = executor?.destroy()
     device.destroy()
     await Promise.all([device.lost, owed])
