@@ -3,6 +3,7 @@
  * the kernels compute is tested in tests/gpu. */
 #include <dirent.h>
 
+#include "backend/gpu/pipelines.h"
 #include "engine_support.h"
 #include "gpu_host.h"
 #include "test.h"
@@ -44,7 +45,7 @@ static void run_self_test(const char *path, sotto_gpu_device device) {
   if (!CHECK(sotto_engine_bytes_peak(e) <= plan.total))
     printf("    %s: %llu, planned %llu\n", path, (unsigned long long)sotto_engine_bytes_peak(e),
            (unsigned long long)plan.total);
-  CHECK(host.bytes <= plan.gpu_total && host.n_pipelines <= 36);
+  CHECK(host.bytes <= plan.gpu_total && host.n_pipelines <= GPU_USUAL_PIPELINES);
   sotto_engine_free(e);
 }
 
@@ -99,7 +100,7 @@ static void run_model(const char *path, const sotto_gpu_device *device) {
     CHECK(run(e, &reason) == 2 && reason == SOTTO_FINISH_LENGTH);
     generate(e, tokens, info.n_layer);
   }
-  CHECK(host.n_pipelines <= 36);
+  CHECK(host.n_pipelines <= GPU_USUAL_PIPELINES);
   CHECK(host.n_dispatches > 0 && host.n_submits > 0 && host.n_reads > 0);
   sotto_engine_free(e);
 }

@@ -18,7 +18,7 @@ import {
   weightTypes,
 } from './lib/blocks.js'
 import * as lib from './lib/kernels.js'
-import { pack } from './lib/packed.js'
+import { COLUMNS, inGroups, pack } from './lib/packed.js'
 
 const { assertNumbers, constants, f32, openKernels, params, poisoned, workgroupOf } = lib
 
@@ -137,19 +137,25 @@ for (const type of weightTypes) {
       const [expected, tolerances] = productsWith(packed.values)
       const groups = Math.ceil((n - first) / constants.BLOCK)
       for (const [reduce, dots] of WAYS) {
-        const run = (adds, scale) =>
-          kernels.run(
-            'matvec',
-            { format: formatOf(type), reduce, dots },
-            params(...own, n, 0, 0, hasBias, front, adds, f32(scale), 0),
-            [words, packed.words, bias, residual, out],
-            [Math.min(groups, 3), Math.ceil(groups / 3), m],
-          )
-        const name = `matvec ${what}, ${reduce}, ${dots}`
-        assertNumbers((await run(0, 1))[0], expected, tolerances, name)
-        const added = expected.map((value, i) => 0.5 * value + residual[i])
-        const bounds = tolerances.map((bound, i) => bound + 1e-7 * Math.abs(residual[i]))
-        assertNumbers((await run(1, 0.5))[0], added, bounds, `${name}, added`)
+        for (const [suffix, columns] of COLUMNS) {
+          const whole = columns * Math.ceil(m / columns)
+          const run = async (adds, scale) => {
+            const given = [packed.words, residual].map((values) => inGroups(values, m, columns))
+            const [made] = await kernels.run(
+              `matvec${suffix}`,
+              { format: formatOf(type), reduce, dots },
+              params(...own, n, 0, 0, hasBias, front, adds, f32(scale), 0),
+              [words, given[0], bias, given[1], poisoned(whole * n + 64)],
+              [Math.min(groups, 3), Math.ceil(groups / 3), whole / columns],
+            )
+            return columns > 1 ? made.subarray(0, m * n) : made
+          }
+          const name = `matvec${suffix} ${what}, ${reduce}, ${dots}`
+          assertNumbers(await run(0, 1), expected, tolerances, name)
+          const added = expected.map((value, i) => 0.5 * value + residual[i])
+          const bounds = tolerances.map((bound, i) => bound + 1e-7 * Math.abs(residual[i]))
+          assertNumbers(await run(1, 0.5), added, bounds, `${name}, added`)
+        }
       }
     }
   })

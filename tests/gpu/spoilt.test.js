@@ -44,8 +44,8 @@ const spoils = {
     ],
     dot_packed: [['dot4I8Packed(a, b)', 'dot4I8Packed(a, a)']],
     dot_quants: [
-      ['256 * dot_16(unit.high', '255 * dot_16(unit.high'],
-      ['+ dot_16(unit.low, x.low[0])', ''],
+      ['256 * dot_16(w.high', '255 * dot_16(w.high'],
+      ['+ dot_16(w.low, x.low[0])', ''],
     ],
     dot_floats: [['x.low[i / 4u]', 'x.low[0]']],
     team_subgroup: [
@@ -53,15 +53,17 @@ const spoils = {
       ['sum += team_4[first + i]', 'sum += team_4[first]'],
     ],
     matvec: [
-      ['let t = group.z', 'let t = 0u * group.z'],
-      ['which < 2u', 'which < 1u'],
+      ['let t = COLUMNS * group.z', 'let t = 0u * group.z'],
+      ['column < COLUMNS && ', 'column < COLUMNS && which == 0u && '],
       ['y += residual[at]', 'y -= residual[at]'],
       ['y *= p.scale', 'y *= 2.0 * p.scale'],
-      ['made[2u * (lane / TEAM) + which]', 'made[2u * (lane / TEAM)]'],
+      ['2u * (lane / TEAM) + which]', '2u * (lane / TEAM)]'],
+      ['x_of(t + c', 'x_of(t'],
       ['4u * block + lane % 4u', '4u * block'],
     ],
     matvec_glu: [
       ['p.n_rows + rows.x', 'rows.x'],
+      ['if (c == column)', 'if (c == 0u)'],
       ['p.kind == SILU_MUL', 'p.kind != SILU_MUL'],
       ['p.kind == SILU_MUL) * up', 'p.kind == SILU_MUL) + up'],
       ['4u * block + lane % 4u', '4u * block'],

@@ -7,7 +7,7 @@ import { blockOf, formatOf, makeWeights, product, sliceOf, weightTypes } from '.
 import { Cache, PAGE } from './lib/cache.js'
 import { assertNumbers, constants, f32, openKernels, params, poisoned } from './lib/kernels.js'
 import { EPS, rmsNorm, rootsOf, rowsNormed } from './lib/norms.js'
-import { assertPacked, pack, packedWords } from './lib/packed.js'
+import { assertPacked, COLUMNS, inGroups, pack, packedWords } from './lib/packed.js'
 
 let kernels
 before(async () => {
@@ -107,33 +107,26 @@ for (const type of weightTypes) {
         }
       const reduces = index === 0 ? ['shared', 'subgroup'] : ['shared']
       for (const reduce of reduces) {
-        const [out] = await kernels.run(
-          'matvec',
-          { ...options, reduce },
-          params(
-            3,
-            n,
-            cols,
-            ...slice.slice(3),
-            front,
-            wide,
-            1,
-            f32(EPS),
-            hasBias,
-            front - 3,
-            0,
-            f32(1),
-            0,
-          ),
-          [words, packed.words, bias, x, poisoned(m * wide + TAIL)],
-          groupsOf(n, m),
-        )
-        assertNumbers(out, expected, bounds, `${type} ${n} x ${cols} · ${m}, ${reduce}`)
+        for (const [suffix, columns] of COLUMNS) {
+          const whole = columns * Math.ceil(m / columns)
+          const given = [packed.words, x].map((values) => inGroups(values, m, columns))
+          const [out] = await kernels.run(
+            `matvec${suffix}`,
+            { ...options, reduce },
+            params(
+              ...[3, n, cols, ...slice.slice(3), front, wide],
+              ...[1, f32(EPS), hasBias, front - 3, 0, f32(1), 0],
+            ),
+            [words, given[0], bias, given[1], poisoned(whole * wide + TAIL)],
+            groupsOf(n, whole / columns),
+          )
+          const made = columns > 1 ? out.subarray(0, m * wide) : out
+          assertNumbers(made, expected, bounds, `${type}${suffix} ${n} x ${cols} · ${m}, ${reduce}`)
+        }
       }
       if (front) continue // a gate has nothing in front of it
       const packs = n % 32 === 0 // which kernels do that have whole blocks of a row
       const factors = numbers(n, next, 2)
-      const nothing = packs ? [factors, poisonedWords(m * packedWords(n))] : []
       for (const [kind, activation] of [
         [constants.SILU_MUL, silu],
         [constants.GELU_MUL, gelu],
@@ -146,19 +139,26 @@ for (const type of weightTypes) {
           product2[i] = activated * up.value
           bounds2[i] = 1.2 * gate.size * Math.abs(up.value) + Math.abs(activated) * up.size + 1e-6
         }
-        for (const reduce of reduces) {
-          const how = packs ? constants.PACKS_NORMED : 0
-          const [out, made] = await kernels.run(
-            packs ? 'matvec_glu_pack' : 'matvec_glu',
-            { ...options, reduce },
-            params(0, n, cols, ...slice.slice(3), 1, f32(EPS), hasBias, 0, kind, how),
-            [words, packed.words, bias, poisoned(m * n + TAIL), ...nothing],
-            groupsOf(n, m),
-          )
-          const what = `${type} gate ${n} x ${cols}, ${kind}, ${reduce}`
-          assertNumbers(out, product2, bounds2, what)
-          if (packs) assertPacked(made, out.subarray(0, m * n), n, factors, what)
-        }
+        for (const reduce of reduces)
+          for (const [suffix, columns] of COLUMNS) {
+            const whole = columns * Math.ceil(m / columns)
+            const how = packs ? constants.PACKS_NORMED : 0
+            const nothing = packs ? [factors, poisonedWords(whole * packedWords(n))] : []
+            const [out, made] = await kernels.run(
+              `matvec_glu${suffix}${packs ? '_pack' : ''}`,
+              { ...options, reduce },
+              params(0, n, cols, ...slice.slice(3), 1, f32(EPS), hasBias, 0, kind, how),
+              [
+                ...[words, inGroups(packed.words, m, columns), bias],
+                ...[poisoned(whole * n + TAIL), ...nothing],
+              ],
+              groupsOf(n, whole / columns),
+            )
+            const what = `${type} gate${suffix} ${n} x ${cols}, ${kind}, ${reduce}`
+            const rows = out.subarray(0, m * n)
+            assertNumbers(columns > 1 ? rows : out, product2, bounds2, what)
+            if (packs) assertPacked(made.subarray(0, m * packedWords(n)), rows, n, factors, what)
+          }
       }
     }
   })
@@ -173,23 +173,24 @@ test('what a product adds up to is packed beside it', async () => {
   const { words, params: slice } = sliceOf(w, 0, n)
   for (const reduce of ['shared', 'subgroup'])
     for (const packs of [constants.PACKS_PLAIN, constants.PACKS_NORMED]) {
-      const [out, made] = await kernels.run(
-        'matvec_pack',
-        { format: formatOf('Q4_0'), reduce },
-        params(0, n, cols, ...slice.slice(3), 0, n, 0, f32(0), 0, 0, 1, f32(1), packs),
-        [
-          words,
-          x.words,
-          residual,
-          residual,
-          poisoned(m * n),
-          norm,
-          poisonedWords(m * packedWords(n)),
-        ],
-        groupsOf(n, m),
-      )
-      assert.ok(out.every(Number.isFinite))
-      assertPacked(made, out, n, packs === constants.PACKS_NORMED ? norm : undefined, reduce)
+      for (const [suffix, columns] of COLUMNS) {
+        const whole = columns * Math.ceil(m / columns)
+        const given = [x.words, residual].map((values) => inGroups(values, m, columns))
+        const [out, made] = await kernels.run(
+          `matvec${suffix}_pack`,
+          { format: formatOf('Q4_0'), reduce },
+          params(0, n, cols, ...slice.slice(3), 0, n, 0, f32(0), 0, 0, 1, f32(1), packs),
+          [
+            ...[words, given[0], residual, given[1], poisoned(whole * n)],
+            ...[norm, poisonedWords(whole * packedWords(n))],
+          ],
+          groupsOf(n, whole / columns),
+        )
+        const rows = out.subarray(0, m * n)
+        assert.ok(rows.every(Number.isFinite))
+        const by = packs === constants.PACKS_NORMED ? norm : undefined
+        assertPacked(made.subarray(0, m * packedWords(n)), rows, n, by, `${suffix} ${reduce}`)
+      }
     }
 })
 

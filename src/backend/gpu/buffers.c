@@ -66,15 +66,24 @@ static void end_unit(walk *w) {
     if (w->held[i]) w->taken[i] = w->held[i] = false;
 }
 
+/* Kernels that take several rows together take whole groups of them. */
+static uint64_t whole_groups(uint64_t n_rows) {
+  return (n_rows + GPU_MATVEC_COLUMNS - 1) / GPU_MATVEC_COLUMNS * GPU_MATVEC_COLUMNS;
+}
+
+static uint64_t rows_of(const walk *w, const sotto_buffer *b) {
+  return whole_groups(sotto_buffer_rows(b, w->config->n_batch, w->config->n_outputs));
+}
+
 static uint64_t bytes_of(const walk *w, sotto_buffer_id id) {
   const sotto_buffer *b = &w->program->buffers[id];
-  return sotto_buffer_rows(b, w->config->n_batch, w->config->n_outputs) * b->dim * sizeof(float);
+  return rows_of(w, b) * b->dim * sizeof(float);
 }
 
 /* Rows of what only kernels for a few rows have. */
-static uint32_t few_rows(const walk *w) {
-  const uint32_t most = GPU_MANY_ROWS - 1;
-  return w->config->n_batch < most ? w->config->n_batch : most;
+static uint64_t few_rows(const walk *w) {
+  const uint64_t all = whole_groups(w->config->n_batch);
+  return all < GPU_MANY_ROWS ? all : GPU_MANY_ROWS;
 }
 
 static void assign_op(walk *w, size_t i, bool packs) {
@@ -120,8 +129,7 @@ static uint64_t bytes_of_products(const walk *w) {
   for (size_t i = 0; i < p->n_ops; i++) {
     if (!gpu_takes_packed(p, &p->ops[i])) continue;
     const sotto_buffer *b = &p->buffers[p->ops[i].in[0]];
-    const uint64_t bytes =
-        sotto_buffer_rows(b, w->config->n_batch, w->config->n_outputs) * gpu_packed_bytes(b->dim);
+    const uint64_t bytes = rows_of(w, b) * gpu_packed_bytes(b->dim);
     if (bytes > most) most = bytes;
   }
   return most;
@@ -129,7 +137,7 @@ static uint64_t bytes_of_products(const walk *w) {
 
 static void add_scratch(const walk *w, const gpu_units *units) {
   const sotto_program *p = w->program;
-  const uint32_t rows = few_rows(w);
+  const uint64_t rows = few_rows(w);
   uint64_t wide = 0, parts = 0, packed = bytes_of_products(w);
   for (size_t i = 0; i < units->n; i++) {
     const gpu_unit *unit = &units->units[i];

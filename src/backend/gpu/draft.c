@@ -41,9 +41,9 @@ void gpu_bind_status(const gpu_lower *l, gpu_draft *d) {
 }
 
 gpu_draft gpu_draft_begin(const gpu_lower *l, const sotto_op *op, gpu_kernel kernel) {
-  gpu_draft d = {.kernel = kernel};
+  gpu_draft d = {.kernel = kernel, .several = kernel};
   const sotto_program *p = l->in->program;
-  d.step = (gpu_step){.n = {1, 1, 1}, .tile = 1, .per_row = 1};
+  d.step = (gpu_step){.n = {1, 1, 1}, .tile = 1, .per_row = 1, .several = GPU_NONE};
   if (op->out >= 0) {
     d.step.per_output = p->buffers[op->out].per_output;
     if (p->buffers[op->out].n_used) d.step.per_row = p->buffers[op->out].n_used;
@@ -66,6 +66,10 @@ void gpu_draft_finish(gpu_lower *l, gpu_draft *d) {
   *step = d->step;
   const sotto_status status = gpu_pipeline_of(in->pipelines, d->kernel, d->type, &step->pipeline);
   if (status != SOTTO_OK) l->status = status;
+  if (d->several != d->kernel) {
+    const sotto_status too = gpu_pipeline_of(in->pipelines, d->several, d->type, &step->several);
+    if (too != SOTTO_OK) l->status = too;
+  }
   step->group = in->first_group + index;
   memcpy(s->params + (size_t)index * s->slot, d->params, GPU_MAX_PARAMS);
   sotto_gpu_binding bindings[1 + GPU_MAX_BINDINGS];

@@ -11,8 +11,8 @@
 
 typedef struct gpu_draft {
   gpu_step step;
-  gpu_kernel kernel;
-  sotto_dtype type;                             /* of its weights */
+  gpu_kernel kernel, several; /* the latter for several rows together, or the former */
+  sotto_dtype type;           /* of its weights */
   sotto_gpu_binding bindings[GPU_MAX_BINDINGS]; /* from binding 1 on */
   uint32_t n;
   char params[GPU_MAX_PARAMS];

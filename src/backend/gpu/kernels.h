@@ -9,7 +9,7 @@
 #include "backend/gpu/kernels_attention.h"
 #include "backend/gpu/kernels_matrix.h"
 
-#define GPU_MANY_ROWS 8 /* from so many rows on operations are taken one by one (units.h) */
+#define GPU_MANY_ROWS 24 /* from so many rows on operations are taken one by one (units.h) */
 
 /* out[t] = x[t] / sqrt(mean of squares + eps) * weight, each `width` of a row by itself. x, weight
  * [width], out. Workgroups: (rows, dim / width). */

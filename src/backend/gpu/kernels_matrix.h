@@ -8,11 +8,12 @@
 
 #include <stdint.h>
 
-#define GPU_BLOCK       16 /* columns of a block of packed activations, and rows that make it */
-#define GPU_TEAM        32 /* invocations that make two rows of a block */
-#define GPU_MATVEC_ROWS 4  /* of a workgroup of matmul_experts */
-#define GPU_MATMUL_M    64
-#define GPU_MATMUL_N    64
+#define GPU_BLOCK          16 /* columns of a block of packed activations, and rows that make it */
+#define GPU_TEAM           32 /* invocations that make two rows of a block */
+#define GPU_MATVEC_ROWS    4  /* of a workgroup of matmul_experts */
+#define GPU_MATVEC_COLUMNS 4  /* rows of x that matvec_4 takes together */
+#define GPU_MATMUL_M       64
+#define GPU_MATMUL_N       64
 
 /* Packed activations: a row of `dim` float32 as int16, so that products with quantised weights are
  * dots of bytes. A row is three parts, each an array of a vec4u for each of its n blocks, n = dim /
@@ -70,7 +71,9 @@ typedef struct gpu_matmul_params {
 /* For a few rows, x packed and perhaps to be normed. out[t][first_row + r] = scale * (w[r] · x[t] +
  * bias[first_row + r]) + residual[t][first_row + r]. w, x, bias (x where there is none), residual
  * (x where there is none), out. A workgroup (x, y, z) makes BLOCK rows of x[z], from BLOCK * (x + y
- * * number of x) on. matvec_pack packs them too: norm (w where there is none), packed. */
+ * * number of x) on. matvec_pack packs them too: norm (w where there is none), packed. matvec_4 and
+ * matvec_4_pack make them of MATVEC_COLUMNS rows of x, from MATVEC_COLUMNS * z on: there is room
+ * for all of these in the buffers, whatever is in those behind the batch's. */
 typedef struct gpu_matvec_params {
   GPU_WEIGHT_PARAMS;
   uint32_t row_at, out_dim;
@@ -83,7 +86,8 @@ typedef struct gpu_matvec_params {
 } gpu_matvec_params;
 
 /* out[t][r] = the activation of gate[r] · x[t] + bias[r] times the same with up. In w the rows of
- * up lie behind the n_rows of gate, and so do their biases. w, x, bias, out. As matvec. */
+ * up lie behind the n_rows of gate, and so do their biases. w, x, bias, out. As matvec, with
+ * matvec_glu_4 and the others. */
 typedef struct gpu_matvec_glu_params {
   GPU_WEIGHT_PARAMS;
   uint32_t has_norm;

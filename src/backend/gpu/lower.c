@@ -78,8 +78,10 @@ const gpu_step *gpu_steps_of(const gpu_steps *s, size_t unit, gpu_extent batch, 
 
 bool gpu_step_dispatch(const gpu_step *step, gpu_extent batch, sotto_gpu_dispatch *out) {
   const uint32_t rows = (step->per_output ? batch.n_outputs : batch.n_tokens) * step->per_row;
+  const bool together = rows > 1 && step->several != GPU_NONE;
   uint32_t n[3] = {step->n[0], step->n[1], step->n[2]};
-  n[step->axis] *= gpu_parts_of(rows, step->tile);
-  *out = (sotto_gpu_dispatch){step->pipeline, step->group, n[0], n[1], n[2]};
+  n[step->axis] *= gpu_parts_of(rows, together ? GPU_MATVEC_COLUMNS : step->tile);
+  *out = (sotto_gpu_dispatch){together ? step->several : step->pipeline, step->group, n[0], n[1],
+                              n[2]};
   return rows > 0;
 }

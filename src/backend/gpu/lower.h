@@ -16,7 +16,8 @@ typedef enum gpu_axis { GPU_AXIS_X, GPU_AXIS_Y, GPU_AXIS_Z } gpu_axis;
 /* One dispatch. */
 typedef struct gpu_step {
   uint32_t pipeline, group;
-  uint32_t n[3]; /* workgroups for one row, or for a tile of them */
+  uint32_t several; /* the pipeline for more rows than one, MATVEC_COLUMNS together; or NONE */
+  uint32_t n[3];    /* workgroups for one row, or for a tile of them */
   gpu_axis axis;
   uint32_t tile; /* rows that workgroups take together */
   bool per_output;

@@ -38,10 +38,21 @@ static void bind_packs(const gpu_lower *l, gpu_draft *d, const gpu_unit *unit) {
 
 /* ---- products ---- */
 
+/* What takes several rows together where `kernel` takes one. */
+static gpu_kernel several_of(gpu_kernel kernel) {
+  switch (kernel) {
+  case GPU_KERNEL_matvec: return GPU_KERNEL_matvec_4;
+  case GPU_KERNEL_matvec_pack: return GPU_KERNEL_matvec_4_pack;
+  case GPU_KERNEL_matvec_glu: return GPU_KERNEL_matvec_glu_4;
+  default: return GPU_KERNEL_matvec_glu_4_pack;
+  }
+}
+
 /* A few packed rows, x, times n_rows of a shard. */
 static gpu_draft begin_matvec(const gpu_lower *l, const sotto_op *op, gpu_kernel kernel,
                               uint32_t shard, uint64_t n_rows, uint32_t x) {
   gpu_draft d = gpu_draft_begin(l, op, kernel);
+  d.several = several_of(kernel);
   d.type = gpu_weight_of(l, op)->tensor->type;
   gpu_spread(l, gpu_parts_of((uint32_t)n_rows, GPU_BLOCK), d.step.n);
   d.step.axis = GPU_AXIS_Z;

@@ -73,8 +73,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let scale = scales_x[at];
         for (var j = 0u; j < OWN; j++) {
           let products = 256 * dot_16(weights[j], high_x[at]) + dot_16(weights[j], low_x[at]);
-          sums[OWN * i + j] +=
-            scales[j].x * (f32(products) * scale.x) + scales[j].y * scale.y;
+          var y = scales[j].x * (f32(products) * scale.x);
+          if (OFFSETS) {
+            y += scales[j].y * scale.y;
+          }
+          sums[OWN * i + j] += y;
         }
       }
     }

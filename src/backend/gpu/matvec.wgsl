@@ -1,5 +1,5 @@
-// A workgroup makes a block of rows for one row of x, and each team of its invocations two of them.
-// Parts: weights FORMAT places activations DOT… TEAM… pack or no_pack, matvec.
+// A workgroup makes a block of rows for COLUMNS rows of x, and each team of its invocations two of
+// them. Parts: columns_… weights FORMAT places activations DOT… TEAM… pack or no_pack, matvec.
 struct Params {
   first_row: u32,
   n_rows: u32,
@@ -27,34 +27,37 @@ struct Params {
 @group(0) @binding(6) var<storage, read> norm: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> packed: array<u32>;
 
-var<workgroup> made: array<f32, BLOCK>;
-
-// Of unit u with two rows, and the sum of squares.
-fn products(rows: vec2u, t: u32, u: u32) -> vec4f {
-  let own = x_of(t, blocks_of(u));
-  return vec4f(dot_unit(rows.x, u, own), dot_unit(rows.y, u, own), own.squares, 0.0);
-}
+var<workgroup> made: array<f32, COLUMNS * BLOCK>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
         @builtin(local_invocation_index) lane: u32) {
   let block = group.x + groups.x * group.y;
-  let t = group.z;
+  let t = COLUMNS * group.z;
   let first = BLOCK * block + 2u * (lane / TEAM);
   let rows = p.row_at + min(vec2u(first, first + 1u), vec2u(p.n_rows - 1u));
-  var sums = vec4f(); // products, squares
-  for (var u = lane % TEAM; u < units(); u += 2u * TEAM) {
-    sums += products(rows, t, u);
-    if (u + TEAM < units()) { // which is read before the first is used
-      sums += products(rows, t, u + TEAM);
+  var sums: array<vec4f, COLUMNS>; // products, squares
+  for (var u = lane % TEAM; u < units(); u += TEAM) {
+    let weights = array(weights_of(rows.x, u), weights_of(rows.y, u));
+    for (var c = 0u; c < COLUMNS; c++) {
+      let own = x_of(t + c, blocks_of(u));
+      sums[c] += vec4f(dot_weights(weights[0], own), dot_weights(weights[1], own), own.squares,
+                       0.0);
     }
   }
-  sums = team_sum4(sums, lane);
-  let which = lane % TEAM;
-  if (which < 2u && first + which < p.n_rows) {
+  // Two invocations of a team have a row of x each.
+  let which = lane % 2u;
+  let column = lane % TEAM / 2u;
+  var y = 0.0;
+  for (var c = 0u; c < COLUMNS; c++) {
+    let sum = team_sum4(sums[c], lane);
+    if (c == column) {
+      y = sum[which] * root(sum.z);
+    }
+  }
+  if (column < COLUMNS && first + which < p.n_rows) {
     let row = p.first_row + first + which;
-    let at = t * p.out_dim + row;
-    var y = sums[which] * root(sums.z);
+    let at = (t + column) * p.out_dim + row;
     if (p.has_bias != 0u) {
       y += bias[p.bias_at + row];
     }
@@ -63,10 +66,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: ve
       y += residual[at];
     }
     out[at] = y;
-    made[2u * (lane / TEAM) + which] = y;
+    made[BLOCK * column + 2u * (lane / TEAM) + which] = y;
   }
   workgroupBarrier();
-  let four = 4u * (lane % 4u);
-  pack(lane < 4u, t, p.out_dim, 4u * block + lane % 4u,
+  let four = 4u * (lane % (4u * COLUMNS));
+  pack(lane < 4u * COLUMNS, t + lane / 4u, p.out_dim, 4u * block + lane % 4u,
        vec4f(made[four], made[four + 1u], made[four + 2u], made[four + 3u]), lane);
 }

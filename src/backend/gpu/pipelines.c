@@ -59,6 +59,7 @@ static sotto_status write_constants(gpu_pipelines *p, sotto_dtype k_type, sotto_
       GPU(BLOCK),
       GPU(TEAM),
       GPU(MATVEC_ROWS),
+      GPU(MATVEC_COLUMNS),
       GPU(MATMUL_M),
       GPU(MATMUL_N),
       GPU(SPLITS),

@@ -14,8 +14,8 @@ typedef enum gpu_kernel {
   GPU_N_KERNELS
 } gpu_kernel;
 
-#define GPU_USUAL_PIPELINES 36  /* of a model */
-#define GPU_MAX_PIPELINES   160 /* seven kernels for every type, and all others */
+#define GPU_USUAL_PIPELINES 42  /* of a model */
+#define GPU_MAX_PIPELINES   256 /* thirteen kernels for every type, and all others */
 
 /* type: of the weights; F32 for kernels that read none. */
 typedef struct gpu_pipeline {

@@ -1,5 +1,5 @@
 // Quantised weights, a multiple of 32 in a row. A file of formats/ has blocks_of, and
-// unit_of(row, u): weights u of a row of the binding.
+// unit_of(row, u): weights u of a row of the binding; and OFFSETS, whether any offset is not 0.
 
 // Weights q * scale + offset: q is 16 signed bytes of a block of columns, and of another one.
 struct Unit {
@@ -24,6 +24,11 @@ fn high_nibbles(q: vec4u) -> vec4u {
 // Of each byte the bits `mask` from bit `first` on.
 fn bits_of(q: vec4u, first: u32, mask: u32) -> vec4u {
   return (q >> vec4u(first)) & vec4u(mask * 0x01010101u);
+}
+
+// Bytes below 128, less n <= 128.
+fn less(q: vec4u, n: u32) -> vec4u {
+  return ((q | vec4u(0x80808080u)) - vec4u(n * 0x01010101u)) ^ vec4u(0x80808080u);
 }
 
 // Sixteen bits as the lowest bits of as many bytes.

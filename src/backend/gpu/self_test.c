@@ -8,7 +8,7 @@
 #include "kernels/math.h"
 
 enum {
-  MAX_CASES = 64,
+  MAX_CASES = 128,
 };
 
 struct gpu_self_test {
@@ -74,8 +74,8 @@ static bool is_first_unit(const sotto_program *p, const gpu_units *units, const 
 }
 
 sotto_status gpu_self_test_pipelines(gpu_shared *shared, const sotto_program *p) {
-  static const gpu_kernel own[] = {GPU_KERNEL_embed, GPU_KERNEL_embed_pack, GPU_KERNEL_pack_rows,
-                                   GPU_KERNEL_matvec, GPU_KERNEL_matmul};
+  static const gpu_kernel own[] = {GPU_KERNEL_embed,  GPU_KERNEL_embed_pack, GPU_KERNEL_pack_rows,
+                                   GPU_KERNEL_matvec, GPU_KERNEL_matvec_4,   GPU_KERNEL_matmul};
   uint32_t number;
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
     SOTTO_TRY(gpu_pipeline_of(&shared->pipelines, own[i], SOTTO_F32, &number));
@@ -217,12 +217,14 @@ static sotto_status add_case(gpu_self_test *test, gpu_shared *shared, const sott
   return run_there(c, &config, shared);
 }
 
-/* For a few tokens, for so few positions that attention is in one part, and for so many tokens that
- * there are no units. */
+/* For one token and for a few, for so few positions that attention is in one part, and for so many
+ * tokens that there are no units. */
 static sotto_status add_unit(gpu_self_test *test, gpu_shared *shared, const sotto_kv_shape *kv,
                              const gpu_unit *unit) {
   const sotto_op_kind kind = test->program->ops[unit->first].kind;
   const bool attends = kind == SOTTO_OP_ATTENTION;
+  if (gpu_unit_with_products(test->program, unit))
+    SOTTO_TRY(add_case(test, shared, kv, unit, NULL, 1, false));
   SOTTO_TRY(add_case(test, shared, kv, unit, NULL, TEST_FEW, false));
   if (attends && unit->packs) SOTTO_TRY(add_case(test, shared, kv, unit, NULL, TEST_FEW, true));
   if (unit->kind == GPU_UNIT_NORM_ADD || (unit->kind == GPU_UNIT_OP && !has_units(kind)))
@@ -366,7 +368,7 @@ uint64_t gpu_self_test_bytes(const sotto_program *p, const gpu_units *units) {
     if (!is_first_unit(p, units, &units->units[i])) continue;
     const uint64_t heads = heads_bytes(p, &units->units[i]);
     const sotto_op *attention = gpu_unit_op(p, &units->units[i], SOTTO_OP_ATTENTION, 0);
-    bytes += 2 * ((1 << 17) + 2 * heads); /* for a few tokens, and for many */
+    bytes += 3 * ((1 << 17) + 2 * heads); /* for one token, for a few, and for many */
     if (attention) bytes += 6ull * TEST_VOCAB * 10 * attention->attention.head_dim * sizeof(float);
     if (heads > most) most = heads;
   }

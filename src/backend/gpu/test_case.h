@@ -8,7 +8,7 @@
 enum {
   TEST_VOCAB = 16,  /* rows of the tables that inputs are taken from */
   TEST_FEW = 5,     /* tokens of a batch */
-  TEST_MANY = 11,   /* of one that is large enough for matmul */
+  TEST_MANY = 27,   /* of one that is large enough for matmul */
   TEST_LONG = 40,   /* of one that needs two pages */
   TEST_ROWS = 20,   /* of matrices: two tile rows and a half */
   TEST_TILES = 24,  /* of those that lie together: whole tile rows */

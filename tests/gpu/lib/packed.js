@@ -41,6 +41,19 @@ export function pack(x, dim, norm) {
   return { words, values }
 }
 
+/** What the names of kernels end with that take one row of x, or several; and how many. */
+export const COLUMNS = [
+  ['', 1],
+  ['_4', constants.MATVEC_COLUMNS],
+]
+
+/** Rows of an array of m of them, with rows of zeros behind them to a multiple of `columns`. */
+export function inGroups(values, m, columns) {
+  const whole = new values.constructor((values.length / m) * columns * Math.ceil(m / columns))
+  whole.set(values)
+  return whole
+}
+
 /** What a kernel has packed is x, times `norm`: block by block within what int16 can say. */
 export function assertPacked(words, x, dim, norm, what) {
   const [n, per] = [blocksOf(dim), packedWords(dim)]

@@ -1,4 +1,5 @@
 const VALUES = vec4u(0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u); // tensor/blocks.h
+const OFFSETS = false;
 
 fn blocks_of(u: u32) -> vec2u {
   return blocks_in_order(u);

@@ -1,4 +1,5 @@
 const VALUES = vec4u(0x03020100u, 0x0c080604u, 0xfdfeff00u, 0xf4f8fafcu); // tensor/blocks.h
+const OFFSETS = false;
 
 fn blocks_of(u: u32) -> vec2u {
   return blocks_in_order(u);

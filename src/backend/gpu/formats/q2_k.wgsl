@@ -1,3 +1,5 @@
+const OFFSETS = true;
+
 // Sixteen bytes have the bits of weights and of those 32 columns on, and of another unit. Words 4
 // to 19 of a block have them.
 fn blocks_of(u: u32) -> vec2u {

@@ -1,3 +1,5 @@
+const OFFSETS = false;
+
 // Sixteen bytes have bits of weights and of those 32 columns on, and of another unit.
 fn blocks_of(u: u32) -> vec2u {
   let block = 16u * (u / 8u) + 8u * (u / 2u % 2u) + 4u * (u / 4u % 2u) + u % 2u;
@@ -22,5 +24,5 @@ fn unit_of(row: u32, u: u32) -> Unit {
   let scales_at = p.plane_2 + 3u * block;
   let scales = half_at(p.plane_3, block) *
                vec2f(sub_scale(scales_at, sub_block.x), sub_scale(scales_at, sub_block.y));
-  return Unit(low, high, scales, -4.0 * scales);
+  return Unit(less(low, 4u), less(high, 4u), scales, vec2f());
 }

@@ -1,3 +1,5 @@
+const OFFSETS = true;
+
 fn blocks_of(u: u32) -> vec2u {
   return blocks_in_order(u);
 }

@@ -1,3 +1,5 @@
+const OFFSETS = true;
+
 // Sixteen bytes have weights and those 32 columns on, behind the 16 bytes of a block's scales.
 fn blocks_of(u: u32) -> vec2u {
   let block = 4u * (u / 2u) + u % 2u;

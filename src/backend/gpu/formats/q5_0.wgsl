@@ -1,3 +1,5 @@
+const OFFSETS = false;
+
 fn blocks_of(u: u32) -> vec2u {
   return blocks_in_order(u);
 }
@@ -7,7 +9,7 @@ fn unit_of(row: u32, u: u32) -> Unit {
   let q = w[block];
   let fifths = word(p.plane_1 + block);
   let scale = half_at(p.plane_2, block);
-  return Unit(low_nibbles(q) | (spread(fifths) << vec4u(4u)),
-              high_nibbles(q) | (spread(fifths >> 16u) << vec4u(4u)), vec2f(scale),
-              vec2f(-16.0 * scale));
+  return Unit(less(low_nibbles(q) | (spread(fifths) << vec4u(4u)), 16u),
+              less(high_nibbles(q) | (spread(fifths >> 16u) << vec4u(4u)), 16u), vec2f(scale),
+              vec2f());
 }

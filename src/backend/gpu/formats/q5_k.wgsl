@@ -1,3 +1,5 @@
+const OFFSETS = true;
+
 // Sixteen bytes have weights and those 32 columns on, behind the block's scales and 32 bytes of
 // fifth bits.
 fn blocks_of(u: u32) -> vec2u {

@@ -1,3 +1,5 @@
+const OFFSETS = false;
+
 // Sixteen bytes have the low bits of weights and of those 64 columns on.
 fn blocks_of(u: u32) -> vec2u {
   let block = 8u * (u / 4u) + u % 4u;
@@ -18,7 +20,7 @@ fn unit_of(row: u32, u: u32) -> Unit {
   let scales_at = p.plane_2 + 4u * block;
   let scales = half_at(p.plane_3, block) *
                vec2f(sub_scale(scales_at, sub_block), sub_scale(scales_at, sub_block + 4u));
-  return Unit(low_nibbles(q) | (bits_of(tops, first, 3u) << vec4u(4u)),
-              high_nibbles(q) | (bits_of(tops, first + 4u, 3u) << vec4u(4u)), scales,
-              -32.0 * scales);
+  return Unit(less(low_nibbles(q) | (bits_of(tops, first, 3u) << vec4u(4u)), 32u),
+              less(high_nibbles(q) | (bits_of(tops, first + 4u, 3u) << vec4u(4u)), 32u), scales,
+              vec2f());
 }

@@ -1,0 +1,1 @@
+const COLUMNS = 1u; // rows of x of a workgroup of matvec
