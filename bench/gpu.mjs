@@ -122,7 +122,7 @@ async function row(name, loadModel, rounds) {
   const alone = await measureAlone(engine, rounds)
   const { plan, info } = engine
   await engine.dispose()
-  const several = await load({ n_parallel: SEQUENCES, n_ctx: 256 })
+  const several = await load({ n_parallel: SEQUENCES, n_ctx: 2 * SEQUENCES * DECODE })
   const together = await measureTogether(several, rounds)
   await several.dispose()
   return {
