@@ -88,10 +88,11 @@ test('a network that goes away is waited for', async () => {
       response.write(body.subarray(0, 50_000), resolve)
     }
   })
-  // Only pages can be told to be offline, not their workers: so the page does the fetching.
+  // A page that is told to be offline knows it, and its workers do not: so it does the fetching.
   const options = { retry: { attempts: 2 }, fetch: 'own' }
+  const module = page.waitForEvent('requestfinished', (request) => /\.wasm$/.test(request.url()))
   const loading = digest({ source: `${address()}?offline`, options })
-  await sent
+  await Promise.all([sent, module])
   await page.context().setOffline(true)
   cut()
   assert.equal(await page.evaluate(() => navigator.onLine), false)

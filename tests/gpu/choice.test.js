@@ -182,7 +182,7 @@ test('the faster of the two computes, unless the CPU needs memory that there is 
   assert.equal(slow.engine.gpu, undefined)
   assert.equal(slow.gpus.refusal, 'the CPU is faster: 1.50 ms a token, the GPU 2.00 ms')
   assert.equal(slow.recovery.plan.gpu_total, 0)
-  const big = { n_ctx: 8192 }
+  const big = { n_ctx: 16384 }
   const { plan } = (await loadWithTrial(1, 2, big)).recovery
   assert.ok(plan.cpu_total > plan.total)
   const tight = await loadWithTrial(2, 1, { ...big, memory_budget: plan.total })

@@ -73,7 +73,7 @@ const spoils = {
       ['k < COLUMNS', 'k < COLUMNS - 1u'],
     ],
     matmul_packed: [
-      ['unit.scale.y, unit.offset.y', 'unit.scale.y, 1.0'],
+      ['unit.scale.y, unit.offset.y', '2.0 * unit.scale.y, unit.offset.y'],
       ['bytes_w[ROWS + at] = unit.high', 'bytes_w[ROWS + at] = unit.low'],
       ['low = x[first + n]', 'low = x[first]'],
       ['blocks_of(u)[at / ROWS]', 'blocks_of(u).x'],
